@@ -1,0 +1,160 @@
+"""Everything that this package raises.
+
+::
+
+    ImageKitError
+    ├── ImageKitConfigurationError      the Airflow Connection cannot be used as it is (also a ValueError)
+    ├── ImageKitInputError              an argument cannot be used as it is (also a ValueError)
+    │   └── InvalidPHashError           a text is no 64-bit pHash
+    ├── ImageKitTransportError          no answer: refused, reset, timed out
+    ├── ImageKitStatusError             an answer that says no
+    │   ├── ImageKitBadRequestError     400
+    │   ├── ImageKitAuthError           401, 403
+    │   ├── ImageKitNotFoundError       404
+    │   ├── ImageKitRateLimitError      429
+    │   └── ImageKitServerError         5xx
+    ├── ImageKitResponseError           2xx with an unusable body
+    ├── MissingPHashError               the file has no pHash: a video, a vector file
+    └── PHashMismatchError              two hashes that cannot change do not match
+
+They are plain exceptions, not ``AirflowException``: Airflow's ``soft_fail`` turns an ``AirflowException`` raised
+after a deferral into a skip, and a wrong key must never end as "skipped".
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+__all__ = [
+    "ImageKitAuthError",
+    "ImageKitBadRequestError",
+    "ImageKitConfigurationError",
+    "ImageKitError",
+    "ImageKitInputError",
+    "ImageKitNotFoundError",
+    "ImageKitRateLimitError",
+    "ImageKitResponseError",
+    "ImageKitServerError",
+    "ImageKitStatusError",
+    "ImageKitTransportError",
+    "InvalidPHashError",
+    "MissingPHashError",
+    "PHashMismatchError",
+]
+
+
+class ImageKitError(Exception):
+    """
+    Raised, as one of its subclasses, for everything that goes wrong between this package and ImageKit.
+
+    :param message: what happened.
+    :param help: what to do about it.
+    :param status: HTTP status of the answer; ``None`` without an answer.
+    :param reason: ImageKit's own code of the reason, such as ``FILE_ALREADY_EXISTS``.
+    :param request_id: ``x-ik-requestId`` of the answer; ImageKit's support asks for it.
+    """
+
+    #: Whether the same request may succeed a little later.
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        help: str | None = None,  # noqa: A002 - ImageKit's own name for it
+        status: int | None = None,
+        reason: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+        self.status = status
+        self.reason = reason
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        prefix = f"HTTP {self.status}: " if self.status is not None else ""
+        reason = f" [{self.reason}]" if self.reason else ""
+        helped = f" {self.help}" if self.help else ""
+        request = f" (request id {self.request_id})" if self.request_id else ""
+        return f"{prefix}{self.message}{reason}{helped}{request}"
+
+    def details(self) -> dict[str, Any]:
+        """Return the constructor's arguments as plain JSON."""
+        return dict(vars(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.details())
+
+
+def _rebuild(cls: type[ImageKitError], details: dict[str, Any]) -> ImageKitError:
+    return cls(**details)
+
+
+class ImageKitConfigurationError(ImageKitError, ValueError):
+    """Raised when the Airflow Connection cannot be used as it is."""
+
+
+class ImageKitInputError(ImageKitError, ValueError):
+    """Raised when an argument, once rendered, cannot be used as it is."""
+
+
+class InvalidPHashError(ImageKitInputError):
+    """Raised when a text is no 64-bit perceptual hash."""
+
+
+class ImageKitTransportError(ImageKitError):
+    """Raised when no complete answer arrived: refused, reset, cut off, timed out."""
+
+    retryable = True
+
+
+class ImageKitStatusError(ImageKitError):
+    """Raised when ImageKit answers with a status that has no class of its own."""
+
+
+class ImageKitBadRequestError(ImageKitStatusError):
+    """Raised for 400: the request, or the file it names, is at fault."""
+
+
+class ImageKitAuthError(ImageKitStatusError):
+    """Raised for 401 (no key was sent) and 403 (the key is wrong, expired, or not allowed to do this)."""
+
+
+class ImageKitNotFoundError(ImageKitStatusError):
+    """Raised for 404: the file does not exist, or cannot be reached at this time."""
+
+
+class ImageKitRateLimitError(ImageKitStatusError):
+    """
+    Raised for 429, and instead of a request that would have to wait longer than allowed.
+
+    :param reset_ms: milliseconds until the account may send again; ``None`` if ImageKit did not say.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, reset_ms: int | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.reset_ms = reset_ms
+
+
+class ImageKitServerError(ImageKitStatusError):
+    """Raised for 5xx, and for 408, 423 and 425, which also pass by themselves."""
+
+    retryable = True
+
+
+class ImageKitResponseError(ImageKitError):
+    """Raised when ImageKit answers 2xx with a body that cannot be used."""
+
+    retryable = True
+
+
+class MissingPHashError(ImageKitError):
+    """Raised when a file has no perceptual hash: ImageKit computes none for videos and some vector files."""
+
+
+class PHashMismatchError(ImageKitError):
+    """Raised when two hashes that cannot change do not match, so that waiting would be for nothing."""

@@ -1,0 +1,101 @@
+"""Perceptual hashes as ImageKit computes them: 64 bits, written as 16 hexadecimal digits."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from airflow_provider_imagekit.exceptions import InvalidPHashError
+
+__all__ = ["PHASH_BITS", "PHash", "phash_distance", "phash_similarity"]
+
+#: Length of a perceptual hash in bits, and so the largest distance.
+PHASH_BITS = 64
+
+_HEX_DIGITS = PHASH_BITS // 4
+_PATTERN = re.compile(rf"[0-9a-fA-F]{{1,{_HEX_DIGITS}}}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PHash:
+    """
+    One perceptual hash; equal, hashable and ordered by its bits.
+
+    Hashes of ImageKit compare only with each other: those of the ``imagehash`` library, pHash.org or OpenCV
+    come from other recipes and are as far from ImageKit's as from an unrelated picture's.
+
+    :param bits: the 64 bits as an integer.
+    """
+
+    bits: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.bits < 1 << PHASH_BITS:
+            raise InvalidPHashError(f"A pHash has {PHASH_BITS} bits; this integer does not fit.")
+
+    @classmethod
+    def parse(cls, text: str) -> PHash:
+        """
+        Read a hash as ImageKit writes it.
+
+        :param text: 1 to 16 hexadecimal digits in either case; fewer than 16 are padded with zeros on the left,
+            since it is not documented whether ImageKit writes leading zeros.
+        :raises InvalidPHashError: for anything else, blanks, signs and ``0x`` included.
+        """
+        if text is None or text == "":
+            raise InvalidPHashError(
+                "Missing pHash value.", help="Pass the 16 hexadecimal digits that ImageKit's metadata calls pHash."
+            )
+        if not isinstance(text, str) or not _PATTERN.fullmatch(text):
+            shown = repr(text) if len(repr(text)) <= 60 else f"{repr(text)[:60]}…"
+            raise InvalidPHashError(
+                f"Invalid pHash value {shown}.",
+                help=f"A pHash is 1 to {_HEX_DIGITS} hexadecimal digits, without prefix, sign or blanks.",
+            )
+        return cls(int(text, 16))
+
+    def distance(self, other: PHash) -> int:
+        """Return in how many of the 64 bits the two hashes differ (Hamming distance): 0 to 64."""
+        return (self.bits ^ other.bits).bit_count()
+
+    def similarity(self, other: PHash) -> float:
+        """
+        Return ``1 - distance / 64``: 1.0 for equal hashes, about 0.5 for unrelated pictures.
+
+        The formula is the one that ImageKit documents for its metadata API.
+        """
+        return 1 - self.distance(other) / PHASH_BITS
+
+    def __sub__(self, other: PHash) -> int:
+        return self.distance(other)
+
+    def __str__(self) -> str:
+        return f"{self.bits:0{_HEX_DIGITS}x}"
+
+
+def phash_distance(first: str, second: str) -> int:
+    """
+    Return the Hamming distance of two hashes as ImageKit writes them: 0 (equal) to 64.
+
+    >>> phash_distance("f06830ca9f1e3e90", "2222222222222222")
+    30
+
+    :param first: a hash, as :meth:`PHash.parse` reads it.
+    :param second: another one.
+    :raises InvalidPHashError: if one of them is no 64-bit hash.
+    """
+    return PHash.parse(first).distance(PHash.parse(second))
+
+
+def phash_similarity(first: str, second: str) -> float:
+    """
+    Return ``1 - distance / 64`` of two hashes as ImageKit writes them.
+
+    >>> phash_similarity("63433b3ccf8e1ebe", "f5d2226cd9d32b16")
+    0.578125
+
+    :param first: a hash, as :meth:`PHash.parse` reads it.
+    :param second: another one.
+    :raises InvalidPHashError: if one of them is no 64-bit hash.
+    """
+    return PHash.parse(first).similarity(PHash.parse(second))
