@@ -44,7 +44,8 @@ class PHash:
         """
         if text is None or text == "":
             raise InvalidPHashError(
-                "Missing pHash value.", help="Pass the 16 hexadecimal digits that ImageKit's metadata calls pHash."
+                "Missing pHash value.",
+                help="Pass the 16 hexadecimal digits that ImageKit's metadata calls pHash.",
             )
         if not isinstance(text, str) or not _PATTERN.fullmatch(text):
             shown = repr(text) if len(repr(text)) <= 60 else f"{repr(text)[:60]}…"
