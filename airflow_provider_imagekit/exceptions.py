@@ -17,8 +17,8 @@
     ├── MissingPHashError               the file has no pHash: a video, a vector file
     └── PHashMismatchError              two hashes that cannot change do not match
 
-They are plain exceptions, not ``AirflowException``: Airflow's ``soft_fail`` turns an ``AirflowException`` raised
-after a deferral into a skip, and a wrong key must never end as "skipped".
+They are plain exceptions, not ``AirflowException``: Airflow's ``soft_fail`` turns an ``AirflowException``
+raised after a deferral into a skip, and a wrong key must never end as "skipped".
 """
 
 from __future__ import annotations

@@ -38,22 +38,23 @@ class PHash:
         """
         Read a hash as ImageKit writes it.
 
-        :param text: 1 to 16 hexadecimal digits in either case; fewer than 16 are padded with zeros on the left,
-            since it is not documented whether ImageKit writes leading zeros.
+        :param text: 1 to 16 hexadecimal digits in either case; fewer than 16 are padded with zeros on the
+            left, since it is not documented whether ImageKit writes leading zeros.
         :raises InvalidPHashError: for anything else, blanks, signs and ``0x`` included.
         """
-        if text is None or text == "":
+        value: object = text  # it comes from users' templates and from JSON: any type may arrive
+        if value is None or value == "":
             raise InvalidPHashError(
                 "Missing pHash value.",
-                help="Pass the 16 hexadecimal digits that ImageKit's metadata calls pHash.",
+                help="Pass the 16 hexadecimal digits of pHash in ImageKit's metadata.",
             )
-        if not isinstance(text, str) or not _PATTERN.fullmatch(text):
-            shown = repr(text) if len(repr(text)) <= 60 else f"{repr(text)[:60]}…"
+        if not isinstance(value, str) or not _PATTERN.fullmatch(value):
+            shown = repr(value)[:60]
             raise InvalidPHashError(
                 f"Invalid pHash value {shown}.",
                 help=f"A pHash is 1 to {_HEX_DIGITS} hexadecimal digits, without prefix, sign or blanks.",
             )
-        return cls(int(text, 16))
+        return cls(int(value, 16))
 
     def distance(self, other: PHash) -> int:
         """Return in how many of the 64 bits the two hashes differ (Hamming distance): 0 to 64."""
