@@ -1,4 +1,5 @@
-"""Apache Airflow provider for ImageKit.io image metadata and perceptual-hash gates.
+"""
+Apache Airflow provider for ImageKit.io image metadata and perceptual-hash gates.
 
 ``import airflow`` imports this module to find the provider, so it imports nothing itself.
 """

@@ -1,4 +1,5 @@
-"""Everything that this package raises.
+"""
+Everything that this package raises.
 
 ::
 
