@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -18,7 +19,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitTransportError,
 )
 
-__all__ = ["MAX_BODY", "Transport", "check_base_url"]
+__all__ = ["MAX_BODY", "Transport", "check_base_url", "is_loopback"]
 
 _CONNECT_TIMEOUT = 5.0
 _CHUNK = 64 * 1024
@@ -105,14 +106,21 @@ def check_base_url(base_url: str) -> str:
 
     :raises ImageKitConfigurationError: for anything but https, save plain http to a loopback address.
     """
-    url = urllib3.util.parse_url(base_url)
-    loopback = url.host in {"localhost", "[::1]"} or (url.host or "").startswith("127.")
-    if not url.host or not (url.scheme == "https" or (url.scheme == "http" and loopback)):
+    try:
+        url = urllib3.util.parse_url(base_url)
+    except urllib3.exceptions.LocationParseError:
+        url = urllib3.util.Url()
+    if not url.host or not (url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host))):
         raise ImageKitConfigurationError(
             f"The base URL {base_url!r} cannot be used.",
             help="Use https; plain http would show the private key to the network, and is for loopback only.",
         )
     return base_url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address is this machine's own."""
+    return host == "localhost" or host == "[::1]" or bool(re.fullmatch(r"127(\.[0-9]{1,3}){3}", host))
 
 
 def _session(
