@@ -23,8 +23,8 @@ __all__ = ["LEVELS", "MAX_RADIUS", "DistanceBounds", "check_radius", "parse_dist
 #: * ``strict`` 4: 98 % of such copies; the choice for collections above 50,000 pictures.
 #: * ``near_duplicate`` 8: all of such copies, and 72 % of those with a small crop, border or mark. No
 #:   unrelated pair came so near.
-#: * ``review`` 12: 86 % of those with small edits; in a large collection chance alone gives pairs so near, so a
-#:   person should look.
+#: * ``review`` 12: 86 % of those with small edits; in a large collection chance alone gives pairs so near,
+#:   so a person should look.
 #:
 #: No distance finds a mirrored picture, a quarter turn, a border of 4 % or a crop of 5 % a side reliably.
 LEVELS: Final[Mapping[str, int]] = MappingProxyType(
