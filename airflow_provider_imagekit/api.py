@@ -15,7 +15,6 @@ from urllib.parse import quote, urlsplit
 from airflow_provider_imagekit.exceptions import (
     ImageKitAuthError,
     ImageKitBadRequestError,
-    ImageKitError,
     ImageKitInputError,
     ImageKitNotFoundError,
     ImageKitRateLimitError,
@@ -270,8 +269,3 @@ def _text(value: Any, name: str) -> str:
     if _CONTROL.search(text):
         raise ImageKitInputError(f"{name} has control characters: {text[:200]!r}.")
     return text
-
-
-def is_not_yet(error: ImageKitError) -> bool:
-    """Tell whether a wait for a file goes on after this error: it may pass, or the file may still come."""
-    return error.retryable or isinstance(error, ImageKitNotFoundError)
