@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import threading
+
+#: Whether the tests run on Airflow 3.
+AIRFLOW_3 = not importlib.metadata.version("apache-airflow").startswith("2.")
 
 
 class Clock:
