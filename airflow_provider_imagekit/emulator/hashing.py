@@ -2,8 +2,9 @@
 The perceptual hash by the recipe that reproduces ImageKit's published values.
 
 It is that of the npm package ``sharp-phash``: turn upright, grey, 32 x 32 regardless of the aspect ratio,
-two-dimensional DCT-II, the 8 x 8 block at frequencies 1 to 8, one bit for each coefficient above the mean
-of the block, horizontal frequency first. Resamplers differ by a few bits: compare with a radius, never ``==``.
+two-dimensional DCT-II, the 8 x 8 block at frequencies 1 to 8, one bit for each coefficient above the
+block's mean, horizontal frequency first. Resamplers differ by a few bits: compare with a radius, never
+``==``.
 """
 
 from __future__ import annotations
