@@ -1,0 +1,214 @@
+"""ImageKit's API with retries, request budget and paging. It knows nothing of Airflow."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
+
+from airflow_provider_imagekit import api
+from airflow_provider_imagekit.budget import RequestBudget, shared_budget
+from airflow_provider_imagekit.exceptions import (
+    ImageKitError,
+    ImageKitInputError,
+    ImageKitRateLimitError,
+    MissingPHashError,
+)
+from airflow_provider_imagekit.phash import PHash
+from airflow_provider_imagekit.retry import RetryLimits
+from airflow_provider_imagekit.transport import Transport, check_base_url
+
+__all__ = ["ImageKitClient"]
+
+log = logging.getLogger(__name__)
+
+
+class ImageKitClient:
+    """
+    Talks to one ImageKit account; safe to share between threads.
+
+    :param private_key: the account's private key.
+    :param base_url: address of the API; plain http is refused except for a loopback address.
+    :param timeout: most seconds for one answer to arrive whole (connecting: 5 of them at most).
+    :param max_retries: most repetitions of a request after connection errors, timeouts, 408, 429 and 5xx.
+    :param max_wait: most seconds that one call waits in all, for rate limits and between tries.
+    :param requests_per_second: steady rate for all clients of the process with this key; ``None``: no limit.
+    :param verify: whether to verify certificates, or the path of a CA bundle.
+    :param proxies: proxy addresses by scheme, as ``requests`` takes them.
+    :param user_agent: what stands behind this package's name in the ``User-Agent`` header.
+    :param budget: the request budget; the account's shared one unless given.
+    :param sleep: waits for a number of seconds between tries.
+    :param clock: monotonic seconds.
+    :param jitter: random numbers from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        private_key: str,
+        *,
+        base_url: str = api.DEFAULT_BASE_URL,
+        timeout: float = 60.0,
+        max_retries: int = 5,
+        max_wait: float = 120.0,
+        requests_per_second: float | None = None,
+        verify: bool | str = True,
+        proxies: Mapping[str, str] | None = None,
+        user_agent: str = "",
+        budget: RequestBudget | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.base_url = check_base_url(base_url)
+        self.limits = RetryLimits(max_retries, max_wait)
+        self._budget = budget or shared_budget(self.base_url, private_key, requests_per_second)
+        self._sleep = sleep
+        self._jitter = jitter
+        self._transport = Transport(
+            private_key,
+            self.base_url,
+            timeout=timeout,
+            verify=verify,
+            proxies=proxies,
+            user_agent=user_agent,
+            clock=clock,
+        )
+
+    def __repr__(self) -> str:
+        return f"ImageKitClient({self.base_url})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the pooled sockets; the client opens new ones if it is used again."""
+        self._transport.close()
+
+    def get_file_metadata(self, file_id: str, *, limits: RetryLimits | None = None) -> dict[str, Any]:
+        """
+        Return the metadata of a file of the media library.
+
+        :param file_id: ImageKit's id of the file.
+        :param limits: how far to go in repeating the request; the client's own unless given.
+        :return: ImageKit's object with its own names: ``width``, ``height``, ``size``, ``format``, ``pHash``,
+            ``exif`` …; every key can be absent.
+        :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
+        """
+        metadata: dict[str, Any] = self.call(api.file_metadata(file_id), limits=limits)
+        return metadata
+
+    def get_remote_url_metadata(self, url: str, *, limits: RetryLimits | None = None) -> dict[str, Any]:
+        """
+        Return the metadata behind a delivery URL of the account.
+
+        :param url: an address below one of the account's URL endpoints, unencoded or encoded as in a browser.
+            With a transformation, the metadata is that of the transformed picture.
+        :param limits: how far to go in repeating the request; the client's own unless given.
+        :return: as :meth:`get_file_metadata`.
+        :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
+        """
+        metadata: dict[str, Any] = self.call(api.remote_url_metadata(url), limits=limits)
+        return metadata
+
+    def get_phash(
+        self, *, file_id: str | None = None, url: str | None = None, limits: RetryLimits | None = None
+    ) -> PHash:
+        """
+        Return the perceptual hash of a picture, named by exactly one of ``file_id`` and ``url``.
+
+        :param file_id: ImageKit's id of the file.
+        :param url: a delivery URL of the account.
+        :param limits: how far to go in repeating the request; the client's own unless given.
+        :raises MissingPHashError: if the file has none, as a video.
+        :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
+        """
+        if (file_id is None) == (url is None):
+            raise ImageKitInputError("Pass exactly one of file_id and url.")
+        if file_id is not None:
+            metadata, name = self.get_file_metadata(file_id, limits=limits), f"File {file_id}"
+        else:
+            metadata = self.get_remote_url_metadata(str(url), limits=limits)
+            name = f"The file at {api.mask_signature(str(url))}"
+        if not metadata.get("pHash"):
+            kind = metadata.get("mimeType") or metadata.get("format") or metadata.get("videoCodec")
+            raise MissingPHashError(
+                f"{name} has no pHash{f' ({kind})' if kind else ''}.",
+                help="ImageKit computes one for raster images only; videos and some vector files have none.",
+            )
+        return PHash.parse(metadata["pHash"])
+
+    def list_files(
+        self,
+        *,
+        search_query: str | None = None,
+        path: str | None = None,
+        type: str | None = None,  # noqa: A002 - ImageKit's own name for it
+        file_type: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """
+        Yield the files and folders of the media library, over as many pages as there are.
+
+        The listing has no ``pHash`` and no EXIF; those cost one metadata call a file. A file that moves to a
+        later page while the listing goes on is yielded once.
+
+        :param search_query: ImageKit's search language; with it, ``type`` counts for nothing.
+        :param path: a folder, without its subfolders.
+        :param type: ``file`` (the default), ``file-version``, ``folder`` or ``all``.
+        :param file_type: ``all`` (the default), ``image`` or ``non-image``.
+        :param sort: such as ``ASC_CREATED`` (the default), ``DESC_UPDATED``, ``ASC_NAME``.
+        :param limit: most files to yield; ``None`` for all.
+        :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
+        """
+        skip, seen = 0, set[str]()
+        while limit is None or len(seen) < limit:
+            page_size = api.MAX_PAGE if limit is None else min(api.MAX_PAGE, limit - len(seen))
+            request = api.list_files(
+                search_query=search_query,
+                path=path,
+                type=type,
+                file_type=file_type,
+                sort=sort,
+                skip=skip,
+                limit=page_size,
+            )
+            page: list[dict[str, Any]] = self.call(request)
+            for item in page:
+                identity = str(item.get("fileId") or item.get("folderId") or item)
+                if identity not in seen:
+                    seen.add(identity)
+                    yield item
+            if len(page) < page_size:
+                return
+            skip += len(page)
+
+    def call(self, request: api.Request, *, limits: RetryLimits | None = None) -> Any:
+        """
+        Send a request, repeat it as the limits allow, and return its decoded answer.
+
+        :param request: one of :mod:`airflow_provider_imagekit.api`.
+        :param limits: how far to go in repeating it; the client's own unless given.
+        :raises ImageKitError: the last try's error.
+        """
+        limits = limits or self.limits
+        retries, waited = 0, 0.0
+        while True:
+            waited += self._budget.acquire(limits.max_wait - waited)
+            try:
+                return self._transport.get(request)
+            except ImageKitError as error:
+                if isinstance(error, ImageKitRateLimitError) and error.reset_ms is not None:
+                    self._budget.pause(error.reset_ms / 1000)
+                delay = limits.delay(error, retries=retries, waited=waited, jitter=self._jitter())
+                if delay is None:
+                    raise
+                retries += 1
+                log.warning("%s: %s Retry %d in %.1f s.", request, error, retries, delay)
+            self._sleep(delay)
+            waited += delay

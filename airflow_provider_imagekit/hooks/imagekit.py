@@ -1,0 +1,172 @@
+"""The hook: an Airflow Connection turned into a client."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import importlib.metadata
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+
+from airflow_provider_imagekit import api
+from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitRateLimitError
+from airflow_provider_imagekit.hooks.settings import ClientSettings, client_settings, uses_login
+from airflow_provider_imagekit.provider_info import CONNECTION_TYPE
+from airflow_provider_imagekit.retry import RetryLimits
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_imagekit.phash import PHash
+
+__all__ = ["ImageKitHook"]
+
+
+class ImageKitHook(BaseHook):
+    """
+    Interact with ImageKit.
+
+    .. seealso:: ImageKit's API reference, https://imagekit.io/docs/api-reference
+
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>` with the private key.
+    """
+
+    conn_name_attr = "imagekit_conn_id"
+    default_conn_name = "imagekit_default"
+    conn_type = CONNECTION_TYPE["connection-type"]
+    hook_name = CONNECTION_TYPE["hook-name"]
+
+    def __init__(self, imagekit_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.imagekit_conn_id = imagekit_conn_id
+        self._client: ImageKitClient | None = None
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return the form's standard fields to Airflow before 3.2."""
+        behaviour = CONNECTION_TYPE["ui-field-behaviour"]
+        return {
+            "hidden_fields": behaviour["hidden-fields"],
+            "relabeling": behaviour["relabeling"],
+            "placeholders": behaviour["placeholders"],
+        }
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form's own fields to Airflow before 3.2."""
+        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+        from wtforms import StringField
+
+        return {
+            name: StringField(field["label"], description=field["description"], widget=BS3TextFieldWidget())
+            for name, field in CONNECTION_TYPE["conn-fields"].items()
+        }
+
+    def get_conn(self, *, refresh: bool = False) -> ImageKitClient:
+        """
+        Return the client, which all hooks of the process with the same settings share.
+
+        :param refresh: read the Airflow Connection again; the client stays the same object unless the
+            Connection has changed.
+        :raises ImageKitConfigurationError: if the Airflow Connection cannot be used.
+        """
+        if self._client is None or refresh:
+            connection = self.get_connection(self.imagekit_conn_id)
+            settings = self._settings(connection, connection.extra_dejson)
+            # Airflow masks the key itself; this is the form in which it travels.
+            mask_secret(base64.b64encode(f"{settings.private_key}:".encode()).decode())
+            self._client = _shared_client(settings)
+        return self._client
+
+    async def aget_conn(self, *, refresh: bool = False) -> ImageKitClient:
+        """Return the client as :meth:`get_conn` does, without blocking the event loop of a triggerer."""
+        if self._client is None or refresh:
+            connection = await get_async_connection(self.imagekit_conn_id, hook=self)
+            settings = self._settings(connection, await get_async_extra_dejson(connection))
+            self._client = _shared_client(settings)
+        return self._client
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask ImageKit for one file; return whether the key was accepted, and a sentence for the form."""
+        try:
+            client = self.get_conn()
+            client.call(api.list_files(limit=1), limits=RetryLimits(max_retries=0, max_wait=0))
+        except ImageKitRateLimitError:
+            return True, "ImageKit accepts the private key. (The account is over its rate limit right now.)"
+        except ImageKitError as error:
+            return False, str(error)
+        return True, f"{client.base_url} accepts the private key."
+
+    def get_file_metadata(self, file_id: str) -> dict[str, Any]:
+        """
+        Return the metadata of a file of the media library.
+
+        :param file_id: ImageKit's id of the file.
+        :return: ImageKit's object with its own names; every key can be absent.
+        :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
+        """
+        return self.get_conn().get_file_metadata(file_id)
+
+    def get_remote_url_metadata(self, url: str) -> dict[str, Any]:
+        """
+        Return the metadata behind a delivery URL of the account; transformed, if the URL transforms.
+
+        :param url: an address below one of the account's URL endpoints.
+        :return: as :meth:`get_file_metadata`.
+        :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
+        """
+        return self.get_conn().get_remote_url_metadata(url)
+
+    def get_phash(self, *, file_id: str | None = None, url: str | None = None) -> PHash:
+        """
+        Return the perceptual hash of a picture, named by exactly one of ``file_id`` and ``url``.
+
+        :raises MissingPHashError: if the file has none, as a video.
+        :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
+        """
+        return self.get_conn().get_phash(file_id=file_id, url=url)
+
+    def list_files(self, **arguments: Any) -> Iterator[dict[str, Any]]:
+        """
+        Yield the files and folders of the media library, over as many pages as there are.
+
+        :param arguments: those of :meth:`airflow_provider_imagekit.client.ImageKitClient.list_files`:
+            ``search_query``, ``path``, ``type``, ``file_type``, ``sort``, ``limit``.
+        :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
+        """
+        return self.get_conn().list_files(**arguments)
+
+    def _settings(self, connection: Connection, extra: dict[str, Any]) -> ClientSettings:
+        if uses_login(connection):
+            self.log.warning(
+                "Connection %r has its private key in login, which Airflow does not mask; "
+                "move it to password.",
+                self.imagekit_conn_id,
+            )
+            mask_secret(connection.login)
+        return client_settings(connection, extra)
+
+
+@functools.lru_cache(maxsize=64)
+def _shared_client(settings: ClientSettings) -> ImageKitClient:
+    """Return one client for equal settings, so that a thousand triggers share its sockets."""
+    return ImageKitClient(
+        settings.private_key,
+        base_url=settings.base_url,
+        timeout=settings.timeout,
+        max_retries=settings.max_retries,
+        max_wait=settings.max_wait,
+        requests_per_second=settings.requests_per_second,
+        verify=settings.verify,
+        proxies=dict(settings.proxies),
+        user_agent=f"apache-airflow/{importlib.metadata.version('apache-airflow')}",
+    )
+
+
+# A child of fork() must not share its parent's sockets.
+os.register_at_fork(after_in_child=_shared_client.cache_clear)

@@ -1,0 +1,54 @@
+"""Make what ImageKit answers safe for every place where Airflow keeps an XCom."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+__all__ = ["json_safe", "load_json"]
+
+# PostgreSQL's JSONB takes neither NUL nor a surrogate without its pair, and camera firmware writes both.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+# Airflow's serializers use these keys for themselves and refuse a dictionary that brings them along.
+_RESERVED_KEYS = frozenset({"__classname__", "__version__", "__data__", "__type", "__var", "__source__"})
+
+
+def load_json(body: bytes) -> Any:
+    """
+    Parse a JSON body into plain values that every XCom backend stores.
+
+    :param body: UTF-8 text; NaN and the infinities, which are no JSON, become ``None``.
+    :raises ValueError: if the body is no JSON, or is nested deeper than Python follows.
+    """
+    try:
+        return json_safe(json.loads(body.decode("utf-8-sig"), parse_constant=lambda _: None))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def json_safe(value: Any) -> Any:
+    """
+    Return a copy of a value of JSON types without what PostgreSQL's JSONB or Airflow's serializers refuse.
+
+    NUL characters and lone surrogates leave strings, NaN and the infinities become ``None``; blanks around
+    keys are cut, and the underscores around keys that Airflow reserves for itself. Everything else stays.
+
+    :param value: ``dict``, ``list``, ``tuple``, ``str``, ``int``, ``float``, ``bool`` or ``None``.
+    """
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("", value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {_safe_key(key): json_safe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_safe(item) for item in value]
+    return value
+
+
+def _safe_key(key: Any) -> str:
+    text = _UNSTORABLE.sub("", str(key)).strip()
+    return text.strip("_") if text in _RESERVED_KEYS else text

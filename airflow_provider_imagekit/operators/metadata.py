@@ -1,0 +1,200 @@
+"""Operators that fetch the metadata of one picture."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSkipException,
+    Asset,
+    BaseOperator,
+)
+
+from airflow_provider_imagekit.api import mask_signature
+from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError, ImageKitNotFoundError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
+from airflow_provider_imagekit.projection import project
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+__all__ = ["FileMetadataOperator", "RemoteUrlMetadataOperator"]
+
+_ON_MISSING = ("fail", "skip", "retry")
+
+
+class _MetadataOperator(BaseOperator):
+    """What the two operators share; they differ in how the picture is named."""
+
+    ui_color = "#e3edfb"
+
+    #: The argument that names the picture.
+    _subject: ClassVar[str]
+
+    def __init__(
+        self,
+        *,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        fields: Sequence[str] | str | None = None,
+        exclude: Sequence[str] | str = (),
+        on_missing: str = "fail",
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.imagekit_conn_id = imagekit_conn_id
+        self.fields = fields
+        self.exclude = exclude
+        self.on_missing = on_missing
+
+    @cached_property
+    def hook(self) -> ImageKitHook:
+        """The hook of this task."""
+        return ImageKitHook(self.imagekit_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Fetch the metadata; see the class."""
+        try:
+            if self.on_missing not in _ON_MISSING:
+                raise ImageKitInputError(
+                    f"on_missing is {self.on_missing!r}.", help=f"Use one of {', '.join(_ON_MISSING)}."
+                )
+            metadata = self._fetch()
+            kept = project(metadata, fields=self.fields, exclude=self.exclude)
+        except ImageKitError as error:
+            self._end(error)
+            raise
+        self.log.info("%s: %s", mask_signature(str(getattr(self, self._subject))), _summary(metadata))
+        self._persist_links(context)
+        self._tell_assets(context, metadata)
+        return kept
+
+    @abstractmethod
+    def _fetch(self) -> dict[str, Any]:
+        """Ask ImageKit for the picture's metadata."""
+
+    @abstractmethod
+    def _persist_links(self, context: Context) -> None:
+        """Store the addresses of the extra links."""
+
+    def _end(self, error: ImageKitError) -> None:
+        """Skip, or fail without another try, where no retry can mend the error."""
+        if isinstance(error, ImageKitNotFoundError) and self.on_missing != "fail":
+            if self.on_missing == "skip":
+                raise AirflowSkipException(str(error)) from error
+            return
+        if not error.retryable:
+            raise AirflowFailException(str(error)) from error
+
+    def _tell_assets(self, context: Context, metadata: dict[str, Any]) -> None:
+        extra: dict[str, Any] = {self._subject: mask_signature(str(getattr(self, self._subject)))}
+        extra |= {name: metadata.get(name) for name in ("pHash", "width", "height", "size")}
+        for outlet in self.outlets or ():
+            if isinstance(outlet, Asset):
+                context["outlet_events"][outlet].extra.update(extra)
+
+
+class FileMetadataOperator(_MetadataOperator):
+    """
+    Fetch the metadata of a file of the media library: ``GET /v1/files/{fileId}/metadata``.
+
+    The metadata object goes to XCom as ImageKit answers it, and each of its top-level fields under its own
+    key, so that ``operator.output["pHash"]`` works. Only what a database cannot store is changed: NaN and the
+    infinities become null, NUL characters go. If the task has assets as outlets, their events carry
+    ``file_id``, ``pHash``, ``width``, ``height`` and ``size``.
+
+    Errors that no retry can mend fail the task without another try: 400, 401, 403, and 404 unless
+    ``on_missing`` says otherwise.
+
+    :param file_id: ImageKit's id of the file. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param fields: dotted paths to keep, such as ``["pHash", "exif.image.Make"]``; a text with commas will
+        do. (templated) All, unless given.
+    :param exclude: dotted paths to drop, such as ``["exif.gps", "exif.makernote"]``. (templated)
+    :param on_missing: what a 404 does: ``fail`` at once, ``skip``, or ``retry`` as the task's ``retries``
+        allow. (templated)
+    :param file_url: delivery URL of the file, for the task's link "ImageKit file"; the listing has it as
+        ``url``, the metadata has not. (templated)
+    :return: ``width``, ``height``, ``size``, ``format``, ``pHash``, ``exif`` …, each of which can be absent.
+    :raises AirflowFailException: from the error that no retry can mend.
+    :raises ImageKitError: for everything else that goes wrong.
+    """
+
+    template_fields: Sequence[str] = (
+        "file_id",
+        "file_url",
+        "imagekit_conn_id",
+        "fields",
+        "exclude",
+        "on_missing",
+    )
+    operator_extra_links = (ImageKitFileLink(), ImageKitMediaLibraryLink())
+    _subject = "file_id"
+
+    def __init__(
+        self,
+        *,
+        file_id: str,
+        file_url: str | None = None,
+        map_index_template: str | None = "{{ task.file_id }}",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(map_index_template=map_index_template, **kwargs)
+        self.file_id = file_id
+        self.file_url = file_url
+
+    def _fetch(self) -> dict[str, Any]:
+        return self.hook.get_file_metadata(self.file_id)
+
+    def _persist_links(self, context: Context) -> None:
+        ImageKitMediaLibraryLink.persist(context, self.file_id)
+        if self.file_url:
+            ImageKitFileLink.persist(context, self.file_url)
+
+
+class RemoteUrlMetadataOperator(_MetadataOperator):
+    """
+    Fetch the metadata behind a delivery URL of the account: ``GET /v1/metadata?url=``.
+
+    It works for files of the media library and of every origin attached to the account, and with a
+    transformation in the URL it tells of the transformed picture. XCom, asset events and errors are those of
+    :class:`FileMetadataOperator`, with ``url`` in place of ``file_id``.
+
+    :param url: an address below one of the account's URL endpoints, as a browser would open it; it is
+        percent-encoded once, whatever it holds. A private file needs a signed URL. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param fields: dotted paths to keep. (templated) All, unless given.
+    :param exclude: dotted paths to drop. (templated)
+    :param on_missing: what a 404 does: ``fail`` at once, ``skip``, or ``retry``. (templated)
+    :return: as :class:`FileMetadataOperator`.
+    :raises AirflowFailException: from the error that no retry can mend.
+    :raises ImageKitError: for everything else that goes wrong.
+    """
+
+    template_fields: Sequence[str] = ("url", "imagekit_conn_id", "fields", "exclude", "on_missing")
+    operator_extra_links = (ImageKitFileLink(),)
+    _subject = "url"
+
+    def __init__(self, *, url: str, map_index_template: str | None = "{{ task.url }}", **kwargs: Any) -> None:
+        super().__init__(map_index_template=map_index_template, **kwargs)
+        self.url = url
+
+    def _fetch(self) -> dict[str, Any]:
+        return self.hook.get_remote_url_metadata(self.url)
+
+    def _persist_links(self, context: Context) -> None:
+        ImageKitFileLink.persist(context, self.url)
+
+
+def _summary(metadata: dict[str, Any]) -> str:
+    kind = metadata.get("format") or metadata.get("mimeType") or "file"
+    tags = sum(len(section) for section in (metadata.get("exif") or {}).values() if isinstance(section, dict))
+    return (
+        f"{metadata.get('width')}x{metadata.get('height')} {kind}, {metadata.get('size')} bytes, "
+        f"pHash {metadata.get('pHash')}, {tags} EXIF tags"
+    )

@@ -1,0 +1,93 @@
+"""Keep or drop parts of a metadata object, named by dotted paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+
+__all__ = ["KNOWN_FIELDS", "project"]
+
+#: Top-level names that ImageKit's API reference documents for its metadata object; each can be absent.
+KNOWN_FIELDS = frozenset(
+    {
+        "audioCodec",
+        "bitRate",
+        "density",
+        "duration",
+        "exif",
+        "format",
+        "hasColorProfile",
+        "hasTransparency",
+        "height",
+        "mimeType",
+        "pHash",
+        "quality",
+        "size",
+        "videoCodec",
+        "width",
+    }
+)
+
+
+def project(metadata: dict[str, Any], *, fields: Any = None, exclude: Any = ()) -> dict[str, Any]:
+    """
+    Return a copy of a metadata object with the wanted parts.
+
+    :param metadata: as ImageKit answers.
+    :param fields: dotted paths to keep, such as ``pHash`` or ``exif.image.Make``: a sequence, or a text with
+        commas; ``None`` keeps all. What the answer lacks is left out.
+    :param exclude: dotted paths to drop, such as ``exif.gps``; what the answer lacks is passed over.
+    :raises ImageKitInputError: for a path that is no text, or whose first part neither ImageKit documents nor
+        the answer holds.
+    """
+    kept = metadata if fields is None else _keep(metadata, _paths(fields, "fields", metadata))
+    return _drop(kept, _paths(exclude, "exclude", metadata))
+
+
+def _paths(paths: Any, argument: str, metadata: dict[str, Any]) -> list[list[str]]:
+    if isinstance(paths, str):
+        paths = [path for path in paths.split(",") if path.strip()]
+    if paths is not None and (not isinstance(paths, Iterable) or isinstance(paths, dict | bytes)):
+        raise ImageKitInputError(
+            f"{argument} is {type(paths).__name__} instead of a list of names.",
+            help="Pass such as ['pHash'].",
+        )
+    return [_path(path, argument, metadata) for path in paths or ()]
+
+
+def _path(path: Any, argument: str, metadata: dict[str, Any]) -> list[str]:
+    parts = [part.strip() for part in path.split(".")] if isinstance(path, str) else []
+    if not parts or not all(parts) or parts[0] not in KNOWN_FIELDS | metadata.keys():
+        raise ImageKitInputError(
+            f"{argument} names {path!r}, which ImageKit's metadata does not have.",
+            help=f"Use dotted paths below {', '.join(sorted(KNOWN_FIELDS))}.",
+        )
+    return parts
+
+
+def _keep(metadata: dict[str, Any], paths: list[list[str]]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for path in paths:
+        source, target = metadata, kept
+        for part in path[:-1]:
+            inner = source.get(part)
+            if not isinstance(inner, dict):
+                break
+            source, target = inner, target.setdefault(part, {})
+        else:
+            if path[-1] in source:
+                target[path[-1]] = source[path[-1]]
+    return kept
+
+
+def _drop(metadata: dict[str, Any], paths: list[list[str]]) -> dict[str, Any]:
+    dropped = {path[0] for path in paths if len(path) == 1}
+    result: dict[str, Any] = {}
+    for name, value in metadata.items():
+        if name in dropped:
+            continue
+        inner = [path[1:] for path in paths if path[0] == name and len(path) > 1]
+        result[name] = _drop(value, inner) if inner and isinstance(value, dict) else value
+    return result

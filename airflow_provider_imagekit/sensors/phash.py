@@ -1,0 +1,211 @@
+"""The sensor that waits for a perceptual-hash distance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_imagekit.api import mask_signature
+from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitError, PHashMismatchError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.polling import Poll, poll
+from airflow_provider_imagekit.similarity.gate import PHashGate
+from airflow_provider_imagekit.triggers.event import read_event
+from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+__all__ = ["PHashDistanceSensor"]
+
+# Airflow's name for "the deferral failed"; it has moved between versions, the value has not.
+_DEFERRAL_FAILED = "__fail__"
+
+
+class PHashDistanceSensor(BaseSensorOperator):
+    """
+    Wait until the distance of two pictures' perceptual hashes is within bounds.
+
+    With ``max_distance`` that is a gate on similarity; with ``min_distance`` alone it waits until a picture
+    was replaced by a different one; with both, for a band. Bounds are inclusive, in bits from 0 to 64: up to
+    8 is the same picture re-encoded, resized or toned, unrelated pictures lie around 32.
+
+    A file that does not exist yet, a rate limit, a server error or a lost connection means "not yet". A wrong
+    key, a malformed request, or a file that has no pHash (a video) fails the task at once, with ``soft_fail``
+    too: that skips only when the time is over. What can change is asked anew at each check, the reference
+    included; pass its hash as ``reference_phash`` to spare that request. Two literal hashes are decided at
+    once, without a request.
+
+    :param file_id: id of the picture in the media library. (templated)
+    :param url: delivery URL of the picture. (templated)
+    :param phash: hash of the picture, 16 hexadecimal digits. (templated) Exactly one of these three.
+    :param reference_file_id: id of the picture to compare with. (templated)
+    :param reference_url: delivery URL of the picture to compare with. (templated)
+    :param reference_phash: hash of the picture to compare with. (templated) Exactly one of these three.
+    :param max_distance: largest distance that matches, 0 to 64, or a level: ``identical`` (0), ``strict``
+        (4), ``near_duplicate`` (8), ``review`` (12). (templated)
+    :param min_distance: smallest distance that matches. (templated) At least one of the two is needed.
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param deferrable: whether to wait in the triggerer; checks then come every 5 seconds at the oftenest.
+    :return: as XCom ``{"matched": true, "distance": 3, "similarity": 0.953125, "phash": "…",
+        "reference_phash": "…"}``.
+    :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`; ``PHashMismatchError`` if two
+        literal hashes do not match.
+    """
+
+    template_fields: Sequence[str] = (
+        "file_id",
+        "url",
+        "phash",
+        "reference_file_id",
+        "reference_url",
+        "reference_phash",
+        "max_distance",
+        "min_distance",
+        "imagekit_conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        file_id: str | None = None,
+        url: str | None = None,
+        phash: str | None = None,
+        reference_file_id: str | None = None,
+        reference_url: str | None = None,
+        reference_phash: str | None = None,
+        max_distance: int | str | None = None,
+        min_distance: int | str | None = None,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.file_id = file_id
+        self.url = url
+        self.phash = phash
+        self.reference_file_id = reference_file_id
+        self.reference_url = reference_url
+        self.reference_phash = reference_phash
+        self.max_distance = max_distance
+        self.min_distance = min_distance
+        self.imagekit_conn_id = imagekit_conn_id
+        self.deferrable = deferrable
+
+    @cached_property
+    def hook(self) -> ImageKitHook:
+        """The hook of this task."""
+        return ImageKitHook(self.imagekit_conn_id)
+
+    def execute(self, context: Context) -> Any:  # noqa: RET503 - defer() does not return
+        """Check once, then wait as the mode says."""
+        gate = self._gate()
+        self.log.info("Waiting for: %s", mask_signature(str(gate)))
+        if gate.fixed:
+            return self._decide(gate)
+        if not self.deferrable:
+            return super().execute(context)
+        found = self._first_check(gate)
+        if found is not None and found.matched:
+            return found.value
+        self.defer(
+            trigger=PHashDistanceTrigger(
+                imagekit_conn_id=self.imagekit_conn_id,
+                poke_interval=self.poke_interval,
+                exponential_backoff=self.exponential_backoff,
+                max_wait=self.max_wait.total_seconds() if self.max_wait else None,
+                silent_fail=self.silent_fail,
+                **gate.arguments(),
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout),
+        )
+
+    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
+        """Check once."""
+        found = self._check(self._gate())
+        return PokeReturnValue(is_done=found.matched, xcom_value=found.value)
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        """Return what the trigger found, or raise what it met."""
+        try:
+            return read_event(event)
+        except ImageKitError as error:
+            self._fail(error)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """
+        Resume after the deferral, on every Airflow version with the outcome that the other modes have.
+
+        ``soft_fail`` skips when the time is over. Airflow's own method would skip after a crashed trigger,
+        too, and Airflow 2 would retry after a timeout.
+        """
+        if next_method != _DEFERRAL_FAILED:
+            return super().resume_execution(next_method, next_kwargs, context)
+        reason = str((next_kwargs or {}).get("error", "unknown"))
+        if "timeout" not in reason.lower():
+            for line in (next_kwargs or {}).get("traceback") or ():
+                self.log.error("%s", line.rstrip())
+            self._fail(ImageKitError(f"The trigger failed: {reason}"))
+        message = f"Sensor has timed out; the specified timeout is {self.timeout:g} s."
+        if self.soft_fail:
+            raise AirflowSkipException(message)
+        raise AirflowSensorTimeout(message)
+
+    def _gate(self) -> PHashGate:
+        return PHashGate.parse(
+            file_id=self.file_id,
+            url=self.url,
+            phash=self.phash,
+            reference_file_id=self.reference_file_id,
+            reference_url=self.reference_url,
+            reference_phash=self.reference_phash,
+            max_distance=self.max_distance,
+            min_distance=self.min_distance,
+        )
+
+    def _decide(self, gate: PHashGate) -> dict[str, Any]:
+        verdict = gate.check(self.hook.get_phash)
+        self.log.info("%s", verdict.reason)
+        if not verdict.matched:
+            raise PHashMismatchError(
+                verdict.reason, help="Both hashes are literal, so waiting would not change it."
+            )
+        return verdict.as_xcom()
+
+    def _first_check(self, gate: PHashGate) -> Poll | None:
+        try:
+            return self._check(gate)
+        except ImageKitError as error:
+            if not self.silent_fail:
+                self._fail(error)
+            self.log.error("The check failed: %s", error)
+            return None
+
+    def _check(self, gate: PHashGate) -> Poll:
+        client = self.hook.get_conn()
+        try:
+            found = poll(gate, client)
+        except ImageKitAuthError:
+            # The key may have been rotated while we waited: one more look at the Airflow Connection.
+            renewed = self.hook.get_conn(refresh=True)
+            if renewed is client:
+                raise
+            found = poll(gate, renewed)
+        self.log.info("%s", found.reason)
+        return found
+
+    def _fail(self, error: ImageKitError) -> NoReturn:
+        if self.never_fail:
+            raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
+        raise error

@@ -1,0 +1,40 @@
+"""How a trigger tells its task what it found: the one place that builds and reads event payloads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_imagekit import exceptions
+from airflow_provider_imagekit.exceptions import ImageKitError
+
+__all__ = ["failed", "matched", "read_event"]
+
+
+def matched(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the payload that ends a wait with a value for XCom."""
+    return {"status": "matched", "value": value}
+
+
+def failed(error: ImageKitError) -> dict[str, Any]:
+    """Return the payload that ends a wait with an error; it is plain JSON and holds no secret."""
+    return {"status": "failed", "error": type(error).__name__, "details": error.details()}
+
+
+def read_event(event: Any) -> dict[str, Any]:
+    """
+    Return the value of an event.
+
+    :param event: what Airflow hands to the resumed task.
+    :raises ImageKitError: the error that the trigger met, in its own class; or, for a payload that none of
+        our triggers writes, one that says so.
+    """
+    if isinstance(event, dict) and event.get("status") == "matched":
+        return dict(event["value"])
+    if isinstance(event, dict) and event.get("status") == "failed":
+        error = getattr(exceptions, str(event.get("error")), None)
+        if isinstance(error, type) and issubclass(error, ImageKitError):
+            raise error(**event["details"])
+    raise ImageKitError(
+        f"The trigger ended without a result: {event!r}",
+        help="Look at the triggerer's log of this task; provider versions may differ between machines.",
+    )

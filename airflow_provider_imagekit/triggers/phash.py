@@ -1,0 +1,120 @@
+"""The trigger that waits for a perceptual-hash distance."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.polling import Poll, poll
+from airflow_provider_imagekit.similarity.gate import PHashGate
+from airflow_provider_imagekit.triggers import event
+
+__all__ = ["MIN_POKE_INTERVAL", "PHashDistanceTrigger"]
+
+#: Fewest seconds between two checks. A trigger that fires within a second or two of its task's deferral can
+#: overtake the executor's report of it, and the scheduler then fails the task (apache/airflow#71580).
+MIN_POKE_INTERVAL = 5.0
+
+_THREADS = 16
+
+
+class PHashDistanceTrigger(BaseTrigger):
+    """
+    Check a perceptual-hash gate again and again, and fire when it matches or cannot match any more.
+
+    It has no timeout of its own: ``defer(timeout=...)`` is the only clock.
+
+    :param imagekit_conn_id: the Airflow Connection with the private key; the key itself never gets here.
+    :param poke_interval: seconds between two checks, at least 5; the first check comes after one interval.
+    :param exponential_backoff: whether to double the interval after each check.
+    :param max_wait: longest interval in seconds with ``exponential_backoff``.
+    :param silent_fail: whether to log errors that waiting cannot mend, and go on.
+    :param gate: pictures and distances, named and read as in
+        :meth:`~airflow_provider_imagekit.similarity.gate.PHashGate.parse`.
+    """
+
+    def __init__(
+        self,
+        *,
+        imagekit_conn_id: str,
+        poke_interval: float,
+        exponential_backoff: bool = False,
+        max_wait: float | None = None,
+        silent_fail: bool = False,
+        **gate: Any,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.imagekit_conn_id = imagekit_conn_id
+        self.poke_interval = poke_interval
+        self.exponential_backoff = exponential_backoff
+        self.max_wait = max_wait
+        self.silent_fail = silent_fail
+        self.gate = PHashGate.parse(**gate)
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments, plain JSON; they outlive an upgrade of the provider."""
+        return (
+            "airflow_provider_imagekit.triggers.phash.PHashDistanceTrigger",
+            {
+                "imagekit_conn_id": self.imagekit_conn_id,
+                "poke_interval": self.poke_interval,
+                "exponential_backoff": self.exponential_backoff,
+                "max_wait": self.max_wait,
+                "silent_fail": self.silent_fail,
+                **self.gate.arguments(),
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Check after each interval until the gate matches or an error ends the wait."""
+        hook = ImageKitHook(self.imagekit_conn_id)
+        for interval in self._intervals():
+            await asyncio.sleep(interval)
+            try:
+                found = await self._poll(hook)
+            except ImageKitError as error:
+                if not self.silent_fail:
+                    yield TriggerEvent(event.failed(error))
+                    return
+                self.log.error("The check failed: %s", error)
+                continue
+            self.log.info("%s", found.reason)
+            if found.matched and found.value is not None:
+                yield TriggerEvent(event.matched(found.value))
+                return
+
+    def _intervals(self) -> Iterator[float]:
+        interval = max(self.poke_interval, MIN_POKE_INTERVAL)
+        longest = max(self.max_wait or float("inf"), MIN_POKE_INTERVAL)
+        while True:
+            yield min(interval, longest)
+            interval *= 2 if self.exponential_backoff else 1
+
+    async def _poll(self, hook: ImageKitHook) -> Poll:
+        client = await hook.aget_conn()
+        in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, _pool())
+        try:
+            return await in_thread(poll, self.gate, client)
+        except ImageKitAuthError:
+            # The key may have been rotated while we waited: one more look at the Airflow Connection.
+            renewed = await hook.aget_conn(refresh=True)
+            if renewed is client:
+                raise
+            return await in_thread(poll, self.gate, renewed)
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    """Return the provider's own threads: asyncio's default pool belongs to everyone in the triggerer."""
+    return ThreadPoolExecutor(_THREADS, thread_name_prefix="imagekit-poll")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)
