@@ -1,0 +1,99 @@
+# Everything below needs make and a Python from 3.11 to 3.13; the rest is installed into .venv folders here.
+# Choose another interpreter with `make PYTHON=/path/to/python3.12 ...`; for Airflow 2 with PYTHON2AIRFLOW=.
+
+AIRFLOW_3 := 3.3.2
+AIRFLOW_2 := 2.11.2
+
+first_python = $(firstword $(foreach name,$(1),$(shell $(name) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= $(2))' >/dev/null 2>&1 && echo $(name))))
+PYTHON ?= $(call first_python,python3 python3.13 python3.12 python3.11,(3, 13))
+PYTHON_AIRFLOW2 ?= $(call first_python,python3 python3.12 python3.11,(3, 12))
+
+export PYTHONPATH := $(CURDIR)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: .venv/.demo ## Show the provider at work in a real Airflow; no ImageKit account needed
+	@.venv/bin/python -m demo
+
+.PHONY: airflow
+airflow: .venv/.demo ## Start the whole Airflow, with the example DAGs, on this machine
+	@.venv/bin/python -m demo.stack
+
+.PHONY: test
+test: .venv/.dev ## Lint, type-check and test on Airflow 3
+	$(call check,.venv)
+
+.PHONY: test-airflow2
+test-airflow2: .venv-airflow2/.dev ## The same on Airflow 2
+	$(call check,.venv-airflow2)
+
+.PHONY: lint
+lint: .venv/.dev ## Lint, check the format and the types
+	$(call lint,.venv)
+
+.PHONY: constraints
+constraints: .venv/.demo ## Write the constraints files anew, with today's versions
+	$(call compile,$(AIRFLOW_3),constraints/airflow-3.txt)
+	$(call compile,$(AIRFLOW_2),constraints/airflow-2.txt)
+
+.PHONY: clean
+clean: ## Remove the environments and everything built
+	rm -rf .venv .venv-airflow2 build dist demo/out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Environments. The stamp files make a second run a no-op until pyproject.toml or the constraints change.
+
+.venv/.demo: pyproject.toml constraints/airflow-3.txt
+	$(call environment,.venv,$(PYTHON))
+	$(call install,.venv,-c constraints/airflow-3.txt -e '.[emulator]')
+	$(call install,.venv,-c constraints/airflow-3.txt --no-deps --group photos)
+	@touch $@
+
+.venv/.dev: .venv/.demo
+	$(call install,.venv,-c constraints/airflow-3.txt -e '.[emulator]' --group dev)
+	@touch $@
+
+.venv-airflow2/.dev: pyproject.toml constraints/airflow-2.txt
+	$(call environment,.venv-airflow2,$(PYTHON_AIRFLOW2))
+	$(call install,.venv-airflow2,-c constraints/airflow-2.txt -e '.[emulator]' --group dev)
+	$(call install,.venv-airflow2,-c constraints/airflow-2.txt --no-deps --group photos)
+	@touch $@
+
+# $(1) the environment's folder, $(2) the interpreter that it is made of
+define environment
+	@test -n "$(2)" || { echo "No Python of a fitting version was found; name one with PYTHON= or PYTHON_AIRFLOW2=."; exit 1; }
+	@echo "Installing into $(1) with $$($(2) --version) ..."
+	@test -x $(1)/bin/python || $(2) -m venv $(1)
+	@$(1)/bin/python -m pip install -qq --upgrade pip uv || $(1)/bin/python -m pip install -qq --upgrade pip
+endef
+
+# $(1) the environment's folder, $(2) what to install. pip follows where uv is missing or cannot reach its index.
+define install
+	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python $(2) || $(1)/bin/python -m pip install --quiet $(2)
+endef
+
+define lint
+	$(1)/bin/ruff check .
+	$(1)/bin/ruff format --check .
+	$(1)/bin/mypy
+endef
+
+define check
+	$(call lint,$(1))
+	$(1)/bin/pytest
+endef
+
+# $(1) the version of Airflow, $(2) the file. One version of each package, so its environment markers can go.
+define compile
+	rm -f $(2)
+	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --extra emulator --extra numpy --group dev; \
+	  .venv/bin/uv pip compile pyproject.toml $(COMPILE) --group photos --no-deps | grep '^scikit-image=='; } \
+	  | sed 's/ *;.*//' | sort --unique > $(2)
+endef
+COMPILE := --quiet --universal --fork-strategy fewest --python-version 3.11 --no-header --no-annotate

@@ -1,0 +1,1 @@
+"""The sample catalogue, `make demo` and `make airflow`. Not part of the installed package."""

@@ -1,0 +1,193 @@
+"""``make airflow``: the whole Airflow with the example DAGs and a local ImageKit server on 127.0.0.1."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import psutil
+import requests
+
+from demo.catalogue import build
+from demo.environment import (
+    CONNECTION_VARIABLE,
+    EXAMPLE_DAGS,
+    airflow_command,
+    airflow_environment,
+    free_port,
+    server_environment,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+START_SECONDS = 180
+STOP_SECONDS = 20
+COMPONENTS = {"metadatabase", "scheduler", "triggerer", "dag_processor"}
+
+
+class StackError(Exception):
+    """Raised when a part of Airflow does not start, or ends by itself."""
+
+
+class AirflowStack:
+    """
+    API server with the UI, scheduler, DAG processor and triggerer; all they start stops with them.
+
+    :param dags: the DAGs folder.
+    :param connection: the Airflow Connection ``imagekit_default``, as JSON or URI.
+    """
+
+    username = "admin"
+
+    def __init__(self, dags: Path, connection: str) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="imagekit-airflow-"))
+        self.password = secrets.token_hex(8)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        passwords = self.home / "passwords.json"
+        self._environment = airflow_environment(self.home, dags, connection)
+        self._environment |= server_environment(self.port, passwords)
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        passwords.touch(mode=0o600)
+        passwords.write_text(json.dumps({self.username: self.password}), encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        try:
+            self._run("migrate", "db", "migrate").wait()
+            self.check()
+            port = str(self.port)
+            self._run("api-server", "api-server", "--host", "127.0.0.1", "--port", port, "--workers", "1")
+            # Their log servers would listen on all addresses; the UI reads the files.
+            self._run("scheduler", "scheduler", "--skip-serve-logs")
+            self._run("triggerer", "triggerer", "--skip-serve-logs")
+            self._run("dag-processor", "dag-processor")
+            self._wait_until_healthy()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.stop()
+        if kind is None or not issubclass(kind, StackError):  # a failed stack's logs are kept
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    def check(self) -> None:
+        """
+        Look whether everything runs.
+
+        :raises StackError: naming the log of the process that has ended.
+        """
+        for name, process in self._processes.items():
+            ended = process.poll()
+            if ended is not None and (name != "migrate" or ended):
+                raise StackError(f"Airflow's {name} ended with exit code {ended}; see {self._log(name)}")
+
+    def health(self) -> dict[str, Any]:
+        """Return the state of each component; nothing while the API server does not answer."""
+        try:
+            answer = requests.get(f"{self.url}/api/v2/monitor/health", timeout=5)
+            return dict(answer.json()) if answer.ok else {}
+        except (requests.RequestException, ValueError):
+            return {}
+
+    def stop(self) -> None:
+        """Stop every process that was started, and all that those have started; return when all are gone."""
+        family = []
+        for process in self._processes.values():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                parent = psutil.Process(process.pid)
+                family += [parent, *parent.children(recursive=True)]
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.terminate()
+        _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
+        for survivor in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                survivor.kill()
+        psutil.wait_procs(alive, timeout=STOP_SECONDS)
+        self._processes.clear()
+
+    def _run(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        with self._log(name).open("wb") as log:
+            # A session of its own: Ctrl-C reaches this process alone, which then stops the others in order.
+            self._processes[name] = subprocess.Popen(
+                airflow_command(*arguments),
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self._processes[name]
+
+    def _log(self, name: str) -> Path:
+        return self.home / f"{name}.log"
+
+    def _wait_until_healthy(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            self.check()
+            health = self.health()
+            if health and all(health.get(name, {}).get("status") == "healthy" for name in COMPONENTS):
+                return
+            time.sleep(1)
+        raise StackError(f"Airflow was not healthy after {START_SECONDS} s; see the logs in {self.home}")
+
+
+@contextlib.contextmanager
+def imagekit_connection() -> Iterator[str]:
+    """Yield the Airflow Connection that the user has set, else one to a local server over the catalogue."""
+    if own := os.environ.get(CONNECTION_VARIABLE):
+        print(f"ImageKit    the account in {CONNECTION_VARIABLE}")
+        yield own
+        return
+    from airflow_provider_imagekit.emulator import ImageKitEmulator
+
+    with tempfile.TemporaryDirectory(prefix="imagekit-library-") as library:
+        build(Path(library))
+        with ImageKitEmulator(library=Path(library)) as imagekit:
+            print(f"ImageKit    local server at {imagekit.url}, media library in {library}")
+            yield json.dumps(imagekit.airflow_connection)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        with imagekit_connection() as connection:
+            print("Airflow     starting; this takes about half a minute", flush=True)
+            with AirflowStack(EXAMPLE_DAGS, connection) as stack:
+                print(f"Airflow     {stack.url}")
+                print(f"User        {stack.username}")
+                print(f"Password    {stack.password}")
+                print("Ctrl-C stops everything.", flush=True)
+                while True:
+                    stack.check()
+                    time.sleep(1)
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        return 0
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

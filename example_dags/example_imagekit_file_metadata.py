@@ -1,0 +1,51 @@
+"""
+### Metadata of one file
+
+People know a file by its path, the API by its id: the first task finds the id, the second asks for the
+metadata, the third uses single fields of it. GPS coordinates are dropped before anything is stored.
+"""
+
+from __future__ import annotations
+
+import posixpath
+
+from airflow.providers.common.compat.sdk import DAG, Param, task
+
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
+
+with DAG(
+    dag_id="example_imagekit_file_metadata",
+    schedule=None,
+    catchup=False,
+    default_args={"retries": 1},
+    params={
+        "path": Param("/landscapes/mountain-lake.jpg", type="string", description="A file of the library")
+    },
+    tags=["example", "imagekit"],
+    doc_md=__doc__,
+):
+
+    @task
+    def find_file(path: str) -> str:
+        folder = ImageKitHook().list_files(path=posixpath.dirname(path))
+        ids = {file["filePath"]: file["fileId"] for file in folder}
+        if path not in ids:
+            raise LookupError(f"There is no {path} in the media library.")
+        return ids[path]
+
+    # [START howto_operator_file_metadata]
+    metadata = FileMetadataOperator(
+        task_id="metadata",
+        file_id=find_file("{{ params.path }}"),
+        exclude=["exif.gps"],
+    )
+    # [END howto_operator_file_metadata]
+
+    # [START howto_operator_file_metadata_output]
+    @task
+    def describe(width: int, height: int, phash: str) -> str:
+        return f"{width} x {height} pixels, pHash {phash}"
+
+    describe(metadata.output["width"], metadata.output["height"], metadata.output["pHash"])
+    # [END howto_operator_file_metadata_output]

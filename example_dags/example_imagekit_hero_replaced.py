@@ -1,0 +1,59 @@
+"""
+### Wait until the hero picture was replaced
+
+A campaign starts when somebody puts the new picture in the place of the old one. The first tasks remember
+how the picture looks now; the sensor waits until it looks different, however the file was uploaded. Saving
+the same picture again, smaller or recompressed, does not count.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from datetime import timedelta
+
+from airflow.providers.common.compat.sdk import DAG, Param, task
+
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
+from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
+
+with DAG(
+    dag_id="example_imagekit_hero_replaced",
+    schedule=None,
+    catchup=False,
+    default_args={"retries": 1},
+    params={
+        "path": Param("/banners/hero.jpg", type="string", description="The picture that will be replaced")
+    },
+    tags=["example", "imagekit"],
+    doc_md=__doc__,
+):
+
+    @task
+    def find_file(path: str) -> str:
+        folder = ImageKitHook().list_files(path=posixpath.dirname(path))
+        ids = {file["filePath"]: file["fileId"] for file in folder}
+        if path not in ids:
+            raise LookupError(f"There is no {path} in the media library.")
+        return ids[path]
+
+    # [START howto_sensor_phash_replaced]
+    hero = find_file("{{ params.path }}")
+    now = FileMetadataOperator(task_id="now", file_id=hero, fields=["pHash"])
+
+    replaced = PHashDistanceSensor(
+        task_id="replaced",
+        file_id=hero,
+        reference_phash=now.output["pHash"],
+        min_distance=16,
+        deferrable=True,
+        poke_interval=10,
+        timeout=timedelta(days=2).total_seconds(),
+    )
+    # [END howto_sensor_phash_replaced]
+
+    @task
+    def start_campaign(distance: int) -> str:
+        return f"The hero picture was replaced ({distance} of 64 bits differ): the campaign starts."
+
+    start_campaign(replaced.output["distance"])

@@ -1,0 +1,39 @@
+"""
+### Metadata of remote and transformed URLs
+
+Files of an attached origin (S3, a web server ...) have no file id: their delivery URL names them. A URL that
+transforms gives the metadata of the transformed picture. The URL endpoint comes from the Airflow Connection.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import DAG, Param, task
+
+from airflow_provider_imagekit.operators.metadata import RemoteUrlMetadataOperator
+
+URL = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}{{ params.path }}"
+
+with DAG(
+    dag_id="example_imagekit_remote_url",
+    schedule=None,
+    catchup=False,
+    default_args={"retries": 1},
+    params={"path": Param("/products/mug.jpg", type="string", description="A path below the URL endpoint")},
+    tags=["example", "imagekit"],
+    doc_md=__doc__,
+):
+    # [START howto_operator_remote_url_metadata]
+    original = RemoteUrlMetadataOperator(task_id="original", url=URL)
+
+    thumbnail = RemoteUrlMetadataOperator(
+        task_id="thumbnail",
+        url=URL + "?tr=w-200,h-200",
+        fields=["width", "height", "size", "pHash"],
+    )
+    # [END howto_operator_remote_url_metadata]
+
+    @task
+    def saved_bytes(before: int, after: int) -> int:
+        return before - after
+
+    saved_bytes(original.output["size"], thumbnail.output["size"])

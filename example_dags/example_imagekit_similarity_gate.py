@@ -1,0 +1,49 @@
+"""
+### Publish only what looks like the approved master
+
+A partner delivers a copy of a picture. The gate waits, without holding a worker, until the copy is there and
+looks like the master; only then the tasks behind it run. It compares perceptual hashes: a resized or
+recompressed copy passes, another picture never does.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.providers.common.compat.sdk import DAG, Param, task
+
+from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
+
+ENDPOINT = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}"
+
+with DAG(
+    dag_id="example_imagekit_similarity_gate",
+    schedule=None,
+    catchup=False,
+    default_args={"retries": 1},
+    params={
+        "candidate": Param(
+            "/variants/mountain-lake-watermarked.jpg", type="string", description="What was delivered"
+        ),
+        "master": Param("/landscapes/mountain-lake.jpg", type="string", description="What was approved"),
+    },
+    tags=["example", "imagekit"],
+    doc_md=__doc__,
+):
+    # [START howto_sensor_phash_similar]
+    looks_like_master = PHashDistanceSensor(
+        task_id="looks_like_master",
+        url=ENDPOINT + "{{ params.candidate }}",
+        reference_url=ENDPOINT + "{{ params.master }}",
+        max_distance=8,
+        deferrable=True,
+        poke_interval=30,
+        timeout=timedelta(hours=6).total_seconds(),
+    )
+    # [END howto_sensor_phash_similar]
+
+    @task
+    def publish(distance: int, similarity: float) -> str:
+        return f"Published: {distance} of 64 bits differ, {similarity:.0%} similar."
+
+    publish(looks_like_master.output["distance"], looks_like_master.output["similarity"])

@@ -1,0 +1,53 @@
+"""
+### Check what is delivered
+
+Before a change of origins, of a CDN or of transformation settings: every delivered width must have the asked
+dimensions and still show the same picture. The run fails with a list of all that is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Param, task
+
+from airflow_provider_imagekit.operators.metadata import RemoteUrlMetadataOperator
+from airflow_provider_imagekit.phash import phash_distance
+
+URL = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}{{ params.path }}"
+WIDTHS = (160, 320, 640)
+MAX_DISTANCE = 4
+
+with DAG(
+    dag_id="example_imagekit_transformation_check",
+    schedule=None,
+    catchup=False,
+    default_args={"retries": 1},
+    params={
+        "path": Param("/landscapes/lavender-field.jpg", type="string", description="The picture to check")
+    },
+    tags=["example", "imagekit"],
+    doc_md=__doc__,
+):
+    # [START howto_transformation_check]
+    original = RemoteUrlMetadataOperator(task_id="original", url=URL)
+    delivered = RemoteUrlMetadataOperator.partial(task_id="delivered").expand(
+        url=[f"{URL}?tr=w-{width}" for width in WIDTHS]
+    )
+
+    @task
+    def check(master: dict[str, Any], copies: list[dict[str, Any]]) -> dict[str, int]:
+        distances, wrong = {}, []
+        for width, copy in zip(WIDTHS, copies, strict=True):
+            height = round(width * master["height"] / master["width"])
+            distances[f"w-{width}"] = phash_distance(master["pHash"], copy["pHash"])
+            if copy["width"] != width or abs(copy["height"] - height) > 1:
+                wrong.append(f"w-{width} is {copy['width']} x {copy['height']}, not {width} x {height}")
+            if distances[f"w-{width}"] > MAX_DISTANCE:
+                wrong.append(f"w-{width} shows another picture ({distances[f'w-{width}']} of 64 bits differ)")
+        if wrong:
+            raise AirflowFailException("; ".join(wrong))
+        return distances
+
+    check(original.output, delivered.output)
+    # [END howto_transformation_check]
