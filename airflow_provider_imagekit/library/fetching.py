@@ -41,8 +41,9 @@ def fetch_all(
     """
     Yield what came of each file in the order in which the answers arrive.
 
-    A new call starts when an outcome is taken, so at most two for each thread are on their way. When the
-    iteration is given up, no further call starts; calls under way end by themselves and count for nothing.
+    A call starts when the caller is done with an outcome, so what is asked for and not yet taken care of is
+    never more than one file a thread: all that a killed run repeats. When the iteration is given up, no
+    further call starts; calls under way end by themselves and count for nothing.
 
     :param tasks: the files; it is iterated in the caller's thread.
     :param fetch: asks for one file's metadata; it decides about retries and pace.
@@ -60,7 +61,7 @@ def fetch_all(
         worker.start()
     under_way = 0
     try:
-        for task in islice(tasks, 2 * threads):
+        for task in islice(tasks, threads):
             waiting.put(task)
             under_way += 1
         while under_way:
@@ -69,11 +70,11 @@ def fetch_all(
             except Empty:
                 yield None
                 continue
-            under_way -= 1
-            if (task_after := next(tasks, None)) is not None:
-                waiting.put(task_after)
-                under_way += 1
             yield outcome
+            under_way -= 1
+            if (following := next(tasks, None)) is not None:
+                waiting.put(following)
+                under_way += 1
     finally:
         with suppress(Empty):
             while True:
