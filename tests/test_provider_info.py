@@ -91,7 +91,7 @@ def test_airflows_commands_list_the_provider() -> None:
 
 def test_importing_airflow_loads_nothing_of_the_provider_but_its_description() -> None:
     code = (
-        "import sys, airflow; from airflow.configuration import conf; conf.getboolean('core', 'load_examples');"
+        "import sys, airflow; from airflow.configuration import conf; conf.get('core', 'executor');"
         "print(sorted(m for m in sys.modules if m.startswith('airflow_provider_imagekit')))"
     )
     done = subprocess.run(
