@@ -162,9 +162,8 @@ def test_an_upload_needs_the_key(ik):
 def test_details_are_updated(ik, get, send):
     path = f"/v1/files/{ik.file_id('folder/a.jpg')}/details"
     before = get(path).json()
-    changed = send("PATCH", path, {
-        "tags": ["x", "y"], "customCoordinates": "1,2,30,40", "description": "d", "customMetadata": {"a": 1, "b": "c"},
-    })  # fmt: skip
+    wanted = {"tags": ["x", "y"], "customCoordinates": "1,2,30,40", "description": "d"}
+    changed = send("PATCH", path, {**wanted, "customMetadata": {"a": 1, "b": "c"}})
     assert changed.status_code == 200
     assert changed.json() == get(path).json()
     assert changed.json()["tags"] == ["x", "y"]
