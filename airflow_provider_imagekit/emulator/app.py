@@ -16,10 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from airflow_provider_imagekit.emulator.api import Api, json_response
+from airflow_provider_imagekit.emulator.changes import Changes
 from airflow_provider_imagekit.emulator.delivery import Delivery
 from airflow_provider_imagekit.emulator.errors import ApiError
 from airflow_provider_imagekit.emulator.limits import headers_of
 from airflow_provider_imagekit.emulator.requestlog import RecordedRequest, RequestLog
+from airflow_provider_imagekit.emulator.upload import Upload
 from airflow_provider_imagekit.emulator.wire import capture, send_with_fault
 
 if TYPE_CHECKING:
@@ -73,9 +75,7 @@ class App:
         self._faults = faults
         self._latency = latency
         self._delivery = Delivery(account)
-        self._endpoints = [
-            (endpoint.pattern, endpoint) for endpoint in _endpoints(Api(account, self._delivery))
-        ]
+        self._endpoints = [(endpoint.pattern, endpoint) for endpoint in _endpoints(account, self._delivery)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -145,12 +145,20 @@ class App:
         return Response(fault.content(), status, headers, media_type="application/json; charset=utf-8")
 
 
-def _endpoints(api: Api) -> list[Endpoint]:
+def _endpoints(account: Account, delivery: Delivery) -> list[Endpoint]:
+    api = Api(account, delivery)
+    changes = Changes(account, api)
+    upload = Upload(account, api, delivery)
     return [
         Endpoint("GET", "/v1/metadata", api.url_metadata),
         Endpoint("GET", "/v1/files", api.list_files),
         Endpoint("GET", "/v1/files/{file_id}/metadata", api.file_metadata),
         Endpoint("GET", "/v1/files/{file_id}/details", api.file_details),
+        Endpoint("PATCH", "/v1/files/{file_id}/details", changes.update_details),
+        Endpoint("GET", "/v1/files/{file_id}/versions", api.file_versions),
+        Endpoint("GET", "/v1/files/{file_id}/versions/{version_id}", api.file_version),
+        Endpoint("DELETE", "/v1/files/{file_id}", changes.delete),
+        Endpoint("POST", "/api/v1/files/upload", upload.upload, limited=False),
     ]
 
 

@@ -12,9 +12,11 @@ __all__ = [
     "HELP",
     "ApiError",
     "bad_file_id",
+    "bad_version_id",
     "corrupt_file",
     "no_such_file",
     "no_such_picture",
+    "no_such_version",
     "url_not_ours",
 ]
 
@@ -44,6 +46,16 @@ class ApiError(Exception):
 def bad_file_id() -> ApiError:
     """Refuse an id that is not 24 lower-case hexadecimal digits."""
     return ApiError(400, "Your request contains invalid fileId parameter.", type="INVALID_PARAM_ERROR")
+
+
+def bad_version_id() -> ApiError:
+    """Refuse a version's id of another form."""
+    return ApiError(400, "Your request contains invalid versionId parameter.", type="INVALID_PARAM_ERROR")
+
+
+def no_such_version() -> ApiError:
+    """Refuse an unknown version of a file."""
+    return ApiError(404, "The requested file version does not exist.")
 
 
 def no_such_file() -> ApiError:

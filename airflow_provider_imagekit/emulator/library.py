@@ -111,30 +111,40 @@ class Library:
         """Return where a version's file lies in the folder; ``None`` for an uploaded one."""
         return self._locate(asset.path) if version.blob is None else None
 
-    def put_content(self, content: bytes) -> str:
-        """Keep an uploaded content and return its digest for :class:`Version`."""
-        return self._store.put(content)
-
     def change(self, path: str, change: Callable[[Asset | None], Asset]) -> Asset:
         """
         Change a file while nobody else does, and keep the change.
 
         :param path: path in the media library.
-        :param change: from the file as it is (``None``: there is none) to the file as it shall be; one
+        :param change: from the file as it is (``None``: there never was one) to the file as it shall be; one
             without versions is deleted. What it raises leaves everything as it was.
         """
         with self._lock:
-            known = self.by_path(path)
-            asset = change(known or self._assets.get(path))
-            if asset.versions or asset.disk:
-                self._assets[path] = asset
-                self._paths[asset.id] = path
-                self._store.save(asset)
-            else:
-                self._assets.pop(path, None)
-                self._store.forget(path)
-            self._store.keep_only({v.blob for a in self._assets.values() for v in a.versions if v.blob})
+            known = self.by_path(path) or self._assets.get(path)
+            try:
+                asset = change(known)
+                if asset.versions or asset.disk:
+                    self._assets[path] = asset
+                    self._paths[asset.id] = path
+                    self._store.save(asset)
+                else:
+                    self._assets.pop(path, None)
+                    self._store.forget(path)
+            finally:
+                self._store.keep_only({v.blob for a in self._assets.values() for v in a.versions if v.blob})
             return asset
+
+    def upload(self, path: str, content: bytes, change: Callable[[Asset | None, str], Asset]) -> Asset:
+        """
+        Change a file as :meth:`change` does, with a new content.
+
+        :param path: path in the media library.
+        :param content: the content.
+        :param change: as there, with the digest of the content for :class:`Version`.
+        """
+        with self._lock:
+            blob = self._store.put(content)
+            return self.change(path, lambda known: change(known, blob))
 
     def _found(self, path: str, status: os.stat_result) -> None:
         signature = f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.emulator.errors import ApiError
 from airflow_provider_imagekit.emulator.objects import file_object, folder_object
+from airflow_provider_imagekit.emulator.search import compile_search, names_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_imagekit.emulator.account import Account
+    from airflow_provider_imagekit.emulator.assets import Asset, Version
 
 __all__ = ["ListQuery", "list_assets"]
 
@@ -40,7 +42,7 @@ class ListQuery:
     """
     Parameters of ``GET /v1/files``, checked.
 
-    :param type: ``file``, ``file-version``, ``folder`` or ``all``.
+    :param type: ``file``, ``file-version``, ``folder``, ``all``; ``any`` when a search query decides.
     :param key: what to sort by.
     :param descending: in which direction.
     :param path: exact folder, or empty.
@@ -49,6 +51,7 @@ class ListQuery:
     :param skip: 0 or more.
     :param name: exact name, or empty.
     :param tags: any of these, if any are given.
+    :param search: test of the search query, if there is one.
     """
 
     type: str
@@ -60,6 +63,7 @@ class ListQuery:
     skip: int
     name: str
     tags: tuple[str, ...]
+    search: Callable[[Item], bool] | None
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> ListQuery:
@@ -68,6 +72,10 @@ class ListQuery:
 
         :raises ApiError: 400 for a bad one.
         """
+        search = query.get("searchQuery", "").strip()
+        if search:
+            # Documented: a search overrules these three.
+            query = {name: value for name, value in query.items() if name not in ("tags", "type", "name")}
         type_ = query.get("type", "file")
         if type_ not in _TYPES:
             raise ApiError(
@@ -81,8 +89,11 @@ class ListQuery:
         file_type = query.get("fileType", "all")
         if file_type not in _FILE_TYPES:
             raise ApiError(400, "Your request contains invalid value for fileType parameter.")
+        test = compile_search(search) if search else None
         return cls(
-            type=type_,
+            search=test,
+            # A search finds files, unless it speaks of types itself.
+            type="any" if search and names_type(search) else type_,
             key=_SORT_KEYS[name],
             descending=direction == "DESC",
             path=_folder_path(query.get("path", "")),
@@ -100,6 +111,8 @@ class ListQuery:
 
     def matches(self, item: Item) -> bool:
         """Return whether an asset is among those asked for, its type apart."""
+        if self.search is not None and not self.search(item):
+            return False
         if self.name and item["name"] != self.name:
             return False
         if self.tags and not set(self.tags).intersection(item.get("tags") or ()):
@@ -126,25 +139,25 @@ def _items(account: Account, wanted: ListQuery, url_endpoint: str) -> list[Item]
     for asset in account.library.assets():
         if wanted.path and asset.folder != wanted.path:
             continue
-        versions = {
-            "file": asset.versions[-1:],
-            "all": asset.versions[-1:],
-            "file-version": asset.versions[:-1],
-        }
-        for version in versions.get(wanted.type, ()):
+        for version in _versions(asset, wanted.type):
             try:
                 items.append(
                     file_object(asset, version, account.measurer.facts(asset, version), url_endpoint)
                 )
             except FileNotFoundError:
                 continue  # removed while we look
-    if wanted.type in ("folder", "all"):
+    if wanted.type in ("folder", "all", "any"):
         items += [
             folder_object(folder)
             for folder in account.library.folders()
             if not wanted.path or folder.folder == wanted.path
         ]
     return items
+
+
+def _versions(asset: Asset, type_: str) -> tuple[Version, ...]:
+    current, older = asset.versions[-1:], asset.versions[:-1]
+    return {"file": current, "all": current, "file-version": older, "any": asset.versions}.get(type_, ())
 
 
 def _folder_path(path: str) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.assets import Asset, Version
     from airflow_provider_imagekit.emulator.library import Library
 
-__all__ = ["Facts", "Measurer"]
+__all__ = ["Cache", "Facts", "Measurer", "look"]
 
 _MAX_ENTRIES = 20_000
 
@@ -146,9 +146,18 @@ class Measurer:
     def _look(self, asset: Asset, version: Version) -> Facts:
         path = self._library.locate(asset, version)
         if path is None:
-            content = self._library.read(asset, version)
-            return _look(lambda: io.BytesIO(content), len(content), asset.name)
+            return look(self._library.read(asset, version), asset.name)
         return _look(lambda: path.open("rb"), path.stat().st_size, asset.name)
+
+
+def look(content: bytes, name: str) -> Facts:
+    """
+    Return what a listing will tell of a content.
+
+    :param content: the file.
+    :param name: its name.
+    """
+    return _look(lambda: io.BytesIO(content), len(content), name)
 
 
 def _look(opener: Callable[[], Any], size: int, name: str) -> Facts:
