@@ -74,12 +74,14 @@ class NearTable:
         for packed in self._near.get(node, ()):
             yield packed >> _DISTANCE_BITS, packed & ((1 << _DISTANCE_BITS) - 1)
 
-    @property
-    def pair_count(self) -> int:
-        """How many pairs of pictures lie within the radius."""
-        equal = sum(count * (count - 1) // 2 for count in map(self._new.count, range(len(self._new))))
-        among = sum(self._new.count(i) * self._new.count(j) for i, j, _ in self._among)
-        return equal + among + sum(self._new.count(i) * self._old.count(j) for i, j, _ in self._across)
+    def distance_counts(self) -> list[int]:
+        """Return how many pairs of pictures lie at each distance from 0 to the radius."""
+        counts = [0] * (self._radius + 1)
+        counts[0] = sum(count * (count - 1) // 2 for count in map(self._new.count, range(len(self._new))))
+        for pairs, others in ((self._among, self._new), (self._across, self._old)):
+            for first, second, distance in pairs:
+                counts[distance] += self._new.count(first) * others.count(second)
+        return counts
 
     def pairs(self) -> Iterator[tuple[int, int, int]]:
         """
@@ -87,8 +89,9 @@ class NearTable:
 
         :raises ImageKitInputError: if there are more than ``max_pairs``.
         """
-        if self.pair_count > self._max_pairs:
-            raise self._too_many()
+        count = sum(self.distance_counts())
+        if count > self._max_pairs:
+            raise self._too_many(count)
         for node in range(len(self._new)):
             for position, other in combinations(self.pictures(node), 2):
                 yield position, other, 0
@@ -97,10 +100,10 @@ class NearTable:
                 for position, other in product(self.pictures(first), self.pictures(second + shift)):
                     yield position, other, distance
 
-    def _too_many(self) -> ImageKitInputError:
+    def _too_many(self, count: int) -> ImageKitInputError:
         often = max(range(len(self._new)), key=self._new.count)
         return ImageKitInputError(
-            f"{self.pair_count:,} pairs of pictures lie within {self._radius} bits, more than the "
+            f"{count:,} pairs of pictures lie within {self._radius} bits, more than the "
             f"{self._max_pairs:,} allowed.",
             help=f"The hash {PHash(self._new.hashes[often])} alone is that of {self._new.count(often):,} "
             "pictures: if they are flat, list it as low-information. Or lower the radius, take the groups "
