@@ -102,7 +102,7 @@ def _absent(value: Any) -> bool:
 def _number(extra: Mapping[str, Any], name: str, default: float, *, above_zero: bool = False) -> float:
     value = extra.get(name)
     if _absent(value):
-        return default
+        return float(default)
     try:
         number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):

@@ -59,6 +59,9 @@ class _MetadataOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch the metadata; see the class."""
+        if context.get("map_index_template") is None:
+            # Set here, since Airflow 2 takes no default for it from an operator's signature.
+            context["map_index_template"] = f"{{{{ task.{self._subject} }}}}"
         try:
             if self.on_missing not in _ON_MISSING:
                 raise ImageKitInputError(
@@ -141,10 +144,9 @@ class FileMetadataOperator(_MetadataOperator):
         *,
         file_id: str,
         file_url: str | None = None,
-        map_index_template: str | None = "{{ task.file_id }}",
         **kwargs: Any,
     ) -> None:
-        super().__init__(map_index_template=map_index_template, **kwargs)
+        super().__init__(**kwargs)
         self.file_id = file_id
         self.file_url = file_url
 

@@ -109,6 +109,8 @@ class PHashDistanceSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:  # noqa: RET503 - defer() does not return
         """Check once, then wait as the mode says."""
+        if context.get("map_index_template") is None:
+            context["map_index_template"] = "{{ task.file_id or task.url or task.phash }}"
         gate = self._gate()
         self.log.info("Waiting for: %s", mask_signature(str(gate)))
         if gate.fixed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -40,6 +40,9 @@ class PHashDistanceTrigger(BaseTrigger):
     :param gate: pictures and distances, named and read as in
         :meth:`~airflow_provider_imagekit.similarity.gate.PHashGate.parse`.
     """
+
+    #: How it waits between checks; a test puts its own clock here.
+    sleep: Callable[[float], Awaitable[None]] = staticmethod(asyncio.sleep)
 
     def __init__(
         self,
@@ -77,7 +80,7 @@ class PHashDistanceTrigger(BaseTrigger):
         """Check after each interval until the gate matches or an error ends the wait."""
         hook = ImageKitHook(self.imagekit_conn_id)
         for interval in self._intervals():
-            await asyncio.sleep(interval)
+            await self.sleep(interval)
             try:
                 found = await self._poll(hook)
             except ImageKitError as error:

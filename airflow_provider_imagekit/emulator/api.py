@@ -1,0 +1,126 @@
+"""The API's endpoints that read: metadata, listing, details."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from starlette.responses import Response
+
+from airflow_provider_imagekit.emulator.account import Account, content_digest
+from airflow_provider_imagekit.emulator.addresses import Address, below_endpoint
+from airflow_provider_imagekit.emulator.delivery import Delivery, RefusedError
+from airflow_provider_imagekit.emulator.errors import (
+    ApiError,
+    bad_file_id,
+    corrupt_file,
+    no_such_file,
+    no_such_picture,
+    url_not_ours,
+)
+from airflow_provider_imagekit.emulator.listing import list_assets
+from airflow_provider_imagekit.emulator.objects import file_object
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from airflow_provider_imagekit.emulator.assets import Asset
+
+__all__ = ["Api", "json_response"]
+
+_FILE_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
+
+
+def json_response(answer: Any, status: int = 200) -> Response:
+    """Return an answer as ImageKit writes it."""
+    content = answer if isinstance(answer, bytes) else json.dumps(answer, ensure_ascii=False).encode()
+    return Response(content, status, media_type="application/json; charset=utf-8")
+
+
+class Api:
+    """
+    Answers questions about an account's files.
+
+    :param account: the account.
+    :param delivery: how its pictures are delivered.
+    """
+
+    def __init__(self, account: Account, delivery: Delivery) -> None:
+        self._account = account
+        self._delivery = delivery
+
+    async def file_metadata(self, _request: Request, file_id: str) -> Response:
+        """``GET /v1/files/{fileId}/metadata``: the metadata of the current version."""
+        asset = await self.asset(file_id, missing=no_such_picture())
+        known = self._account.measurer.known_metadata(asset, asset.current)
+        if known is None:
+            try:
+                known = await self._account.run(self._account.measurer.metadata, asset, asset.current)
+            except FileNotFoundError:
+                raise no_such_picture() from None
+        return json_response(known)
+
+    async def url_metadata(self, request: Request) -> Response:
+        """``GET /v1/metadata?url=``: of the original, or of the output when the URL transforms it."""
+        url = request.query_params.get("url", "")
+        if not url:
+            raise ApiError(400, "Your request is missing the url query parameter.")
+        target = below_endpoint(url, self._endpoints(request))
+        if target is None:
+            raise url_not_ours(url)
+        return json_response(await self._account.run(self._metadata_of, Address.parse(target)))
+
+    async def list_files(self, request: Request) -> Response:
+        """``GET /v1/files``: files and folders."""
+        return json_response(
+            await self._account.run(
+                list_assets, self._account, request.query_params, self.url_endpoint(request)
+            )
+        )
+
+    async def file_details(self, request: Request, file_id: str) -> Response:
+        """``GET /v1/files/{fileId}/details``: the current version."""
+        asset = await self.asset(file_id)
+        facts = await self._account.run(self._account.measurer.facts, asset, asset.current)
+        return json_response(file_object(asset, asset.current, facts, self.url_endpoint(request)))
+
+    async def asset(self, file_id: str, missing: ApiError | None = None) -> Asset:
+        """
+        Return a file.
+
+        :param file_id: the id, unchecked.
+        :param missing: what to raise when there is none.
+        :raises ApiError: 400 for what is no id, 404 for an unknown one.
+        """
+        if not _FILE_ID.fullmatch(file_id):
+            raise bad_file_id()
+        asset = await self._account.run(self._account.library.by_id, file_id)
+        if asset is None:
+            raise missing or no_such_file()
+        return asset
+
+    def url_endpoint(self, request: Request) -> str:
+        """Return the URL endpoint under the host name by which the server was asked."""
+        return f"{request.url.scheme}://{request.url.netloc}/{self._account.imagekit_id}"
+
+    def _endpoints(self, request: Request) -> tuple[str, ...]:
+        own = self.url_endpoint(request)
+        port = urlsplit(own).port
+        local = [f"http://{host}:{port}/{self._account.imagekit_id}" for host in ("127.0.0.1", "localhost")]
+        return (own, *local, *self._account.url_endpoints)
+
+    def _metadata_of(self, address: Address) -> bytes:
+        try:
+            subject = self._delivery.find(address)
+            if not subject.steps:
+                return self._account.measurer.metadata(subject.asset, subject.version)
+            rendered = self._delivery.content(subject)
+        except RefusedError as refused:
+            raise corrupt_file() if refused.status == 400 else no_such_picture() from refused
+        except FileNotFoundError:
+            raise no_such_picture() from None
+        return self._account.measurer.metadata_of(
+            rendered.content, rendered.mime, content_digest(rendered.content)
+        )

@@ -1,0 +1,67 @@
+"""Private keys: which are valid now, and which were."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from airflow_provider_imagekit.emulator.errors import ApiError
+
+__all__ = ["Keyring"]
+
+
+class Keyring:
+    """
+    The account's private key, and the ones that it replaced.
+
+    :param private_key: the valid key.
+    """
+
+    def __init__(self, private_key: str) -> None:
+        self._valid = private_key
+        self._expired: set[str] = set()
+
+    @property
+    def valid(self) -> str:
+        """Return the key that is accepted now."""
+        return self._valid
+
+    def rotate(self, private_key: str) -> None:
+        """Accept another key from now on; the former one is answered as expired."""
+        self._expired.add(self._valid)
+        self._expired.discard(private_key)
+        self._valid = private_key
+
+    def check(self, authorization: str | None) -> None:
+        """
+        Let a request pass, or refuse it.
+
+        ``Basic base64(key:anything)`` and ``Basic key`` are both documented; the password is ignored.
+
+        :param authorization: value of the ``Authorization`` header.
+        :raises ApiError: 401 without a key, 403 for a wrong or expired one.
+        """
+        keys = _presented_keys(authorization or "")
+        if not keys:
+            raise ApiError(401, "Your request does not contain private API key.")
+        if self._valid in keys:
+            return
+        if self._expired.intersection(keys):
+            raise ApiError(403, "Your request contains expired private API key.")
+        raise ApiError(403, "Your account cannot be authenticated.")
+
+
+def _presented_keys(authorization: str) -> list[str]:
+    scheme, _, credentials = authorization.strip().partition(" ")
+    credentials = credentials.strip()
+    if scheme.lower() != "basic" or not credentials:
+        return []
+    keys = [credentials]
+    try:
+        decoded = base64.b64decode(credentials, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return keys
+    user, colon, _ = decoded.partition(":")
+    if colon and not user:
+        return []
+    return [*keys, user]

@@ -1,0 +1,66 @@
+"""
+The refusals that ImageKit documents, word for word.
+
+Sources: the vendor's OpenAPI description (status and ``message``), and the fixtures of its SDKs for ``type``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "HELP",
+    "ApiError",
+    "bad_file_id",
+    "corrupt_file",
+    "no_such_file",
+    "no_such_picture",
+    "url_not_ours",
+]
+
+#: Every refusal carries it.
+HELP = "For support kindly contact us at support@imagekit.io."
+
+
+class ApiError(Exception):
+    """
+    Raised by a handler to answer with a refusal.
+
+    :param status: HTTP status.
+    :param message: ImageKit's text.
+    :param headers: headers besides the usual ones.
+    :param extra: further keys of the body, such as ``reason`` or ``missingFileIds``.
+    """
+
+    def __init__(
+        self, status: int, message: str, *, headers: dict[str, str] | None = None, **extra: Any
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers or {}
+        self.body = {"message": message, "help": HELP, **extra}
+
+
+def bad_file_id() -> ApiError:
+    """Refuse an id that is not 24 lower-case hexadecimal digits."""
+    return ApiError(400, "Your request contains invalid fileId parameter.", type="INVALID_PARAM_ERROR")
+
+
+def no_such_file() -> ApiError:
+    """Refuse details, versions, changes and deletion of an unknown file."""
+    return ApiError(404, "The requested file does not exist.")
+
+
+def no_such_picture() -> ApiError:
+    """Refuse the metadata of an unknown file."""
+    return ApiError(404, "The requested file does not exist or is inaccessible at this time.")
+
+
+def corrupt_file() -> ApiError:
+    """Refuse the metadata of a picture that cannot be decoded."""
+    return ApiError(400, "The requested file is corrupt or invalid.")
+
+
+def url_not_ours(url: str) -> ApiError:
+    """Refuse a URL that is not below a URL endpoint of the account; the text starts with the URL."""
+    return ApiError(400, f"{url} should be accessible using your ImageKit.io account.")

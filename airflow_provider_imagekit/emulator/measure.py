@@ -1,0 +1,174 @@
+"""
+What is known of each file's content, found out when first asked for and remembered by content.
+
+Looking into a file's head (kind, width, height) is cheap and enough for a listing; decoding it (pHash, EXIF)
+is not, and happens for the metadata of this file only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import mimetypes
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from PIL import Image
+
+from airflow_provider_imagekit.emulator.errors import corrupt_file
+from airflow_provider_imagekit.emulator.metadata import picture_metadata
+from airflow_provider_imagekit.emulator.pictures import BadPictureError, format_of, has_alpha, open_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_imagekit.emulator.assets import Asset, Version
+    from airflow_provider_imagekit.emulator.library import Library
+
+__all__ = ["Facts", "Measurer"]
+
+_MAX_ENTRIES = 20_000
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """
+    What a listing tells of a file.
+
+    :param mime: media type, from the content of a picture and from the name of anything else.
+    :param size: bytes.
+    :param width: pixels; ``None`` where there are none.
+    :param height: pixels.
+    :param has_alpha: whether the picture has an alpha band.
+    :param format: ImageKit's name of the format.
+    """
+
+    mime: str
+    size: int
+    width: int | None = None
+    height: int | None = None
+    has_alpha: bool = False
+    format: str = ""
+
+    @property
+    def is_image(self) -> bool:
+        """Return whether ImageKit calls the file an image."""
+        return self.mime.startswith("image/")
+
+
+class Cache(Generic[Value]):
+    """
+    A bounded memory of what was used last.
+
+    :param size: how many values are remembered.
+    """
+
+    def __init__(self, size: int = _MAX_ENTRIES) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._values: OrderedDict[str, Value] = OrderedDict()
+
+    def get(self, key: str) -> Value | None:
+        """Return what is remembered, if anything."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: str, value: Value) -> Value:
+        """Remember a value and return it."""
+        with self._lock:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+        return value
+
+
+class Measurer:
+    """
+    Measures files of a library; safe for use by many threads.
+
+    :param library: the media library.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._facts: Cache[Facts] = Cache()
+        self._digests: Cache[str] = Cache()
+        self._metadata: Cache[bytes] = Cache()
+
+    def facts(self, asset: Asset, version: Version) -> Facts:
+        """
+        Return what a listing tells of a version.
+
+        :raises FileNotFoundError: if it has gone.
+        """
+        key = asset.content_key(version)
+        return self._facts.get(key) or self._facts.put(key, self._look(asset, version))
+
+    def known_metadata(self, asset: Asset, version: Version) -> bytes | None:
+        """Return the metadata as JSON if it can be had without reading the file."""
+        digest = self._digests.get(asset.content_key(version))
+        return self._metadata.get(digest) if digest else None
+
+    def metadata(self, asset: Asset, version: Version) -> bytes:
+        """
+        Return the metadata of a version as JSON.
+
+        :raises ApiError: if the file is corrupt.
+        :raises FileNotFoundError: if it has gone.
+        """
+        known = self.known_metadata(asset, version)
+        if known is not None:
+            return known
+        facts = self.facts(asset, version)
+        content = self._library.read(asset, version)
+        digest = self._digests.put(asset.content_key(version), hashlib.sha256(content).hexdigest())
+        return self.metadata_of(content, facts.mime, digest)
+
+    def metadata_of(self, content: bytes, mime: str, key: str) -> bytes:
+        """
+        Return the metadata of a content as JSON.
+
+        :param content: the file.
+        :param mime: media type.
+        :param key: what the answer is remembered by.
+        :raises ApiError: if the content is corrupt.
+        """
+        return self._metadata.get(key) or self._metadata.put(key, _encode(_measure(content, mime)))
+
+    def _look(self, asset: Asset, version: Version) -> Facts:
+        path = self._library.locate(asset, version)
+        if path is None:
+            content = self._library.read(asset, version)
+            return _look(lambda: io.BytesIO(content), len(content), asset.name)
+        return _look(lambda: path.open("rb"), path.stat().st_size, asset.name)
+
+
+def _look(opener: Callable[[], Any], size: int, name: str) -> Facts:
+    guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    try:
+        with opener() as file, open_picture(file) as image:
+            mime = Image.MIME.get(image.format or "", guessed).replace("image/mpo", "image/jpeg")
+            return Facts(mime, size, image.width, image.height, has_alpha(image), format_of(image))
+    except BadPictureError:
+        return Facts(guessed, size, format=name.rpartition(".")[2].lower())
+
+
+def _measure(content: bytes, mime: str) -> dict[str, Any]:
+    try:
+        return picture_metadata(content)
+    except BadPictureError:
+        if mime.startswith("image/"):
+            raise corrupt_file() from None
+        return {"size": len(content), "format": mime.rpartition("/")[2]}
+
+
+def _encode(answer: Any) -> bytes:
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

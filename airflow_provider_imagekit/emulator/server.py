@@ -1,0 +1,217 @@
+"""The emulator as Python sees it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from airflow_provider_imagekit.emulator.account import Account
+from airflow_provider_imagekit.emulator.app import App
+from airflow_provider_imagekit.emulator.assets import Asset, asset_id
+from airflow_provider_imagekit.emulator.auth import Keyring
+from airflow_provider_imagekit.emulator.faults import Fault, FaultBook, InjectedFault
+from airflow_provider_imagekit.emulator.library import Library
+from airflow_provider_imagekit.emulator.limits import Limiter, RateLimits
+from airflow_provider_imagekit.emulator.listener import Listener
+from airflow_provider_imagekit.emulator.measure import Measurer
+from airflow_provider_imagekit.emulator.objects import file_object, file_url
+from airflow_provider_imagekit.emulator.requestlog import RecordedRequest, RequestLog
+from airflow_provider_imagekit.emulator.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+__all__ = ["DEFAULT_PRIVATE_KEY", "ImageKitEmulator"]
+
+#: In the form of real keys, with the characters that connections tend to lose.
+DEFAULT_PRIVATE_KEY = "private_emulator+key/for=tests="
+
+_THREADS = 4
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - translated, not bound
+
+
+class ImageKitEmulator:
+    """
+    A local server that answers as ImageKit would for a folder of pictures.
+
+    ::
+
+        with ImageKitEmulator(library="pictures") as ik:
+            os.environ["AIRFLOW_CONN_IMAGEKIT_DEFAULT"] = json.dumps(ik.airflow_connection)
+
+    :param library: folder that is the media library; it is only read, and changes in it are noticed.
+    :param private_key: the key to accept.
+    :param imagekit_id: name in the URL endpoint.
+    :param port: port to listen on; 0 for any free one.
+    :param host: address to listen on; only this machine can reach the default.
+    :param latency: seconds that every answer takes at least.
+    :param rate_limits: limits of the account; none by default.
+    :param state: folder that keeps uploads and changes from run to run; by default they end with the server.
+    :param named_transformations: name to transformation string.
+    :param url_endpoints: further URL endpoints whose addresses are answered as the server's own, such as
+        ``https://ik.imagekit.io/your_id``.
+    :param restrict_unsigned: whether every delivery needs a signed URL.
+    :raises NotADirectoryError: if the library is no folder.
+    """
+
+    def __init__(
+        self,
+        library: str | Path,
+        private_key: str = DEFAULT_PRIVATE_KEY,
+        imagekit_id: str = "demo",
+        port: int = 0,
+        host: str = "127.0.0.1",
+        latency: float = 0.0,
+        rate_limits: RateLimits | None = None,
+        state: str | Path | None = None,
+        *,
+        named_transformations: Mapping[str, str] | None = None,
+        url_endpoints: Sequence[str] = (),
+        restrict_unsigned: bool = False,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._latency = latency
+        self._listener: Listener | None = None
+        self._requests = RequestLog()
+        self._faults = FaultBook()
+        self._store = Store(Path(state) if state is not None else None)
+        try:
+            media = Library(Path(library), self._store)
+        except BaseException:
+            self._store.close()
+            raise
+        self._account = Account(
+            imagekit_id=imagekit_id,
+            library=media,
+            measurer=Measurer(media),
+            keyring=Keyring(private_key),
+            limiter=Limiter(rate_limits or RateLimits()),
+            pool=ThreadPoolExecutor(_THREADS, thread_name_prefix="imagekit-emulator"),
+            named_transformations=dict(named_transformations or {}),
+            url_endpoints=tuple(endpoint.rstrip("/") for endpoint in url_endpoints),
+            restrict_unsigned=restrict_unsigned,
+        )
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self) -> Self:
+        """
+        Listen; after :meth:`stop` on the same port as before.
+
+        :raises OSError: if the address cannot be had.
+        """
+        if self._listener is None:
+            app = App(self._account, self._requests, self._faults, self._latency)
+            self._listener = Listener(app, self._host, self._port)
+            self._port = self._listener.port
+        return self
+
+    def stop(self) -> None:
+        """Go down: stop listening and cut all connections. Files, requests and faults are kept."""
+        if self._listener is not None:
+            self._listener.stop()
+            self._listener = None
+
+    def close(self) -> None:
+        """Go down for good and give everything back."""
+        self.stop()
+        self._account.pool.shutdown(cancel_futures=True)
+        self._store.close()
+
+    @property
+    def url(self) -> str:
+        """Return the base URL of the API, for the upload API too."""
+        if not self._port:
+            raise RuntimeError("The emulator has no address before it is started.")
+        host = _ANY_ADDRESS.get(self._host, f"[{self._host}]" if ":" in self._host else self._host)
+        return f"http://{host}:{self._port}"
+
+    @property
+    def url_endpoint(self) -> str:
+        """Return the URL endpoint, below which pictures are delivered."""
+        return f"{self.url}/{self._account.imagekit_id}"
+
+    @property
+    def private_key(self) -> str:
+        """Return the key that is accepted; setting another one expires it."""
+        return self._account.keyring.valid
+
+    @private_key.setter
+    def private_key(self, private_key: str) -> None:
+        self._account.keyring.rotate(private_key)
+
+    @property
+    def airflow_connection(self) -> dict[str, Any]:
+        """Return an Airflow Connection to the emulator, for ``AIRFLOW_CONN_IMAGEKIT_DEFAULT`` as JSON."""
+        return {
+            "conn_type": "imagekit",
+            "password": self.private_key,
+            "host": self.url,
+            "extra": {"url_endpoint": self.url_endpoint},
+        }
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """Return the requests so far in order of arrival, as a copy; at most the last 20,000."""
+        return self._requests.snapshot()
+
+    def files(self) -> list[dict[str, Any]]:
+        """Return all files of the library as the listing tells them."""
+        return [self._object(asset) for asset in self._account.library.assets()]
+
+    def file_id(self, path: str) -> str:
+        """
+        Return the id of a file; it follows from the path, so it is the same in every run.
+
+        :param path: path in the library, such as ``folder/a.jpg``; the file need not exist yet.
+        """
+        return asset_id("file", _library_path(path))
+
+    def file_url(self, path: str) -> str:
+        """
+        Return the address at which a file is delivered.
+
+        :param path: path in the library, such as ``folder/a.jpg``.
+        """
+        return file_url(self.url_endpoint, _library_path(path))
+
+    def inject(self, fault: Fault | None = None, **fields: Any) -> InjectedFault:
+        """
+        Let the next matching requests go wrong.
+
+        :param fault: what goes wrong; or its fields as keywords, as in ``inject(status=503, times=2)``.
+        :return: the fault at work; ``hits`` counts the requests that met it.
+        """
+        if fault is not None and fields:
+            raise TypeError("Give either a Fault or its fields.")
+        return self._faults.inject(fault or Fault(**fields))
+
+    def clear_faults(self) -> None:
+        """End all faults."""
+        self._faults.clear()
+
+    def clear(self) -> None:
+        """End all faults, forget the requests, and start counting the rate limits anew."""
+        self._faults.clear()
+        self._requests.clear()
+        self._account.limiter.clear()
+
+    def _object(self, asset: Asset) -> dict[str, Any]:
+        facts = self._account.measurer.facts(asset, asset.current)
+        return file_object(asset, asset.current, facts, self.url_endpoint)
+
+
+def _library_path(path: str) -> str:
+    return "/" + path.lstrip("/")

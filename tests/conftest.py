@@ -1,0 +1,61 @@
+"""Airflow's environment for all tests, and a local ImageKit server over a few drawn pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Airflow reads these when it is first imported, so they are set before any test is.
+AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="imagekit-airflow-"))
+os.environ.update(
+    {
+        "AIRFLOW_HOME": str(AIRFLOW_HOME),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(AIRFLOW_HOME / "dags"),
+    }
+)
+for name in [name for name in os.environ if name.startswith("AIRFLOW_CONN_")]:
+    del os.environ[name]
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator  # noqa: E402
+from tests import pictures  # noqa: E402
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a photograph-like picture, variants of it, and files that are no pictures."""
+    return pictures.draw(tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture(scope="session")
+def _emulator(library: Path) -> Iterator[ImageKitEmulator]:
+    with ImageKitEmulator(library=library) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def imagekit(_emulator: ImageKitEmulator) -> ImageKitEmulator:
+    """The local server: no faults, no past requests, and a key (so a request budget) of the test's own."""
+    _emulator.clear()
+    _emulator.private_key = f"private_{secrets.token_urlsafe(20)}="
+    return _emulator
+
+
+@pytest.fixture
+def connection(imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The id of an Airflow Connection to the local server."""
+    monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))
+    return "imagekit_default"

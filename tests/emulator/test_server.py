@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from airflow_provider_imagekit.emulator import Fault, ImageKitEmulator, RateLimits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_it_goes_down_and_comes_up_on_the_same_port(ik, get):
+    address = ik.url
+    ik.stop()
+    with pytest.raises(requests.ConnectionError):
+        get("/v1/files")
+    ik.start()
+    assert ik.url == address
+    assert get("/v1/files").status_code == 200
+
+
+def test_it_leaves_no_thread_behind(library: Path):
+    before = set(threading.enumerate())
+    with ImageKitEmulator(library=library) as ik, requests.Session() as session:
+        session.get(ik.url + "/v1/files", auth=(ik.private_key, ""), timeout=10)
+        assert set(threading.enumerate()) - before
+    assert set(threading.enumerate()) <= before
+
+
+def test_it_starts_within_half_a_second(library: Path):
+    started = time.monotonic()
+    with ImageKitEmulator(library=library):
+        assert time.monotonic() - started < 0.5
+
+
+def test_it_needs_a_folder(tmp_path: Path):
+    with pytest.raises(NotADirectoryError):
+        ImageKitEmulator(library=tmp_path / "none")
+
+
+def test_requests_are_recorded_as_they_arrived(ik, get):
+    get("/v1/metadata?url=a%20b&x=1", headers={"X-Test": "yes"})
+    (request,) = ik.requests
+    assert (request.method, request.path, request.status) == ("GET", "/v1/metadata", 400)
+    assert request.raw_target == "/v1/metadata?url=a%20b&x=1"
+    assert request.query == {"url": "a b", "x": "1"}
+    assert request.headers["x-test"] == "yes"
+    ik.clear()
+    assert ik.requests == []
+
+
+def test_latency_delays_every_answer(library: Path):
+    with ImageKitEmulator(library=library, latency=0.1) as ik:
+        started = time.monotonic()
+        requests.get(ik.url + "/v1/files", timeout=10)
+        assert time.monotonic() - started >= 0.1
+
+
+def test_rate_limits_hold_per_endpoint_across_the_account(library: Path):
+    with ImageKitEmulator(library=library, rate_limits=RateLimits.of("2/10s")) as ik:
+        auth = (ik.private_key, "")
+        answers = [requests.get(ik.url + "/v1/files", auth=auth, timeout=10) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        refused = answers[-1].headers
+        assert refused["X-RateLimit-Limit"] == "2"
+        assert refused["X-RateLimit-Interval"] == "10000"
+        assert 0 < int(refused["X-RateLimit-Reset"]) <= 10_000
+        assert "Retry-After" not in refused
+        other = requests.get(f"{ik.url}/v1/files/{'0' * 24}/metadata", auth=auth, timeout=10)
+        assert other.status_code == 404
+        ik.clear()
+        assert requests.get(ik.url + "/v1/files", auth=auth, timeout=10).status_code == 200
+
+
+def test_a_fault_meets_the_next_matching_requests_only(ik, get):
+    injected = ik.inject(status=503, match="/v1/metadata", times=2)
+    statuses = [get("/v1/files").status_code, *(get("/v1/metadata").status_code for _ in range(3))]
+    assert statuses == [200, 503, 503, 400]
+    assert injected.hits == 2
+
+
+def test_a_fault_without_end_ends_when_cleared(ik, get):
+    ik.inject(Fault(status=429, headers={"X-RateLimit-Reset": "3000"}, times=None))
+    answers = [get("/v1/files") for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {429}
+    assert answers[0].headers["X-RateLimit-Reset"] == "3000"
+    ik.clear_faults()
+    assert get("/v1/files").status_code == 200
+
+
+def test_a_share_of_the_requests_is_met_evenly(ik, get):
+    ik.inject(status=500, share=0.25, times=None)
+    assert [get("/v1/files?limit=1").status_code for _ in range(8)] == [200, 200, 200, 500] * 2
+
+
+def test_a_dropped_connection_is_a_reset(ik, get):
+    for drop in ("before", "middle"):
+        ik.inject(drop=drop)
+        with pytest.raises(
+            (requests.ConnectionError, requests.exceptions.ChunkedEncodingError), match="reset"
+        ):
+            get("/v1/files")
+        assert ik.requests[-1].status is None
+
+
+@pytest.mark.parametrize("fault", [Fault(truncate=True), Fault(content_length=1_000_000)])
+def test_a_body_may_end_too_early(ik, get, fault):
+    ik.inject(fault)
+    with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
+        get("/v1/files")
+
+
+def test_an_answer_may_be_no_http_at_all(ik, get):
+    ik.inject(garbage=True)
+    with pytest.raises(requests.ConnectionError, match="BadStatusLine"):
+        get("/v1/files")
+
+
+def test_an_answer_may_be_slow_or_drip(ik, get):
+    expected = get("/v1/files").json()
+    for fault in (Fault(delay=0.2), Fault(drip=0.0001)):
+        started = time.monotonic()
+        ik.inject(fault)
+        assert get("/v1/files").json() == expected
+        assert time.monotonic() - started >= 0.1
+
+
+def test_an_answer_may_be_a_redirect_or_compressed_or_any_body(ik, get):
+    ik.inject(redirect="/elsewhere")
+    answer = get("/v1/files", allow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/elsewhere")
+    ik.inject(gzip=True)
+    assert get("/v1/files").headers["content-encoding"] == "gzip"
+    ik.inject(body="<html>", headers={"Content-Type": "text/html"})
+    answer = get("/v1/files")
+    assert (answer.status_code, answer.text, answer.headers["content-type"]) == (200, "<html>", "text/html")
+
+
+@pytest.mark.parametrize("fields", [{"times": 0}, {"share": 0}, {"drop": "after"}, {"status": 99}])
+def test_an_impossible_fault_is_refused(ik, fields):
+    with pytest.raises(ValueError, match=" is "):
+        ik.inject(**fields)
+
+
+def test_the_connection_for_airflow_names_key_and_addresses(ik):
+    assert ik.airflow_connection == {
+        "conn_type": "imagekit",
+        "password": ik.private_key,
+        "host": ik.url,
+        "extra": {"url_endpoint": ik.url + "/demo"},
+    }

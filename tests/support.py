@@ -1,0 +1,27 @@
+"""What several tests use."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import threading
+
+#: Whether the tests run on Airflow 3.
+AIRFLOW_3 = not importlib.metadata.version("apache-airflow").startswith("2.")
+
+
+class Clock:
+    """Time that passes only when somebody sleeps on it; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Move time on at once."""
+        with self._lock:
+            self.slept.append(seconds)
+            self.now += seconds

@@ -1,0 +1,90 @@
+"""The dependency arrows of the package, read from its imports."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "airflow_provider_imagekit"
+ROOT = Path(__file__).parents[1] / PACKAGE
+MAX_LINES = 300
+
+# What each part may import of the package; parts not named here may not be imported by others at all.
+MAY_IMPORT: dict[str, set[str]] = {
+    "exceptions": set(),
+    "provider_info": set(),
+    "json_safe": set(),
+    "phash": {"exceptions"},
+    "projection": {"exceptions"},
+    "retry": {"exceptions"},
+    "budget": {"exceptions"},
+    "api": {"exceptions", "json_safe"},
+    "transport": {"api", "exceptions"},
+    "client": {"api", "budget", "exceptions", "phash", "retry", "transport"},
+    "similarity": {"exceptions", "phash"},
+    "report": {"exceptions", "phash", "similarity"},
+    "polling": {"client", "exceptions", "retry", "similarity"},
+    "hooks": {"api", "client", "exceptions", "phash", "provider_info", "retry", "transport"},
+    "links": set(),
+    "triggers": {"exceptions", "hooks", "polling", "similarity"},
+    "operators": {"api", "exceptions", "hooks", "links", "projection", "similarity", "triggers"},
+    "sensors": {"api", "exceptions", "hooks", "polling", "similarity", "triggers"},
+    "emulator": {"phash"},
+}
+MAY_IMPORT_AIRFLOW = {"hooks", "links", "operators", "sensors", "triggers"}
+ONE_DOOR = ("airflow.providers.common.compat", "airflow.triggers.base")
+
+MODULES = sorted(ROOT.rglob("*.py"))
+
+
+def imports(module: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def part(module: Path) -> str:
+    return module.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def ids(module: Path) -> str:
+    return str(module.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if part(m) != "__init__"], ids=ids)
+def test_arrows_point_one_way(module: Path) -> None:
+    ours = {name.split(".")[1] for name in imports(module) if name.startswith(f"{PACKAGE}.")}
+    ours -= {part(module), "__version__"}
+    assert ours <= MAY_IMPORT[part(module)]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=ids)
+def test_airflow_is_imported_by_the_outer_parts_alone_and_through_one_door(module: Path) -> None:
+    airflow = {name for name in imports(module) if name == "airflow" or name.startswith("airflow.")}
+    if part(module) not in MAY_IMPORT_AIRFLOW:
+        assert airflow == set()
+    assert {name for name in airflow if not name.startswith(ONE_DOOR)} == set()
+
+
+def test_the_arrows_form_no_circle() -> None:
+    done: set[str] = set()
+    while free := {name for name, below in MAY_IMPORT.items() if below <= done} - done:
+        done |= free
+    assert done == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("module", [ROOT / "__init__.py", ROOT / "provider_info.py"], ids=ids)
+def test_what_import_airflow_reads_imports_nothing_heavy(module: Path) -> None:
+    assert imports(module) <= {"__future__.annotations", "typing.Any", f"{PACKAGE}.__version__"}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=ids)
+def test_no_module_grows_past_what_one_reads_in_one_sitting(module: Path) -> None:
+    assert len(module.read_text("utf-8").splitlines()) <= MAX_LINES

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from airflow_provider_imagekit.budget import RequestBudget, shared_budget
+from airflow_provider_imagekit.exceptions import ImageKitRateLimitError
+from tests.support import Clock
+
+URL = "https://api.imagekit.io"
+
+
+def budget(clock: Clock, rate: float | None = 10, burst: int | None = None) -> RequestBudget:
+    return RequestBudget(rate, burst=burst, clock=clock, sleep=clock.sleep)
+
+
+def test_without_a_rate_nobody_waits() -> None:
+    clock = Clock()
+    unlimited = budget(clock, None)
+    assert [unlimited.acquire(0) for _ in range(1000)] == [0.0] * 1000
+
+
+def test_after_the_burst_requests_are_spaced_evenly() -> None:
+    clock = Clock()
+    limited = budget(clock, 10, burst=5)
+    waits = [limited.acquire(10) for _ in range(8)]
+    assert waits == pytest.approx([0, 0, 0, 0, 0, 0.1, 0.1, 0.1])
+
+
+def test_the_rate_holds_over_many_requests() -> None:
+    clock = Clock()
+    limited = budget(clock, 40)
+    for _ in range(400):
+        limited.acquire(60)
+    assert 400 / (clock.now - 1000 + 1) == pytest.approx(40, rel=0.01)
+
+
+def test_a_pause_holds_everybody_back_until_it_is_over() -> None:
+    clock = Clock()
+    paused = budget(clock, None)
+    paused.pause(3.0)
+    assert paused.acquire(10) == pytest.approx(3.0)
+    assert paused.acquire(10) == 0.0
+
+
+def test_a_shorter_pause_does_not_cut_a_longer_one() -> None:
+    clock = Clock()
+    paused = budget(clock, None)
+    paused.pause(5.0)
+    paused.pause(1.0)
+    assert paused.acquire(10) == pytest.approx(5.0)
+
+
+def test_a_pause_that_begins_while_somebody_waits_holds_him_too() -> None:
+    clock = Clock()
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if len(clock.slept) == 1:
+            waiting.pause(7.0)
+
+    waiting = RequestBudget(1, burst=1, clock=clock, sleep=sleep)
+    waiting.acquire(0)
+    assert waiting.acquire(20) >= 8.0
+
+
+def test_a_wait_longer_than_allowed_is_refused_at_once_with_the_time_left() -> None:
+    clock = Clock()
+    paused = budget(clock, None)
+    paused.pause(60.0)
+    with pytest.raises(ImageKitRateLimitError, match=r"would wait 60\.0 s") as caught:
+        paused.acquire(5)
+    assert caught.value.reset_ms == 60_000
+    assert caught.value.status == 429
+    assert clock.slept == []
+
+
+def test_clients_with_the_same_key_and_host_share_a_budget() -> None:
+    first = shared_budget(URL, "private_a", None)
+    assert shared_budget(URL, "private_a", 5) is first
+    assert shared_budget(URL, "private_b", None) is not first
+    assert shared_budget("https://elsewhere.example", "private_a", None) is not first
+
+
+def test_threads_together_keep_the_rate() -> None:
+    limited = RequestBudget(200, burst=1)
+    done: list[float] = []
+    threads = [
+        threading.Thread(target=lambda: [done.append(limited.acquire(10)) for _ in range(10)])
+        for _ in range(4)
+    ]
+    start = limited._clock()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(done) == 40
+    assert limited._clock() - start >= 39 / 200 * 0.99

@@ -1,0 +1,362 @@
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from airflow_provider_imagekit.budget import RequestBudget
+from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.exceptions import (
+    ImageKitAuthError,
+    ImageKitBadRequestError,
+    ImageKitConfigurationError,
+    ImageKitInputError,
+    ImageKitNotFoundError,
+    ImageKitRateLimitError,
+    ImageKitResponseError,
+    ImageKitServerError,
+    ImageKitStatusError,
+    ImageKitTransportError,
+    MissingPHashError,
+)
+from airflow_provider_imagekit.retry import RetryLimits
+from tests import pictures
+from tests.support import Clock
+
+SIGNED = (
+    "tr:w-300,h-200/shop/a b+c/ü%2F.jpg?tr=w-1&ik-t=9999999999&ik-s=32dbbbfc5f945c0403c71b54c38e76896ef2d6b0"
+)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def client_of(imagekit: ImageKitEmulator, clock: Clock, **arguments: object) -> ImageKitClient:
+    return ImageKitClient(
+        **{
+            "private_key": imagekit.private_key,
+            "base_url": imagekit.url,
+            "sleep": clock.sleep,
+            "jitter": lambda: 0.0,
+            "budget": RequestBudget(clock=clock, sleep=clock.sleep),
+            **arguments,
+        }  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture
+def client(imagekit: ImageKitEmulator, clock: Clock) -> ImageKitClient:
+    return client_of(imagekit, clock)
+
+
+class TestCalls:
+    def test_metadata_of_a_file(self, client: ImageKitClient, imagekit: ImageKitEmulator) -> None:
+        metadata = client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+        assert (metadata["width"], metadata["height"], metadata["format"]) == (640, 480, "jpg")
+        assert metadata["exif"]["image"]["Model"] == "Canon EOS 40D"
+
+    def test_metadata_of_a_transformed_picture(
+        self, client: ImageKitClient, imagekit: ImageKitEmulator
+    ) -> None:
+        url = imagekit.file_url(pictures.ORIGINAL).replace("/shop/", "/tr:w-100/shop/")
+        assert client.get_remote_url_metadata(url)["width"] == 100
+
+    def test_the_phash_of_a_recompressed_picture_is_near(
+        self, client: ImageKitClient, imagekit: ImageKitEmulator
+    ) -> None:
+        original = client.get_phash(file_id=imagekit.file_id(pictures.ORIGINAL))
+        assert original.distance(client.get_phash(url=imagekit.file_url(pictures.RECOMPRESSED))) <= 8
+        assert original.distance(client.get_phash(url=imagekit.file_url(pictures.UNRELATED))) > 16
+
+    def test_a_file_without_phash_says_so(self, client: ImageKitClient, imagekit: ImageKitEmulator) -> None:
+        imagekit.inject(body={"height": 720, "width": 1280, "videoCodec": "h264"})
+        with pytest.raises(MissingPHashError, match=r"has no pHash \(h264\).*raster images only"):
+            client.get_phash(file_id=imagekit.file_id(pictures.ORIGINAL))
+
+    def test_a_picture_is_named_in_one_way(self, client: ImageKitClient) -> None:
+        for wrong in ({}, {"file_id": "a", "url": "https://x.example/"}):
+            with pytest.raises(ImageKitInputError, match="exactly one"):
+                client.get_phash(**wrong)
+
+
+class TestWire:
+    def test_the_key_is_the_user_and_the_password_is_empty(
+        self, client: ImageKitClient, imagekit: ImageKitEmulator
+    ) -> None:
+        client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+        scheme, _, value = imagekit.requests[0].headers["authorization"].partition(" ")
+        assert scheme == "Basic"
+        assert base64.b64decode(value).decode() == f"{imagekit.private_key}:"
+
+    def test_the_user_agent_tells_the_versions(
+        self, client: ImageKitClient, imagekit: ImageKitEmulator
+    ) -> None:
+        client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+        agent = imagekit.requests[0].headers["user-agent"]
+        assert agent.startswith("airflow-provider-imagekit/")
+        assert "python/" in agent
+        assert "requests/" in agent
+
+    def test_a_url_arrives_encoded_exactly_once(
+        self, client: ImageKitClient, imagekit: ImageKitEmulator
+    ) -> None:
+        url = f"{imagekit.url_endpoint}/{SIGNED}"
+        with pytest.raises(ImageKitStatusError):
+            client.get_remote_url_metadata(url)
+        raw = imagekit.requests[0].raw_target
+        assert unquote(raw.removeprefix("/v1/metadata?url=")) == url
+        assert "+" not in raw
+        assert imagekit.requests[0].query == {"url": url}
+
+    def test_a_file_id_arrives_as_one_path_segment(
+        self, client: ImageKitClient, imagekit: ImageKitEmulator
+    ) -> None:
+        with pytest.raises(ImageKitStatusError):
+            client.get_file_metadata("../a/b?c#d")
+        assert imagekit.requests[0].raw_target == "/v1/files/..%2Fa%2Fb%3Fc%23d/metadata"
+
+    def test_sockets_are_used_again(self, client: ImageKitClient, imagekit: ImageKitEmulator) -> None:
+        for _ in range(3):
+            client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+        assert {request.headers.get("connection") for request in imagekit.requests} == {"keep-alive"}
+
+
+class TestErrors:
+    def test_a_wrong_key_is_told_once(self, imagekit: ImageKitEmulator, clock: Clock) -> None:
+        with pytest.raises(ImageKitAuthError) as caught:
+            client_of(imagekit, clock, private_key="private_wrong=").get_file_metadata("a" * 24)
+        assert caught.value.status == 403
+        assert caught.value.request_id
+        assert len(imagekit.requests) == 1
+
+    def test_a_missing_file_is_told_once(self, client: ImageKitClient, imagekit: ImageKitEmulator) -> None:
+        with pytest.raises(ImageKitNotFoundError):
+            client.get_file_metadata("a" * 24)
+        assert len(imagekit.requests) == 1
+
+    def test_a_url_of_another_account_is_told(self, client: ImageKitClient) -> None:
+        with pytest.raises(ImageKitBadRequestError, match="URL endpoint of the key's own account"):
+            client.get_remote_url_metadata("https://ik.imagekit.io/somebody_else/a.jpg")
+
+    def test_nobody_listening_is_a_transport_error(self, imagekit: ImageKitEmulator, clock: Clock) -> None:
+        client = client_of(imagekit, clock, base_url="http://127.0.0.1:9", max_retries=2)
+        with pytest.raises(ImageKitTransportError, match="Check the network") as caught:
+            client.get_file_metadata("a" * 24)
+        assert "Connection refused" in str(caught.value)
+        assert clock.slept == [0.25, 0.5]
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"drop": "before"},
+            {"drop": "middle"},
+            {"truncate": True},
+            {"garbage": True},
+            {"status": 500},
+            {"status": 502, "body": "<html>Bad gateway</html>"},
+            {"status": 503},
+            {"status": 408},
+            {"status": 200, "body": b""},
+            {"status": 200, "body": b'{"width": '},
+            {"status": 200, "body": "<html>"},
+            {"status": 200, "body": [1, 2]},
+        ],
+        ids=str,
+    )
+    def test_what_passes_is_retried_and_nothing_is_lost(
+        self, client: ImageKitClient, imagekit: ImageKitEmulator, fault: dict[str, object]
+    ) -> None:
+        imagekit.inject(**fault, times=2)
+        assert client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))["width"] == 640
+        assert len(imagekit.requests) == 3
+
+    @pytest.mark.parametrize(
+        ("fault", "error"),
+        [
+            ({"status": 500}, ImageKitServerError),
+            ({"drop": "before"}, ImageKitTransportError),
+            ({"truncate": True}, ImageKitTransportError),
+            ({"status": 200, "body": b""}, ImageKitResponseError),
+            ({"status": 429}, ImageKitRateLimitError),
+        ],
+        ids=str,
+    )
+    def test_what_does_not_pass_ends_after_the_retries_with_its_own_error(
+        self,
+        imagekit: ImageKitEmulator,
+        clock: Clock,
+        fault: dict[str, object],
+        error: type[Exception],
+    ) -> None:
+        imagekit.inject(**fault, times=None)
+        with pytest.raises(error):
+            client_of(imagekit, clock, max_retries=3).get_file_metadata("a" * 24)
+        assert len(imagekit.requests) == 4
+
+    def test_a_redirect_is_not_followed_so_the_key_reaches_nobody_else(
+        self, client: ImageKitClient, imagekit: ImageKitEmulator, library: Path
+    ) -> None:
+        with ImageKitEmulator(library=library) as other:
+            imagekit.inject(redirect=f"{other.url}/v1/files")
+            with pytest.raises(ImageKitStatusError, match="redirects to"):
+                client.get_file_metadata("a" * 24)
+            assert other.requests == []
+
+    def test_a_server_that_drips_is_left_after_the_timeout(
+        self, imagekit: ImageKitEmulator, clock: Clock
+    ) -> None:
+        imagekit.inject(drip=0.05, times=None)
+        client = client_of(imagekit, clock, timeout=0.4, max_retries=0)
+        with pytest.raises(ImageKitTransportError, match=r"no whole answer within 0\.4 s"):
+            client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+
+    def test_a_server_that_is_silent_is_left_after_the_timeout(
+        self, imagekit: ImageKitEmulator, clock: Clock
+    ) -> None:
+        imagekit.inject(delay=2)
+        client = client_of(imagekit, clock, timeout=0.2, max_retries=0)
+        with pytest.raises(ImageKitTransportError, match="timed out"):
+            client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+
+    def test_an_answer_beyond_the_size_limit_is_refused_even_when_it_is_small_on_the_wire(
+        self, imagekit: ImageKitEmulator, clock: Clock
+    ) -> None:
+        imagekit.inject(status=200, body=b"[" + b" " * (65 * 1024 * 1024) + b"]", gzip=True)
+        with pytest.raises(ImageKitResponseError, match="larger than"):
+            client_of(imagekit, clock, max_retries=0).get_file_metadata("a" * 24)
+
+
+class TestRateLimit:
+    def test_the_reset_is_waited_for_in_milliseconds(
+        self, client: ImageKitClient, imagekit: ImageKitEmulator, clock: Clock
+    ) -> None:
+        imagekit.inject(status=429, headers={"X-RateLimit-Reset": "3000"})
+        client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+        assert clock.slept == [3.0]
+
+    def test_one_callers_429_holds_back_every_client_of_the_account(
+        self, imagekit: ImageKitEmulator, clock: Clock
+    ) -> None:
+        budget = RequestBudget(clock=clock, sleep=clock.sleep)
+        refused = client_of(imagekit, clock, budget=budget, max_retries=0)
+        other = client_of(imagekit, clock, budget=budget)
+        imagekit.inject(status=429, headers={"X-RateLimit-Reset": "5000"})
+        with pytest.raises(ImageKitRateLimitError):
+            refused.get_file_metadata("a" * 24)
+        other.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+        assert clock.slept == [5.0]
+
+    def test_a_reset_beyond_the_longest_wait_ends_at_once_with_the_time_left(
+        self, client: ImageKitClient, imagekit: ImageKitEmulator, clock: Clock
+    ) -> None:
+        imagekit.inject(status=429, headers={"X-RateLimit-Reset": "900000"}, times=None)
+        with pytest.raises(ImageKitRateLimitError) as caught:
+            client.get_file_metadata("a" * 24)
+        assert caught.value.reset_ms == 900_000
+        assert clock.slept == []
+        with pytest.raises(ImageKitRateLimitError, match="would wait"):
+            client.get_file_metadata("a" * 24)
+        assert len(imagekit.requests) == 1
+
+    def test_limits_of_one_call_can_be_tighter(
+        self, client: ImageKitClient, imagekit: ImageKitEmulator, clock: Clock
+    ) -> None:
+        imagekit.inject(status=503, times=None)
+        with pytest.raises(ImageKitServerError):
+            client.get_phash(file_id="a" * 24, limits=RetryLimits(max_retries=1, max_wait=5))
+        assert len(imagekit.requests) == 2
+
+    def test_threads_share_a_client(self, imagekit: ImageKitEmulator) -> None:
+        client = ImageKitClient(imagekit.private_key, base_url=imagekit.url)
+        file_id = imagekit.file_id(pictures.ORIGINAL)
+        widths: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: widths.append(client.get_file_metadata(file_id)["width"]))
+            for _ in range(12)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        client.close()
+        assert widths == [640] * 12
+
+
+class TestListing:
+    def test_it_yields_every_page(self, tmp_path: Path, clock: Clock) -> None:
+        for number in range(25):
+            (tmp_path / f"{number:02}.txt").write_text(str(number))
+        with ImageKitEmulator(library=tmp_path) as imagekit:
+            client = client_of(imagekit, clock)
+            assert len({item["fileId"] for item in client.list_files()}) == 25
+            assert len(list(client.list_files(limit=7))) == 7
+            assert [int(request.query["limit"]) for request in imagekit.requests] == [1000, 7]
+
+    def test_a_full_page_is_followed_by_the_next(
+        self, client: ImageKitClient, imagekit: ImageKitEmulator
+    ) -> None:
+        pages = [[{"fileId": f"{page}-{n}"} for n in range(1000)] for page in range(2)]
+        imagekit.inject(status=200, body=pages[0], match="skip=0&")
+        imagekit.inject(status=200, body=pages[1], match="skip=1000&")
+        imagekit.inject(status=200, body=[{"fileId": "1-999"}, {"fileId": "last"}], match="skip=2000&")
+        identities = [item["fileId"] for item in client.list_files()]
+        assert len(identities) == 2001  # 1-999 moved to the next page while the listing went on
+        assert identities[-1] == "last"
+
+    def test_folders_and_types(self, client: ImageKitClient, imagekit: ImageKitEmulator) -> None:
+        assert {item["type"] for item in client.list_files(type="folder", path="/")} == {"folder"}
+        names = {item["name"] for item in client.list_files(path="/shop", file_type="image", sort="ASC_NAME")}
+        assert "original.jpg" in names
+
+    def test_a_wrong_argument_is_told(self, client: ImageKitClient) -> None:
+        with pytest.raises(ImageKitBadRequestError, match="sort"):
+            list(client.list_files(sort="UPWARDS"))
+
+
+class TestSecrets:
+    @pytest.mark.parametrize(
+        "base_url",
+        [
+            "http://api.imagekit.io",
+            "api.imagekit.io",
+            "ftp://127.0.0.1",
+            "",
+            "https://",
+            "http://127.0.0.1.evil.example",
+        ],
+    )
+    def test_plain_http_is_refused_except_for_loopback(self, base_url: str) -> None:
+        with pytest.raises(ImageKitConfigurationError, match="cannot be used"):
+            ImageKitClient("private_x", base_url=base_url)
+
+    def test_neither_key_nor_signature_is_in_any_text(
+        self, imagekit: ImageKitEmulator, clock: Clock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        client = client_of(imagekit, clock, max_retries=1)
+        url = f"{imagekit.url_endpoint}/{SIGNED}"
+        texts = [repr(client)]
+        for fault in (
+            {"status": 503},
+            {"drop": "before"},
+            {"status": 429},
+            {"status": 200, "body": "x"},
+            {"delay": 0},
+        ):
+            imagekit.clear_faults()
+            imagekit.inject(**fault, times=None)
+            with pytest.raises(Exception) as caught:  # noqa: PT011 - whichever it is
+                client.get_remote_url_metadata(url)
+            texts += [str(caught.value), repr(caught.value), repr(caught.value.__context__)]
+        everything = "\n".join([*texts, caplog.text])
+        assert "Retry 1 in" in everything
+        assert imagekit.private_key not in everything
+        assert base64.b64encode(f"{imagekit.private_key}:".encode()).decode() not in everything
+        assert "32dbbbfc" not in everything

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.triggers.event import read_event
+from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
+from tests import pictures
+
+ARGUMENTS: dict[str, Any] = {
+    "imagekit_conn_id": "imagekit_default",
+    "poke_interval": 30.0,
+    "exponential_backoff": True,
+    "max_wait": 300.0,
+    "silent_fail": True,
+    "url": "https://ik.imagekit.io/demo/a.jpg?ik-s=abc",
+    "reference_phash": "f06830ca9f1e3e90",
+    "max_distance": 8,
+    "min_distance": 1,
+}
+CLASSPATH = "airflow_provider_imagekit.triggers.phash.PHashDistanceTrigger"
+
+
+class Waits:
+    """Counts the waits, and ends the test's patience after some."""
+
+    def __init__(self, most: int = 5) -> None:
+        self.seconds: list[float] = []
+        self.most = most
+        self.between: dict[int, Any] = {}
+
+    async def __call__(self, seconds: float) -> None:
+        if len(self.seconds) == self.most:
+            raise TimeoutError
+        self.seconds.append(seconds)
+        self.between.get(len(self.seconds), lambda: None)()
+
+
+def fired(trigger: PHashDistanceTrigger, waits: Waits) -> Any:
+    trigger.sleep = waits
+
+    async def first() -> TriggerEvent | None:
+        return await anext(trigger.run(), None)
+
+    event = asyncio.run(first())
+    assert event is not None
+    return json.loads(json.dumps(event.payload, allow_nan=False))
+
+
+def trigger_for(
+    imagekit: ImageKitEmulator, path: str = pictures.RECOMPRESSED, **arguments: Any
+) -> PHashDistanceTrigger:
+    reference = ImageKitHook().get_phash(file_id=imagekit.file_id(pictures.ORIGINAL))
+    imagekit.clear()
+    return PHashDistanceTrigger(
+        **{
+            "imagekit_conn_id": "imagekit_default",
+            "poke_interval": 60.0,
+            "file_id": imagekit.file_id(path),
+            "reference_phash": str(reference),
+            "max_distance": 8,
+            **arguments,
+        }
+    )
+
+
+def test_it_is_rebuilt_from_what_it_serializes_with_nothing_lost() -> None:
+    classpath, arguments = PHashDistanceTrigger(**ARGUMENTS).serialize()
+    assert classpath == CLASSPATH
+    assert json.loads(json.dumps(arguments, allow_nan=False)) == ARGUMENTS
+    assert PHashDistanceTrigger(**arguments).serialize() == (classpath, arguments)
+
+
+def test_an_argument_that_it_does_not_know_is_an_error() -> None:
+    with pytest.raises(TypeError):
+        PHashDistanceTrigger(**ARGUMENTS, colour="red")
+
+
+def test_bad_arguments_are_refused() -> None:
+    with pytest.raises(ImageKitInputError):
+        PHashDistanceTrigger(**ARGUMENTS | {"max_distance": 65})
+
+
+def test_it_waits_one_interval_and_then_fires_with_the_xcom_value(
+    connection: str, imagekit: ImageKitEmulator
+) -> None:
+    waits = Waits()
+    value = read_event(fired(trigger_for(imagekit), waits))
+    assert waits.seconds == [60.0]
+    assert value["matched"] is True
+    assert value["distance"] <= 8
+    assert len(imagekit.requests) == 1
+
+
+def test_it_never_checks_more_often_than_every_five_seconds(
+    connection: str, imagekit: ImageKitEmulator
+) -> None:
+    waits = Waits()
+    fired(trigger_for(imagekit, poke_interval=0.1), waits)
+    assert waits.seconds == [5.0]
+
+
+def test_with_exponential_backoff_the_interval_doubles_up_to_its_limit(
+    connection: str, imagekit: ImageKitEmulator
+) -> None:
+    waits = Waits()
+    with pytest.raises(TimeoutError):
+        fired(trigger_for(imagekit, pictures.UNRELATED, exponential_backoff=True, max_wait=300.0), waits)
+    assert waits.seconds == [60.0, 120.0, 240.0, 300.0, 300.0]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 404}, {"status": 500}, {"status": 429}, {"drop": "before"}, {"status": 200, "body": b""}],
+    ids=str,
+)
+def test_a_bad_night_of_the_api_costs_a_delay_and_nothing_else(
+    connection: str, imagekit: ImageKitEmulator, fault: dict[str, Any]
+) -> None:
+    trigger = trigger_for(imagekit)
+    imagekit.inject(**fault, times=None)
+    waits = Waits()
+    waits.between[2] = imagekit.clear_faults
+    assert read_event(fired(trigger, waits))["matched"]
+    assert waits.seconds == [60.0, 60.0]
+    assert len(imagekit.requests) <= 4
+
+
+def test_a_long_reset_is_not_waited_for_in_a_thread(connection: str, imagekit: ImageKitEmulator) -> None:
+    trigger = trigger_for(imagekit)
+    imagekit.inject(status=429, headers={"X-RateLimit-Reset": "3600000"}, times=None)
+    waits = Waits(3)
+    with pytest.raises(TimeoutError):
+        fired(trigger, waits)
+    assert len(imagekit.requests) == 1  # the account's budget is paused: the other checks send nothing
+
+
+def test_a_key_that_expires_while_it_waits_ends_the_wait_with_an_auth_error(
+    connection: str, imagekit: ImageKitEmulator
+) -> None:
+    trigger = trigger_for(imagekit, pictures.UNRELATED)
+    waits = Waits()
+    waits.between[2] = lambda: setattr(imagekit, "private_key", "private_new=")
+    event = fired(trigger, waits)
+    assert (event["status"], event["error"], event["details"]["status"]) == (
+        "failed",
+        "ImageKitAuthError",
+        403,
+    )
+    assert len(imagekit.requests) == 2
+
+
+def test_a_key_rotated_in_the_connection_while_it_waits_is_taken_up(
+    connection: str, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger = trigger_for(imagekit)
+
+    def rotate() -> None:
+        imagekit.private_key = "private_new="
+        monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))
+
+    imagekit.inject(status=404)
+    waits = Waits()
+    waits.between[2] = rotate
+    assert read_event(fired(trigger, waits))["matched"]
+
+
+def test_with_silent_fail_an_error_does_not_end_the_wait(connection: str, imagekit: ImageKitEmulator) -> None:
+    trigger = trigger_for(imagekit, silent_fail=True)
+    imagekit.inject(status=400, times=1)
+    waits = Waits()
+    assert read_event(fired(trigger, waits))["matched"]
+    assert len(waits.seconds) == 2
+
+
+def test_the_event_loop_runs_on_while_a_check_is_slow(connection: str, imagekit: ImageKitEmulator) -> None:
+    trigger = trigger_for(imagekit)
+    trigger.sleep = Waits()
+    imagekit.inject(delay=0.5)
+
+    async def longest_stall() -> float:
+        loop, worst = asyncio.get_running_loop(), 0.0
+        check = asyncio.ensure_future(anext(trigger.run()))
+        while not check.done():
+            before = loop.time()
+            await asyncio.sleep(0.01)
+            worst = max(worst, loop.time() - before)
+        await check
+        return worst
+
+    assert asyncio.run(longest_stall()) < 0.3
