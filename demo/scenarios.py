@@ -1,7 +1,7 @@
 """
 Run DAGs in this process's own Airflow and tell what happens, one JSON object a line.
 
-``python -m demo.scenarios FD`` reads ``[[dag_id, conf], ...]`` from standard input and writes to the file
+``python -m demo.scenarios PLAN FD`` reads ``[[dag_id, conf], ...]`` from the file PLAN and writes to the file
 descriptor FD; Airflow's own logs go where standard output and error go.
 """
 
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from airflow.dag_processing.dagbag import DagBag
@@ -45,12 +46,12 @@ def results(run: DagRun) -> dict[str, list[Any]]:
 
 
 def main() -> None:
-    progress = Progress(os.fdopen(int(sys.argv[1]), "w", encoding="utf-8"))
+    progress = Progress(os.fdopen(int(sys.argv[2]), "w", encoding="utf-8"))
     get_listener_manager().add_listener(progress)
     bag = DagBag(dag_folder=os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     if bag.import_errors:
         raise SystemExit(f"DAGs that cannot be imported: {bag.import_errors}")
-    for dag_id, conf in json.load(sys.stdin):
+    for dag_id, conf in json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")):
         started = time.monotonic()
         progress.tell("start", dag_id=dag_id)
         run = bag.dags[dag_id].test(run_conf=conf)

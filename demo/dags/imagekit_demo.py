@@ -1,8 +1,4 @@
-"""
-### What `make demo` shows
-
-Lists pictures, asks for the metadata of each and of delivered copies, and compares pairs by pHash.
-"""
+"""List pictures, ask for the metadata of each and of delivered copies, and compare pairs by pHash."""
 
 from __future__ import annotations
 
@@ -25,8 +21,12 @@ with DAG(
     params={
         "limit": Param(None, type=["integer", "null"], description="Most pictures to look at"),
         "skip": Param([], type="array", description="Paths to leave out"),
-        "deliver": Param(None, type=["array", "null"], description="Pictures whose delivery is checked; null: all"),
-        "pairs": Param(None, type=["array", "null"], description="[path, path, what]; null: each with the next"),
+        "deliver": Param(
+            None, type=["array", "null"], description="Pictures whose delivery is checked; null: all"
+        ),
+        "pairs": Param(
+            None, type=["array", "null"], description="[path, path, what]; null: each with the next"
+        ),
         "max_distance": Param(8, type="integer", description="Largest distance that is called similar"),
     },
     tags=["imagekit"],
@@ -55,9 +55,9 @@ with DAG(
 
     pictures = list_pictures()
     copies = deliveries(pictures)
-    metadata = FileMetadataOperator.partial(task_id="metadata", exclude=["exif.gps", "exif.makernote"]).expand(
-        file_id=pictures.map(lambda picture: picture["file_id"])
-    )
+    metadata = FileMetadataOperator.partial(
+        task_id="metadata", exclude=["exif.gps", "exif.makernote"]
+    ).expand(file_id=pictures.map(lambda picture: picture["file_id"]))
     delivered = RemoteUrlMetadataOperator.partial(task_id="delivered").expand(
         url=copies.map(lambda copy: copy["url"])
     )
