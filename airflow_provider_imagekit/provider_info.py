@@ -54,8 +54,8 @@ CONNECTION_TYPE: dict[str, Any] = {
         },
         "rate_limit_url": {
             "label": "Rate limit URL",
-            "description": "Redis through which all workers and triggerers share the rate and the pauses, such "
-            "as redis://:password@host:6379/0 (package extra redis). Empty: each process by itself.",
+            "description": "Redis through which all workers and triggerers share rate and pauses, such as "
+            "redis://:password@host:6379/0 (package extra redis). Empty: each process by itself.",
             "schema": {"type": ["string", "null"], "format": "password"},
         },
         "verify": {

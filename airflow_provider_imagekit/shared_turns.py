@@ -113,7 +113,7 @@ def _storage(url: str) -> Any:
             "rate_limit_url in the Airflow Connection's extra needs the package extra redis.",
             help="Install airflow-provider-imagekit[redis] on every machine that runs tasks or triggers.",
         ) from error
-    if url.split("://")[0] in RedisStorage.STORAGE_SCHEME:
+    if url.split("://", maxsplit=1)[0] in RedisStorage.STORAGE_SCHEME:
         try:
             return RedisStorage(
                 url,
