@@ -11,6 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no finding, and a finding must not wait for the next run's luck.
+settings.register_profile("repository", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("repository")
 
 # Airflow reads these when it is first imported, so they are set before any test is.
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="imagekit-airflow-"))
