@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_imagekit.emulator.errors import HELP
+from airflow_provider_imagekit.emulator.errors import EXPIRED_KEY, HELP, INTERNAL_ERROR, MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["Fault", "FaultBook", "InjectedFault"]
+
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+: [\t\x20-\x7e\x80-\xff]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,13 @@ class Fault:
             raise ValueError("drop is 'before' or 'middle'.")
         if self.status is not None and not 200 <= self.status <= 599:
             raise ValueError("status is from 200 to 599.")
+        if not (0 <= self.delay < math.inf and 0 <= self.drip < math.inf):
+            raise ValueError("Each of delay and drip is a number of seconds, not negative.")
+        if self.content_length is not None and self.content_length < 0:
+            raise ValueError("content_length is a number of bytes, not negative.")
+        for name, value in self.headers.items():
+            if not _HEADER.fullmatch(f"{name}: {value}"):
+                raise ValueError(f"{name} is no header that can be sent.")
 
     @property
     def replaces_answer(self) -> bool:

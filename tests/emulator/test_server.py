@@ -156,7 +156,20 @@ def test_a_status_alone_is_answered_in_imagekits_words(ik, get, fault, status, m
     assert (answer.status_code, answer.json()["message"]) == (status, message)
 
 
-@pytest.mark.parametrize("fields", [{"times": 0}, {"share": 0}, {"drop": "after"}, {"status": 99}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"times": 0},
+        {"share": 0},
+        {"drop": "after"},
+        {"status": 99},
+        {"delay": -1},
+        {"drip": float("nan")},
+        {"content_length": -1},
+        {"headers": {"a b": "c"}},
+        {"headers": {"a": "b\r\nc: d"}},
+    ],
+)
 def test_an_impossible_fault_is_refused(ik, fields):
     with pytest.raises(ValueError, match=" is "):
         ik.inject(**fields)
