@@ -23,6 +23,7 @@ from airflow_provider_imagekit.emulator.errors import (
     url_not_ours,
 )
 from airflow_provider_imagekit.emulator.listing import list_assets
+from airflow_provider_imagekit.emulator.measure import look
 from airflow_provider_imagekit.emulator.objects import file_object
 
 if TYPE_CHECKING:
@@ -147,6 +148,5 @@ class Api:
             raise corrupt_file() if refused.status == 400 else no_such_picture() from refused
         except FileNotFoundError:
             raise no_such_picture() from None
-        return self._account.measurer.metadata_of(
-            rendered.content, rendered.mime, content_digest(rendered.content)
-        )
+        facts = look(rendered.content, subject.asset.name)
+        return self._account.measurer.metadata_of(rendered.content, facts, content_digest(rendered.content))

@@ -64,6 +64,7 @@ def file_object(asset: Asset, version: Version, facts: Facts, url_endpoint: str)
     }
     if facts.height is not None:
         answer |= {"height": facts.height, "width": facts.width}
+    answer |= facts.video
     if attributes.description is not None:
         answer["description"] = attributes.description
     return answer
@@ -92,6 +93,7 @@ def uploaded_object(asset: Asset, facts: Facts, url_endpoint: str) -> dict[str, 
     }
     if facts.height is not None:
         answer |= {"height": facts.height, "width": facts.width}
+    answer |= facts.video
     if facts.is_image:
         answer["thumbnailUrl"] = file_url(f"{url_endpoint}/tr:n-{THUMBNAIL}", asset.path)
     if asset.current.attributes.description is not None:
