@@ -17,6 +17,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitRateLimitError,
     MissingPHashError,
 )
+from airflow_provider_imagekit.in_flight import InFlight
 from airflow_provider_imagekit.paging import identity, pages
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.retry import RetryLimits
@@ -52,6 +53,8 @@ class ImageKitClient:
     :param max_retries: most repetitions of a request after connection errors, timeouts, 408, 429 and 5xx.
     :param max_wait: most seconds that one call waits in all, for rate limits and between tries.
     :param requests_per_second: steady rate for all clients of the process with this key; ``None``: no limit.
+    :param rate_limit_url: address of a Redis through which other processes and machines share the rate and
+        the pauses after 429; ``None``: this process alone.
     :param verify: whether to verify certificates, or the path of a CA bundle.
     :param proxies: proxy addresses by scheme, as ``requests`` takes them.
     :param user_agent: what stands behind this package's name in the ``User-Agent`` header.
@@ -70,6 +73,7 @@ class ImageKitClient:
         max_retries: int = 5,
         max_wait: float = 120.0,
         requests_per_second: float | None = None,
+        rate_limit_url: str | None = None,
         verify: bool | str = True,
         proxies: Mapping[str, str] | None = None,
         user_agent: str = "",
@@ -82,7 +86,10 @@ class ImageKitClient:
         self.limits = RetryLimits(max_retries, max_wait)
         self.requests_per_second = requests_per_second
         self.waits = Waits()
-        self._budget = budget or shared_budget(self.base_url, private_key, requests_per_second)
+        self._budget = budget or shared_budget(
+            self.base_url, private_key, requests_per_second, rate_limit_url
+        )
+        self._in_flight = InFlight()
         self._sleep = sleep
         self._jitter = jitter
         self._transport = Transport(
@@ -216,11 +223,16 @@ class ImageKitClient:
         """
         Send a request, repeat it as the limits allow, and return its decoded answer.
 
+        While an equal call is under way in another thread, its answer serves this one too.
+
         :param request: one of :mod:`airflow_provider_imagekit.api`.
         :param limits: how far to go in repeating it; the client's own unless given.
         :raises ImageKitError: the last try's error.
         """
         limits = limits or self.limits
+        return self._in_flight.share((request.target, limits), lambda: self._send(request, limits))
+
+    def _send(self, request: api.Request, limits: RetryLimits) -> Any:
         retries, waited = 0, 0.0
         while True:
             turn = self._budget.acquire(limits.max_wait - waited)
@@ -229,13 +241,18 @@ class ImageKitClient:
             try:
                 return self._transport.get(request)
             except ImageKitError as error:
-                if isinstance(error, ImageKitRateLimitError) and error.reset_ms is not None:
-                    self._budget.pause(error.reset_ms / 1000)
-                self.waits.add(0.0, refused=isinstance(error, ImageKitRateLimitError))
                 delay = limits.delay(error, retries=retries, waited=waited, jitter=self._jitter())
+                if isinstance(error, ImageKitRateLimitError):
+                    self.waits.add(0.0, refused=True)
+                    self._budget.pause(_pause_after(error, delay))
                 if delay is None:
                     raise
                 retries += 1
                 log.warning("%s: %s Retry %d in %.1f s.", request, error, retries, delay)
             self._sleep(delay)
             waited += delay
+
+
+def _pause_after(error: ImageKitRateLimitError, delay: float | None) -> float:
+    """Return the seconds for which the whole account is quiet: until the reset, or as long as this caller."""
+    return error.reset_ms / 1000 if error.reset_ms is not None else delay or 0.0

@@ -52,6 +52,12 @@ CONNECTION_TYPE: dict[str, Any] = {
             "description": "Steady rate of one worker process. Empty: no limit but the account's own.",
             "schema": {"type": ["number", "null"], "minimum": 0},
         },
+        "rate_limit_url": {
+            "label": "Rate limit URL",
+            "description": "Redis through which all workers and triggerers share rate and pauses, such as "
+            "redis://:password@host:6379/0 (package extra redis). Empty: each process by itself.",
+            "schema": {"type": ["string", "null"], "format": "password"},
+        },
         "verify": {
             "label": "Verify certificates",
             "description": "true, false, or the path of a CA bundle. Empty: true.",

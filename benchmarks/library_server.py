@@ -1,8 +1,8 @@
 """
-A library of any size behind ImageKit's list and metadata endpoints, cheap enough not to be what is measured.
+A library of any size behind ImageKit's list and metadata endpoints, too cheap to be what is measured.
 
-It makes up each file from its number, waits the latency, and counts requests in fixed windows as the account's
-limit. ``GET /statistics`` tells what it has seen.
+It makes up each file from its number, waits the latency, and counts requests in windows of a second, as the
+account's limit. ``GET /statistics`` tells what it has seen.
 """
 
 from __future__ import annotations
@@ -197,7 +197,8 @@ async def serve(arguments: argparse.Namespace) -> None:
 @contextmanager
 def running(files: int, latency: float, limit: int = 0) -> Iterator[str]:
     """Yield the address of a server in a process of its own."""
-    command = [sys.executable, str(Path(__file__)), f"--files={files}", f"--latency={latency}", f"--limit={limit}"]
+    options = [f"--files={files}", f"--latency={latency}", f"--limit={limit}"]
+    command = [sys.executable, str(Path(__file__)), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

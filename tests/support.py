@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import socket
 import threading
 
 #: Whether the tests run on Airflow 3.
@@ -25,3 +26,10 @@ class Clock:
         with self._lock:
             self.slept.append(seconds)
             self.now += seconds
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
-from airflow_provider_imagekit.budget import RequestBudget, shared_budget
+from airflow_provider_imagekit.budget import LONGEST_PAUSE, RequestBudget, shared_budget
 from airflow_provider_imagekit.exceptions import ImageKitRateLimitError
 from tests.support import Clock
 
@@ -97,3 +98,57 @@ def test_threads_together_keep_the_rate() -> None:
         thread.join()
     assert len(done) == 40
     assert limited._clock() - start >= 39 / 200 * 0.99
+
+
+def test_an_absurdly_long_pause_is_cut_to_an_hour() -> None:
+    clock = Clock()
+    paused = budget(clock, None)
+    paused.pause(1e12)
+    assert paused.acquire(1e13) == pytest.approx(LONGEST_PAUSE)
+
+
+def test_a_batch_of_a_hundred_thousand_files_does_not_starve_a_sensor() -> None:
+    # Slow time: the batch's threads always have more requests in line than a sensor would wait for.
+    limited = RequestBudget(5, burst=1)
+    batch_wait, sensor_wait, threads = 60.0, 2.0, 30
+    served, over = [0], threading.Event()
+
+    def batch() -> None:
+        for _ in range(100_000 // threads):
+            if over.is_set():
+                return
+            limited.acquire(batch_wait)
+            served[0] += 1
+
+    crowd = [threading.Thread(target=batch) for _ in range(threads)]
+    for thread in crowd:
+        thread.start()
+    time.sleep(0.2)
+    waits = []
+    for _ in range(5):
+        waits.append(limited.acquire(sensor_wait))
+        time.sleep(0.4)
+    before = served[0]
+    over.set()
+    for thread in crowd:
+        thread.join()
+    assert max(waits) <= sensor_wait  # in line behind all of them it would be 30 / 5 = 6 s
+    assert before >= 3  # and the batch goes on
+
+
+def test_who_must_give_up_first_goes_first_and_the_batch_when_its_time_is_nearly_over() -> None:
+    clock = Clock()
+    order: list[str] = []
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if len(clock.slept) == 1:  # a sensor comes while the batch's request waits
+            limited.acquire(5)
+            order.append("sensor")
+
+    limited = RequestBudget(1, burst=1, clock=clock, sleep=sleep)
+    limited.acquire(0)
+    limited.acquire(60)
+    order.append("batch")
+    assert order == ["sensor", "batch"]
+    assert clock.now == pytest.approx(1002.0)

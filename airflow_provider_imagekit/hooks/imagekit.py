@@ -6,8 +6,9 @@ import base64
 import functools
 import importlib.metadata
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
@@ -27,6 +28,27 @@ if TYPE_CHECKING:
 __all__ = ["ImageKitHook"]
 
 
+@functools.lru_cache(maxsize=64)
+def _shared_client(settings: ClientSettings) -> ImageKitClient:
+    """Return one client for equal settings, so that a thousand triggers share its sockets."""
+    return ImageKitClient(
+        settings.private_key,
+        base_url=settings.base_url,
+        timeout=settings.timeout,
+        max_retries=settings.max_retries,
+        max_wait=settings.max_wait,
+        requests_per_second=settings.requests_per_second,
+        rate_limit_url=settings.rate_limit_url,
+        verify=settings.verify,
+        proxies=dict(settings.proxies),
+        user_agent=f"apache-airflow/{importlib.metadata.version('apache-airflow')}",
+    )
+
+
+# A child of fork() must not share its parent's sockets.
+os.register_at_fork(after_in_child=_shared_client.cache_clear)
+
+
 class ImageKitHook(BaseHook):
     """
     Interact with ImageKit.
@@ -40,6 +62,9 @@ class ImageKitHook(BaseHook):
     default_conn_name = "imagekit_default"
     conn_type = CONNECTION_TYPE["connection-type"]
     hook_name = CONNECTION_TYPE["hook-name"]
+
+    #: How settings become a client; a test puts its own clock in here.
+    client_of: Callable[[ClientSettings], ImageKitClient] = staticmethod(_shared_client)
 
     def __init__(self, imagekit_conn_id: str = default_conn_name) -> None:
         super().__init__()
@@ -80,7 +105,9 @@ class ImageKitHook(BaseHook):
             settings = self._settings(connection, connection.extra_dejson)
             # Airflow masks the key itself; this is the form in which it travels.
             mask_secret(base64.b64encode(f"{settings.private_key}:".encode()).decode())
-            self._client = _shared_client(settings)
+            if settings.rate_limit_url and (password := urlsplit(settings.rate_limit_url).password):
+                mask_secret(password)
+            self._client = self.client_of(settings)
         return self._client
 
     async def aget_conn(self, *, refresh: bool = False) -> ImageKitClient:
@@ -88,7 +115,7 @@ class ImageKitHook(BaseHook):
         if self._client is None or refresh:
             connection = await get_async_connection(self.imagekit_conn_id, hook=self)
             settings = self._settings(connection, await get_async_extra_dejson(connection))
-            self._client = _shared_client(settings)
+            self._client = self.client_of(settings)
         return self._client
 
     def test_connection(self) -> tuple[bool, str]:
@@ -150,23 +177,3 @@ class ImageKitHook(BaseHook):
             )
             mask_secret(connection.login)
         return client_settings(connection, extra)
-
-
-@functools.lru_cache(maxsize=64)
-def _shared_client(settings: ClientSettings) -> ImageKitClient:
-    """Return one client for equal settings, so that a thousand triggers share its sockets."""
-    return ImageKitClient(
-        settings.private_key,
-        base_url=settings.base_url,
-        timeout=settings.timeout,
-        max_retries=settings.max_retries,
-        max_wait=settings.max_wait,
-        requests_per_second=settings.requests_per_second,
-        verify=settings.verify,
-        proxies=dict(settings.proxies),
-        user_agent=f"apache-airflow/{importlib.metadata.version('apache-airflow')}",
-    )
-
-
-# A child of fork() must not share its parent's sockets.
-os.register_at_fork(after_in_child=_shared_client.cache_clear)

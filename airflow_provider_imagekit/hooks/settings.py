@@ -32,6 +32,7 @@ class ClientSettings:
     max_retries: int = 5
     max_wait: float = 120.0
     requests_per_second: float | None = None
+    rate_limit_url: str | None = field(default=None, repr=False)
     verify: bool | str = True
     proxies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
@@ -55,6 +56,7 @@ def client_settings(connection: Connection, extra: Mapping[str, Any]) -> ClientS
         max_retries=_integer(extra, "max_retries", defaults.max_retries),
         max_wait=_number(extra, "max_wait", defaults.max_wait),
         requests_per_second=_number(extra, "requests_per_second", 0.0) or None,
+        rate_limit_url=str(extra.get("rate_limit_url") or "").strip() or None,
         verify=_verify(extra),
         proxies=_proxies(extra),
     )

@@ -18,6 +18,7 @@ class Progress:
     Tells how far the fetching is.
 
     :param total: files to fetch.
+    :param threads: calls at once.
     :param waits: what the rate limit costs the client.
     :param write: takes the lines.
     :param every: seconds between lines.
@@ -25,9 +26,16 @@ class Progress:
     """
 
     def __init__(
-        self, total: int, waits: Waits, write: Callable[[str], None], every: float, clock: Callable[[], float]
+        self,
+        total: int,
+        threads: int,
+        waits: Waits,
+        write: Callable[[str], None],
+        every: float,
+        clock: Callable[[], float],
     ) -> None:
         self._total = total
+        self._threads = threads
         self._waits = waits
         self._write = write
         self._every = every
@@ -51,9 +59,9 @@ class Progress:
         elapsed = self._clock() - self._start
         rate = done / elapsed if elapsed else 0.0
         remaining = duration_text((self._total - done) / rate) if rate else "unknown"
-        waited = self._waits.seconds - self._waited
+        waited = (self._waits.seconds - self._waited) / self._threads
         return (
-            f"{done:,} of {self._total:,} files, {rate:.1f} a second, {failed:,} failed; requests waited "
-            f"{waited:,.0f} s for the rate limit, {self._waits.refused - self._refused:,} were refused; "
+            f"{done:,} of {self._total:,} files, {rate:.1f} a second, {failed:,} failed; {waited:,.0f} of "
+            f"{elapsed:,.0f} s waiting for the rate limit, {self._waits.refused - self._refused:,} refused; "
             f"{remaining} left"
         )

@@ -163,15 +163,14 @@ class LibraryRun:
         :raises ImageKitError: if nothing comes back at all.
         """
         failures = Failures(self._settings.max_failed, plan.metadata_calls)
-        progress = Progress(
-            plan.metadata_calls, self._client.waits, self._write, self._settings.progress_seconds, self._clock
-        )
+        threads, every = self._settings.threads, self._settings.progress_seconds
+        progress = Progress(plan.metadata_calls, threads, self._client.waits, self._write, every, self._clock)
         try:
             for _ in range(self._ledger.counts()[State.FAILED]):
                 failures.count(lasting=True)  # only what lasts is recalled from an earlier try
             failures.check()
             done = 0
-            for outcome in fetch_all(self._ledger.tasks(), self._ask, threads=self._settings.threads):
+            for outcome in fetch_all(self._ledger.tasks(), self._ask, threads=threads):
                 if self._stopped:
                     raise LibraryStoppedError(f"Stopped after {done:,} files, which the next try has.")
                 if outcome is not None:

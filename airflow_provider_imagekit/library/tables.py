@@ -171,8 +171,8 @@ def _from_file(value: Any, kind: Kind, form: TableFormat) -> Any:
 
 def _pyarrow() -> tuple[Any, Any]:
     try:
-        import pyarrow as pa
-        from pyarrow import parquet
+        import pyarrow as pa  # type: ignore[import-untyped]
+        from pyarrow import parquet  # type: ignore[import-untyped]
     except ImportError as error:
         raise ImageKitInputError(
             "Parquet needs pyarrow, which is not installed.",
