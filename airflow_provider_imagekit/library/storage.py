@@ -27,7 +27,7 @@ class StoragePath(Protocol):
     def __truediv__(self, name: str) -> Self:
         """Return a path below it."""
 
-    def open(self, mode: str = "r") -> Any:
+    def open(self, mode: str) -> Any:
         """Open the file."""
 
     def exists(self) -> bool:
@@ -55,7 +55,7 @@ def files_in(folder: StoragePath) -> list[StoragePath]:
     """Return what is in a folder by name; nothing if there is no such folder."""
     try:
         return sorted(folder.iterdir(), key=lambda path: path.name)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

@@ -7,17 +7,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import (
-    AirflowFailException,
-    AirflowSkipException,
-    Asset,
-    BaseOperator,
-)
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
 from airflow_provider_imagekit.api import mask_signature
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError, ImageKitNotFoundError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
+from airflow_provider_imagekit.operators.outcome import fail_for_good, tell_assets
 from airflow_provider_imagekit.projection import project
 
 if TYPE_CHECKING:
@@ -91,15 +87,12 @@ class _MetadataOperator(BaseOperator):
             if self.on_missing == "skip":
                 raise AirflowSkipException(str(error)) from error
             return
-        if not error.retryable:
-            raise AirflowFailException(str(error)) from error
+        fail_for_good(error)
 
     def _tell_assets(self, context: Context, metadata: dict[str, Any]) -> None:
         extra: dict[str, Any] = {self._subject: mask_signature(str(getattr(self, self._subject)))}
         extra |= {name: metadata.get(name) for name in ("pHash", "width", "height", "size")}
-        for outlet in self.outlets or ():
-            if isinstance(outlet, Asset):
-                context["outlet_events"][outlet].extra.update(extra)
+        tell_assets(self, context, extra)
 
 
 class FileMetadataOperator(_MetadataOperator):
