@@ -24,6 +24,7 @@ from airflow_provider_imagekit.library.sources import (
     files_of_rows,
     files_of_urls,
 )
+from airflow_provider_imagekit.library.storage import read_locally
 from airflow_provider_imagekit.library.tables import format_of, read_any
 from airflow_provider_imagekit.operators.arguments import (
     as_flag,
@@ -178,7 +179,7 @@ class LibraryMetadataOperator(BaseOperator):
     def _bring_up_to_date(self, context: Context, source: Source) -> dict[str, Any]:
         output = storage_path(self.output_path, "output_path")
         only_plan = as_flag(self.plan_only, "dry_run")
-        result: dict[str, Any] = {"path": str(output), "format": format_of(output.name).value}
+        result: dict[str, Any] = {"path": self.output_path, "format": format_of(output.name).value}
         times = {"start": time.monotonic()}
         with LibraryRun(
             self.hook.get_conn(),
@@ -196,9 +197,10 @@ class LibraryMetadataOperator(BaseOperator):
             if not only_plan:
                 self._run.fetch(plan)
                 times["fetch"] = time.monotonic()
-                result |= {"counts": self._run.publish(), "errors_path": str(self._run.errors)}
+                result["counts"] = self._run.publish()
+                result["errors_path"] = f"{self.output_path}.run/{self._run.errors.name}"
                 times["publish"] = time.monotonic()
-                self.log.info("%s: %s", output, result["counts"])
+                self.log.info("%s: %s", self.output_path, result["counts"])
         result["seconds"] = {
             name: round(end - start, 3) for (_, start), (name, end) in itertools.pairwise(times.items())
         }
@@ -242,7 +244,7 @@ class LibraryMetadataOperator(BaseOperator):
         of = as_whole_number(pointer.get("batches", 1), "batches", least=1, most=1 << 20)
         batch = Batch(as_whole_number(pointer.get("batch", 0), "batch", least=0, most=of - 1), of)
         try:
-            stream = resources.enter_context(path.open("rb"))
+            stream = resources.enter_context(read_locally(path))
         except FileNotFoundError as error:
             raise ImageKitInputError(f"There is no file {path}.") from error
         rows: Iterator[dict[str, Any]] = read_any(stream, format_of(path.name))

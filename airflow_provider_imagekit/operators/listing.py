@@ -172,7 +172,7 @@ class ListFilesOperator(BaseOperator):
                 counts[Batch.number_of(str(record.get("fileId")), of)] += 1
                 stream.write(json_line(record))
         return [
-            {"path": str(path), "batch": number, "batches": of, "count": count}
+            {"path": output_path, "batch": number, "batches": of, "count": count}
             for number, count in enumerate(counts)
         ]
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,10 +27,7 @@ from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from tests import pictures
 from tests.support import AIRFLOW_3
 
-if AIRFLOW_3:
-    from airflow.sdk.io import attach
-else:
-    from airflow.io.store import attach
+attach = import_module("airflow.sdk.io" if AIRFLOW_3 else "airflow.io.store").attach
 
 AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
 
@@ -247,9 +245,10 @@ class TestObjectStorage:
         imagekit.clear()
         operator(output).execute(context("tuesday"))
         assert metadata_calls(imagekit) == 0
+        operator(table, input_path=output, file_id_column="file_id").execute(context())
+        assert len(rows(table)) == result["counts"]["rows"]
         left = {path.split("nightly/")[1] for path in ObjectStoragePath(bucket).fs.find(bucket)}
         assert left == {f"library.{ending}", f"library.{ending}.run/errors.jsonl"}
-        operator(table).execute(context())
         if ending == "jsonl":
             assert ObjectStoragePath(output).read_bytes() == table.read_bytes()
 
@@ -308,23 +307,21 @@ def test_on_kill_stops_at_once_and_the_next_try_has_what_was_done(
     fourth = sorted(file["fileId"] for file in imagekit.files())[3]
     slow = imagekit.inject(delay=20.0, match=fourth)
     task = operator(table, threads=1)
-    ended: list[BaseException] = []
+    killed: list[float] = []
 
-    def execute() -> None:
-        try:
-            task.execute(context())
-        except LibraryStoppedError as error:
-            ended.append(error)
+    def kill() -> None:
+        deadline = time.monotonic() + 10
+        while slow.hits < 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        killed.append(time.monotonic())
+        task.on_kill()
 
-    thread = threading.Thread(target=execute)
-    thread.start()
-    while slow.hits < 1:
-        time.sleep(0.01)
-    start = time.monotonic()
-    task.on_kill()
-    thread.join(10)
-    assert time.monotonic() - start < 3
-    assert len(ended) == 1
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(LibraryStoppedError):
+        task.execute(context())
+    killer.join()
+    assert time.monotonic() - killed[0] < 3
     imagekit.clear()
     assert operator(table).execute(context())["plan"]["fetched_before"] == 3
 
