@@ -19,7 +19,7 @@ from airflow_provider_imagekit.emulator.api import Api, json_response
 from airflow_provider_imagekit.emulator.changes import Changes
 from airflow_provider_imagekit.emulator.control import PREFIX
 from airflow_provider_imagekit.emulator.delivery import Delivery
-from airflow_provider_imagekit.emulator.errors import ApiError
+from airflow_provider_imagekit.emulator.errors import INTERNAL_ERROR, ApiError
 from airflow_provider_imagekit.emulator.limits import headers_of
 from airflow_provider_imagekit.emulator.requestlog import RecordedRequest, RequestLog
 from airflow_provider_imagekit.emulator.startpage import start_page
@@ -128,9 +128,7 @@ class App:
             return await self._answer_api(request)
         except Exception:
             log.exception("The ImageKit emulator cannot answer %s %s", request.method, recorded.path)
-            return _refusal(
-                ApiError(500, "We have experienced an internal error while processing your request.")
-            )
+            return _refusal(ApiError(500, INTERNAL_ERROR))
 
     async def _start_page(self, request: Request) -> Response:
         number = request.query_params.get("page", "1")
@@ -164,11 +162,12 @@ class App:
         raise ApiError(404, "Not Found")
 
     def _faulty(self, fault: Fault) -> Response:
-        status = fault.status or (302 if fault.redirect else 200)
         headers = {"x-ik-requestId": str(uuid.uuid4())}
         if fault.redirect:
             headers["location"] = fault.redirect
-        return Response(fault.content(), status, headers, media_type="application/json; charset=utf-8")
+        return Response(
+            fault.content(), fault.answer_status, headers, media_type="application/json; charset=utf-8"
+        )
 
 
 def _endpoints(account: Account, api: Api, delivery: Delivery) -> list[Endpoint]:

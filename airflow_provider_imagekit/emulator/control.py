@@ -48,7 +48,7 @@ def fault_from(description: Any) -> Fault:
             raise ValueError(f"body is no base64: {error}") from error
     try:
         return Fault(**description)
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:
         raise ValueError(f"a field of the fault has a value of the wrong type: {error}") from error
 
 

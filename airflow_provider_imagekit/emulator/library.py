@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ __all__ = ["SIDECAR_SUFFIX", "Library"]
 
 #: A file of this name beside a video tells its metadata; it is no file of the library itself.
 SIDECAR_SUFFIX = ".imagekit.json"
+
+_LONG_SCAN_SECONDS = 0.1
 
 
 class Library:
@@ -42,15 +45,27 @@ class Library:
         self._assets = {asset.path: asset for asset in store.load()}
         self._paths = {asset.id: asset.path for asset in self._assets.values()}
         self._folders: dict[str, Folder] = {}
+        self._fresh_until = 0.0
 
     def refresh(self) -> None:
-        """Take note of everything that came, changed or went in the folder."""
+        """
+        Take note of everything that came, changed or went in the folder.
+
+        A folder so large that looking takes over 0.1 s is looked at for a tenth of the time only.
+        """
+        if time.monotonic() < self._fresh_until:
+            return
+        started = time.monotonic()
         found = dict(self._scan())
+        took = time.monotonic() - started
+        self._fresh_until = started + 10 * took if took > _LONG_SCAN_SECONDS else 0.0
         with self._lock:
             for path, status in found.items():
                 self._found(path, status)
-            for path in [path for path, asset in self._assets.items() if asset.disk and path not in found]:
-                self._gone(path)
+            missing = [path for path, asset in self._assets.items() if asset.disk and path not in found]
+            for path in missing:
+                if self._stat(path) is None:  # else it came while we looked elsewhere
+                    self._gone(path)
 
     def by_path(self, path: str) -> Asset | None:
         """
@@ -209,7 +224,9 @@ class Library:
 
 
 def _hidden(part: str) -> bool:
-    return not part or part.startswith(".") or part.endswith(SIDECAR_SUFFIX)
+    if not part or part.startswith(".") or part.endswith(SIDECAR_SUFFIX):
+        return True
+    return not part.isprintable() and any("\ud800" <= character <= "\udfff" for character in part)  # no UTF-8
 
 
 def _parents(path: str) -> list[str]:

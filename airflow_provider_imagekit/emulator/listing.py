@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.emulator.errors import ApiError
@@ -10,7 +12,7 @@ from airflow_provider_imagekit.emulator.objects import file_object, folder_objec
 from airflow_provider_imagekit.emulator.search import compile_search, names_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from airflow_provider_imagekit.emulator.account import Account
     from airflow_provider_imagekit.emulator.assets import Asset, Version
@@ -23,17 +25,46 @@ _MAX_LIMIT = 1000
 
 Item = dict[str, Any]
 
-_SORT_KEYS: dict[str, Callable[[Item], Any]] = {
-    "NAME": lambda item: item["name"],
-    "CREATED": lambda item: item["createdAt"],
-    "UPDATED": lambda item: item["updatedAt"],
-    "HEIGHT": lambda item: item.get("height", 0),
-    "WIDTH": lambda item: item.get("width", 0),
-    "SIZE": lambda item: item.get("size", 0),
-    "DURATION": lambda item: item.get("duration", 0),
-    "ORIGINAL_CREATION_DATE": lambda item: item["createdAt"],
-    # Relevance has no meaning without a search: the order of creation stands in.
-    "RELEVANCE": lambda item: item["createdAt"],
+
+@dataclass(frozen=True)
+class Entry:
+    """
+    What may become an item of the listing.
+
+    :param name: name of the file or folder.
+    :param created_ms: Unix time in milliseconds.
+    :param updated_ms: Unix time in milliseconds.
+    :param tags: tags of a file.
+    :param make: makes the item, for which a file's head must be read.
+    """
+
+    name: str
+    created_ms: int
+    updated_ms: int
+    tags: tuple[str, ...] | None
+    make: Callable[[], Item | None]
+
+    @cached_property
+    def item(self) -> Item | None:
+        """Return the item, made when first asked for; ``None`` if it has gone in the meantime."""
+        return self.make()
+
+    def field(self, name: str) -> Any:
+        """Return a field of the item, 0 if it has none."""
+        return (self.item or {}).get(name, 0)
+
+
+_SORT_KEYS: dict[str, Callable[[Entry], Any]] = {
+    "NAME": lambda entry: entry.name,
+    "CREATED": lambda entry: entry.created_ms,
+    "UPDATED": lambda entry: entry.updated_ms,
+    "HEIGHT": lambda entry: entry.field("height"),
+    "WIDTH": lambda entry: entry.field("width"),
+    "SIZE": lambda entry: entry.field("size"),
+    "DURATION": lambda entry: entry.field("duration"),
+    "ORIGINAL_CREATION_DATE": lambda entry: entry.created_ms,
+    # How ImageKit weighs relevance is not known: the order of creation stands in.
+    "RELEVANCE": lambda entry: entry.created_ms,
 }
 
 
@@ -55,7 +86,7 @@ class ListQuery:
     """
 
     type: str
-    key: Callable[[Item], Any]
+    key: Callable[[Entry], Any]
     descending: bool
     path: str
     file_type: str
@@ -104,20 +135,21 @@ class ListQuery:
             tags=tuple(filter(None, query.get("tags", "").split(","))),
         )
 
-    def page(self, items: list[Item]) -> list[Item]:
-        """Return the asked page of all matching items."""
-        ordered = sorted(items, key=self.key, reverse=self.descending)
-        return ordered[self.skip : self.skip + self.limit]
+    def page(self, entries: Iterable[Entry]) -> list[Item]:
+        """Return the items of the asked page, made for this page alone; what has gone is passed over."""
+        found = sorted(filter(self.matches, entries), key=self.key, reverse=self.descending)
+        items = (entry.item for entry in found[self.skip :])
+        return list(islice((item for item in items if item is not None), self.limit))
 
-    def matches(self, item: Item) -> bool:
+    def matches(self, entry: Entry) -> bool:
         """Return whether an asset is among those asked for, its type apart."""
-        if self.search is not None and not self.search(item):
+        if self.name and entry.name != self.name:
             return False
-        if self.name and item["name"] != self.name:
+        if self.tags and not set(self.tags).intersection(entry.tags or ()):
             return False
-        if self.tags and not set(self.tags).intersection(item.get("tags") or ()):
+        if self.file_type != "all" and entry.field("fileType") != self.file_type:
             return False
-        return self.file_type == "all" or item.get("fileType") == self.file_type
+        return self.search is None or (entry.item is not None and self.search(entry.item))
 
 
 def list_assets(account: Account, query: Mapping[str, str], url_endpoint: str) -> list[Item]:
@@ -130,29 +162,30 @@ def list_assets(account: Account, query: Mapping[str, str], url_endpoint: str) -
     :raises ApiError: 400 for a bad parameter.
     """
     wanted = ListQuery.parse(query)
-    items = [item for item in _items(account, wanted, url_endpoint) if wanted.matches(item)]
-    return wanted.page(items)
+    return wanted.page(_entries(account, wanted, url_endpoint))
 
 
-def _items(account: Account, wanted: ListQuery, url_endpoint: str) -> list[Item]:
-    items: list[Item] = []
+def _entries(account: Account, wanted: ListQuery, url_endpoint: str) -> Iterator[Entry]:
     for asset in account.library.assets():
-        if wanted.path and asset.folder != wanted.path:
-            continue
-        for version in _versions(asset, wanted.type):
-            try:
-                items.append(
-                    file_object(asset, version, account.measurer.facts(asset, version), url_endpoint)
-                )
-            except FileNotFoundError:
-                continue  # removed while we look
+        if not wanted.path or asset.folder == wanted.path:
+            for version in _versions(asset, wanted.type):
+                yield _file_entry(account, asset, version, url_endpoint)
     if wanted.type in ("folder", "all", "any"):
-        items += [
-            folder_object(folder)
-            for folder in account.library.folders()
-            if not wanted.path or folder.folder == wanted.path
-        ]
-    return items
+        for folder in account.library.folders():
+            if not wanted.path or folder.folder == wanted.path:
+                yield Entry(
+                    folder.name, folder.created_ms, folder.updated_ms, None, partial(folder_object, folder)
+                )
+
+
+def _file_entry(account: Account, asset: Asset, version: Version, url_endpoint: str) -> Entry:
+    def make() -> Item | None:
+        try:
+            return file_object(asset, version, account.measurer.facts(asset, version), url_endpoint)
+        except FileNotFoundError:
+            return None  # removed while we look
+
+    return Entry(asset.name, version.created_ms, version.updated_ms, version.attributes.tags, make)
 
 
 def _versions(asset: Asset, type_: str) -> tuple[Version, ...]:

@@ -55,7 +55,17 @@ def test_requests_are_told_and_the_key_is_rotated_over_http(controlled):
 
 
 @pytest.mark.parametrize(
-    "fault", ["{", "[]", '{"statuss": 1}', '{"status": 99}', '{"times": "x"}', '{"body": {"base64": 1}}']
+    "fault",
+    [
+        "{",
+        "[]",
+        '{"statuss": 1}',
+        '{"status": 99}',
+        '{"times": "x"}',
+        '{"delay": "1"}',
+        '{"headers": 1}',
+        '{"body": {"base64": 1}}',
+    ],
 )
 def test_a_fault_that_is_none_is_refused(controlled, fault):
     answer = requests.post(controlled.url + "/_emulator/faults", data=fault, timeout=10)
