@@ -15,24 +15,29 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from airflow_provider_imagekit.emulator.addresses import Address, below_endpoint
-from airflow_provider_imagekit.emulator.api import json_response
-from airflow_provider_imagekit.emulator.assets import Asset, Attributes, Version
-from airflow_provider_imagekit.emulator.delivery import Delivery, RefusedError
 from airflow_provider_imagekit.emulator.errors import ApiError
-from airflow_provider_imagekit.emulator.measure import Facts, look
-from airflow_provider_imagekit.emulator.objects import file_object, uploaded_object
-from airflow_provider_imagekit.emulator.pictures import BadPictureError
-from airflow_provider_imagekit.emulator.render import render
-from airflow_provider_imagekit.emulator.transform import BadTransformationError, parse_steps
-from airflow_provider_imagekit.emulator.upload_form import Wish, bad_transformation, read_wish, with_suffix
+from airflow_provider_imagekit.emulator.library.assets import Asset, Attributes, Version
+from airflow_provider_imagekit.emulator.library.measure import Facts, look
+from airflow_provider_imagekit.emulator.pictures.opening import BadPictureError
+from airflow_provider_imagekit.emulator.routes.addresses import Address, below_endpoint
+from airflow_provider_imagekit.emulator.routes.api import json_response
+from airflow_provider_imagekit.emulator.routes.delivery import Delivery, RefusedError
+from airflow_provider_imagekit.emulator.routes.objects import file_object, uploaded_object
+from airflow_provider_imagekit.emulator.routes.upload_form import (
+    Wish,
+    bad_transformation,
+    read_wish,
+    with_suffix,
+)
+from airflow_provider_imagekit.emulator.transforms.render import render
+from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError, parse_steps
 
 if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Message
 
     from airflow_provider_imagekit.emulator.account import Account
-    from airflow_provider_imagekit.emulator.api import Api
+    from airflow_provider_imagekit.emulator.routes.api import Api
 
 __all__ = ["Upload"]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.emulator.assets import Attributes
-from airflow_provider_imagekit.emulator.attributes import coordinates_of, custom_metadata_of, tags_of
 from airflow_provider_imagekit.emulator.errors import ApiError
+from airflow_provider_imagekit.emulator.library.assets import Attributes
+from airflow_provider_imagekit.emulator.routes.attributes import coordinates_of, custom_metadata_of, tags_of
 
 if TYPE_CHECKING:
     from starlette.datastructures import FormData
