@@ -9,7 +9,7 @@ import requests
 from PIL import Image, ImageCms
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from airflow_provider_imagekit.emulator.signing import is_signed, signature
+from airflow_provider_imagekit.emulator.routes.signing import is_signed, signature
 from tests.emulator.drawing import draw, encode
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import binascii
 import json
 import re
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import FormData, UploadFile
@@ -14,21 +15,29 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from airflow_provider_imagekit.emulator.addresses import Address, below_endpoint
-from airflow_provider_imagekit.emulator.api import json_response
-from airflow_provider_imagekit.emulator.assets import Asset, Attributes, Version
-from airflow_provider_imagekit.emulator.delivery import Delivery, RefusedError
 from airflow_provider_imagekit.emulator.errors import ApiError
-from airflow_provider_imagekit.emulator.measure import look
-from airflow_provider_imagekit.emulator.objects import file_object, uploaded_object
-from airflow_provider_imagekit.emulator.upload_form import Wish, read_wish, with_suffix
+from airflow_provider_imagekit.emulator.library.assets import Asset, Attributes, Version
+from airflow_provider_imagekit.emulator.library.measure import Facts, look
+from airflow_provider_imagekit.emulator.pictures.opening import BadPictureError
+from airflow_provider_imagekit.emulator.routes.addresses import Address, below_endpoint
+from airflow_provider_imagekit.emulator.routes.api import json_response
+from airflow_provider_imagekit.emulator.routes.delivery import Delivery, RefusedError
+from airflow_provider_imagekit.emulator.routes.objects import file_object, uploaded_object
+from airflow_provider_imagekit.emulator.routes.upload_form import (
+    Wish,
+    bad_transformation,
+    read_wish,
+    with_suffix,
+)
+from airflow_provider_imagekit.emulator.transforms.render import render
+from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError, parse_steps
 
 if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Message
 
     from airflow_provider_imagekit.emulator.account import Account
-    from airflow_provider_imagekit.emulator.api import Api
+    from airflow_provider_imagekit.emulator.routes.api import Api
 
 __all__ = ["Upload"]
 
@@ -90,10 +99,26 @@ class Upload:
             pass
         raise ApiError(400, "Your request contains invalid file parameter. The URL could not be fetched.")
 
+    def _transformed(self, wish: Wish, facts: Facts) -> Wish:
+        if facts.width is None:
+            raise ApiError(
+                400,
+                "The file could not be uploaded because transformations are supported only for image and "
+                "video files.",
+            )
+        try:
+            steps = parse_steps(wish.pre, self._account.transformations)
+            return replace(wish, content=render(wish.content, steps).content)
+        except (BadTransformationError, BadPictureError) as error:
+            raise bad_transformation() from error
+
     def _take(self, wish: Wish, url_endpoint: str) -> dict[str, Any]:
         facts = look(wish.content, wish.name)
         if len(wish.content) > (MAX_VIDEO_BYTES if facts.mime.startswith("video/") else MAX_IMAGE_BYTES):
             raise _too_large()
+        if wish.pre:
+            wish = self._transformed(wish, facts)
+            facts = look(wish.content, wish.name)
         name = with_suffix(wish.name) if wish.unique else wish.name
         path = f"{wish.folder.rstrip('/')}/{name}"
         asset = self._account.library.upload(

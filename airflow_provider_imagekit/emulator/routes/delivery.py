@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import PlainTextResponse, Response
 
-from airflow_provider_imagekit.emulator.addresses import Address
-from airflow_provider_imagekit.emulator.measure import Cache
-from airflow_provider_imagekit.emulator.pictures import BadPictureError
-from airflow_provider_imagekit.emulator.render import Rendered, render
-from airflow_provider_imagekit.emulator.signing import is_signed
-from airflow_provider_imagekit.emulator.transform import BadTransformationError, Step, parse_steps
+from airflow_provider_imagekit.emulator.library.measure import Cache
+from airflow_provider_imagekit.emulator.pictures.opening import BadPictureError
+from airflow_provider_imagekit.emulator.routes.addresses import Address
+from airflow_provider_imagekit.emulator.routes.signing import is_signed
+from airflow_provider_imagekit.emulator.transforms.render import Rendered, render
+from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError, Step, parse_steps
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from airflow_provider_imagekit.emulator.account import Account
-    from airflow_provider_imagekit.emulator.assets import Asset, Version
+    from airflow_provider_imagekit.emulator.library.assets import Asset, Version
 
 __all__ = ["Delivery", "RefusedError", "Subject"]
 

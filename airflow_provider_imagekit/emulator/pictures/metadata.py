@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.emulator.exif import read_exif
-from airflow_provider_imagekit.emulator.hashing import compute_phash
-from airflow_provider_imagekit.emulator.pictures import density_of, format_of, has_alpha, open_picture
+from airflow_provider_imagekit.emulator.pictures.exif import read_exif
+from airflow_provider_imagekit.emulator.pictures.hashing import compute_phash
+from airflow_provider_imagekit.emulator.pictures.opening import density_of, format_of, has_alpha, open_picture
 
 if TYPE_CHECKING:
     from PIL import Image

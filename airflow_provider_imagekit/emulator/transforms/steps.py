@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import ImageColor
 
-from airflow_provider_imagekit.emulator.expressions import Expression
+from airflow_provider_imagekit.emulator.transforms.expressions import Expression
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -19,17 +19,22 @@ from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar
 from PIL import Image
 
 from airflow_provider_imagekit.emulator.errors import corrupt_file
-from airflow_provider_imagekit.emulator.library import SIDECAR_SUFFIX
-from airflow_provider_imagekit.emulator.media import svg_size, video_fields
-from airflow_provider_imagekit.emulator.metadata import picture_metadata
-from airflow_provider_imagekit.emulator.pictures import BadPictureError, format_of, has_alpha, open_picture
+from airflow_provider_imagekit.emulator.library.library import SIDECAR_SUFFIX
+from airflow_provider_imagekit.emulator.pictures.media import svg_size, video_fields
+from airflow_provider_imagekit.emulator.pictures.metadata import picture_metadata
+from airflow_provider_imagekit.emulator.pictures.opening import (
+    BadPictureError,
+    format_of,
+    has_alpha,
+    open_picture,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from airflow_provider_imagekit.emulator.assets import Asset, Version
-    from airflow_provider_imagekit.emulator.library import Library
+    from airflow_provider_imagekit.emulator.library.assets import Asset, Version
+    from airflow_provider_imagekit.emulator.library.library import Library
 
 __all__ = ["Cache", "Facts", "Measurer", "look"]
 
@@ -105,7 +110,7 @@ class Measurer:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._facts: Cache[Facts] = Cache()
-        self._digests: Cache[str] = Cache()
+        self._known: Cache[str] = Cache()
         self._metadata: Cache[bytes] = Cache()
 
     def facts(self, asset: Asset, version: Version) -> Facts:
@@ -119,8 +124,8 @@ class Measurer:
 
     def known_metadata(self, asset: Asset, version: Version) -> bytes | None:
         """Return the metadata as JSON if it can be had without reading the file."""
-        digest = self._digests.get(asset.content_key(version))
-        return self._metadata.get(digest) if digest else None
+        key = self._known.get(asset.content_key(version))
+        return self._metadata.get(key) if key else None
 
     def metadata(self, asset: Asset, version: Version) -> bytes:
         """
@@ -134,18 +139,20 @@ class Measurer:
             return known
         facts = self.facts(asset, version)
         content = self._library.read(asset, version)
-        digest = self._digests.put(asset.content_key(version), hashlib.sha256(content).hexdigest())
-        return self.metadata_of(content, facts, digest)
+        key = self._known.put(asset.content_key(version), _key(content, facts))
+        return self._metadata_under(key, content, facts)
 
-    def metadata_of(self, content: bytes, facts: Facts, key: str) -> bytes:
+    def metadata_of(self, content: bytes, facts: Facts) -> bytes:
         """
         Return the metadata of a content as JSON.
 
         :param content: the file.
         :param facts: what a listing tells of it.
-        :param key: what the answer is remembered by.
         :raises ApiError: if the content is corrupt.
         """
+        return self._metadata_under(_key(content, facts), content, facts)
+
+    def _metadata_under(self, key: str, content: bytes, facts: Facts) -> bytes:
         return self._metadata.get(key) or self._metadata.put(key, _encode(_measure(content, facts)))
 
     def _look(self, asset: Asset, version: Version) -> Facts:
@@ -198,6 +205,11 @@ def _measure(content: bytes, facts: Facts) -> dict[str, Any]:
     if facts.mime.startswith("video/"):
         return {**sides, **facts.video, "size": facts.size}
     return {**sides, "size": facts.size, "format": facts.format}
+
+
+def _key(content: bytes, facts: Facts) -> str:
+    # The kind counts too: what is no picture is told by its name.
+    return f"{hashlib.sha256(content).hexdigest()} {facts.mime} {facts.format} {facts.video}"
 
 
 def _encode(answer: Any) -> bytes:

@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_imagekit.emulator.assets import Asset, Folder, Version
+from airflow_provider_imagekit.emulator.library.assets import Asset, Folder, Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_imagekit.emulator.store import Store
+    from airflow_provider_imagekit.emulator.library.store import Store
 
 __all__ = ["SIDECAR_SUFFIX", "Library"]
 

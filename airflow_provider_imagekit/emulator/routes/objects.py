@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from airflow_provider_imagekit.emulator.account import THUMBNAIL
+
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.emulator.assets import Asset, Folder, Version
-    from airflow_provider_imagekit.emulator.measure import Facts
+    from airflow_provider_imagekit.emulator.library.assets import Asset, Folder, Version
+    from airflow_provider_imagekit.emulator.library.measure import Facts
 
 __all__ = ["file_object", "file_url", "folder_object", "iso_time", "uploaded_object"]
-
-#: Named transformation of the dashboard's thumbnails.
-THUMBNAIL = "ik_ml_thumbnail"
 
 
 def file_url(url_endpoint: str, path: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from airflow_provider_imagekit.emulator.wire import Protocol
+from airflow_provider_imagekit.emulator.serving.wire import Protocol
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp

@@ -9,9 +9,6 @@ from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
-from airflow_provider_imagekit.emulator.account import Account, content_digest
-from airflow_provider_imagekit.emulator.addresses import Address, below_endpoint
-from airflow_provider_imagekit.emulator.delivery import Delivery, RefusedError
 from airflow_provider_imagekit.emulator.errors import (
     ApiError,
     bad_file_id,
@@ -22,14 +19,17 @@ from airflow_provider_imagekit.emulator.errors import (
     no_such_version,
     url_not_ours,
 )
-from airflow_provider_imagekit.emulator.listing import list_assets
-from airflow_provider_imagekit.emulator.measure import look
-from airflow_provider_imagekit.emulator.objects import file_object
+from airflow_provider_imagekit.emulator.library.measure import look
+from airflow_provider_imagekit.emulator.routes.addresses import Address, below_endpoint
+from airflow_provider_imagekit.emulator.routes.delivery import Delivery, RefusedError
+from airflow_provider_imagekit.emulator.routes.listing import list_assets
+from airflow_provider_imagekit.emulator.routes.objects import file_object
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from airflow_provider_imagekit.emulator.assets import Asset, Version
+    from airflow_provider_imagekit.emulator.account import Account
+    from airflow_provider_imagekit.emulator.library.assets import Asset, Version
 
 __all__ = ["Api", "json_response"]
 
@@ -149,4 +149,4 @@ class Api:
         except FileNotFoundError:
             raise no_such_picture() from None
         facts = look(rendered.content, subject.asset.name)
-        return self._account.measurer.metadata_of(rendered.content, facts, content_digest(rendered.content))
+        return self._account.measurer.metadata_of(rendered.content, facts)

@@ -15,23 +15,23 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from airflow_provider_imagekit.emulator.api import Api, json_response
-from airflow_provider_imagekit.emulator.changes import Changes
-from airflow_provider_imagekit.emulator.control import PREFIX
-from airflow_provider_imagekit.emulator.delivery import Delivery
 from airflow_provider_imagekit.emulator.errors import INTERNAL_ERROR, ApiError
 from airflow_provider_imagekit.emulator.limits import headers_of
-from airflow_provider_imagekit.emulator.requestlog import RecordedRequest, RequestLog
-from airflow_provider_imagekit.emulator.startpage import start_page
-from airflow_provider_imagekit.emulator.upload import Upload
-from airflow_provider_imagekit.emulator.wire import capture, send_with_fault
+from airflow_provider_imagekit.emulator.routes.api import Api, json_response
+from airflow_provider_imagekit.emulator.routes.changes import Changes
+from airflow_provider_imagekit.emulator.routes.delivery import Delivery
+from airflow_provider_imagekit.emulator.routes.startpage import start_page
+from airflow_provider_imagekit.emulator.routes.upload import Upload
+from airflow_provider_imagekit.emulator.serving.control import PREFIX
+from airflow_provider_imagekit.emulator.serving.requestlog import RecordedRequest, RequestLog
+from airflow_provider_imagekit.emulator.serving.wire import capture, send_with_fault
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from airflow_provider_imagekit.emulator.account import Account
-    from airflow_provider_imagekit.emulator.control import Control
-    from airflow_provider_imagekit.emulator.faults import Fault, FaultBook
+    from airflow_provider_imagekit.emulator.serving.control import Control
+    from airflow_provider_imagekit.emulator.serving.faults import Fault, FaultBook
 
 __all__ = ["App", "Endpoint"]
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from airflow_provider_imagekit.emulator.faults import Fault
+from airflow_provider_imagekit.emulator.serving.faults import Fault
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from airflow_provider_imagekit.emulator.auth import Keyring
-    from airflow_provider_imagekit.emulator.faults import FaultBook
     from airflow_provider_imagekit.emulator.limits import Limiter
-    from airflow_provider_imagekit.emulator.requestlog import RequestLog
+    from airflow_provider_imagekit.emulator.serving.faults import FaultBook
+    from airflow_provider_imagekit.emulator.serving.requestlog import RequestLog
 
 __all__ = ["PREFIX", "Control", "fault_from"]
 

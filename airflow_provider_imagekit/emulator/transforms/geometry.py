@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_imagekit.emulator.pictures import MAX_PIXELS
-from airflow_provider_imagekit.emulator.transform import BadTransformationError, Step
+from airflow_provider_imagekit.emulator.pictures.opening import MAX_PIXELS
+from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError, Step
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.emulator.expressions import Expression
+    from airflow_provider_imagekit.emulator.transforms.expressions import Expression
 
 __all__ = ["Layout", "Size", "lay_out"]
 

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
-from airflow_provider_imagekit.emulator.assets import Asset
+from airflow_provider_imagekit.emulator.library.assets import Asset
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageOps
 
-from airflow_provider_imagekit.emulator.pictures import in_colour
+from airflow_provider_imagekit.emulator.pictures.opening import in_colour
 from airflow_provider_imagekit.phash import PHash
 
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from airflow_provider_imagekit.emulator.assets import Asset
-from airflow_provider_imagekit.emulator.attributes import coordinates_of, custom_metadata_of, tags_of
 from airflow_provider_imagekit.emulator.errors import ApiError, no_such_file
+from airflow_provider_imagekit.emulator.library.assets import Asset
+from airflow_provider_imagekit.emulator.routes.attributes import coordinates_of, custom_metadata_of, tags_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from airflow_provider_imagekit.emulator.account import Account
-    from airflow_provider_imagekit.emulator.api import Api
+    from airflow_provider_imagekit.emulator.routes.api import Api
 
 __all__ = ["Changes"]
 

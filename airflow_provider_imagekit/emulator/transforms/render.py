@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageFilter, ImageOps
 
-from airflow_provider_imagekit.emulator.geometry import Size, lay_out
-from airflow_provider_imagekit.emulator.pictures import format_of, in_colour, open_picture
+from airflow_provider_imagekit.emulator.pictures.opening import format_of, in_colour, open_picture
+from airflow_provider_imagekit.emulator.transforms.geometry import Size, lay_out
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.emulator.transform import Colour, Step
+    from airflow_provider_imagekit.emulator.transforms.steps import Colour, Step
 
 __all__ = ["Rendered", "render"]
 

@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_imagekit.emulator.exif_tags import GPS_TAGS, TAGS
+from airflow_provider_imagekit.emulator.pictures.exif_tags import GPS_TAGS, TAGS
 
 __all__ = ["read_exif"]
 

@@ -6,12 +6,13 @@ import json
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.emulator.account import THUMBNAIL
 from airflow_provider_imagekit.emulator.errors import ApiError
-from airflow_provider_imagekit.emulator.objects import THUMBNAIL, file_url
+from airflow_provider_imagekit.emulator.routes.objects import file_url
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.account import Account
-    from airflow_provider_imagekit.emulator.assets import Asset
+    from airflow_provider_imagekit.emulator.library.assets import Asset
 
 __all__ = ["start_page"]
 

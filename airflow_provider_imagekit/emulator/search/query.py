@@ -11,9 +11,9 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.emulator import search_syntax
 from airflow_provider_imagekit.emulator.errors import ApiError
-from airflow_provider_imagekit.emulator.search_syntax import Comparison, Literal, Query, SearchSyntaxError
+from airflow_provider_imagekit.emulator.search import syntax
+from airflow_provider_imagekit.emulator.search.syntax import Comparison, Literal, Query, SearchSyntaxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,14 +54,14 @@ def compile_search(text: str, now: datetime | None = None) -> Callable[[Item], b
     :raises ApiError: 400 for a query that cannot be understood.
     """
     try:
-        return _compile(search_syntax.parse(text), now or datetime.now(UTC))
+        return _compile(syntax.parse(text), now or datetime.now(UTC))
     except SearchSyntaxError as error:
         raise ApiError(400, f"Invalid search query - {error}. {_SEE}") from error
 
 
 def names_type(text: str) -> bool:
     """Return whether a query speaks of the asset's type; it finds files alone otherwise."""
-    waiting: list[Query] = [search_syntax.parse(text)]
+    waiting: list[Query] = [syntax.parse(text)]
     while waiting:
         query = waiting.pop()
         if isinstance(query, Comparison):
@@ -76,7 +76,7 @@ def _compile(query: Query, now: datetime) -> Callable[[Item], bool]:
     if isinstance(query, Comparison):
         return _comparison(query, now)
     parts = [_compile(part, now) for part in query.parts]
-    if isinstance(query, search_syntax.All):
+    if isinstance(query, syntax.All):
         return lambda item: all(part(item) for part in parts)
     return lambda item: any(part(item) for part in parts)
 

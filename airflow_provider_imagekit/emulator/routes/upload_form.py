@@ -9,16 +9,21 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.emulator.assets import Attributes
-from airflow_provider_imagekit.emulator.attributes import coordinates_of, custom_metadata_of, tags_of
 from airflow_provider_imagekit.emulator.errors import ApiError
+from airflow_provider_imagekit.emulator.library.assets import Attributes
+from airflow_provider_imagekit.emulator.routes.attributes import coordinates_of, custom_metadata_of, tags_of
 
 if TYPE_CHECKING:
     from starlette.datastructures import FormData
 
-__all__ = ["Wish", "read_wish", "with_suffix"]
+__all__ = ["Wish", "bad_transformation", "read_wish", "with_suffix"]
 
 _SUFFIX_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def bad_transformation() -> ApiError:
+    """Refuse a transformation that cannot be understood."""
+    return ApiError(400, "The file could not be uploaded because the transformation field is invalid.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class Wish:
     :param keep_tags: whether the former version's tags survive when none are given.
     :param keep_custom_metadata: likewise.
     :param response_fields: what the answer tells besides the usual.
+    :param pre: transformation to apply before the file is kept.
     """
 
     content: bytes
@@ -48,6 +54,7 @@ class Wish:
     keep_tags: bool
     keep_custom_metadata: bool
     response_fields: tuple[str, ...]
+    pre: str
 
 
 def read_wish(content: bytes, form: FormData) -> Wish:
@@ -85,6 +92,7 @@ def read_wish(content: bytes, form: FormData) -> Wish:
         keep_tags=not _flag(fields, "overwriteTags", default=True),
         keep_custom_metadata=not _flag(fields, "overwriteCustomMetadata", default=True),
         response_fields=tuple(_list(fields.get("responseFields", ""))),
+        pre=_pre_transformation(fields.get("transformation") or "{}"),
     )
 
 
@@ -103,6 +111,14 @@ def with_suffix(name: str) -> str:
     """Return a name with a random suffix, as ``useUniqueFileName`` asks for."""
     path = PurePosixPath(name)
     return f"{path.stem}_{''.join(secrets.choice(_SUFFIX_CHARACTERS) for _ in range(9))}{path.suffix}"
+
+
+def _pre_transformation(text: str) -> str:
+    wanted = _json(text)
+    pre = wanted.get("pre", "") if isinstance(wanted, dict) else None
+    if not isinstance(pre, str):
+        raise bad_transformation()
+    return pre
 
 
 def _flag(fields: dict[str, str], name: str, *, default: bool) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Message, Receive, Scope, Send
 
-    from airflow_provider_imagekit.emulator.faults import Fault
+    from airflow_provider_imagekit.emulator.serving.faults import Fault
 
 __all__ = ["Answer", "Protocol", "capture", "send_with_fault"]
 

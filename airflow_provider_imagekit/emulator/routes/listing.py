@@ -8,14 +8,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.emulator.errors import ApiError
-from airflow_provider_imagekit.emulator.objects import file_object, folder_object
-from airflow_provider_imagekit.emulator.search import compile_search, names_type
+from airflow_provider_imagekit.emulator.routes.objects import file_object, folder_object
+from airflow_provider_imagekit.emulator.search.query import compile_search, names_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from airflow_provider_imagekit.emulator.account import Account
-    from airflow_provider_imagekit.emulator.assets import Asset, Version
+    from airflow_provider_imagekit.emulator.library.assets import Asset, Version
 
 __all__ = ["ListQuery", "list_assets"]
 
