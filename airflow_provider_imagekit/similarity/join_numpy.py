@@ -81,9 +81,9 @@ class _Buckets:
         values = _chunk_values(hashes, chunk)
         self.order = np.argsort(values, kind="stable")
         self.hashes = hashes[self.order]
-        self.values = values[self.order].astype(np.int32)
+        self.values = values[self.order].astype(np.int64)
         sizes = np.bincount(self.values, minlength=1 << chunk.width)
-        self.starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
+        self.starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
 
 
 def _chunk_values(hashes: Hashes, chunk: Chunk) -> NDArray[Any]:
@@ -93,27 +93,27 @@ def _chunk_values(hashes: Hashes, chunk: Chunk) -> NDArray[Any]:
 
 def _facing(
     left: _Buckets, right: _Buckets, mask: int
-) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.int32]]:
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Return the rows of ``left`` with partners, and where in ``right`` these begin and how many they are."""
     if left is right and mask:
         # Each two buckets face each other once: from the one that lacks the mask's highest bit.
         rows = np.flatnonzero((left.values & (1 << (mask.bit_length() - 1))) == 0)
     else:
         rows = np.arange(len(left.values))
-    partners = left.values[rows] ^ mask
+    partners = left.values.take(rows) ^ mask
     # Within a bucket, a row's partners are those behind it.
-    starts = rows.astype(np.int32) + 1 if left is right and not mask else right.starts[partners]
-    counts = right.starts[partners + 1] - starts
+    starts = rows + 1 if left is right and not mask else right.starts.take(partners)
+    counts = right.starts.take(partners + 1) - starts
     some = np.flatnonzero(counts)
-    return rows[some], starts[some], counts[some]
+    return rows.take(some), starts.take(some), counts.take(some)
 
 
 def _compare(
     left: _Buckets,
     right: _Buckets,
     rows: NDArray[np.intp],
-    starts: NDArray[np.int32],
-    counts: NDArray[np.int32],
+    starts: NDArray[np.intp],
+    counts: NDArray[np.intp],
     radius: int,
 ) -> Iterator[Hits]:
     ends = np.cumsum(counts, dtype=np.int64)
@@ -123,10 +123,10 @@ def _compare(
         end = max(begin + 1, int(np.searchsorted(ends, done + _SLICE, side="right")))
         part = slice(begin, end)
         # The partners of one row are neighbours: count up, and jump from row to row.
-        jumps = starts[part] - (ends[part] - counts[part] - done)
-        columns = np.arange(int(ends[end - 1]) - done) + np.repeat(jumps, counts[part])
-        differences = np.repeat(left.hashes[rows[part]], counts[part])
-        differences ^= right.hashes[columns]
+        columns = np.arange(int(ends[end - 1]) - done)
+        columns += np.repeat(starts[part] - (ends[part] - counts[part] - done), counts[part])
+        differences = np.repeat(left.hashes.take(rows[part]), counts[part])
+        differences ^= right.hashes.take(columns)  # five times as fast as an index in brackets
         near = np.flatnonzero(np.bitwise_count(differences) <= radius)
         if len(near):
             row = rows[part][np.searchsorted(ends[part] - done, near, side="right")]
