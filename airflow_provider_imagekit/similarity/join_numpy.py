@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.similarity.chunks import Chunk
 
     Hashes = NDArray[np.uint64]
+    Positions = NDArray[np.integer[Any]]
     #: Positions in the first and in the second table, and the xor of the two hashes.
-    Hits = tuple[NDArray[np.intp], NDArray[np.intp], Hashes]
+    Hits = tuple[Positions, Positions, Hashes]
 
 __all__ = ["find_pairs"]
 
@@ -64,14 +65,19 @@ def _near_hits(
     first: Hashes, second: Hashes | None, chunks: tuple[Chunk, ...], radius: int
 ) -> Iterator[Hits]:
     for number, chunk in enumerate(chunks):
-        left = _Buckets(first, chunk)
-        right = left if second is None else _Buckets(second, chunk)
-        for mask in chunk.masks():
-            rows, starts, counts = _facing(left, right, mask)
-            for row, column, difference in _compare(left, right, rows, starts, counts, radius):
-                fresh = ~_found_before(difference, chunks[:number])
-                if fresh.any():
-                    yield left.order[row[fresh]], right.order[column[fresh]], difference[fresh]
+        for row, column, difference in _chunk_hits(first, second, chunk, radius):
+            fresh = ~_found_before(difference, chunks[:number])
+            if fresh.any():
+                yield row[fresh], column[fresh], difference[fresh]
+
+
+def _chunk_hits(first: Hashes, second: Hashes | None, chunk: Chunk, radius: int) -> Iterator[Hits]:
+    left = _Buckets(first, chunk)
+    right = left if second is None else _Buckets(second, chunk)
+    for mask in chunk.masks():
+        rows, starts, counts = _facing(left, right, mask)
+        for row, column, difference in _compare(left, right, rows, starts, counts, radius):
+            yield left.order.take(row), right.order.take(column), difference
 
 
 class _Buckets:
@@ -81,9 +87,9 @@ class _Buckets:
         values = _chunk_values(hashes, chunk)
         self.order = np.argsort(values, kind="stable")
         self.hashes = hashes[self.order]
-        self.values = values[self.order].astype(np.int64)
+        self.values = values[self.order].astype(np.int32)
         sizes = np.bincount(self.values, minlength=1 << chunk.width)
-        self.starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+        self.starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
 
 
 def _chunk_values(hashes: Hashes, chunk: Chunk) -> NDArray[Any]:
@@ -91,9 +97,7 @@ def _chunk_values(hashes: Hashes, chunk: Chunk) -> NDArray[Any]:
     return values.astype(np.uint16 if chunk.width <= 16 else np.uint32)
 
 
-def _facing(
-    left: _Buckets, right: _Buckets, mask: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+def _facing(left: _Buckets, right: _Buckets, mask: int) -> tuple[Positions, Positions, Positions]:
     """Return the rows of ``left`` with partners, and where in ``right`` these begin and how many they are."""
     if left is right and mask:
         # Each two buckets face each other once: from the one that lacks the mask's highest bit.
@@ -111,9 +115,9 @@ def _facing(
 def _compare(
     left: _Buckets,
     right: _Buckets,
-    rows: NDArray[np.intp],
-    starts: NDArray[np.intp],
-    counts: NDArray[np.intp],
+    rows: Positions,
+    starts: Positions,
+    counts: Positions,
     radius: int,
 ) -> Iterator[Hits]:
     ends = np.cumsum(counts, dtype=np.int64)
