@@ -92,7 +92,7 @@ endef
 # $(1) the version of Airflow, $(2) the file. One version of each package, so its environment markers can go.
 define compile
 	rm -f $(2)
-	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --extra emulator --extra numpy --group dev; \
+	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --all-extras --group dev; \
 	  .venv/bin/uv pip compile pyproject.toml $(COMPILE) --group photos --no-deps | grep '^scikit-image=='; } \
 	  | sed 's/ *;.*//' | sort --unique > $(2)
 endef
