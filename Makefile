@@ -27,16 +27,18 @@ airflow: .venv/.demo ## Start the whole Airflow, with the example DAGs, on this 
 	@.venv/bin/python -m demo.stack
 
 .PHONY: test
-test: .venv/.dev ## Lint, type-check and test on Airflow 3
-	$(call check,.venv)
+test: lint ## Lint, check the types and test on Airflow 3
+	.venv/bin/pytest
 
 .PHONY: test-airflow2
-test-airflow2: .venv-airflow2/.dev ## The same on Airflow 2
-	$(call check,.venv-airflow2)
+test-airflow2: .venv-airflow2/.dev ## The same tests on Airflow 2
+	.venv-airflow2/bin/pytest
 
 .PHONY: lint
 lint: .venv/.dev ## Lint, check the format and the types
-	$(call lint,.venv)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
 
 .PHONY: constraints
 constraints: .venv/.demo ## Write the constraints files anew, with today's versions
@@ -78,21 +80,10 @@ define install
 	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python $(2) || $(1)/bin/python -m pip install --quiet $(2)
 endef
 
-define lint
-	$(1)/bin/ruff check .
-	$(1)/bin/ruff format --check .
-	$(1)/bin/mypy
-endef
-
-define check
-	$(call lint,$(1))
-	$(1)/bin/pytest
-endef
-
 # $(1) the version of Airflow, $(2) the file. One version of each package, so its environment markers can go.
 define compile
 	rm -f $(2)
-	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --extra emulator --extra numpy --group dev; \
+	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --all-extras --group dev; \
 	  .venv/bin/uv pip compile pyproject.toml $(COMPILE) --group photos --no-deps | grep '^scikit-image=='; } \
 	  | sed 's/ *;.*//' | sort --unique > $(2)
 endef
