@@ -34,6 +34,10 @@ test: .venv/.dev ## Lint, type-check and test on Airflow 3
 test-airflow2: .venv-airflow2/.dev ## The same on Airflow 2
 	$(call check,.venv-airflow2)
 
+.PHONY: faults
+faults: .venv/.dev ## Write docs/faults.md anew from the fault matrix's results
+	IMAGEKIT_WRITE_FAULTS_PAGE=1 .venv/bin/pytest tests/faults
+
 .PHONY: lint
 lint: .venv/.dev ## Lint, check the format and the types
 	$(call lint,.venv)
