@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "in_flight": {"exceptions"},
     "shared_turns": {"exceptions"},
     "budget": {"exceptions", "shared_turns"},
+    "retry_policy": {"budget", "exceptions"},
     "api": {"exceptions", "json_safe"},
     "transport": {"api", "exceptions"},
     "client": {"api", "budget", "exceptions", "in_flight", "phash", "retry", "transport"},
@@ -35,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sensors": {"api", "exceptions", "hooks", "polling", "similarity", "triggers"},
     "emulator": {"phash"},
 }
-MAY_IMPORT_AIRFLOW = {"hooks", "links", "operators", "sensors", "triggers"}
+MAY_IMPORT_AIRFLOW = {"hooks", "links", "operators", "retry_policy", "sensors", "triggers"}
 ONE_DOOR = ("airflow.providers.common.compat", "airflow.triggers.base")
 
 MODULES = sorted(ROOT.rglob("*.py"))

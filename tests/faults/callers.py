@@ -1,4 +1,4 @@
-"""The columns of the fault matrix: who meets a fault, run as Airflow runs them, on a clock of the test's own."""
+"""The columns of the fault matrix: who meets a fault, run as Airflow would, on a clock of the test's own."""
 
 from __future__ import annotations
 

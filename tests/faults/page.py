@@ -18,8 +18,8 @@ HEAD = f"""\
 # What happens when something goes wrong
 
 This page is written by `make faults` from the results of the tests in `tests/faults/`; a test fails when the
-two differ. Every row is a fault; every cell was run against a local server in which the fault is at work, with
-the Airflow Connection's defaults (`max_retries` 5, `max_wait` 120 s) and a `poke_interval` of
+two differ. Every row is a fault; every cell was run against a local server in which the fault is at work,
+with the Airflow Connection's defaults (`max_retries` 5, `max_wait` 120 s) and a `poke_interval` of
 {POKE_INTERVAL:g} s.
 
 How to read a cell:
@@ -30,8 +30,8 @@ How to read a cell:
   XCom.
 - **fails**: no further try, whatever the task's `retries`: an operator raises `AirflowFailException` from the
   error named.
-- **raises**: the error named, which is Airflow's to retry as the task's `retries` say. A sensor never turns it
-  into a skip, `soft_fail` or not. With `ImageKitRetryPolicy` (Airflow 3.3 and later) errors that no retry
+- **raises**: the error named, which is Airflow's to retry as the task's `retries` say. A sensor never turns
+  it into a skip, `soft_fail` or not. With `ImageKitRetryPolicy` (Airflow 3.3 and later) errors that no retry
   mends fail at once here, too.
 - The number of requests is what reached the server while the fault lasted; the seconds are the most that the
   caller itself waited meanwhile, without what the server took and without the intervals between a sensor's
