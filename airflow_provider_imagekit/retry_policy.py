@@ -33,8 +33,8 @@ class ImageKitRetryPolicy(RetryPolicy):
 
     Errors that no retry mends, such as a wrong key, fail the task at once. After a rate limit the task comes
     back when ImageKit's reset is over, and never sooner than its own ``retry_delay``. Everything else, other
-    packages' errors included, is left to the task's ``retries`` and ``retry_delay``. The policy is for sensors
-    and for your own ``@task`` functions that use the hook; the operators fail at once without it.
+    packages' errors included, is left to the task's ``retries`` and ``retry_delay``. The policy is for
+    sensors and for your own ``@task`` functions that use the hook; operators fail at once without it.
 
     :param retry_missing: whether a 404 may pass by itself: the file may still come.
     :raises RuntimeError: before Airflow 3.3, which has no retry policies.
@@ -43,8 +43,8 @@ class ImageKitRetryPolicy(RetryPolicy):
     def __init__(self, *, retry_missing: bool = False) -> None:
         if RetryDecision is None:
             raise RuntimeError(
-                "ImageKitRetryPolicy needs Airflow 3.3 or later. Leave retry_policy out; the operators fail at "
-                "once on errors that no retry mends without it, too."
+                "ImageKitRetryPolicy needs Airflow 3.3 or later. Leave retry_policy out; operators fail at once "
+                "on errors that no retry mends without it, too."
             )
         self.retry_missing = retry_missing
 
