@@ -17,6 +17,7 @@ from airflow_provider_imagekit.exceptions import (
     MissingPHashError,
 )
 from airflow_provider_imagekit.in_flight import InFlight
+from airflow_provider_imagekit.paging import identity, pages
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.retry import RetryLimits
 from airflow_provider_imagekit.transport import Transport, check_base_url
@@ -162,8 +163,9 @@ class ImageKitClient:
         """
         Yield the files and folders of the media library, over as many pages as there are.
 
-        The listing has no ``pHash`` and no EXIF; those cost one metadata call a file. A file that moves to a
-        later page while the listing goes on is yielded once.
+        The listing has no ``pHash`` and no EXIF; those cost one metadata call a file. A file that moves to
+        another page while the listing goes on is yielded, and once; see
+        :mod:`airflow_provider_imagekit.paging`.
 
         :param search_query: ImageKit's search language; with it, ``type`` counts for nothing.
         :param path: a folder, without its subfolders.
@@ -173,27 +175,31 @@ class ImageKitClient:
         :param limit: most files to yield; ``None`` for all.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
-        skip, seen = 0, set[str]()
-        while limit is None or len(seen) < limit:
-            page_size = api.MAX_PAGE if limit is None else min(api.MAX_PAGE, limit - len(seen))
-            request = api.list_files(
-                search_query=search_query,
-                path=path,
-                type=type,
-                file_type=file_type,
-                sort=sort,
-                skip=skip,
-                limit=page_size,
+
+        def fetch(skip: int, page_size: int) -> list[dict[str, Any]]:
+            page: list[dict[str, Any]] = self.call(
+                api.list_files(
+                    search_query=search_query,
+                    path=path,
+                    type=type,
+                    file_type=file_type,
+                    sort=sort,
+                    skip=skip,
+                    limit=page_size,
+                )
             )
-            page: list[dict[str, Any]] = self.call(request)
-            for item in page:
-                identity = str(item.get("fileId") or item.get("folderId") or item)
-                if identity not in seen:
-                    seen.add(identity)
+            return page
+
+        if limit == 0:
+            return
+        seen = set[str]()
+        for page in pages(fetch, size=api.MAX_PAGE if limit is None else min(api.MAX_PAGE, limit)):
+            for item in page.items:
+                if identity(item) not in seen:
+                    seen.add(identity(item))
                     yield item
-            if len(page) < page_size:
-                return
-            skip += len(page)
+                if len(seen) == limit:
+                    return
 
     def call(self, request: api.Request, *, limits: RetryLimits | None = None) -> Any:
         """

@@ -118,6 +118,8 @@ class AirflowStack:
             with contextlib.suppress(psutil.NoSuchProcess):
                 survivor.kill()
         psutil.wait_procs(alive, timeout=STOP_SECONDS)
+        for process in self._processes.values():
+            process.wait()
         self._processes.clear()
 
     def _run(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:

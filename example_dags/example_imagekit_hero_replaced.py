@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import posixpath
 from datetime import timedelta
+from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
@@ -53,7 +54,9 @@ with DAG(
     # [END howto_sensor_phash_replaced]
 
     @task
-    def start_campaign(distance: int) -> str:
-        return f"The hero picture was replaced ({distance} of 64 bits differ): the campaign starts."
+    def start_campaign(verdict: dict[str, Any]) -> str:
+        return (
+            f"The hero picture was replaced ({verdict['distance']} of 64 bits differ): the campaign starts."
+        )
 
-    start_campaign(replaced.output["distance"])
+    start_campaign(replaced.output)

@@ -9,6 +9,7 @@ recompressed copy passes, another picture never does.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
@@ -43,7 +44,7 @@ with DAG(
     # [END howto_sensor_phash_similar]
 
     @task
-    def publish(distance: int, similarity: float) -> str:
-        return f"Published: {distance} of 64 bits differ, {similarity:.0%} similar."
+    def publish(verdict: dict[str, Any]) -> str:
+        return f"Published: {verdict['distance']} of 64 bits differ, {verdict['similarity']:.0%} similar."
 
-    publish(looks_like_master.output["distance"], looks_like_master.output["similarity"])
+    publish(looks_like_master.output)

@@ -15,18 +15,21 @@ from airflow_provider_imagekit.emulator.delivery import Delivery, RefusedError
 from airflow_provider_imagekit.emulator.errors import (
     ApiError,
     bad_file_id,
+    bad_version_id,
     corrupt_file,
     no_such_file,
     no_such_picture,
+    no_such_version,
     url_not_ours,
 )
 from airflow_provider_imagekit.emulator.listing import list_assets
+from airflow_provider_imagekit.emulator.measure import look
 from airflow_provider_imagekit.emulator.objects import file_object
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from airflow_provider_imagekit.emulator.assets import Asset
+    from airflow_provider_imagekit.emulator.assets import Asset, Version
 
 __all__ = ["Api", "json_response"]
 
@@ -67,7 +70,7 @@ class Api:
         url = request.query_params.get("url", "")
         if not url:
             raise ApiError(400, "Your request is missing the url query parameter.")
-        target = below_endpoint(url, self._endpoints(request))
+        target = below_endpoint(url, self.url_endpoints(request))
         if target is None:
             raise url_not_ours(url)
         return json_response(await self._account.run(self._metadata_of, Address.parse(target)))
@@ -83,8 +86,24 @@ class Api:
     async def file_details(self, request: Request, file_id: str) -> Response:
         """``GET /v1/files/{fileId}/details``: the current version."""
         asset = await self.asset(file_id)
-        facts = await self._account.run(self._account.measurer.facts, asset, asset.current)
-        return json_response(file_object(asset, asset.current, facts, self.url_endpoint(request)))
+        return json_response(await self._version_object(request, asset, asset.current))
+
+    async def file_versions(self, request: Request, file_id: str) -> Response:
+        """``GET /v1/files/{fileId}/versions``: all versions, the newest first."""
+        asset = await self.asset(file_id)
+        return json_response(
+            [await self._version_object(request, asset, version) for version in reversed(asset.versions)]
+        )
+
+    async def file_version(self, request: Request, file_id: str, version_id: str) -> Response:
+        """``GET /v1/files/{fileId}/versions/{versionId}``: one version."""
+        asset = await self.asset(file_id)
+        if not _FILE_ID.fullmatch(version_id):
+            raise bad_version_id()
+        for version in asset.versions:
+            if asset.version_id(version) == version_id:
+                return json_response(await self._version_object(request, asset, version))
+        raise no_such_version()
 
     async def asset(self, file_id: str, missing: ApiError | None = None) -> Asset:
         """
@@ -105,11 +124,19 @@ class Api:
         """Return the URL endpoint under the host name by which the server was asked."""
         return f"{request.url.scheme}://{request.url.netloc}/{self._account.imagekit_id}"
 
-    def _endpoints(self, request: Request) -> tuple[str, ...]:
+    def url_endpoints(self, request: Request) -> tuple[str, ...]:
+        """Return all URL endpoints whose addresses are the account's."""
         own = self.url_endpoint(request)
         port = urlsplit(own).port
         local = [f"http://{host}:{port}/{self._account.imagekit_id}" for host in ("127.0.0.1", "localhost")]
         return (own, *local, *self._account.url_endpoints)
+
+    async def _version_object(self, request: Request, asset: Asset, version: Version) -> dict[str, Any]:
+        try:
+            facts = await self._account.run(self._account.measurer.facts, asset, version)
+        except FileNotFoundError:
+            raise no_such_file() from None
+        return file_object(asset, version, facts, self.url_endpoint(request))
 
     def _metadata_of(self, address: Address) -> bytes:
         try:
@@ -121,6 +148,5 @@ class Api:
             raise corrupt_file() if refused.status == 400 else no_such_picture() from refused
         except FileNotFoundError:
             raise no_such_picture() from None
-        return self._account.measurer.metadata_of(
-            rendered.content, rendered.mime, content_digest(rendered.content)
-        )
+        facts = look(rendered.content, subject.asset.name)
+        return self._account.measurer.metadata_of(rendered.content, facts, content_digest(rendered.content))

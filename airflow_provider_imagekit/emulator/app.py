@@ -13,19 +13,24 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from airflow_provider_imagekit.emulator.api import Api, json_response
+from airflow_provider_imagekit.emulator.changes import Changes
+from airflow_provider_imagekit.emulator.control import PREFIX
 from airflow_provider_imagekit.emulator.delivery import Delivery
-from airflow_provider_imagekit.emulator.errors import ApiError
+from airflow_provider_imagekit.emulator.errors import INTERNAL_ERROR, ApiError
 from airflow_provider_imagekit.emulator.limits import headers_of
 from airflow_provider_imagekit.emulator.requestlog import RecordedRequest, RequestLog
+from airflow_provider_imagekit.emulator.startpage import start_page
+from airflow_provider_imagekit.emulator.upload import Upload
 from airflow_provider_imagekit.emulator.wire import capture, send_with_fault
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from airflow_provider_imagekit.emulator.account import Account
+    from airflow_provider_imagekit.emulator.control import Control
     from airflow_provider_imagekit.emulator.faults import Fault, FaultBook
 
 __all__ = ["App", "Endpoint"]
@@ -65,16 +70,26 @@ class App:
     :param requests: where requests are noted.
     :param faults: faults at work.
     :param latency: seconds that every answer takes at least.
+    :param control: faults over HTTP, if wanted.
     """
 
-    def __init__(self, account: Account, requests: RequestLog, faults: FaultBook, latency: float) -> None:
+    def __init__(
+        self,
+        account: Account,
+        requests: RequestLog,
+        faults: FaultBook,
+        latency: float,
+        control: Control | None = None,
+    ) -> None:
         self._account = account
         self._requests = requests
         self._faults = faults
         self._latency = latency
+        self._control = control
         self._delivery = Delivery(account)
+        self._api = Api(account, self._delivery)
         self._endpoints = [
-            (endpoint.pattern, endpoint) for endpoint in _endpoints(Api(account, self._delivery))
+            (endpoint.pattern, endpoint) for endpoint in _endpoints(account, self._api, self._delivery)
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,6 +97,9 @@ class App:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
+        if self._control is not None and scope["path"].startswith(PREFIX):
+            await (await self._control.answer(request))(scope, receive, send)
+            return
         recorded = _recorded(request)
         number = self._requests.add(recorded)
         if self._latency:
@@ -105,12 +123,18 @@ class App:
             target = recorded.raw_target.removeprefix(f"/{self._account.imagekit_id}/")
             if target != recorded.raw_target and request.method in ("GET", "HEAD"):
                 return await self._delivery.answer(request, target)
+            if request.method == "GET" and recorded.path == "/":
+                return await self._start_page(request)
             return await self._answer_api(request)
         except Exception:
             log.exception("The ImageKit emulator cannot answer %s %s", request.method, recorded.path)
-            return _refusal(
-                ApiError(500, "We have experienced an internal error while processing your request.")
-            )
+            return _refusal(ApiError(500, INTERNAL_ERROR))
+
+    async def _start_page(self, request: Request) -> Response:
+        number = request.query_params.get("page", "1")
+        page = int(number) if re.fullmatch("[1-9][0-9]{0,5}", number) else 1
+        endpoint = self._api.url_endpoint(request)
+        return HTMLResponse(await self._account.run(start_page, self._account, endpoint, page))
 
     async def _answer_api(self, request: Request) -> Response:
         headers = headers_of(self._account.limiter.limits.read)
@@ -138,19 +162,27 @@ class App:
         raise ApiError(404, "Not Found")
 
     def _faulty(self, fault: Fault) -> Response:
-        status = fault.status or (302 if fault.redirect else 200)
         headers = {"x-ik-requestId": str(uuid.uuid4())}
         if fault.redirect:
             headers["location"] = fault.redirect
-        return Response(fault.content(), status, headers, media_type="application/json; charset=utf-8")
+        return Response(
+            fault.content(), fault.answer_status, headers, media_type="application/json; charset=utf-8"
+        )
 
 
-def _endpoints(api: Api) -> list[Endpoint]:
+def _endpoints(account: Account, api: Api, delivery: Delivery) -> list[Endpoint]:
+    changes = Changes(account, api)
+    upload = Upload(account, api, delivery)
     return [
         Endpoint("GET", "/v1/metadata", api.url_metadata),
         Endpoint("GET", "/v1/files", api.list_files),
         Endpoint("GET", "/v1/files/{file_id}/metadata", api.file_metadata),
         Endpoint("GET", "/v1/files/{file_id}/details", api.file_details),
+        Endpoint("PATCH", "/v1/files/{file_id}/details", changes.update_details),
+        Endpoint("GET", "/v1/files/{file_id}/versions", api.file_versions),
+        Endpoint("GET", "/v1/files/{file_id}/versions/{version_id}", api.file_version),
+        Endpoint("DELETE", "/v1/files/{file_id}", changes.delete),
+        Endpoint("POST", "/api/v1/files/upload", upload.upload, limited=False),
     ]
 
 

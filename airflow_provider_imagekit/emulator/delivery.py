@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Delivery", "RefusedError", "Subject"]
 
 _REMEMBERED_PICTURES = 64
+_DELIVERED_AS_THEY_ARE = ("svg",)
 
 
 class RefusedError(Exception):
@@ -102,9 +103,7 @@ class Delivery:
         """
         asset, version = subject.asset, subject.version
         facts = self._account.measurer.facts(asset, version)
-        if not subject.steps:
-            return Rendered(self._account.library.read(asset, version), facts.mime)
-        if not facts.is_image or facts.width is None:
+        if not subject.steps or facts.format in _DELIVERED_AS_THEY_ARE or not facts.is_image:
             return Rendered(self._account.library.read(asset, version), facts.mime)
         key = "\n".join((asset.content_key(version), subject.text, accept))
         known = self._rendered.get(key)

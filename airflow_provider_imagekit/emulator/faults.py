@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_imagekit.emulator.errors import HELP
+from airflow_provider_imagekit.emulator.errors import EXPIRED_KEY, HELP, INTERNAL_ERROR, MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["Fault", "FaultBook", "InjectedFault"]
+
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+: [\t\x20-\x7e\x80-\xff]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,8 @@ class Fault:
     :param status: status to answer with instead of asking the account.
     :param headers: headers to add or replace; values as sent, so ``{"X-RateLimit-Reset": "3000"}``.
     :param body: body to answer with: text or bytes as they are, anything else as JSON. With a ``status``
-        alone, ImageKit's form of an error.
+        alone, ImageKit's own refusal of that status.
+    :param expired_key: answer as to a private key that has just expired (403).
     :param delay: seconds before the answer starts.
     :param drip: seconds between any two bytes of the body.
     :param drop: reset the connection: ``"before"`` anything is sent, or in the ``"middle"`` of the body.
@@ -48,6 +53,7 @@ class Fault:
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    expired_key: bool = False
     delay: float = 0.0
     drip: float = 0.0
     drop: Literal["", "before", "middle"] = ""
@@ -66,22 +72,32 @@ class Fault:
             raise ValueError("drop is 'before' or 'middle'.")
         if self.status is not None and not 200 <= self.status <= 599:
             raise ValueError("status is from 200 to 599.")
+        if not (0 <= self.delay < math.inf and 0 <= self.drip < math.inf):
+            raise ValueError("Each of delay and drip is a number of seconds, not negative.")
+        if self.content_length is not None and self.content_length < 0:
+            raise ValueError("content_length is a number of bytes, not negative.")
+        for name, value in self.headers.items():
+            if not _HEADER.fullmatch(f"{name}: {value}"):
+                raise ValueError(f"{name} is no header that can be sent.")
 
     @property
     def replaces_answer(self) -> bool:
         """Return whether the answer is the fault's own, so that the account is not asked."""
-        return self.status is not None or self.body is not None or bool(self.redirect)
+        return bool(self.status is not None or self.body is not None or self.redirect or self.expired_key)
+
+    @property
+    def answer_status(self) -> int:
+        """Return the status of the fault's own answer."""
+        return self.status or (403 if self.expired_key else 302 if self.redirect else 200)
 
     def content(self) -> bytes:
         """Return the body of the fault's own answer."""
         body = self.body
         if body is None:
-            if self.redirect or self.status in (204, 304):
+            if self.redirect or self.answer_status in (204, 304):
                 return b""
-            body = {
-                "message": "We have experienced an internal error while processing your request.",
-                "help": HELP,
-            }
+            message = EXPIRED_KEY if self.expired_key else MESSAGES.get(self.answer_status, INTERNAL_ERROR)
+            body = {"message": message, "help": HELP}
         if isinstance(body, bytes):
             return body
         return body.encode() if isinstance(body, str) else json.dumps(body).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Layout", "Size", "lay_out"]
 
 _MAX_SIDE = 65_535
+_MAX_SIDE_BY_DPR = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Size:
 
     def scaled(self, factor: float) -> Size:
         """Return the size times a factor, at least one pixel each way."""
-        return Size(max(1, round(self.width * factor)), max(1, round(self.height * factor)))
+        return Size(_pixels(self.width * factor), _pixels(self.height * factor))
 
     def within(self, other: Size) -> Size:
         """Return the larger of each, cut down to another size."""
@@ -71,9 +73,8 @@ def lay_out(step: Step, current: Size, original: Size) -> Layout:
         return Layout(current, current, current)
     if width is None or height is None:
         factor = width / current.width if width is not None else (height or 1) / current.height
-        size = _bounded(
-            Size(width or round(current.width * factor) or 1, height or round(current.height * factor) or 1)
-        )
+        scaled = current.scaled(factor)
+        size = _bounded(Size(width or scaled.width, height or scaled.height))
         if step.crop == "at_max" or step.crop.endswith("no_enlarge"):
             size = size if factor <= 1 else current
         return Layout(size, size, size)
@@ -117,9 +118,9 @@ def _wanted(step: Step, current: Size, original: Size) -> tuple[int | None, int 
         if width is None and height is None:
             width = current.width
         if width is None:
-            width = round((height or 1) * ratio) or 1
+            width = _pixels((height or 1) * ratio)
         else:
-            height = round(width / ratio) or 1
+            height = _pixels(width / ratio)
     return width, height
 
 
@@ -132,7 +133,12 @@ def _length(expression: Expression | None, side: int, names: dict[str, float], d
     # A plain number below 1 is a share of the picture, not of a pixel.
     if expression.constant is not None and value < 1:
         value *= side
-    return max(1, round(min(value * dpr, _MAX_SIDE + 1)))
+    # Documented: a pixel ratio that leads out of 1 to 5000 pixels is not considered.
+    return _pixels(min(value * dpr if 1 <= value * dpr <= _MAX_SIDE_BY_DPR else value, _MAX_SIDE + 1))
+
+
+def _pixels(length: float) -> int:
+    return max(1, math.floor(length + 0.5))
 
 
 def _value(expression: Expression, names: dict[str, float]) -> float:

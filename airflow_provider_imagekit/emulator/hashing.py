@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageOps
 
+from airflow_provider_imagekit.emulator.pictures import in_colour
 from airflow_provider_imagekit.phash import PHash
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ __all__ = ["compute_phash", "phash_of_file"]
 _SIDE = 32
 _BLOCK = range(1, 9)
 _COSINES = [[math.cos((2 * k + 1) * u * math.pi / (2 * _SIDE)) for k in range(_SIDE)] for u in _BLOCK]
+# sRGB value to linear light.
+_LINEAR = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (i / 255 for i in range(256))]
 
 
 def compute_phash(image: Image.Image) -> PHash:
@@ -56,8 +59,15 @@ def phash_of_file(picture: str | Path | bytes) -> PHash:
         return compute_phash(image)
 
 
-def _samples(image: Image.Image) -> bytes:
-    return image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BICUBIC).tobytes()
+def _samples(image: Image.Image) -> list[float]:
+    small = in_colour(image).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return [_brightness(*pixel) for pixel in zip(*(band.tobytes() for band in small.split()), strict=True)]
+
+
+def _brightness(red: int, green: int, blue: int) -> float:
+    # libvips, below sharp, adds up light and not sRGB values; this brings us from 1.6 bits off to 0.9.
+    luminance = 0.2126 * _LINEAR[red] + 0.7152 * _LINEAR[green] + 0.0722 * _LINEAR[blue]
+    return 12.92 * luminance if luminance <= 0.0031308 else 1.055 * luminance ** (1 / 2.4) - 0.055
 
 
 def _product(a: float, b: float) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ __all__ = ["SIDECAR_SUFFIX", "Library"]
 
 #: A file of this name beside a video tells its metadata; it is no file of the library itself.
 SIDECAR_SUFFIX = ".imagekit.json"
+
+_LONG_SCAN_SECONDS = 0.1
 
 
 class Library:
@@ -42,15 +45,27 @@ class Library:
         self._assets = {asset.path: asset for asset in store.load()}
         self._paths = {asset.id: asset.path for asset in self._assets.values()}
         self._folders: dict[str, Folder] = {}
+        self._fresh_until = 0.0
 
     def refresh(self) -> None:
-        """Take note of everything that came, changed or went in the folder."""
+        """
+        Take note of everything that came, changed or went in the folder.
+
+        A folder so large that looking takes over 0.1 s is looked at for a tenth of the time only.
+        """
+        if time.monotonic() < self._fresh_until:
+            return
+        started = time.monotonic()
         found = dict(self._scan())
+        took = time.monotonic() - started
+        self._fresh_until = started + 10 * took if took > _LONG_SCAN_SECONDS else 0.0
         with self._lock:
             for path, status in found.items():
                 self._found(path, status)
-            for path in [path for path, asset in self._assets.items() if asset.disk and path not in found]:
-                self._gone(path)
+            missing = [path for path, asset in self._assets.items() if asset.disk and path not in found]
+            for path in missing:
+                if self._stat(path) is None:  # else it came while we looked elsewhere
+                    self._gone(path)
 
     def by_path(self, path: str) -> Asset | None:
         """
@@ -111,30 +126,40 @@ class Library:
         """Return where a version's file lies in the folder; ``None`` for an uploaded one."""
         return self._locate(asset.path) if version.blob is None else None
 
-    def put_content(self, content: bytes) -> str:
-        """Keep an uploaded content and return its digest for :class:`Version`."""
-        return self._store.put(content)
-
     def change(self, path: str, change: Callable[[Asset | None], Asset]) -> Asset:
         """
         Change a file while nobody else does, and keep the change.
 
         :param path: path in the media library.
-        :param change: from the file as it is (``None``: there is none) to the file as it shall be; one
+        :param change: from the file as it is (``None``: there never was one) to the file as it shall be; one
             without versions is deleted. What it raises leaves everything as it was.
         """
         with self._lock:
-            known = self.by_path(path)
-            asset = change(known or self._assets.get(path))
-            if asset.versions or asset.disk:
-                self._assets[path] = asset
-                self._paths[asset.id] = path
-                self._store.save(asset)
-            else:
-                self._assets.pop(path, None)
-                self._store.forget(path)
-            self._store.keep_only({v.blob for a in self._assets.values() for v in a.versions if v.blob})
+            known = self.by_path(path) or self._assets.get(path)
+            try:
+                asset = change(known)
+                if asset.versions or asset.disk:
+                    self._assets[path] = asset
+                    self._paths[asset.id] = path
+                    self._store.save(asset)
+                else:
+                    self._assets.pop(path, None)
+                    self._store.forget(path)
+            finally:
+                self._store.keep_only({v.blob for a in self._assets.values() for v in a.versions if v.blob})
             return asset
+
+    def upload(self, path: str, content: bytes, change: Callable[[Asset | None, str], Asset]) -> Asset:
+        """
+        Change a file as :meth:`change` does, with a new content.
+
+        :param path: path in the media library.
+        :param content: the content.
+        :param change: as there, with the digest of the content for :class:`Version`.
+        """
+        with self._lock:
+            blob = self._store.put(content)
+            return self.change(path, lambda known: change(known, blob))
 
     def _found(self, path: str, status: os.stat_result) -> None:
         signature = f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
@@ -199,7 +224,9 @@ class Library:
 
 
 def _hidden(part: str) -> bool:
-    return not part or part.startswith(".") or part.endswith(SIDECAR_SUFFIX)
+    if not part or part.startswith(".") or part.endswith(SIDECAR_SUFFIX):
+        return True
+    return not part.isprintable() and any("\ud800" <= character <= "\udfff" for character in part)  # no UTF-8
 
 
 def _parents(path: str) -> list[str]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.emulator.errors import ApiError
 from airflow_provider_imagekit.emulator.objects import file_object, folder_object
+from airflow_provider_imagekit.emulator.search import compile_search, names_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from airflow_provider_imagekit.emulator.account import Account
+    from airflow_provider_imagekit.emulator.assets import Asset, Version
 
 __all__ = ["ListQuery", "list_assets"]
 
@@ -21,17 +25,46 @@ _MAX_LIMIT = 1000
 
 Item = dict[str, Any]
 
-_SORT_KEYS: dict[str, Callable[[Item], Any]] = {
-    "NAME": lambda item: item["name"],
-    "CREATED": lambda item: item["createdAt"],
-    "UPDATED": lambda item: item["updatedAt"],
-    "HEIGHT": lambda item: item.get("height", 0),
-    "WIDTH": lambda item: item.get("width", 0),
-    "SIZE": lambda item: item.get("size", 0),
-    "DURATION": lambda item: item.get("duration", 0),
-    "ORIGINAL_CREATION_DATE": lambda item: item["createdAt"],
-    # Relevance has no meaning without a search: the order of creation stands in.
-    "RELEVANCE": lambda item: item["createdAt"],
+
+@dataclass(frozen=True)
+class Entry:
+    """
+    What may become an item of the listing.
+
+    :param name: name of the file or folder.
+    :param created_ms: Unix time in milliseconds.
+    :param updated_ms: Unix time in milliseconds.
+    :param tags: tags of a file.
+    :param make: makes the item, for which a file's head must be read.
+    """
+
+    name: str
+    created_ms: int
+    updated_ms: int
+    tags: tuple[str, ...] | None
+    make: Callable[[], Item | None]
+
+    @cached_property
+    def item(self) -> Item | None:
+        """Return the item, made when first asked for; ``None`` if it has gone in the meantime."""
+        return self.make()
+
+    def field(self, name: str) -> Any:
+        """Return a field of the item, 0 if it has none."""
+        return (self.item or {}).get(name, 0)
+
+
+_SORT_KEYS: dict[str, Callable[[Entry], Any]] = {
+    "NAME": lambda entry: entry.name,
+    "CREATED": lambda entry: entry.created_ms,
+    "UPDATED": lambda entry: entry.updated_ms,
+    "HEIGHT": lambda entry: entry.field("height"),
+    "WIDTH": lambda entry: entry.field("width"),
+    "SIZE": lambda entry: entry.field("size"),
+    "DURATION": lambda entry: entry.field("duration"),
+    "ORIGINAL_CREATION_DATE": lambda entry: entry.created_ms,
+    # How ImageKit weighs relevance is not known: the order of creation stands in.
+    "RELEVANCE": lambda entry: entry.created_ms,
 }
 
 
@@ -40,7 +73,7 @@ class ListQuery:
     """
     Parameters of ``GET /v1/files``, checked.
 
-    :param type: ``file``, ``file-version``, ``folder`` or ``all``.
+    :param type: ``file``, ``file-version``, ``folder``, ``all``; ``any`` when a search query decides.
     :param key: what to sort by.
     :param descending: in which direction.
     :param path: exact folder, or empty.
@@ -49,10 +82,11 @@ class ListQuery:
     :param skip: 0 or more.
     :param name: exact name, or empty.
     :param tags: any of these, if any are given.
+    :param search: test of the search query, if there is one.
     """
 
     type: str
-    key: Callable[[Item], Any]
+    key: Callable[[Entry], Any]
     descending: bool
     path: str
     file_type: str
@@ -60,6 +94,7 @@ class ListQuery:
     skip: int
     name: str
     tags: tuple[str, ...]
+    search: Callable[[Item], bool] | None
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> ListQuery:
@@ -68,6 +103,10 @@ class ListQuery:
 
         :raises ApiError: 400 for a bad one.
         """
+        search = query.get("searchQuery", "").strip()
+        if search:
+            # Documented: a search overrules these three.
+            query = {name: value for name, value in query.items() if name not in ("tags", "type", "name")}
         type_ = query.get("type", "file")
         if type_ not in _TYPES:
             raise ApiError(
@@ -81,8 +120,11 @@ class ListQuery:
         file_type = query.get("fileType", "all")
         if file_type not in _FILE_TYPES:
             raise ApiError(400, "Your request contains invalid value for fileType parameter.")
+        test = compile_search(search) if search else None
         return cls(
-            type=type_,
+            search=test,
+            # A search finds files, unless it speaks of types itself.
+            type="any" if search and names_type(search) else type_,
             key=_SORT_KEYS[name],
             descending=direction == "DESC",
             path=_folder_path(query.get("path", "")),
@@ -93,18 +135,21 @@ class ListQuery:
             tags=tuple(filter(None, query.get("tags", "").split(","))),
         )
 
-    def page(self, items: list[Item]) -> list[Item]:
-        """Return the asked page of all matching items."""
-        ordered = sorted(items, key=self.key, reverse=self.descending)
-        return ordered[self.skip : self.skip + self.limit]
+    def page(self, entries: Iterable[Entry]) -> list[Item]:
+        """Return the items of the asked page, made for this page alone; what has gone is passed over."""
+        found = sorted(filter(self.matches, entries), key=self.key, reverse=self.descending)
+        items = (entry.item for entry in found[self.skip :])
+        return list(islice((item for item in items if item is not None), self.limit))
 
-    def matches(self, item: Item) -> bool:
+    def matches(self, entry: Entry) -> bool:
         """Return whether an asset is among those asked for, its type apart."""
-        if self.name and item["name"] != self.name:
+        if self.name and entry.name != self.name:
             return False
-        if self.tags and not set(self.tags).intersection(item.get("tags") or ()):
+        if self.tags and not set(self.tags).intersection(entry.tags or ()):
             return False
-        return self.file_type == "all" or item.get("fileType") == self.file_type
+        if self.file_type != "all" and entry.field("fileType") != self.file_type:
+            return False
+        return self.search is None or (entry.item is not None and self.search(entry.item))
 
 
 def list_assets(account: Account, query: Mapping[str, str], url_endpoint: str) -> list[Item]:
@@ -117,34 +162,35 @@ def list_assets(account: Account, query: Mapping[str, str], url_endpoint: str) -
     :raises ApiError: 400 for a bad parameter.
     """
     wanted = ListQuery.parse(query)
-    items = [item for item in _items(account, wanted, url_endpoint) if wanted.matches(item)]
-    return wanted.page(items)
+    return wanted.page(_entries(account, wanted, url_endpoint))
 
 
-def _items(account: Account, wanted: ListQuery, url_endpoint: str) -> list[Item]:
-    items: list[Item] = []
+def _entries(account: Account, wanted: ListQuery, url_endpoint: str) -> Iterator[Entry]:
     for asset in account.library.assets():
-        if wanted.path and asset.folder != wanted.path:
-            continue
-        versions = {
-            "file": asset.versions[-1:],
-            "all": asset.versions[-1:],
-            "file-version": asset.versions[:-1],
-        }
-        for version in versions.get(wanted.type, ()):
-            try:
-                items.append(
-                    file_object(asset, version, account.measurer.facts(asset, version), url_endpoint)
+        if not wanted.path or asset.folder == wanted.path:
+            for version in _versions(asset, wanted.type):
+                yield _file_entry(account, asset, version, url_endpoint)
+    if wanted.type in ("folder", "all", "any"):
+        for folder in account.library.folders():
+            if not wanted.path or folder.folder == wanted.path:
+                yield Entry(
+                    folder.name, folder.created_ms, folder.updated_ms, None, partial(folder_object, folder)
                 )
-            except FileNotFoundError:
-                continue  # removed while we look
-    if wanted.type in ("folder", "all"):
-        items += [
-            folder_object(folder)
-            for folder in account.library.folders()
-            if not wanted.path or folder.folder == wanted.path
-        ]
-    return items
+
+
+def _file_entry(account: Account, asset: Asset, version: Version, url_endpoint: str) -> Entry:
+    def make() -> Item | None:
+        try:
+            return file_object(asset, version, account.measurer.facts(asset, version), url_endpoint)
+        except FileNotFoundError:
+            return None  # removed while we look
+
+    return Entry(asset.name, version.created_ms, version.updated_ms, version.attributes.tags, make)
+
+
+def _versions(asset: Asset, type_: str) -> tuple[Version, ...]:
+    current, older = asset.versions[-1:], asset.versions[:-1]
+    return {"file": current, "all": current, "file-version": older, "any": asset.versions}.get(type_, ())
 
 
 def _folder_path(path: str) -> str:

@@ -13,22 +13,25 @@ import json
 import mimetypes
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar
 
 from PIL import Image
 
 from airflow_provider_imagekit.emulator.errors import corrupt_file
+from airflow_provider_imagekit.emulator.library import SIDECAR_SUFFIX
+from airflow_provider_imagekit.emulator.media import svg_size, video_fields
 from airflow_provider_imagekit.emulator.metadata import picture_metadata
 from airflow_provider_imagekit.emulator.pictures import BadPictureError, format_of, has_alpha, open_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from airflow_provider_imagekit.emulator.assets import Asset, Version
     from airflow_provider_imagekit.emulator.library import Library
 
-__all__ = ["Facts", "Measurer"]
+__all__ = ["Cache", "Facts", "Measurer", "look"]
 
 _MAX_ENTRIES = 20_000
 
@@ -46,6 +49,7 @@ class Facts:
     :param height: pixels.
     :param has_alpha: whether the picture has an alpha band.
     :param format: ImageKit's name of the format.
+    :param video: bit rate, duration and codecs of a video.
     """
 
     mime: str
@@ -54,6 +58,7 @@ class Facts:
     height: int | None = None
     has_alpha: bool = False
     format: str = ""
+    video: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_image(self) -> bool:
@@ -130,44 +135,69 @@ class Measurer:
         facts = self.facts(asset, version)
         content = self._library.read(asset, version)
         digest = self._digests.put(asset.content_key(version), hashlib.sha256(content).hexdigest())
-        return self.metadata_of(content, facts.mime, digest)
+        return self.metadata_of(content, facts, digest)
 
-    def metadata_of(self, content: bytes, mime: str, key: str) -> bytes:
+    def metadata_of(self, content: bytes, facts: Facts, key: str) -> bytes:
         """
         Return the metadata of a content as JSON.
 
         :param content: the file.
-        :param mime: media type.
+        :param facts: what a listing tells of it.
         :param key: what the answer is remembered by.
         :raises ApiError: if the content is corrupt.
         """
-        return self._metadata.get(key) or self._metadata.put(key, _encode(_measure(content, mime)))
+        return self._metadata.get(key) or self._metadata.put(key, _encode(_measure(content, facts)))
 
     def _look(self, asset: Asset, version: Version) -> Facts:
         path = self._library.locate(asset, version)
         if path is None:
-            content = self._library.read(asset, version)
-            return _look(lambda: io.BytesIO(content), len(content), asset.name)
-        return _look(lambda: path.open("rb"), path.stat().st_size, asset.name)
+            return look(self._library.read(asset, version), asset.name)
+        sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
+        return _look(lambda: path.open("rb"), path.stat().st_size, asset.name, sidecar)
 
 
-def _look(opener: Callable[[], Any], size: int, name: str) -> Facts:
-    guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
+def look(content: bytes, name: str) -> Facts:
+    """
+    Return what a listing will tell of a content.
+
+    :param content: the file.
+    :param name: its name.
+    """
+    return _look(lambda: io.BytesIO(content), len(content), name)
+
+
+def _look(opener: Callable[[], IO[bytes]], size: int, name: str, sidecar: Path | None = None) -> Facts:
+    mime = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    suffix = name.rpartition(".")[2].lower()
     try:
         with opener() as file, open_picture(file) as image:
-            mime = Image.MIME.get(image.format or "", guessed).replace("image/mpo", "image/jpeg")
+            mime = Image.MIME.get(image.format or "", mime).replace("image/mpo", "image/jpeg")
             return Facts(mime, size, image.width, image.height, has_alpha(image), format_of(image))
     except BadPictureError:
-        return Facts(guessed, size, format=name.rpartition(".")[2].lower())
+        pass
+    if mime == "image/svg+xml":
+        with opener() as file:
+            width, height = svg_size(file.read()) or (None, None)
+        return Facts(mime, size, width, height, has_alpha=True, format="svg")
+    if mime.startswith("video/"):
+        with opener() as file:
+            video = video_fields(file.read(), sidecar)
+        return Facts(
+            mime, size, video.pop("width", None), video.pop("height", None), format=suffix, video=video
+        )
+    return Facts(mime, size, format=suffix)
 
 
-def _measure(content: bytes, mime: str) -> dict[str, Any]:
+def _measure(content: bytes, facts: Facts) -> dict[str, Any]:
     try:
         return picture_metadata(content)
     except BadPictureError:
-        if mime.startswith("image/"):
+        if facts.mime.startswith("image/") and facts.format != "svg":
             raise corrupt_file() from None
-        return {"size": len(content), "format": mime.rpartition("/")[2]}
+    sides = {} if facts.height is None else {"height": facts.height, "width": facts.width}
+    if facts.mime.startswith("video/"):
+        return {**sides, **facts.video, "size": facts.size}
+    return {**sides, "size": facts.size, "format": facts.format}
 
 
 def _encode(answer: Any) -> bytes:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.assets import Asset, Folder, Version
     from airflow_provider_imagekit.emulator.measure import Facts
 
-__all__ = ["file_object", "file_url", "folder_object", "iso_time"]
+__all__ = ["file_object", "file_url", "folder_object", "iso_time", "uploaded_object"]
 
 #: Named transformation of the dashboard's thumbnails.
 THUMBNAIL = "ik_ml_thumbnail"
@@ -64,8 +64,40 @@ def file_object(asset: Asset, version: Version, facts: Facts, url_endpoint: str)
     }
     if facts.height is not None:
         answer |= {"height": facts.height, "width": facts.width}
+    answer |= facts.video
     if attributes.description is not None:
         answer["description"] = attributes.description
+    return answer
+
+
+def uploaded_object(asset: Asset, facts: Facts, url_endpoint: str) -> dict[str, Any]:
+    """
+    Return the current version of a file as the upload API tells it.
+
+    :param asset: the file.
+    :param facts: what was measured of its content.
+    :param url_endpoint: URL endpoint for the addresses.
+    """
+    answer: dict[str, Any] = {
+        "fileId": asset.id,
+        "name": asset.name,
+        "size": facts.size,
+        "versionInfo": {
+            "id": asset.version_id(asset.current),
+            "name": f"Version {asset.current.number}",
+        },
+        "filePath": asset.path,
+        "url": file_url(url_endpoint, asset.path),
+        "fileType": "image" if facts.is_image else "non-image",
+        "AITags": None,
+    }
+    if facts.height is not None:
+        answer |= {"height": facts.height, "width": facts.width}
+    answer |= facts.video
+    if facts.is_image:
+        answer["thumbnailUrl"] = file_url(f"{url_endpoint}/tr:n-{THUMBNAIL}", asset.path)
+    if asset.current.attributes.description is not None:
+        answer["description"] = asset.current.attributes.description
     return answer
 
 

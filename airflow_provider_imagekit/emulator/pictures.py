@@ -10,7 +10,15 @@ from PIL import Image
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MAX_PIXELS", "BadPictureError", "density_of", "format_of", "has_alpha", "open_picture"]
+__all__ = [
+    "MAX_PIXELS",
+    "BadPictureError",
+    "density_of",
+    "format_of",
+    "has_alpha",
+    "in_colour",
+    "open_picture",
+]
 
 #: ImageKit's documented limit for input images.
 MAX_PIXELS = 100_000_000
@@ -64,6 +72,19 @@ def density_of(image: Image.Image) -> int:
         return round(float(stated[0])) or _DEFAULT_DENSITY if stated else _DEFAULT_DENSITY
     except (TypeError, ValueError, ArithmeticError):
         return _DEFAULT_DENSITY
+
+
+def in_colour(image: Image.Image, *, alpha: bool = False) -> Image.Image:
+    """
+    Return the picture with 8 bits each of red, green and blue.
+
+    :param image: a picture of any mode.
+    :param alpha: whether an alpha band shall survive; it is dropped otherwise.
+    """
+    if image.mode.startswith("I"):
+        # Pillow clips 16-bit grey to white where it should scale.
+        image = image.point(lambda value: value * (1 / 256)).convert("L")
+    return image.convert("RGBA" if alpha and image.has_transparency_data else "RGB")
 
 
 def _readable() -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageFilter, ImageOps
 
 from airflow_provider_imagekit.emulator.geometry import Size, lay_out
-from airflow_provider_imagekit.emulator.pictures import format_of, open_picture
+from airflow_provider_imagekit.emulator.pictures import format_of, in_colour, open_picture
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.transform import Colour, Step
@@ -62,7 +62,7 @@ def render(
     with open_picture(io.BytesIO(content)) as opened:
         source_format = format_of(opened)
         exif, profile = opened.getexif(), opened.info.get("icc_profile")
-        image = _working_copy(ImageOps.exif_transpose(opened))
+        image = in_colour(ImageOps.exif_transpose(opened), alpha=True)
     original = Size(image.width, image.height)
     for step in steps:
         image = _apply(step, image, original, coordinates)
@@ -164,12 +164,6 @@ def _padded(image: Image.Image, canvas: Size, step: Step) -> Image.Image:
         top = canvas.height - image.height
     board.paste(image.convert(mode), (left, top))
     return board
-
-
-def _working_copy(image: Image.Image) -> Image.Image:
-    if image.mode in ("I;16", "I;16B", "I", "F"):
-        image = image.convert("I").point(lambda value: value / 256).convert("L")
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _output_format(wanted: str, source: str, accept: str) -> str:

@@ -58,7 +58,7 @@ class PHashDistanceSensor(BaseSensorOperator):
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :param deferrable: whether to wait in the triggerer; checks then come every 5 seconds at the oftenest.
     :return: as XCom ``{"matched": true, "distance": 3, "similarity": 0.953125, "phash": "…",
-        "reference_phash": "…"}``.
+        "reference_phash": "…"}``, and each of these under its own key, too.
     :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`; ``PHashMismatchError`` if two
         literal hashes do not match.
     """
@@ -88,9 +88,10 @@ class PHashDistanceSensor(BaseSensorOperator):
         min_distance: int | str | None = None,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.file_id = file_id
         self.url = url
         self.phash = phash

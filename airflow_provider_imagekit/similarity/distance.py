@@ -144,11 +144,10 @@ class DistanceBounds:
             self.min_distance is None or distance >= self.min_distance
         )
 
-    def is_near(self, distance: int) -> bool:
-        """Tell whether this distance means similar: up to ``max_distance``, else below ``min_distance``."""
-        if self.max_distance is not None:
-            return distance <= self.max_distance
-        return self.min_distance is not None and distance < self.min_distance
+    @property
+    def radius(self) -> int:
+        """Largest distance that means similar: ``max_distance``, or else the one below ``min_distance``."""
+        return self.max_distance if self.max_distance is not None else (self.min_distance or 0) - 1
 
     def __str__(self) -> str:
         parts = []

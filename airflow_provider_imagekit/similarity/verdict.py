@@ -102,7 +102,7 @@ def judge(
     distance = phash.distance(reference)
     matched = bounds.contains(distance)
     return Verdict(
-        decision=Decision.SIMILAR if bounds.is_near(distance) else Decision.DIFFERENT,
+        decision=Decision.SIMILAR if distance <= bounds.radius else Decision.DIFFERENT,
         matched=matched,
         distance=distance,
         similarity=phash.similarity(reference),

@@ -140,7 +140,36 @@ def test_an_answer_may_be_a_redirect_or_compressed_or_any_body(ik, get):
     assert (answer.status_code, answer.text, answer.headers["content-type"]) == (200, "<html>", "text/html")
 
 
-@pytest.mark.parametrize("fields", [{"times": 0}, {"share": 0}, {"drop": "after"}, {"status": 99}])
+@pytest.mark.parametrize(
+    ("fault", "status", "message"),
+    [
+        (Fault(expired_key=True), 403, "Your request contains expired private API key."),
+        (Fault(status=404), 404, "The requested file does not exist or is inaccessible at this time."),
+        (Fault(status=429), 429, "You have exceeded the rate limit for this endpoint."),
+        (Fault(status=502), 502, "We have experienced an internal error while processing your request."),
+        (Fault(status=400, body={"message": "own"}), 400, "own"),
+    ],
+)
+def test_a_status_alone_is_answered_in_imagekits_words(ik, get, fault, status, message):
+    ik.inject(fault)
+    answer = get("/v1/files")
+    assert (answer.status_code, answer.json()["message"]) == (status, message)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"times": 0},
+        {"share": 0},
+        {"drop": "after"},
+        {"status": 99},
+        {"delay": -1},
+        {"drip": float("nan")},
+        {"content_length": -1},
+        {"headers": {"a b": "c"}},
+        {"headers": {"a": "b\r\nc: d"}},
+    ],
+)
 def test_an_impossible_fault_is_refused(ik, fields):
     with pytest.raises(ValueError, match=" is "):
         ik.inject(**fields)

@@ -130,10 +130,11 @@ class TestDistanceBounds:
         with pytest.raises(ImageKitInputError):
             DistanceBounds(max_distance=value)
 
-    @given(st.integers(0, 64), st.integers(0, 64))
-    def test_near_is_what_max_distance_says_or_else_what_min_distance_excludes(self, limit, distance):
-        assert DistanceBounds(max_distance=limit).is_near(distance) == (distance <= limit)
-        assert DistanceBounds(min_distance=limit).is_near(distance) == (distance < limit)
+    @given(st.integers(0, 64))
+    def test_the_radius_is_max_distance_or_else_what_min_distance_excludes(self, limit):
+        assert DistanceBounds(max_distance=limit).radius == limit
+        assert DistanceBounds(max_distance=limit, min_distance=0).radius == limit
+        assert DistanceBounds(min_distance=limit).radius == limit - 1
 
     def test_they_say_what_they_ask(self):
         assert str(DistanceBounds(8, 3)) == "at least 3 and at most 8"

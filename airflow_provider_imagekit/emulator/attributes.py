@@ -1,0 +1,71 @@
+"""What users may attach to files, checked as upload and update do."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from airflow_provider_imagekit.emulator.errors import ApiError
+
+__all__ = ["coordinates_of", "custom_metadata_of", "tags_of"]
+
+_MAX_TAG_CHARACTERS = 500
+_COORDINATES = re.compile(r"\d{1,6},\d{1,6},[1-9]\d{0,5},[1-9]\d{0,5}", re.ASCII)
+
+
+def tags_of(value: Any) -> tuple[str, ...] | None:
+    """
+    Return tags.
+
+    :param value: a list of texts, or nothing to have none.
+    :raises ApiError: 400 for anything else, for more than 500 characters, for the character ``%``.
+    """
+    if value is None or value == []:
+        return None
+    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
+        raise ApiError(400, "Your request contains invalid value for tags parameter.")
+    if sum(map(len, value)) > _MAX_TAG_CHARACTERS:
+        raise ApiError(
+            400,
+            "Your request contains invalid value for tags parameter. Combined length of all tags should be "
+            f"less than or equal to {_MAX_TAG_CHARACTERS}.",
+        )
+    if any("%" in tag for tag in value):
+        raise ApiError(
+            400, "Your request contains invalid value for tags parameter. % is not allowed in tags."
+        )
+    return tuple(dict.fromkeys(value))
+
+
+def coordinates_of(value: Any) -> str | None:
+    """
+    Return custom coordinates, ``x,y,width,height``.
+
+    :param value: the text, or nothing to have none.
+    :raises ApiError: 400 for anything else.
+    """
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not _COORDINATES.fullmatch(value):
+        raise ApiError(400, "Your request contains invalid value for customCoordinates parameter.")
+    return value
+
+
+def custom_metadata_of(value: Any) -> dict[str, Any]:
+    """
+    Return custom metadata; unlike the real service, without asking whether the fields were created before.
+
+    :param value: names to texts, numbers, booleans, lists of these, or ``None``.
+    :raises ApiError: 400 for anything else.
+    """
+    if not isinstance(value, dict):
+        raise ApiError(400, "Invalid custom metadata.", errors={})
+    bad = {name: "invalid value" for name, item in value.items() if not _is_simple(item)}
+    if bad:
+        raise ApiError(400, "Invalid custom metadata.", errors=bad)
+    return value
+
+
+def _is_simple(value: Any) -> bool:
+    items = value if isinstance(value, list) else [value]
+    return all(item is None or isinstance(item, str | bool | int | float) for item in items)

@@ -1,0 +1,160 @@
+
+"use strict";
+(() => {
+  const PAGE = 20;       // groups on a page
+  const FIRST = 11;      // copies of a group that are shown at once
+  const { labels, bits, groups } = JSON.parse(document.getElementById("data").textContent);
+  const SIZE = labels.indexOf("File size");
+  const $ = (id) => document.getElementById(id);
+  const number = new Intl.NumberFormat("en");
+
+  // Everything is set as text, never as markup: names of files may hold anything.
+  const make = (tag, className, ...children) => {
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    element.append(...children);
+    return element;
+  };
+
+  const size = (bytes) => {
+    const units = ["B", "kB", "MB", "GB", "TB"];
+    let unit = 0;
+    while (bytes >= 999.5 && unit < units.length - 1) { bytes /= 1000; unit += 1; }
+    return `${bytes >= 100 || unit === 0 ? Math.round(bytes) : bytes.toFixed(1)} ${units[unit]}`;
+  };
+
+  for (const group of groups) {
+    const pictures = [group.keeper, ...group.members];
+    for (const picture of pictures) if (picture.bytes) picture.values[SIZE] = size(picture.bytes);
+    group.bytes = group.members.reduce((sum, picture) => sum + picture.bytes, 0);
+    group.near = Math.min(...group.members.map((picture) => picture.distance));
+    group.far = Math.max(...group.members.map((picture) => picture.distance));
+    group.text = pictures.map((p) => [p.id, p.phash, p.name, ...p.values].join("\n")).join("\n").toLowerCase();
+  }
+
+  const byName = (a, b) => a.keeper.name.localeCompare(b.keeper.name) || a.keeper.id.localeCompare(b.keeper.id);
+  const orders = {
+    count: (a, b) => b.members.length - a.members.length || byName(a, b),
+    bytes: (a, b) => b.bytes - a.bytes || byName(a, b),
+    far: (a, b) => b.far - a.far || byName(a, b),
+    near: (a, b) => a.near - b.near || a.far - b.far || byName(a, b),
+    name: byName,
+  };
+  const filters = {
+    reference: (group) => group.keeper.origin === "reference",
+    known: (group) => [group.keeper, ...group.members].some((picture) => picture.origin === "known"),
+    exact: (group) => group.far === 0,
+    changed: (group) => group.far > 0,
+  };
+
+  const frame = (picture) => {
+    const link = make(picture.url ? "a" : "span", "frame");
+    if (picture.url) Object.assign(link, { href: picture.url, target: "_blank", rel: "noopener noreferrer" });
+    if (!picture.thumbnail) { link.append("no address"); return link; }
+    const image = make("img");
+    Object.assign(image, { loading: "lazy", decoding: "async", alt: picture.name });
+    image.addEventListener("error", () => link.replaceChildren("cannot be shown"));
+    image.src = picture.thumbnail;
+    link.append(image);
+    return link;
+  };
+
+  const facts = (picture, keeper) => {
+    const list = make("dl", "facts");
+    labels.forEach((label, at) => {
+      const value = picture.values[at];
+      if (!value && !keeper.values[at]) return;
+      const differs = picture !== keeper && value !== keeper.values[at];
+      list.append(make("dt", "", label), make("dd", differs ? "differs" : "", value || "–"));
+    });
+    return list;
+  };
+
+  const figure = (picture, group) => {
+    const keep = picture === group.keeper;
+    const verdict = make("div", "verdict");
+    if (keep) verdict.append("✓ Keep");
+    else if (picture.distance === 0) verdict.append(make("b", "", "equal hash"));
+    else verdict.append(make("b", "", `${picture.distance} ${picture.distance === 1 ? "bit" : "bits"}`),
+      ` ${(100 * (1 - picture.distance / bits)).toFixed(0)} % alike`);
+    if (keep && group.reason && group.reason !== "reference") verdict.append(make("span", "tag", group.reason));
+    if (picture.origin !== "new") verdict.append(make("span", "tag", picture.origin));
+    const caption = make("figcaption", "", verdict);
+    if (!keep) {
+      const fill = make("i");
+      fill.style.width = `${Math.min(100, 100 * picture.distance / 16)}%`;
+      caption.append(make("div", "bar", fill));
+    }
+    caption.append(make("div", "name", picture.name), facts(picture, group.keeper));
+    const element = make("figure", keep ? "keep" : "", frame(picture), caption);
+    element.title = `${picture.id}\npHash ${picture.phash}`;
+    // Green when equal, red from 12 bits on.
+    element.style.setProperty("--distance", `hsl(${140 - 140 * Math.min(1, picture.distance / 12)} 70% 40%)`);
+    return element;
+  };
+
+  const card = (group) => {
+    const copies = group.members.length;
+    const summary = [`${number.format(copies)} ${copies === 1 ? "copy" : "copies"}`];
+    summary.push(group.far === 0 ? "equal hashes" : group.near === group.far ? `${group.far} bits` : `${group.near} to ${group.far} bits`);
+    if (group.bytes) summary.push(`${size(group.bytes)} in copies`);
+    const pictures = make("div", "pictures", figure(group.keeper, group),
+      ...group.members.slice(0, FIRST).map((picture) => figure(picture, group)));
+    const section = make("section", "group", make("h2", "", group.keeper.name, make("small", "", summary.join(" · "))), pictures);
+    if (copies > FIRST) {
+      let shown = FIRST;
+      const more = make("button", "more");
+      more.type = "button";
+      const say = () => { more.textContent = `Show ${Math.min(100, copies - shown)} more of ${number.format(copies)}`; };
+      more.addEventListener("click", () => {
+        pictures.append(...group.members.slice(shown, shown + 100).map((picture) => figure(picture, group)));
+        shown += 100;
+        if (shown >= copies) more.remove(); else say();
+      });
+      say();
+      section.append(more);
+    }
+    return section;
+  };
+
+  let page = 0;
+  let selected = groups;
+
+  const select = () => {
+    const text = $("find").value.trim().toLowerCase();
+    const filter = filters[$("origin").value] || (() => true);
+    selected = groups.filter((group) => filter(group) && group.text.includes(text)).sort(orders[$("sort").value]);
+    turn(0);
+  };
+
+  const turn = (to) => {
+    const last = Math.max(0, Math.ceil(selected.length / PAGE) - 1);
+    page = Math.min(Math.max(0, to), last);
+    $("back").disabled = page === 0;
+    $("on").disabled = page === last;
+    const begin = page * PAGE;
+    $("place").textContent = selected.length
+      ? `${number.format(begin + 1)}–${number.format(Math.min(begin + PAGE, selected.length))} of ${number.format(selected.length)}`
+      : "0 of 0";
+    $("groups").replaceChildren(...selected.slice(begin, begin + PAGE).map(card));
+    if (!selected.length) $("groups").append(make("p", "empty", groups.length ? "No group is like that." : "No near-duplicates were found."));
+    window.scrollTo(0, 0);
+  };
+
+  const copies = groups.reduce((sum, group) => sum + group.members.length, 0);
+  const bytes = groups.reduce((sum, group) => sum + group.bytes, 0);
+  for (const [label, value] of [["groups", number.format(groups.length)], ["copies", number.format(copies)], ["in copies", size(bytes)]]) {
+    $("totals").append(make("div", "", make("dt", "", label), make("dd", "", value)));
+  }
+  $("sort").addEventListener("change", select);
+  $("origin").addEventListener("change", select);
+  $("find").addEventListener("input", select);
+  $("back").addEventListener("click", () => turn(page - 1));
+  $("on").addEventListener("click", () => turn(page + 1));
+  document.addEventListener("keydown", (event) => {
+    if (event.target.matches("input, select")) return;
+    if (event.key === "ArrowLeft") turn(page - 1);
+    if (event.key === "ArrowRight") turn(page + 1);
+  });
+  select();
+})();

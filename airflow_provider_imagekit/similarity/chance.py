@@ -1,0 +1,82 @@
+"""How many unrelated pictures look alike by chance, in a library of a given size."""
+
+from __future__ import annotations
+
+from math import comb, exp, lgamma, log
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_imagekit.phash import PHASH_BITS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["fair_chance", "fitted_chance", "hard_chance"]
+
+# Share of pairs of unrelated pictures within a radius, measured on 7.5e8 pairs of random crops of different
+# photographs: many of sky, walls and textures, and so an upper guide for a library of pictures with a
+# subject.
+_HARD: Final = {4: 3e-8, 6: 1e-7, 8: 4e-7, 10: 1.5e-6, 12: 5.5e-6, 16: 1.1e-4}
+
+# Below it, distances may be those of real duplicates.
+_BULK: Final = 17
+
+
+def fair_chance(radius: int) -> float:
+    """Return the chance that 64 thrown coins differ from 64 others in at most ``radius``: a lower bound."""
+    return sum(comb(PHASH_BITS, distance) for distance in range(radius + 1)) / 2.0**PHASH_BITS
+
+
+def hard_chance(radius: int) -> float:
+    """
+    Return the measured chance that two unrelated pictures of a hard set lie within a radius: an upper guide.
+
+    :param radius: 0 to 16; between and below the measured ones on a straight line of the logarithm.
+    """
+    known = sorted(_HARD)
+    right = next((index for index, at in enumerate(known) if at >= radius and index), len(known) - 1)
+    low, high = known[right - 1], known[right]
+    slope = (log(_HARD[high]) - log(_HARD[low])) / (high - low)
+    return exp(log(_HARD[low]) + slope * (radius - low))
+
+
+def fitted_chance(histogram: Sequence[int], radius: int) -> float:
+    """
+    Return the chance that two pictures like these lie within a radius, by the spread of their distances.
+
+    A beta-binomial distribution is fitted to the mean and the variance of the distances from 17 up, which
+    are those of unrelated pictures. It widens where the library's pictures have something in common: one
+    background, one layout. It knows nothing of pairs that are alike for another reason.
+
+    :param histogram: how many pairs lie at each distance from 0 to 64.
+    :param radius: 0 to 64.
+    """
+    total = sum(histogram[_BULK:])
+    if not total:
+        return fair_chance(radius)
+    mean = sum(distance * count for distance, count in enumerate(histogram) if distance >= _BULK) / total
+    variance = (
+        sum((distance - mean) ** 2 * count for distance, count in enumerate(histogram) if distance >= _BULK)
+        / total
+    )
+    share = mean / PHASH_BITS
+    # Between 0 (independent bits) and 1 (all bits one): how much the bits go together.
+    together = (variance / (PHASH_BITS * share * (1 - share)) - 1) / (PHASH_BITS - 1) if share < 1 else 0.0
+    if together <= 0:
+        return sum(
+            comb(PHASH_BITS, distance) * share**distance * (1 - share) ** (PHASH_BITS - distance)
+            for distance in range(radius + 1)
+        )
+    strength = 1 / together - 1
+    alpha, beta = share * strength, (1 - share) * strength
+    return sum(
+        exp(
+            log(comb(PHASH_BITS, distance))
+            + _log_beta(distance + alpha, PHASH_BITS - distance + beta)
+            - _log_beta(alpha, beta)
+        )
+        for distance in range(radius + 1)
+    )
+
+
+def _log_beta(a: float, b: float) -> float:
+    return lgamma(a) + lgamma(b) - lgamma(a + b)

@@ -1,0 +1,52 @@
+"""All pairs of hashes within a radius: exact, and the same with and without NumPy."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from airflow_provider_imagekit.similarity.chunks import plan_chunks
+from airflow_provider_imagekit.similarity.pairs import MAX_PAIRS, Pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["has_numpy", "join"]
+
+
+@cache
+def has_numpy() -> bool:
+    """Tell whether NumPy is installed and new enough to count bits (2.0)."""
+    try:
+        import numpy as np
+    except ImportError:
+        return False
+    return hasattr(np, "bitwise_count")
+
+
+def join(
+    first: Sequence[int],
+    second: Sequence[int] | None = None,
+    *,
+    radius: int,
+    max_pairs: int = MAX_PAIRS,
+    numpy: bool | None = None,
+) -> Pairs:
+    """
+    Find every pair of hashes within a radius.
+
+    :param first: 64-bit hashes, each once (see
+        :class:`~airflow_provider_imagekit.similarity.pairs.DistinctHashes`).
+    :param second: hashes to pair the first ones with, each once; ``None`` pairs the first among themselves.
+    :param radius: the largest distance, 0 to 64.
+    :param max_pairs: refuse to find more.
+    :param numpy: whether to use NumPy; ``None`` uses it if it is there.
+    :return: positions in ``first`` and ``second``; among themselves, the smaller position stands first.
+    :raises ImageKitInputError: if there are more than ``max_pairs``.
+    """
+    chunks = plan_chunks(len(first), None if second is None else len(second), radius)
+    if has_numpy() if numpy is None else numpy:
+        from airflow_provider_imagekit.similarity.join_numpy import find_pairs
+    else:
+        from airflow_provider_imagekit.similarity.join_python import find_pairs
+    return find_pairs(first, second, chunks, radius, max_pairs)

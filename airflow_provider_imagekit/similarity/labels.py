@@ -1,0 +1,67 @@
+"""Pairs of pictures that somebody judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.phash import PHash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+__all__ = ["LabelledPair", "read_labels"]
+
+_ANSWERS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPair:
+    """
+    Two pictures of which somebody said whether they are the same.
+
+    :param distance: 0 to 64.
+    :param same: what was said.
+    """
+
+    distance: int
+    same: bool
+
+
+def read_labels(
+    rows: Iterable[Mapping[str, Any]], phashes: Mapping[str, PHash | None] | None = None
+) -> Iterator[LabelledPair]:
+    """
+    Read judged pairs; those with a picture that has no hash are passed over.
+
+    :param rows: with ``same`` (true or false, yes or no, 1 or 0), and either ``phash`` and ``other_phash`` or
+        ``id`` and ``other_id``.
+    :param phashes: the library's hashes by name, to look names up in.
+    :raises ImageKitInputError: if a row lacks something, names an unknown picture, or cannot be read.
+    """
+    for number, row in enumerate(rows, start=1):
+        same = _ANSWERS.get(str(row.get("same")).strip().lower())
+        if same is None:
+            raise ImageKitInputError(
+                f"Label {number} says {row.get('same')!r:.60} under 'same'.",
+                help="Write true or false there.",
+            )
+        phash = _phash(row, "phash", "id", phashes or {}, number)
+        other = _phash(row, "other_phash", "other_id", phashes or {}, number)
+        if phash is not None and other is not None:
+            yield LabelledPair(phash.distance(other), same)
+
+
+def _phash(
+    row: Mapping[str, Any], column: str, id_column: str, phashes: Mapping[str, PHash | None], number: int
+) -> PHash | None:
+    if row.get(column):
+        return PHash.parse(row[column])
+    name = str(row.get(id_column))
+    if name not in phashes:
+        raise ImageKitInputError(
+            f"Label {number} has no {column!r}, and its {id_column!r} is no picture of the library.",
+            help="Give the two hashes, or two names that are in the table of hashes.",
+        )
+    return phashes[name]

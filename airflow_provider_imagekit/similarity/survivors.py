@@ -1,0 +1,121 @@
+"""Which picture of a group to keep: a suggestion, for nothing in this package deletes a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from airflow_provider_imagekit.similarity.records import HashRecord
+
+__all__ = ["DEFAULT_RULES", "RULES", "SurvivorPolicy"]
+
+#: Rules by name, and what a report says where one decides.
+RULES: Final[Mapping[str, str]] = {
+    "preferred_folder": "in a preferred folder",
+    "preferred_format": "in a preferred format",
+    "most_pixels": "most pixels",
+    "largest": "largest file",
+    "oldest": "oldest",
+    "newest": "newest",
+}
+
+#: The rules that apply unless others are given; the preferences do nothing while their lists are empty.
+DEFAULT_RULES: Final = ("preferred_folder", "preferred_format", "most_pixels", "largest", "oldest")
+
+# Pictures of unknown age are neither the oldest nor the newest.
+_NO_TIME = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class SurvivorPolicy:
+    """
+    Rules that rank the pictures of a group, the first one foremost; equals fall to the next, at last to the
+    name.
+
+    :param rules: names out of :data:`RULES`.
+    :param folders: folders to keep pictures of, the dearest first; subfolders included.
+    :param formats: formats to keep, the dearest first, such as ``png``, ``jpg``.
+    """
+
+    rules: tuple[str, ...] = DEFAULT_RULES
+    folders: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unknown = [rule for rule in self.rules if rule not in RULES]
+        if unknown:
+            raise ImageKitInputError(
+                f"There is no survivor rule {unknown[0]!r}.", help=f"The rules are: {', '.join(RULES)}."
+            )
+
+    def rank(self, record: HashRecord) -> tuple[Any, ...]:
+        """Return a key that sorts the picture to keep to the front."""
+        return (*(_VALUES[rule](self, record) for rule in self.rules), record.id)
+
+    def reason(self, keeper: HashRecord, others: Iterable[HashRecord]) -> str:
+        """Say which rule puts the keeper before all others; blank if only their names differ."""
+        rivals = list(others)
+        for rule in self.rules:
+            value = _VALUES[rule]
+            best = value(self, keeper)
+            rivals = [record for record in rivals if value(self, record) == best]
+            if not rivals:
+                return RULES[rule]
+        return ""
+
+
+def _folder(policy: SurvivorPolicy, record: HashRecord) -> int:
+    parents = PurePosixPath("/", str(record.get("path") or "")).parents
+    for place, folder in enumerate(policy.folders):
+        if PurePosixPath("/", folder) in parents:
+            return place
+    return len(policy.folders)
+
+
+def _format(policy: SurvivorPolicy, record: HashRecord) -> int:
+    given = record.get("format") or PurePosixPath(str(record.get("path") or "")).suffix
+    name = _plain_format(str(given))
+    for place, preferred in enumerate(policy.formats):
+        if _plain_format(preferred) == name:
+            return place
+    return len(policy.formats)
+
+
+def _plain_format(name: str) -> str:
+    name = name.lower().removeprefix(".")
+    return "jpg" if name == "jpeg" else name
+
+
+def _created(record: HashRecord) -> float:
+    """Return the time of creation in seconds; times without a zone are taken as UTC."""
+    value = record.get("created")
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return _NO_TIME
+    if not isinstance(value, datetime):
+        return _NO_TIME
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+
+
+def _newest(record: HashRecord) -> float:
+    created = _created(record)
+    return created if created == _NO_TIME else -created
+
+
+_VALUES: Final[Mapping[str, Callable[[SurvivorPolicy, HashRecord], float]]] = {
+    "preferred_folder": _folder,
+    "preferred_format": _format,
+    "most_pixels": lambda _, record: -record.pixels,
+    "largest": lambda _, record: -record.number("size"),
+    "oldest": lambda _, record: _created(record),
+    "newest": lambda _, record: _newest(record),
+}

@@ -1,0 +1,9 @@
+"""``python -m demo`` is what ``make demo`` runs."""
+
+from __future__ import annotations
+
+import sys
+
+from demo.run import main
+
+sys.exit(main())

@@ -1,0 +1,117 @@
+"""Run DAGs in an Airflow of their own, made for the purpose and thrown away, and tell how it goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from demo.environment import airflow_command, airflow_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from demo.plan import Results, Run
+
+#: DAG runs that take longer than this together hang.
+RUN_SECONDS = 600
+
+
+class DagRunsError(Exception):
+    """Raised when Airflow itself fails; a DAG run that fails is a result."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """
+    A run that is over.
+
+    :param state: Airflow's word for how it ended.
+    :param results: what its tasks returned.
+    """
+
+    run: Run
+    state: str
+    seconds: float
+    results: Results
+
+
+def run_dags(
+    runs: Sequence[Run],
+    folders: Sequence[Path],
+    connection: str,
+    log: Path,
+    on_start: Mapping[str, Callable[[], None]],
+) -> Iterator[Ended]:
+    """
+    Run DAGs one after the other with ``dag.test()``, telling their progress on the terminal.
+
+    :param runs: what to run.
+    :param folders: where the DAG files are.
+    :param connection: the Airflow Connection ``imagekit_default``.
+    :param log: file that Airflow's own output goes to.
+    :param on_start: DAG id -> what to do, in a thread, when its run starts.
+    :raises DagRunsError: if Airflow ends before its time.
+    """
+    with tempfile.TemporaryDirectory(prefix="imagekit-airflow-") as home, log.open("wb") as output:
+        dags = Path(home, "dags")
+        for folder in folders:
+            shutil.copytree(folder, dags, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        environment = airflow_environment(Path(home), dags, connection)
+        _migrate(environment, output)
+        plan = Path(home, "plan.json")
+        plan.write_text(json.dumps([[run.dag_id, run.conf] for run in runs]), encoding="utf-8")
+        planned = {run.dag_id: run for run in runs}
+        for event in _events(plan, environment, output):
+            match event["event"]:
+                case "start":
+                    print(f"  {event['dag_id']} ", end="", flush=True)
+                    if action := on_start.get(event["dag_id"]):
+                        threading.Thread(target=action, daemon=True).start()
+                case "task":
+                    print(".", end="", flush=True)
+                case "end":
+                    print(f" {event['state']}, {event['seconds']} s", flush=True)
+                    run = planned[event["dag_id"]]
+                    yield Ended(run, event["state"], event["seconds"], event["results"])
+
+
+def _migrate(environment: dict[str, str], output: IO[bytes]) -> None:
+    started = time.monotonic()
+    print("  making Airflow's metadata database ...", end="", flush=True)
+    migration = airflow_command("db", "migrate")
+    if subprocess.run(migration, env=environment, stdout=output, stderr=output, check=False).returncode:
+        raise DagRunsError("Airflow could not make its metadata database.")
+    print(f" {time.monotonic() - started:.1f} s", flush=True)
+
+
+def _events(plan: Path, environment: dict[str, str], output: IO[bytes]) -> Iterator[dict[str, Any]]:
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "demo.scenarios", str(plan), str(writing)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        pass_fds=[writing],
+    )
+    os.close(writing)
+    watchdog = threading.Timer(RUN_SECONDS, process.kill)
+    watchdog.start()
+    try:
+        with os.fdopen(reading, encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
+        if process.wait():
+            raise DagRunsError(f"Airflow ended with exit code {process.returncode}.")
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait()

@@ -1,0 +1,90 @@
+"""List pictures, ask for the metadata of each and of delivered copies, and compare pairs by pHash."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, Param, task
+
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, RemoteUrlMetadataOperator
+from airflow_provider_imagekit.phash import PHash
+from airflow_provider_imagekit.similarity.verdict import DistanceBounds, judge
+
+DELIVERY = "tr:w-240"
+
+with DAG(
+    dag_id="imagekit_demo",
+    schedule=None,
+    catchup=False,
+    params={
+        "limit": Param(None, type=["integer", "null"], description="Most pictures to look at"),
+        "skip": Param([], type="array", description="Paths to leave out"),
+        "deliver": Param(
+            None, type=["array", "null"], description="Pictures whose delivery is checked; null: all"
+        ),
+        "pairs": Param(
+            None, type=["array", "null"], description="[path, path, what]; null: each with the next"
+        ),
+        "max_distance": Param(8, type="integer", description="Largest distance that is called similar"),
+    },
+    tags=["imagekit"],
+    doc_md=__doc__,
+):
+
+    @task
+    def list_pictures(**context: Any) -> list[dict[str, str]]:
+        params = context["params"]
+        files = ImageKitHook().list_files(type="file", file_type="image")
+        wanted = (f for f in files if not f.get("isPrivateFile") and f["filePath"] not in params["skip"])
+        return [
+            {"path": file["filePath"], "file_id": file["fileId"], "url": file["url"].partition("?")[0]}
+            for file in itertools.islice(wanted, params["limit"])
+        ]
+
+    @task
+    def deliveries(pictures: list[dict[str, str]], **context: Any) -> list[dict[str, str]]:
+        params = context["params"]
+        wanted = params["deliver"]
+        return [
+            {"path": picture["path"], "url": f"{picture['url']}?{DELIVERY.replace(':', '=', 1)}"}
+            for picture in pictures
+            if wanted is None or picture["path"] in wanted
+        ]
+
+    pictures = list_pictures()
+    copies = deliveries(pictures)
+    metadata = FileMetadataOperator.partial(
+        task_id="metadata", exclude=["exif.gps", "exif.makernote"]
+    ).expand(file_id=pictures.map(lambda picture: picture["file_id"]))
+    delivered = RemoteUrlMetadataOperator.partial(task_id="delivered").expand(
+        url=copies.map(lambda copy: copy["url"])
+    )
+
+    @task
+    def compare(
+        pictures: list[dict[str, str]],
+        metadata: list[dict[str, Any]],
+        copies: list[dict[str, str]],
+        delivered: list[dict[str, Any]],
+        **context: Any,
+    ) -> list[dict[str, Any]]:
+        params = context["params"]
+        hashes = {p["path"]: m.get("pHash") for p, m in zip(pictures, metadata, strict=True)}
+        pairs = params["pairs"]
+        if pairs is None:
+            pairs = [(a, b, "the next picture") for a, b in itertools.pairwise(hashes)]
+        sides = [(first, hashes[first], second, hashes[second], how) for first, second, how in pairs]
+        for copy, found in zip(copies, delivered, strict=True):
+            path = copy["path"]
+            sides.append((path, hashes[path], copy["url"], found.get("pHash"), f"delivered with {DELIVERY}"))
+        bounds = DistanceBounds(max_distance=params["max_distance"])
+        verdicts = []
+        for first, phash, second, reference, how in sides:
+            verdict = judge(*(PHash.parse(text) if text else None for text in (phash, reference)), bounds)
+            found = {"first": first, "second": second, "how": how, "decision": str(verdict.decision)}
+            verdicts.append(found | verdict.as_xcom())
+        return verdicts
+
+    compare(pictures, metadata.output, copies, delivered.output)

@@ -1,0 +1,88 @@
+"""Which DAGs the demo runs, with which params, and how their results read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from demo.catalogue import Catalogue
+
+DEMO_DAG_ID = "imagekit_demo"
+HERO_DAG_ID = "example_imagekit_hero_replaced"
+HERO, NEW_HERO = "banners/hero.jpg", "banners/autumn.jpg"
+
+#: Largest distance that is called similar: the level ``near_duplicate``.
+MAX_DISTANCE = 8
+#: How many of the user's own files are looked at.
+OWN_FILES = 6
+
+#: Results of a DAG run: task id -> what its instances returned.
+Results = dict[str, list[Any]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """
+    One DAG run.
+
+    :param outcome: tells in a sentence what came of it.
+    """
+
+    dag_id: str
+    title: str
+    outcome: Callable[[Results], str]
+    conf: dict[str, Any]
+
+
+def _describe_all(results: Results) -> str:
+    similar = sum(found["decision"] == "similar" for found in results["compare"][0])
+    return f"{len(results['metadata'])} pictures, {len(results['compare'][0])} comparisons, {similar} similar"
+
+
+def _describe_saving(results: Results) -> str:
+    return f"a 200 x 200 delivery is {results['saved_bytes'][0] / 1000:.0f} kB smaller than the original"
+
+
+def _describe_folder(results: Results) -> str:
+    found = results["sum_up"][0]
+    formats = ", ".join(f"{count} {name}" for name, count in found["formats"].items())
+    return f"{found['pictures']} pictures ({formats}), {found['bytes'] / 1000:.0f} kB"
+
+
+def _describe_check(results: Results) -> str:
+    widths = ", ".join(f"{name}: {distance} bits" for name, distance in results["check"][0].items())
+    return f"dimensions as asked, same picture ({widths})"
+
+
+def sample_runs(catalogue: Catalogue) -> list[Run]:
+    """Return the runs over the sample catalogue: everything, then each example DAG as it is."""
+    pairs = [(f"/{v.original}", f"/{v.path}", f"{v.variant}: {v.how}") for v in catalogue.variants]
+    photographs = {original.path for original in catalogue.originals if original.source == "photograph"}
+    if photographs:
+        left, right = "/photos/motorcycle-left.jpg", "/photos/motorcycle-right.jpg"
+        pairs.append((left, right, "stereo pair: the same scene from a hand's breadth aside"))
+    pairs.append(("/products/mug.jpg", "/products/wristwatch.jpg", "another picture"))
+    conf = {
+        "skip": ["/illustrations/logo.svg"],  # a vector file has no pHash
+        "deliver": ["/products/mug.jpg", "/landscapes/lavender-field.jpg", "/products/headphones.png"],
+        "pairs": pairs,
+        "max_distance": MAX_DISTANCE,
+    }
+    return [
+        Run(DEMO_DAG_ID, "Everything in the catalogue", _describe_all, conf),
+        Run("example_imagekit_file_metadata", "Metadata of one file", lambda found: found["describe"][0], {}),
+        Run("example_imagekit_remote_url", "Remote and transformed URLs", _describe_saving, {}),
+        Run("example_imagekit_mapped_listing", "Mapped over a listing", _describe_folder, {}),
+        Run("example_imagekit_similarity_gate", "Gate on similarity", lambda found: found["publish"][0], {}),
+        Run("example_imagekit_transformation_check", "Check of deliveries", _describe_check, {}),
+        Run(HERO_DAG_ID, "Wait for a new hero picture", lambda found: found["start_campaign"][0], {}),
+    ]
+
+
+def own_runs() -> list[Run]:
+    """Return the run over the first files of the user's own media library."""
+    conf = {"limit": OWN_FILES, "max_distance": MAX_DISTANCE}
+    return [Run(DEMO_DAG_ID, "Your own files", _describe_all, conf)]

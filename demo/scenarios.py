@@ -1,0 +1,68 @@
+"""
+Run DAGs in this process's own Airflow and tell what happens, one JSON object a line.
+
+``python -m demo.scenarios PLAN FD`` reads ``[[dag_id, conf], ...]`` from the file PLAN and writes to the file
+descriptor FD; Airflow's own logs go where standard output and error go.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from airflow.listeners import hookimpl
+
+try:
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk.listener import get_listener_manager
+except ImportError:  # Airflow 2
+    from airflow.listeners.listener import get_listener_manager
+    from airflow.models.dagbag import DagBag
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+
+
+class Progress:
+    """A listener of Airflow that tells of every task instance that is over."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+
+    def tell(self, event: str, **details: Any) -> None:
+        print(json.dumps({"event": event, **details}), file=self._out, flush=True)
+
+    @hookimpl
+    def on_task_instance_success(self, task_instance: Any) -> None:
+        self.tell("task", task_id=task_instance.task_id)
+
+
+def results(run: DagRun) -> dict[str, list[Any]]:
+    """Return what the instances of each task returned, in the order of their map indexes."""
+    found: dict[str, list[Any]] = {}
+    for instance in sorted(run.get_task_instances(), key=lambda ti: (ti.task_id, ti.map_index)):
+        value = instance.xcom_pull(task_ids=instance.task_id, map_indexes=instance.map_index)
+        found.setdefault(instance.task_id, []).append(value)
+    return found
+
+
+def main() -> None:
+    progress = Progress(os.fdopen(int(sys.argv[2]), "w", encoding="utf-8"))
+    get_listener_manager().add_listener(progress)
+    bag = DagBag(dag_folder=os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+    if bag.import_errors:
+        raise SystemExit(f"DAGs that cannot be imported: {bag.import_errors}")
+    for dag_id, conf in json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")):
+        started = time.monotonic()
+        progress.tell("start", dag_id=dag_id)
+        run = bag.dags[dag_id].test(run_conf=conf)
+        seconds = round(time.monotonic() - started, 1)
+        progress.tell("end", dag_id=dag_id, state=str(run.state), seconds=seconds, results=results(run))
+
+
+if __name__ == "__main__":
+    main()

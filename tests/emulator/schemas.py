@@ -1,0 +1,150 @@
+"""
+What the vendor's OpenAPI description says of the answers, as far as the emulator gives them.
+
+Facts of the description (names, types, required by every example), written down as our own JSON schemas. Keys
+that the description does not know are not allowed where the emulator makes the answer alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{24}$"}
+TEXT: Schema = {"type": "string"}
+TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
+FLAG: Schema = {"type": "boolean"}
+WHOLE: Schema = {"type": "integer", "minimum": 0}
+TIME: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"}
+ADDRESS: Schema = {"type": "string", "format": "uri", "pattern": "^https?://"}
+TAGS: Schema = {"type": ["array", "null"], "items": TEXT}
+VERSION: Schema = {
+    "type": "object",
+    "properties": {"id": ID, "name": {"type": "string", "pattern": r"^Version \d+$"}},
+    "required": ["id", "name"],
+    "additionalProperties": False,
+}
+VIDEO: dict[str, Schema] = {"bitRate": WHOLE, "duration": WHOLE, "audioCodec": TEXT, "videoCodec": TEXT}
+
+EXIF_SECTION: Schema = {
+    "type": "object",
+    "additionalProperties": {
+        "type": ["string", "number", "null", "array"],
+        "items": {"type": ["number", "null"]},
+    },
+}
+EXIF: Schema = {
+    "type": "object",
+    "properties": dict.fromkeys(
+        ("image", "thumbnail", "exif", "gps", "interoperability", "makernote"), EXIF_SECTION
+    ),
+    "additionalProperties": False,
+}
+
+METADATA: Schema = {
+    "type": "object",
+    "properties": {
+        "height": WHOLE,
+        "width": WHOLE,
+        "size": WHOLE,
+        "format": TEXT,
+        "hasColorProfile": FLAG,
+        "quality": WHOLE,
+        "density": WHOLE,
+        "hasTransparency": FLAG,
+        "pHash": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+        "exif": EXIF,
+        **VIDEO,
+    },
+    "required": ["size"],
+    "additionalProperties": False,
+}
+
+FILE: Schema = {
+    "type": "object",
+    "properties": {
+        "type": {"enum": ["file", "file-version"]},
+        "fileId": ID,
+        "name": TEXT,
+        "filePath": {"type": "string", "pattern": "^/"},
+        "tags": TAGS,
+        "AITags": {"type": "null"},
+        "versionInfo": VERSION,
+        "isPrivateFile": FLAG,
+        "isPublished": FLAG,
+        "customCoordinates": TEXT_OR_NULL,
+        "url": ADDRESS,
+        "thumbnail": ADDRESS,
+        "fileType": {"enum": ["image", "non-image"]},
+        "mime": TEXT,
+        "width": WHOLE,
+        "height": WHOLE,
+        "size": WHOLE,
+        "hasAlpha": FLAG,
+        "customMetadata": {"type": "object"},
+        "embeddedMetadata": {"type": "object"},
+        "description": TEXT,
+        "createdAt": TIME,
+        "updatedAt": TIME,
+        **VIDEO,
+    },
+    "required": [
+        "type", "fileId", "name", "filePath", "tags", "AITags", "versionInfo", "isPrivateFile", "url",
+        "thumbnail", "fileType", "mime", "size", "hasAlpha", "customCoordinates", "customMetadata",
+        "createdAt", "updatedAt",
+    ],
+    "additionalProperties": False,
+}  # fmt: skip
+
+FOLDER: Schema = {
+    "type": "object",
+    "properties": {
+        "type": {"const": "folder"},
+        "folderId": ID,
+        "name": TEXT,
+        "folderPath": {"type": "string", "pattern": "^/"},
+        "customMetadata": {"type": "object"},
+        "createdAt": TIME,
+        "updatedAt": TIME,
+    },
+    "required": ["type", "folderId", "name", "folderPath", "createdAt", "updatedAt"],
+    "additionalProperties": False,
+}
+
+UPLOAD: Schema = {
+    "type": "object",
+    "properties": {
+        "fileId": ID,
+        "name": TEXT,
+        "filePath": {"type": "string", "pattern": "^/"},
+        "url": ADDRESS,
+        "thumbnailUrl": ADDRESS,
+        "height": WHOLE,
+        "width": WHOLE,
+        "size": WHOLE,
+        "tags": TAGS,
+        "AITags": {"type": "null"},
+        "versionInfo": VERSION,
+        "isPrivateFile": FLAG,
+        "isPublished": FLAG,
+        "customCoordinates": TEXT_OR_NULL,
+        "fileType": {"enum": ["image", "non-image"]},
+        "customMetadata": {"type": "object"},
+        "embeddedMetadata": {"type": "object"},
+        "metadata": METADATA,
+        "description": TEXT,
+        **VIDEO,
+    },
+    "required": ["fileId", "name", "size", "versionInfo", "filePath", "url", "fileType", "AITags"],
+    "additionalProperties": False,
+}
+
+ASSETS: Schema = {"type": "array", "items": {"oneOf": [FILE, FOLDER]}}
+
+ERROR: Schema = {
+    "type": "object",
+    "properties": {"message": TEXT, "help": TEXT, "type": TEXT, "reason": TEXT, "errors": {"type": "object"}},
+    "required": ["message"],
+    "additionalProperties": False,
+}

@@ -1,0 +1,124 @@
+"""The vendor's own clients against the emulator: what works for them here works for them there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import imagekitio
+import pytest
+from imagekitio import ImageKit
+
+from airflow_provider_imagekit.emulator import Fault
+from tests.emulator.drawing import draw, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UNKNOWN_ID = "0" * 24
+SDK4_SESSION = Path(__file__).with_name("sdk4_session.py")
+SDK4_PYTHON = Path(os.environ.get("IMAGEKIT_SDK4_PYTHON", ".venv-sdk4/bin/python"))
+
+
+@pytest.fixture
+def sdk(ik) -> Iterator[ImageKit]:
+    with ImageKit(
+        private_key=ik.private_key, base_url=ik.url, max_retries=0, _strict_response_validation=True
+    ) as sdk:
+        yield sdk
+
+
+def test_metadata_by_id_and_by_url(ik, sdk):
+    by_id = sdk.files.metadata.get(ik.file_id("folder/a.jpg"))
+    assert (by_id.width, by_id.height, by_id.format, by_id.density) == (320, 200, "jpg", 300)
+    assert len(by_id.p_hash) == 16
+    assert sdk.files.metadata.get_from_url(url=ik.file_url("folder/a.jpg")) == by_id
+    smaller = sdk.files.metadata.get_from_url(url=ik.url_endpoint + "/tr:w-50,h-40/folder/a.jpg")
+    assert (smaller.width, smaller.height) == (50, 40)
+
+
+def test_listing_and_search(sdk):
+    assert {asset.name for asset in sdk.assets.list()} == {"a.jpg", "b.png", "top.webp", "notes.txt"}
+    assert [asset.name for asset in sdk.assets.list(type="folder")] == ["folder"]
+    found = sdk.assets.list(
+        search_query='format = "jpg" AND width > 100', sort="DESC_SIZE", file_type="image", limit=10, skip=0
+    )
+    assert [asset.name for asset in found] == ["a.jpg"]
+
+
+def test_upload_update_versions_and_deletion(sdk):
+    def upload(seed: int):
+        return sdk.files.upload(
+            file=encode(draw(seed=seed)),
+            file_name="sdk.jpg",
+            folder="/made",
+            tags=["a", "b"],
+            use_unique_file_name=False,
+            custom_metadata={"brand": "x"},
+            response_fields=["tags", "metadata", "customMetadata", "isPublished"],
+        )
+
+    uploaded = upload(3)
+    assert (uploaded.tags, uploaded.custom_metadata, uploaded.is_published) == (
+        ["a", "b"],
+        {"brand": "x"},
+        True,
+    )
+    assert uploaded.metadata.p_hash == sdk.files.metadata.get(uploaded.file_id).p_hash
+    assert upload(4).file_id == uploaded.file_id
+    newest, oldest = sdk.files.versions.list(uploaded.file_id)
+    assert sdk.files.versions.get(oldest.version_info.id, file_id=uploaded.file_id) == oldest
+    assert (newest.type, oldest.type) == ("file", "file-version")
+    assert sdk.files.update(uploaded.file_id, tags=["c"], description="d").tags == ["c"]
+    assert sdk.files.update(uploaded.file_id, publish={"is_published": False}).is_published is False
+    assert sdk.files.get(uploaded.file_id).description == "d"
+    sdk.files.delete(uploaded.file_id)
+    with pytest.raises(imagekitio.NotFoundError):
+        sdk.files.get(uploaded.file_id)
+
+
+def test_urls_that_the_client_builds_and_signs_are_delivered(ik, sdk, get):
+    url = sdk.helper.build_url(
+        url_endpoint=ik.url_endpoint,
+        src="/folder/a.jpg",
+        transformation=[{"width": 60, "height": 60, "crop": "force"}, {"rotation": 90}],
+        transformation_position="path",
+        signed=True,
+        expires_in=600,
+    )
+    assert "ik-s=" in url
+    assert get(url).status_code == 200
+    assert get(url.replace("w-60", "w-61")).status_code == 401
+    assert sdk.files.metadata.get_from_url(url=url).width == 60
+
+
+def test_refusals_become_the_clients_errors(ik, sdk):
+    with pytest.raises(imagekitio.BadRequestError):
+        sdk.files.metadata.get("not-an-id")
+    with pytest.raises(imagekitio.NotFoundError):
+        sdk.files.metadata.get(UNKNOWN_ID)
+    with pytest.raises(imagekitio.PermissionDeniedError):
+        sdk.with_options(private_key="private_wrong").assets.list()
+    ik.inject(Fault(status=429, headers={"X-RateLimit-Reset": "10"}))
+    with pytest.raises(imagekitio.RateLimitError) as refused:
+        sdk.assets.list()
+    assert refused.value.response.headers["x-ik-requestid"]
+
+
+@pytest.mark.skipif(
+    not SDK4_PYTHON.exists(),
+    reason="needs an environment with imagekitio 4.x: IMAGEKIT_SDK4_PYTHON or .venv-sdk4",
+)
+def test_the_4x_client_reads_metadata_and_listings(ik):
+    command = [SDK4_PYTHON, SDK4_SESSION, ik.url, ik.url_endpoint, ik.private_key, ik.file_id("folder/a.jpg")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["version"].startswith("4.")
+    assert answer["by_id"] == answer["by_url"]
+    assert (answer["by_id"]["width"], answer["by_id"]["format"]) == (320, "jpg")
+    assert answer["names"] == ["a.jpg", "b.png", "top.webp"]
+    assert answer["found"] == ["b.png"]

@@ -1,0 +1,49 @@
+"""Sets of hashes that are hard on a search, for property tests."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+HASHES = st.integers(0, 2**64 - 1)
+BITS = st.integers(0, 63)
+
+
+def flip(bits: int, positions: list[int]) -> int:
+    """Return the hash with these bits turned over."""
+    for position in positions:
+        bits ^= 1 << position
+    return bits
+
+
+random = st.lists(HASHES, max_size=40)
+#: A few centres with neighbours up to 12 bits away.
+clustered = st.lists(
+    st.builds(
+        lambda centre, flips: [flip(centre, positions) for positions in flips],
+        HASHES,
+        st.lists(st.lists(BITS, max_size=12), min_size=1, max_size=8),
+    ),
+    max_size=6,
+).map(lambda clusters: [bits for cluster in clusters for bits in cluster])
+all_equal = st.builds(lambda bits, count: [bits] * count, HASHES, st.integers(0, 40))
+#: Each one bit from the one before.
+chains = st.builds(
+    lambda start, positions: [flip(start, positions[:end]) for end in range(len(positions) + 1)],
+    HASHES,
+    st.lists(BITS, max_size=40),
+)
+#: Nearly all bits zero: all chunks but one or two are equal.
+many_zeros = st.lists(st.lists(BITS, max_size=3).map(lambda positions: flip(0, positions)), max_size=40)
+
+hash_lists = st.one_of(random, clustered, all_equal, chains, many_zeros)
+radii = st.integers(0, 64)
+
+
+def brute_force(first: list[int], second: list[int] | None, radius: int) -> list[tuple[int, int, int]]:
+    """Compare all with all."""
+    return [
+        (i, j, (one ^ other).bit_count())
+        for i, one in enumerate(first)
+        for j, other in enumerate(first if second is None else second)
+        if (second is not None or i < j) and (one ^ other).bit_count() <= radius
+    ]

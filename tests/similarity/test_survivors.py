@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.phash import PHash
+from airflow_provider_imagekit.similarity.records import HashRecord
+from airflow_provider_imagekit.similarity.survivors import RULES, SurvivorPolicy
+
+SMALL = {"width": 100, "height": 100, "size": 9000, "createdAt": "2024-01-01T00:00:00.000Z"}
+LARGE = {"width": 200, "height": 100, "size": 8000, "createdAt": "2024-06-01T00:00:00.000Z"}
+
+
+def picture(name: str, **attributes) -> HashRecord:
+    return HashRecord(name, PHash(1), attributes)
+
+
+def best(policy: SurvivorPolicy, *records: HashRecord) -> str:
+    return min(records, key=policy.rank).id
+
+
+class TestRules:
+    @pytest.mark.parametrize(
+        ("rule", "survivor"),
+        [("most_pixels", "large"), ("largest", "small"), ("oldest", "small"), ("newest", "large")],
+    )
+    def test_each_rule_picks_its_own(self, rule, survivor):
+        policy = SurvivorPolicy(rules=(rule,))
+        small, large = picture("small", **SMALL), picture("large", **LARGE)
+        assert best(policy, small, large) == best(policy, large, small) == survivor
+        keeper, other = (small, large) if survivor == "small" else (large, small)
+        assert policy.reason(keeper, [other]) == RULES[rule]
+
+    def test_the_preferences_come_first_by_default(self):
+        small, large = (
+            picture("s", **SMALL, filePath="/approved/x/a.jpg"),
+            picture("l", **LARGE, filePath="/b.jpg"),
+        )
+        assert best(SurvivorPolicy(), small, large) == "l"
+        policy = SurvivorPolicy(folders=("/approved",))
+        assert best(policy, small, large) == "s"
+        assert policy.reason(small, [large]) == "in a preferred folder"
+
+    @pytest.mark.parametrize("folder", ["/approved", "approved", "/approved/"])
+    def test_a_folder_covers_its_subfolders_and_no_longer_names(self, folder):
+        inside, outside = picture("z", path="/approved/x/a.jpg"), picture("a", path="/approved-not/a.jpg")
+        assert best(SurvivorPolicy(folders=(folder,)), inside, outside) == "z"
+
+    def test_the_first_folder_is_the_dearest(self):
+        first, second = picture("z", path="/masters/a.jpg"), picture("a", path="/shop/a.jpg")
+        assert best(SurvivorPolicy(folders=("/masters", "/shop")), first, second) == "z"
+
+    @pytest.mark.parametrize("attributes", [{"format": "jpg"}, {"format": "JPEG"}, {"path": "/a.JPG"}])
+    def test_a_format_is_known_by_its_name_or_the_ending(self, attributes):
+        policy = SurvivorPolicy(formats=("jpeg", "png"))
+        assert best(policy, picture("a", format="png"), picture("z", **attributes)) == "z"
+
+    @pytest.mark.parametrize("created", [None, "", "soon", "2024:01:01 00:00:00", 5])
+    @pytest.mark.parametrize("rule", ["oldest", "newest"])
+    def test_an_unknown_age_never_wins(self, rule, created):
+        unknown, dated = picture("a", createdAt=created), picture("z", createdAt="2024-01-01T00:00:00Z")
+        assert best(SurvivorPolicy(rules=(rule,)), unknown, dated) == "z"
+
+    def test_times_compare_across_zones_and_types(self):
+        policy = SurvivorPolicy(rules=("oldest",))
+        earlier = picture("z", created_at=datetime(2024, 1, 1, 11, 30, tzinfo=UTC))
+        assert best(policy, earlier, picture("a", createdAt="2024-01-01T13:00:00+01:00")) == "z"
+        assert best(policy, earlier, picture("a", createdAt="2024-01-01T12:00:00")) == "z"
+
+    def test_equals_fall_to_the_next_rule_and_then_to_the_name(self):
+        policy = SurvivorPolicy(rules=("most_pixels", "oldest"))
+        old, new = picture("z", width=1, height=1, createdAt="2023-01-01"), picture("a", width=1, height=1)
+        assert best(policy, old, new) == "z"
+        assert policy.reason(old, [new]) == "oldest"
+        twins = picture("a"), picture("b")
+        assert best(policy, *twins) == "a"
+        assert policy.reason(twins[0], twins[1:]) == ""
+
+    def test_the_reason_is_the_rule_that_beats_the_last_rival(self):
+        policy = SurvivorPolicy(rules=("most_pixels", "largest"))
+        keeper = picture("k", width=2, height=1, size=9)
+        assert (
+            policy.reason(keeper, [picture("a", width=1, height=1), picture("b", width=2, height=1)])
+            == "largest file"
+        )
+
+    def test_an_unknown_rule_is_refused_with_the_known_ones(self):
+        with pytest.raises(ImageKitInputError, match=r"no survivor rule 'biggest'.*most_pixels, largest"):
+            SurvivorPolicy(rules=("biggest",))
+
+    @given(
+        st.dictionaries(
+            st.sampled_from(["width", "height", "size", "createdAt", "filePath", "format"]),
+            st.one_of(st.none(), st.text(), st.integers(), st.floats(allow_nan=False, allow_infinity=False)),
+        )
+    )
+    def test_any_attributes_can_be_ranked(self, attributes):
+        policy = SurvivorPolicy(rules=tuple(RULES), folders=("/a",), formats=("jpg",))
+        assert policy.rank(picture("a", **attributes)) < policy.rank(HashRecord("b", None, attributes))
