@@ -34,6 +34,10 @@ test: lint ## Lint, check the types and test on Airflow 3
 test-airflow2: .venv-airflow2/.dev ## The same tests on Airflow 2
 	.venv-airflow2/bin/pytest
 
+.PHONY: faults
+faults: .venv/.dev ## Write docs/faults.md anew from the fault matrix's results
+	IMAGEKIT_WRITE_FAULTS_PAGE=1 .venv/bin/pytest tests/faults
+
 .PHONY: lint
 lint: .venv/.dev ## Lint, check the format and the types
 	.venv/bin/ruff check .

@@ -15,6 +15,7 @@ Everything that this package raises.
     │   ├── ImageKitRateLimitError      429
     │   └── ImageKitServerError         5xx
     ├── ImageKitResponseError           2xx with an unusable body
+    │   └── ImageKitOversizeError       a body beyond the size limit
     ├── MissingPHashError               the file has no pHash: a video, a vector file
     └── PHashMismatchError              two hashes that cannot change do not match
 
@@ -33,6 +34,7 @@ __all__ = [
     "ImageKitError",
     "ImageKitInputError",
     "ImageKitNotFoundError",
+    "ImageKitOversizeError",
     "ImageKitRateLimitError",
     "ImageKitResponseError",
     "ImageKitServerError",
@@ -151,6 +153,12 @@ class ImageKitResponseError(ImageKitError):
     """Raised when ImageKit answers 2xx with a body that cannot be used."""
 
     retryable = True
+
+
+class ImageKitOversizeError(ImageKitResponseError):
+    """Raised instead of reading a body beyond the size limit; the next one would be as large."""
+
+    retryable = False
 
 
 class MissingPHashError(ImageKitError):

@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "in_flight": {"exceptions"},
     "shared_turns": {"exceptions"},
     "budget": {"exceptions", "shared_turns"},
+    "retry_policy": {"budget", "exceptions"},
     "api": {"exceptions", "json_safe"},
     "transport": {"api", "exceptions"},
     "paging": {"api"},
@@ -47,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sensors": {"api", "exceptions", "hooks", "polling", "similarity", "triggers"},
     "emulator": {"phash"},
 }
-MAY_IMPORT_AIRFLOW = {"hooks", "links", "operators", "sensors", "triggers"}
+MAY_IMPORT_AIRFLOW = {"hooks", "links", "operators", "retry_policy", "sensors", "triggers"}
 ONE_DOOR = ("airflow.providers.common.compat", "airflow.triggers.base")
 
 MODULES = sorted(ROOT.rglob("*.py"))

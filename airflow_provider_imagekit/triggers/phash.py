@@ -76,13 +76,17 @@ class PHashDistanceTrigger(BaseTrigger):
             },
         )
 
+    @functools.cached_property
+    def hook(self) -> ImageKitHook:
+        """The hook of this wait."""
+        return ImageKitHook(self.imagekit_conn_id)
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Check after each interval until the gate matches or an error ends the wait."""
-        hook = ImageKitHook(self.imagekit_conn_id)
         for interval in self._intervals():
             await self.sleep(interval)
             try:
-                found = await self._poll(hook)
+                found = await self._poll()
             except ImageKitError as error:
                 if not self.silent_fail:
                     yield TriggerEvent(event.failed(error))
@@ -101,14 +105,14 @@ class PHashDistanceTrigger(BaseTrigger):
             yield min(interval, longest)
             interval *= 2 if self.exponential_backoff else 1
 
-    async def _poll(self, hook: ImageKitHook) -> Poll:
-        client = await hook.aget_conn()
+    async def _poll(self) -> Poll:
+        client = await self.hook.aget_conn()
         in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, _pool())
         try:
             return await in_thread(poll, self.gate, client)
         except ImageKitAuthError:
             # The key may have been rotated while we waited: one more look at the Airflow Connection.
-            renewed = await hook.aget_conn(refresh=True)
+            renewed = await self.hook.aget_conn(refresh=True)
             if renewed is client:
                 raise
             return await in_thread(poll, self.gate, renewed)
