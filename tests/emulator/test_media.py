@@ -80,6 +80,13 @@ def test_pictures_of_every_kind_have_all_fields(metadata, name, mode, options, e
     assert len(answer["pHash"]) == 16
 
 
+def test_heic_is_read_where_its_reader_is_installed(metadata):
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    answer = metadata("a.heic", encode(draw(), "HEIF"))
+    assert (answer["width"], answer["format"], len(answer["pHash"])) == (320, "heic", 16)
+
+
 def test_a_16_bit_picture_hashes_like_its_8_bit_twin(metadata):
     grey = draw(mode="L")
     deep = sixteen_bit(grey)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import importlib
+from contextlib import contextmanager, suppress
+from functools import cache
 from typing import IO, TYPE_CHECKING
 
 from PIL import Image
@@ -87,6 +89,9 @@ def in_colour(image: Image.Image, *, alpha: bool = False) -> Image.Image:
     return image.convert("RGBA" if alpha and image.has_transparency_data else "RGB")
 
 
-def _readable() -> list[str]:
+@cache
+def _readable() -> tuple[str, ...]:
     Image.init()
-    return [name for name in _READABLE if name in Image.OPEN]
+    with suppress(ImportError):  # reads HEIC, where it is installed
+        importlib.import_module("pillow_heif").register_heif_opener()
+    return tuple(name for name in _READABLE if name in Image.OPEN)
