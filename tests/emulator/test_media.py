@@ -51,6 +51,7 @@ def metadata(ik, get, library: Path) -> Callable[[str, bytes], dict[str, Any]]:
         ("a.png", "RGBA", {}, ("png", True)),
         ("p.png", "P", {}, ("png", False)),
         ("t.png", "P", {"transparency": 0}, ("png", True)),
+        ("m.png", "P", {"transparency": bytes(range(256))}, ("png", True)),
         ("g.png", "LA", {}, ("png", True)),
         ("s.png", "I;16", {}, ("png", False)),
         ("b.png", "1", {}, ("png", False)),

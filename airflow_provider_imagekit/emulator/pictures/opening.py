@@ -76,17 +76,16 @@ def density_of(image: Image.Image) -> int:
         return _DEFAULT_DENSITY
 
 
-def in_colour(image: Image.Image, *, alpha: bool = False) -> Image.Image:
+def in_colour(image: Image.Image) -> Image.Image:
     """
-    Return the picture with 8 bits each of red, green and blue.
+    Return the picture with 8 bits each of red, green, blue, and of alpha if it has any.
 
     :param image: a picture of any mode.
-    :param alpha: whether an alpha band shall survive; it is dropped otherwise.
     """
     if image.mode.startswith("I"):
         # Pillow clips 16-bit grey to white where it should scale.
         image = image.point(lambda value: value * (1 / 256)).convert("L")
-    return image.convert("RGBA" if alpha and image.has_transparency_data else "RGB")
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 @cache
