@@ -141,6 +141,8 @@ def test_the_custom_focus_is_the_files_own(ik, fetch):
     requests.patch(url, auth=(ik.private_key, ""), json={"customCoordinates": "10,20,40,30"}, timeout=10)
     whole, focused = fetch("f-png"), fetch("w-40,h-30,cm-extract,fo-custom,f-png")
     assert focused.tobytes() == whole.crop((10, 20, 50, 50)).tobytes()
+    requests.patch(url, auth=(ik.private_key, ""), json={"customCoordinates": "0,0,40,30"}, timeout=10)
+    assert fetch("w-40,h-30,cm-extract,fo-custom,f-png").tobytes() == whole.crop((0, 0, 40, 30)).tobytes()
 
 
 def test_the_custom_focus_follows_a_resizing(ik, fetch):
@@ -259,6 +261,8 @@ def test_a_private_file_needs_a_signature_or_a_named_transformation(ik, get):
     assert requests.get(good, timeout=10).status_code == 200
     assert requests.get(good[:-1] + "x", timeout=10).status_code == 401
     assert requests.get(file["thumbnailUrl"], timeout=10).status_code == 200
+    assert requests.get(f"{file['url']}?tr=n-ik_ml_thumbnail,w-300", timeout=10).status_code == 401
+    assert requests.get(f"{file['url']}?tr=n-ik_ml_thumbnail:w-300", timeout=10).status_code == 401
     assert get("/v1/metadata", params={"url": file["url"]}).status_code == 404
     assert get("/v1/metadata", params={"url": good}).status_code == 200
     assert get(f"/v1/files/{file['fileId']}/metadata").status_code == 200
