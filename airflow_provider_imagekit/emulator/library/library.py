@@ -61,7 +61,10 @@ class Library:
         self._fresh_until = started + 10 * took if took > _LONG_SCAN_SECONDS else 0.0
         with self._lock:
             for path, status in found.items():
-                self._found(path, status)
+                if path not in self._assets:
+                    self._found(path, status)
+                elif self._assets[path].disk != _signature(status):
+                    self.by_path(path)  # what we saw may be older than what another thread saw since
             missing = [path for path, asset in self._assets.items() if asset.disk and path not in found]
             for path in missing:
                 if self._stat(path) is None:  # else it came while we looked elsewhere
@@ -162,7 +165,7 @@ class Library:
             return self.change(path, lambda known: change(known, blob))
 
     def _found(self, path: str, status: os.stat_result) -> None:
-        signature = f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
+        signature = _signature(status)
         asset = self._assets.get(path)
         if asset is None or asset.disk != signature:
             asset = (asset or Asset(path, None, ())).found_on_disk(signature, status.st_mtime_ns // 1_000_000)
@@ -221,6 +224,10 @@ class Library:
         if entry.is_symlink():
             return self._stat(path)
         return entry.stat() if entry.is_file() else None
+
+
+def _signature(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
 
 
 def _hidden(part: str) -> bool:

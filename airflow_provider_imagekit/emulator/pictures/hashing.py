@@ -60,7 +60,9 @@ def phash_of_file(picture: str | Path | bytes) -> PHash:
 
 
 def _samples(image: Image.Image) -> list[float]:
-    small = in_colour(image).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    # Resizing weighs transparency in, so that the hidden colour of a clear pixel counts for nothing.
+    image = in_colour(image)
+    small = image.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0).convert("RGB")
     return [_brightness(*pixel) for pixel in zip(*(band.tobytes() for band in small.split()), strict=True)]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import importlib
+from contextlib import contextmanager, suppress
+from functools import cache
 from typing import IO, TYPE_CHECKING
 
 from PIL import Image
@@ -74,19 +76,21 @@ def density_of(image: Image.Image) -> int:
         return _DEFAULT_DENSITY
 
 
-def in_colour(image: Image.Image, *, alpha: bool = False) -> Image.Image:
+def in_colour(image: Image.Image) -> Image.Image:
     """
-    Return the picture with 8 bits each of red, green and blue.
+    Return the picture with 8 bits each of red, green, blue, and of alpha if it has any.
 
     :param image: a picture of any mode.
-    :param alpha: whether an alpha band shall survive; it is dropped otherwise.
     """
     if image.mode.startswith("I"):
         # Pillow clips 16-bit grey to white where it should scale.
         image = image.point(lambda value: value * (1 / 256)).convert("L")
-    return image.convert("RGBA" if alpha and image.has_transparency_data else "RGB")
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
-def _readable() -> list[str]:
+@cache
+def _readable() -> tuple[str, ...]:
     Image.init()
-    return [name for name in _READABLE if name in Image.OPEN]
+    with suppress(ImportError):  # reads HEIC, where it is installed
+        importlib.import_module("pillow_heif").register_heif_opener()
+    return tuple(name for name in _READABLE if name in Image.OPEN)

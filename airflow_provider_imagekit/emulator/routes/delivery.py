@@ -80,16 +80,12 @@ class Delivery:
         asset = account.library.by_path(address.path)
         if asset is None:
             raise RefusedError(404, "ENOENT", "The requested file does not exist.")
-        version = asset.current
-        if address.version_id:
-            version = next((v for v in asset.versions if asset.version_id(v) == address.version_id), None)  # type: ignore[assignment]
-            if version is None:
-                raise RefusedError(404, "ENOENT", "The requested file version does not exist.")
+        version = _version(asset, address.version_id)
         try:
             steps = parse_steps(address.transformation, account.transformations)
         except BadTransformationError as error:
             raise RefusedError(400, "EINVALID", str(error)) from error
-        self._check_signature(address, version, transformed_by_name=address.transformation.startswith("n-"))
+        self._check_signature(address, version)
         if any(step.original for step in steps):
             steps = ()
         return Subject(asset, version, steps, address.transformation)
@@ -105,13 +101,13 @@ class Delivery:
         facts = self._account.measurer.facts(asset, version)
         if not subject.steps or facts.format in _DELIVERED_AS_THEY_ARE or not facts.is_image:
             return Rendered(self._account.library.read(asset, version), facts.mime)
-        key = "\n".join((asset.content_key(version), subject.text, accept))
+        coordinates = version.attributes.custom_coordinates
+        key = "\n".join((asset.content_key(version), subject.text, accept, coordinates or ""))
         known = self._rendered.get(key)
         if known is not None:
             return known
         original = self._account.library.read(asset, version)
         try:
-            coordinates = version.attributes.custom_coordinates
             return self._rendered.put(key, render(original, subject.steps, accept, coordinates))
         except BadTransformationError as error:
             raise RefusedError(400, "EINVALID", str(error)) from error
@@ -136,7 +132,7 @@ class Delivery:
             return PlainTextResponse("The requested file does not exist.", 404, {"ik-error": "ENOENT"})
         return Response(rendered.content, media_type=rendered.mime, headers={"vary": "Accept"})
 
-    def _check_signature(self, address: Address, version: Version, *, transformed_by_name: bool) -> None:
+    def _check_signature(self, address: Address, version: Version) -> None:
         signed = is_signed(self._account.keyring.valid, address.target)
         if signed is False:
             raise RefusedError(401, "EAUTH", "The signature of this URL is invalid or has expired.")
@@ -145,5 +141,20 @@ class Delivery:
         attributes = version.attributes
         if not attributes.published:
             raise RefusedError(404, "ENOENT", "The requested file is not published.")
-        if (attributes.private or self._account.restrict_unsigned) and not transformed_by_name:
+        if (attributes.private or self._account.restrict_unsigned) and not _named(address.transformation):
             raise RefusedError(401, "EAUTH", "This file is delivered by signed URLs only.")
+
+
+def _version(asset: Asset, version_id: str) -> Version:
+    if not version_id:
+        return asset.current
+    for version in asset.versions:
+        if asset.version_id(version) == version_id:
+            return version
+    raise RefusedError(404, "ENOENT", "The requested file version does not exist.")
+
+
+def _named(transformation: str) -> bool:
+    """Return whether a transformation consists of named ones alone, which work without a signature."""
+    steps = [step for step in transformation.split(":") if step]
+    return bool(steps) and all(step.startswith("n-") and "," not in step for step in steps)

@@ -12,7 +12,7 @@ from airflow_provider_imagekit.emulator.transforms.steps import BadTransformatio
 if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.transforms.expressions import Expression
 
-__all__ = ["Layout", "Size", "lay_out"]
+__all__ = ["Layout", "Size", "evaluate", "lay_out", "properties"]
 
 _MAX_SIDE = 65_535
 _MAX_SIDE_BY_DPR = 5000
@@ -105,14 +105,11 @@ def _boxed(crop: str, current: Size, box: Size) -> Layout:
 
 
 def _wanted(step: Step, current: Size, original: Size) -> tuple[int | None, int | None]:
-    names = {
-        "iw": original.width, "ih": original.height, "iar": original.ratio,
-        "cw": current.width, "ch": current.height, "car": current.ratio,
-    }  # fmt: skip
+    names = properties(current, original)
     width = _length(step.width, current.width, names, step.dpr)
     height = _length(step.height, current.height, names, step.dpr)
     if step.aspect_ratio is not None and (width is None or height is None):
-        ratio = _value(step.aspect_ratio, names)
+        ratio = evaluate(step.aspect_ratio, names)
         if ratio <= 0:
             raise BadTransformationError("An aspect ratio is positive.")
         if width is None and height is None:
@@ -127,7 +124,7 @@ def _wanted(step: Step, current: Size, original: Size) -> tuple[int | None, int 
 def _length(expression: Expression | None, side: int, names: dict[str, float], dpr: float) -> int | None:
     if expression is None:
         return None
-    value = _value(expression, names)
+    value = evaluate(expression, names)
     if value <= 0:
         raise BadTransformationError("Width and height are positive.")
     # A plain number below 1 is a share of the picture, not of a pixel.
@@ -141,7 +138,26 @@ def _pixels(length: float) -> int:
     return max(1, math.floor(length + 0.5))
 
 
-def _value(expression: Expression, names: dict[str, float]) -> float:
+def properties(current: Size, original: Size) -> dict[str, float]:
+    """Return what names in expressions stand for: ``c...`` as the step finds it, ``i...`` of the input."""
+    return {
+        "iw": original.width,
+        "ih": original.height,
+        "iar": original.ratio,
+        "cw": current.width,
+        "ch": current.height,
+        "car": current.ratio,
+    }
+
+
+def evaluate(expression: Expression, names: dict[str, float]) -> float:
+    """
+    Return the value of an expression.
+
+    :param expression: the expression.
+    :param names: what :func:`properties` gave.
+    :raises BadTransformationError: if it has none.
+    """
     try:
         return expression.value(names)
     except ValueError as error:

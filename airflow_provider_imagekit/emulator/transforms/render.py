@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageFilter, ImageOps
 
 from airflow_provider_imagekit.emulator.pictures.opening import format_of, in_colour, open_picture
-from airflow_provider_imagekit.emulator.transforms.geometry import Size, lay_out
+from airflow_provider_imagekit.emulator.transforms.geometry import Layout, Size, evaluate, lay_out, properties
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.transforms.steps import Colour, Step
@@ -62,7 +62,7 @@ def render(
     with open_picture(io.BytesIO(content)) as opened:
         source_format = format_of(opened)
         exif, profile = opened.getexif(), opened.info.get("icc_profile")
-        image = in_colour(ImageOps.exif_transpose(opened), alpha=True)
+        image = in_colour(ImageOps.exif_transpose(opened))
     original = Size(image.width, image.height)
     for step in steps:
         image = _apply(step, image, original, coordinates)
@@ -86,7 +86,7 @@ def _apply(step: Step, image: Image.Image, original: Size, coordinates: str | No
         else image.resize((layout.resize.width, layout.resize.height), Image.Resampling.LANCZOS)
     )
     if layout.cut != layout.resize:
-        image = image.crop(_window(step, Size(image.width, image.height), layout.cut, coordinates))
+        image = image.crop(_window(step, layout, current, coordinates))
     if layout.canvas != layout.cut:
         image = _padded(image, layout.canvas, step)
     return _effects(step, image)
@@ -97,13 +97,14 @@ def _effects(step: Step, image: Image.Image) -> Image.Image:
         image = ImageOps.mirror(image)
     if "v" in step.flip:
         image = ImageOps.flip(image)
-    if step.rotation is not None and (angle := (step.rotation.constant or 0) % 360):
+    names = properties(Size(image.width, image.height), Size(image.width, image.height))
+    if step.rotation is not None and (angle := evaluate(step.rotation, names) % 360):
         fill = step.background or _WHITE
         image = image.rotate(
             -angle, Image.Resampling.BICUBIC, expand=True, fillcolor=fill[: len(image.getbands())]
         )
     if step.blur:
-        image = image.filter(ImageFilter.GaussianBlur(step.blur / 2))
+        image = image.filter(ImageFilter.GaussianBlur(step.blur))
     if step.greyscale:
         grey = ImageOps.grayscale(image.convert("RGB")).convert("RGB")
         if image.mode == "RGBA":
@@ -114,54 +115,46 @@ def _effects(step: Step, image: Image.Image) -> Image.Image:
     return image
 
 
-def _window(step: Step, size: Size, cut: Size, coordinates: str | None) -> tuple[int, int, int, int]:
-    left = (size.width - cut.width) // 2
-    top = (size.height - cut.height) // 2
-    names = {
-        "iw": size.width,
-        "ih": size.height,
-        "iar": size.ratio,
-        "cw": cut.width,
-        "ch": cut.height,
-        "car": cut.ratio,
-    }
+def _window(step: Step, layout: Layout, current: Size, coordinates: str | None) -> tuple[int, int, int, int]:
+    size, cut = layout.resize, layout.cut
+    left, top = _placed(step.focus, size, cut)
     if step.focus == "custom" and coordinates:
-        x, y, width, height = (int(float(number)) for number in coordinates.split(","))
-        left, top = x + (width - cut.width) // 2, y + (height - cut.height) // 2
-    if "left" in step.focus:
-        left = 0
-    if "right" in step.focus:
-        left = size.width - cut.width
-    if "top" in step.focus:
-        top = 0
-    if "bottom" in step.focus:
-        top = size.height - cut.height
+        # They are of the picture before it was resized.
+        factor = size.width / current.width
+        x, y, width, height = (float(number) * factor for number in coordinates.split(","))
+        left, top = round(x + (width - cut.width) / 2), round(y + (height - cut.height) / 2)
+    names = properties(cut, size)
     if step.x is not None:
-        left = int(step.x.value(names))
+        left = round(evaluate(step.x, names))
     if step.y is not None:
-        top = int(step.y.value(names))
+        top = round(evaluate(step.y, names))
     if step.xc is not None:
-        left = int(step.xc.value(names)) - cut.width // 2
+        left = round(evaluate(step.xc, names) - cut.width / 2)
     if step.yc is not None:
-        top = int(step.yc.value(names)) - cut.height // 2
+        top = round(evaluate(step.yc, names) - cut.height / 2)
     left = min(max(left, 0), size.width - cut.width)
     top = min(max(top, 0), size.height - cut.height)
     return left, top, left + cut.width, top + cut.height
+
+
+def _placed(focus: str, outer: Size, inner: Size) -> tuple[int, int]:
+    left, top = (outer.width - inner.width) // 2, (outer.height - inner.height) // 2
+    if "left" in focus:
+        left = 0
+    if "right" in focus:
+        left = outer.width - inner.width
+    if "top" in focus:
+        top = 0
+    if "bottom" in focus:
+        top = outer.height - inner.height
+    return left, top
 
 
 def _padded(image: Image.Image, canvas: Size, step: Step) -> Image.Image:
     fill = step.background or _WHITE
     mode = "RGBA" if image.mode == "RGBA" or fill[3] < 255 else "RGB"
     board = Image.new(mode, (canvas.width, canvas.height), fill[: len(mode)])
-    left, top = (canvas.width - image.width) // 2, (canvas.height - image.height) // 2
-    if "left" in step.focus:
-        left = 0
-    if "right" in step.focus:
-        left = canvas.width - image.width
-    if "top" in step.focus:
-        top = 0
-    if "bottom" in step.focus:
-        top = canvas.height - image.height
+    left, top = _placed(step.focus, canvas, Size(image.width, image.height))
     board.paste(image.convert(mode), (left, top))
     return board
 
