@@ -112,7 +112,7 @@ print(threshold_report(records).suggested_radius)
 class TestPlan:
     @pytest.mark.parametrize("rows", [1, 10, 1_000, 100_000, 1_000_000])
     @pytest.mark.parametrize("columns", [None, 1, 1_000_000])
-    @pytest.mark.parametrize("radius", range(0, 65, 4))
+    @pytest.mark.parametrize("radius", [0, 4, 8, 12, 16, 24, 40, 64])
     def test_the_budgets_suffice_and_the_chunks_are_disjoint(self, rows, columns, radius):
         chunks = plan_chunks(rows, columns, radius)
         if chunks == (Chunk(0, 0, 0),):
