@@ -43,8 +43,8 @@ class ImageKitRetryPolicy(RetryPolicy):
     def __init__(self, *, retry_missing: bool = False) -> None:
         if RetryDecision is None:
             raise RuntimeError(
-                "ImageKitRetryPolicy needs Airflow 3.3 or later. Leave retry_policy out; operators fail at once "
-                "on errors that no retry mends without it, too."
+                "ImageKitRetryPolicy needs Airflow 3.3 or later. Leave retry_policy out; operators fail at "
+                "once on errors that no retry mends without it, too."
             )
         self.retry_missing = retry_missing
 
