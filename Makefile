@@ -28,11 +28,22 @@ airflow: .venv/.demo ## Start the whole Airflow, with the example DAGs, on this 
 
 .PHONY: test
 test: .venv/.dev ## Lint, type-check and test on Airflow 3
+	$(call debian,redis-server,redis-server)
 	$(call check,.venv)
 
 .PHONY: test-airflow2
 test-airflow2: .venv-airflow2/.dev ## The same on Airflow 2
 	$(call check,.venv-airflow2)
+
+.PHONY: test-stack
+test-stack: .venv/.stack ## Kill and starve a whole Airflow, and look at its UI in a browser (10 minutes)
+	$(call debian,initdb,postgresql)
+	$(call debian,chromedriver,chromium chromium-driver)
+	IMAGEKIT_TEST_STACK=1 .venv/bin/pytest tests/stack tests/ui
+
+.PHONY: benchmark-triggerer
+benchmark-triggerer: .venv/.dev ## A thousand triggers in one event loop: its stalls, memory, requests
+	.venv/bin/python -m benchmarks.triggerer
 
 .PHONY: faults
 faults: .venv/.dev ## Write docs/faults.md anew from the fault matrix's results
@@ -63,6 +74,10 @@ clean: ## Remove the environments and everything built
 	$(call install,.venv,-c constraints/airflow-3.txt -e '.[emulator]' --group dev)
 	@touch $@
 
+.venv/.stack: .venv/.dev
+	$(call install,.venv,-c constraints/airflow-3.txt --group stack)
+	@touch $@
+
 .venv-airflow2/.dev: pyproject.toml constraints/airflow-2.txt
 	$(call environment,.venv-airflow2,$(PYTHON_AIRFLOW2))
 	$(call install,.venv-airflow2,-c constraints/airflow-2.txt -e '.[emulator]' --group dev)
@@ -82,6 +97,16 @@ define install
 	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python $(2) || $(1)/bin/python -m pip install --quiet $(2)
 endef
 
+# $(1) a program, $(2) the Debian packages that bring it. Without them its tests are skipped, or use what is there.
+# RUNLEVEL=1 keeps the packages from starting servers of their own.
+define debian
+	@ls /usr/lib/postgresql/*/bin/$(1) >/dev/null 2>&1 || command -v $(1) >/dev/null || \
+	{ command -v apt-get >/dev/null && $(AS_ROOT) env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+	sh -c 'apt-get update -qq && apt-get install -qq --no-install-recommends $(2)' >/dev/null; } || \
+	echo "$(1) is not installed: install $(2) to test with it."
+endef
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
+
 define lint
 	$(1)/bin/ruff check .
 	$(1)/bin/ruff format --check .
@@ -96,7 +121,7 @@ endef
 # $(1) the version of Airflow, $(2) the file. One version of each package, so its environment markers can go.
 define compile
 	rm -f $(2)
-	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --extra emulator --extra numpy --group dev; \
+	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --extra emulator --extra numpy --extra redis --group dev --group stack; \
 	  .venv/bin/uv pip compile pyproject.toml $(COMPILE) --group photos --no-deps | grep '^scikit-image=='; } \
 	  | sed 's/ *;.*//' | sort --unique > $(2)
 endef
