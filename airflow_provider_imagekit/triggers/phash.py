@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -106,16 +107,17 @@ class PHashDistanceTrigger(BaseTrigger):
             interval *= 2 if self.exponential_backoff else 1
 
     async def _poll(self) -> Poll:
-        client = await self.hook.aget_conn()
         in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, _pool())
-        try:
-            return await in_thread(poll, self.gate, client)
-        except ImageKitAuthError:
-            # The key may have been rotated while we waited: one more look at the Airflow Connection.
-            renewed = await self.hook.aget_conn(refresh=True)
-            if renewed is client:
-                raise
-            return await in_thread(poll, self.gate, renewed)
+        async with _slots():
+            client = await self.hook.aget_conn()
+            try:
+                return await in_thread(poll, self.gate, client)
+            except ImageKitAuthError:
+                # The key may have been rotated while we waited: one more look at the Airflow Connection.
+                renewed = await self.hook.aget_conn(refresh=True)
+                if renewed is client:
+                    raise
+                return await in_thread(poll, self.gate, renewed)
 
 
 @functools.cache
@@ -125,3 +127,14 @@ def _pool() -> ThreadPoolExecutor:
 
 
 os.register_at_fork(after_in_child=_pool.cache_clear)
+
+_slots_of: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+def _slots() -> asyncio.Semaphore:
+    """
+    Return the slots of a loop, one for each thread.
+
+    A thousand triggers that wake together would else be one step of the event loop, long enough to stall it.
+    """
+    return _slots_of.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_THREADS))
