@@ -1,0 +1,139 @@
+"""Is a delivered variant still the master's picture, in the dimensions and the format that were asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.phash import PHash
+from airflow_provider_imagekit.similarity.distance import LEVELS, DistanceBounds, check_radius
+from airflow_provider_imagekit.similarity.verdict import Decision, Verdict, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+__all__ = ["VariantCheck", "VariantVerdict"]
+
+# Rounding a dimension that follows from the other may differ by one pixel between servers.
+_TOLERANCE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class VariantVerdict:
+    """
+    What came out of checking a delivered variant.
+
+    :param verdict: its likeness to the master.
+    :param problems: what is not as asked, one sentence each; none if all is well.
+    """
+
+    verdict: Verdict
+    problems: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all is as asked."""
+        return not self.problems
+
+    def as_xcom(self) -> dict[str, Any]:
+        """Return the verdict's keys, ``passed`` and ``problems``, as plain JSON."""
+        return {**self.verdict.as_xcom(), "passed": self.passed, "problems": list(self.problems)}
+
+
+@dataclass(frozen=True, slots=True)
+class VariantCheck:
+    """
+    What a delivered variant must be.
+
+    :param max_distance: bits, 0 to 16; enlarged, reduced and re-encoded pictures stay within 8. A crop
+        changes the picture: allow it more, or check the master's crop.
+    :param width: in pixels; one more or less passes.
+    :param height: in pixels; one more or less passes.
+    :param format: as ImageKit's metadata name it, such as ``webp``; ``jpg`` and ``jpeg`` are the same.
+    :param max_bytes: the largest size of the file.
+    """
+
+    max_distance: int = LEVELS["near_duplicate"]
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    max_bytes: int | None = None
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> VariantCheck:
+        """
+        Read a check from a template's values.
+
+        :param values: any of the parameters; numbers may be texts, the distance a level's name.
+        :raises ImageKitInputError: for an unknown name or an unreadable value.
+        """
+        known = [field.name for field in fields(cls)]
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            raise ImageKitInputError(
+                f"A variant has no {unknown[0]!r:.60} to check.", help=f"There are: {', '.join(known)}."
+            )
+        return cls(
+            max_distance=check_radius(values.get("max_distance", LEVELS["near_duplicate"])),
+            width=_positive(values, "width"),
+            height=_positive(values, "height"),
+            format=str(values["format"]) if values.get("format") else None,
+            max_bytes=_positive(values, "max_bytes"),
+        )
+
+    def check(
+        self,
+        master: PHash | None,
+        metadata: Mapping[str, Any],
+        *,
+        low_information: Collection[PHash] = frozenset(),
+    ) -> VariantVerdict:
+        """
+        Check a variant. One that cannot be compared has a problem, too.
+
+        :param master: hash of the master; ``None`` if it has none.
+        :param metadata: what ImageKit's metadata API says of the variant's address.
+        :param low_information: hashes besides zero that cannot be decided on.
+        :raises InvalidPHashError: if the variant's hash is malformed.
+        """
+        phash = PHash.parse(metadata["pHash"]) if metadata.get("pHash") else None
+        bounds = DistanceBounds(max_distance=self.max_distance)
+        verdict = judge(phash, master, bounds, low_information=low_information)
+        problems = [] if verdict.decision is Decision.SIMILAR else [verdict.reason]
+        problems += [
+            f"The {name} is {metadata.get(name)} pixels instead of {wanted}."
+            for name, wanted in (("width", self.width), ("height", self.height))
+            if wanted is not None and abs(_number(metadata.get(name)) - wanted) > _TOLERANCE
+        ]
+        if self.format and _format(metadata.get("format")) != _format(self.format):
+            problems.append(f"The format is {metadata.get('format')} instead of {self.format}.")
+        if (
+            self.max_bytes is not None
+            and _number(metadata.get("size"), missing=float("inf")) > self.max_bytes
+        ):
+            problems.append(f"The file has {metadata.get('size')} bytes, more than {self.max_bytes}.")
+        return VariantVerdict(verdict, tuple(problems))
+
+
+def _positive(values: Mapping[str, Any], name: str) -> int | None:
+    value = values.get(name)
+    if value is None or value == "":
+        return None
+    number = _number(value)
+    if isinstance(value, bool) or number < 1 or number != int(number):
+        raise ImageKitInputError(f"{name} is {value!r:.60}.", help="Pass a whole number above zero.")
+    return int(number)
+
+
+def _number(value: object, missing: float = -1.0) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]  # what is no number is refused by it
+    except (TypeError, ValueError):
+        return missing
+    return number if abs(number) < float("inf") else missing
+
+
+def _format(value: object) -> str:
+    name = str(value).lower()
+    return "jpg" if name == "jpeg" else name
