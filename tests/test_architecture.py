@@ -30,12 +30,24 @@ MAY_IMPORT: dict[str, set[str]] = {
     "polling": {"client", "exceptions", "retry", "similarity"},
     "hooks": {"api", "client", "exceptions", "phash", "provider_info", "retry", "transport"},
     "links": set(),
-    "triggers": {"exceptions", "hooks", "polling", "similarity"},
-    "operators": {"api", "exceptions", "hooks", "links", "projection", "similarity", "triggers"},
-    "sensors": {"api", "exceptions", "hooks", "polling", "similarity", "triggers"},
+    "storage": {"exceptions", "phash", "similarity"},
+    "triggers": {"exceptions", "hooks", "polling", "similarity", "storage"},
+    "operators": {
+        "api",
+        "exceptions",
+        "hooks",
+        "links",
+        "phash",
+        "projection",
+        "report",
+        "similarity",
+        "storage",
+        "triggers",
+    },
+    "sensors": {"api", "exceptions", "hooks", "polling", "similarity", "storage", "triggers"},
     "emulator": {"phash"},
 }
-MAY_IMPORT_AIRFLOW = {"hooks", "links", "operators", "sensors", "triggers"}
+MAY_IMPORT_AIRFLOW = {"hooks", "links", "operators", "sensors", "storage", "triggers"}
 ONE_DOOR = ("airflow.providers.common.compat", "airflow.triggers.base")
 
 MODULES = sorted(ROOT.rglob("*.py"))

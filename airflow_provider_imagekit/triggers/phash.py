@@ -15,6 +15,7 @@ from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitErro
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.polling import Poll, poll
 from airflow_provider_imagekit.similarity.gate import PHashGate
+from airflow_provider_imagekit.storage import load_bank
 from airflow_provider_imagekit.triggers import event
 
 __all__ = ["MIN_POKE_INTERVAL", "PHashDistanceTrigger"]
@@ -37,6 +38,7 @@ class PHashDistanceTrigger(BaseTrigger):
     :param exponential_backoff: whether to double the interval after each check.
     :param max_wait: longest interval in seconds with ``exponential_backoff``.
     :param silent_fail: whether to log errors that waiting cannot mend, and go on.
+    :param stop_on_mismatch: whether a verdict that does not match ends the wait with an error.
     :param gate: pictures and distances, named and read as in
         :meth:`~airflow_provider_imagekit.similarity.gate.PHashGate.parse`.
     """
@@ -52,6 +54,7 @@ class PHashDistanceTrigger(BaseTrigger):
         exponential_backoff: bool = False,
         max_wait: float | None = None,
         silent_fail: bool = False,
+        stop_on_mismatch: bool = False,
         **gate: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -60,6 +63,7 @@ class PHashDistanceTrigger(BaseTrigger):
         self.exponential_backoff = exponential_backoff
         self.max_wait = max_wait
         self.silent_fail = silent_fail
+        self.stop_on_mismatch = stop_on_mismatch
         self.gate = PHashGate.parse(**gate)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -72,6 +76,7 @@ class PHashDistanceTrigger(BaseTrigger):
                 "exponential_backoff": self.exponential_backoff,
                 "max_wait": self.max_wait,
                 "silent_fail": self.silent_fail,
+                "stop_on_mismatch": self.stop_on_mismatch,
                 **self.gate.arguments(),
             },
         )
@@ -103,15 +108,18 @@ class PHashDistanceTrigger(BaseTrigger):
 
     async def _poll(self, hook: ImageKitHook) -> Poll:
         client = await hook.aget_conn()
-        in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, _pool())
+        check = functools.partial(
+            poll, self.gate, load_bank=load_bank, stop_on_mismatch=self.stop_on_mismatch
+        )
+        in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, _pool(), check)
         try:
-            return await in_thread(poll, self.gate, client)
+            return await in_thread(client)
         except ImageKitAuthError:
             # The key may have been rotated while we waited: one more look at the Airflow Connection.
             renewed = await hook.aget_conn(refresh=True)
             if renewed is client:
                 raise
-            return await in_thread(poll, self.gate, renewed)
+            return await in_thread(renewed)
 
 
 @functools.cache
