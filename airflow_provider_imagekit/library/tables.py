@@ -172,7 +172,7 @@ def _from_file(value: Any, kind: Kind, form: TableFormat) -> Any:
 def _pyarrow() -> tuple[Any, Any]:
     try:
         import pyarrow as pa  # type: ignore[import-untyped]
-        from pyarrow import parquet  # type: ignore[import-untyped]
+        from pyarrow import parquet
     except ImportError as error:
         raise ImageKitInputError(
             "Parquet needs pyarrow, which is not installed.",
