@@ -244,8 +244,15 @@ SENSORS: dict[str, tuple[Callable[[Scene], Any], int]] = {
 CALLERS = CALLS | SENSORS
 
 
-def meet(fault: Fault, caller: str, imagekit: ImageKitEmulator) -> Outcome | None:
-    """Let a caller meet a fault; ``None`` where it cannot."""
+def meet(
+    fault: Fault, caller: str, imagekit: ImageKitEmulator, *, told: list[BaseException] | None = None
+) -> Outcome | None:
+    """
+    Let a caller meet a fault.
+
+    :param told: what is raised is put here.
+    :return: ``None`` where the caller cannot meet it.
+    """
     call, starts_at = CALLERS[caller]
     if fault.call is None and caller in CALLS:
         return None
@@ -262,6 +269,8 @@ def meet(fault: Fault, caller: str, imagekit: ImageKitEmulator) -> Outcome | Non
             value = call(scene)
         except Exception as raised:
             end, error = _ended(raised, caller)
+            if told is not None:
+                told.append(raised)
         else:
             end = WAITS if scene.went_on else SUCCESS
             xcom = WHOLE if value == expected else AS_ANSWERED
