@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -48,13 +49,14 @@ class HashRecord:
         return None
 
     def number(self, name: str) -> float:
-        """Return a property as a number; 0 if it is absent or no number."""
+        """Return a property as a number; 0 if it is absent or no finite number."""
         try:
-            return float(self.get(name) or 0)
-        except (TypeError, ValueError):
+            number = float(self.get(name) or 0)
+        except (TypeError, ValueError, OverflowError):
             return 0.0
+        return number if isfinite(number) else 0.0
 
     @property
     def pixels(self) -> int:
         """Width times height; 0 if unknown."""
-        return int(self.number("width") * self.number("height"))
+        return int(self.number("width")) * int(self.number("height"))
