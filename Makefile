@@ -4,6 +4,8 @@
 AIRFLOW_3 := 3.3.2
 AIRFLOW_2 := 2.11.2
 IMAGEKIT_SDK_4 := 4.2.0
+# A file's tests share fixtures, above all the real Airflow's database, so they stay in one process.
+IN_PARALLEL := --numprocesses 2 --dist loadfile
 EXTRAS := emulator,numpy,parquet,redis,report
 
 first_python = $(firstword $(foreach name,$(1),$(shell $(name) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= $(2))' >/dev/null 2>&1 && echo $(name))))
@@ -32,11 +34,11 @@ airflow: .venv/.demo ## Start the whole Airflow, with the example DAGs, on this 
 test: lint .venv-sdk4/.done ## Lint, check the types and test on Airflow 3
 	$(call debian,redis-server,redis-server)
 	$(call debian,chromium,chromium)
-	.venv/bin/pytest
+	.venv/bin/pytest $(IN_PARALLEL)
 
 .PHONY: test-airflow2
 test-airflow2: .venv-airflow2/.dev ## The same tests on Airflow 2
-	.venv-airflow2/bin/pytest
+	.venv-airflow2/bin/pytest $(IN_PARALLEL)
 
 .PHONY: test-stack
 test-stack: .venv/.stack ## Kill and starve a whole Airflow, and look at its UI in a browser (10 minutes)
