@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
@@ -22,9 +23,24 @@ from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.retry import RetryLimits
 from airflow_provider_imagekit.transport import Transport, check_base_url
 
-__all__ = ["ImageKitClient"]
+__all__ = ["ImageKitClient", "Waits"]
 
 log = logging.getLogger(__name__)
+
+
+class Waits:
+    """What the rate limit has cost a client so far: ``seconds`` of waiting, and requests ``refused``."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.seconds = 0.0
+        self.refused = 0
+
+    def add(self, seconds: float, *, refused: bool = False) -> None:
+        """Count a wait, a refusal, or both."""
+        with self._lock:
+            self.seconds += seconds
+            self.refused += refused
 
 
 class ImageKitClient:
@@ -68,6 +84,8 @@ class ImageKitClient:
     ) -> None:
         self.base_url = check_base_url(base_url)
         self.limits = RetryLimits(max_retries, max_wait)
+        self.requests_per_second = requests_per_second
+        self.waits = Waits()
         self._budget = budget or shared_budget(
             self.base_url, private_key, requests_per_second, rate_limit_url
         )
@@ -217,12 +235,15 @@ class ImageKitClient:
     def _send(self, request: api.Request, limits: RetryLimits) -> Any:
         retries, waited = 0, 0.0
         while True:
-            waited += self._budget.acquire(limits.max_wait - waited)
+            turn = self._budget.acquire(limits.max_wait - waited)
+            self.waits.add(turn)
+            waited += turn
             try:
                 return self._transport.get(request)
             except ImageKitError as error:
                 delay = limits.delay(error, retries=retries, waited=waited, jitter=self._jitter())
                 if isinstance(error, ImageKitRateLimitError):
+                    self.waits.add(0.0, refused=True)
                     self._budget.pause(_pause_after(error, delay))
                 if delay is None:
                     raise

@@ -99,7 +99,11 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "ImageKit",
-                "python-modules": ["airflow_provider_imagekit.operators.metadata"],
+                "python-modules": [
+                    "airflow_provider_imagekit.operators.metadata",
+                    "airflow_provider_imagekit.operators.phash",
+                    "airflow_provider_imagekit.operators.transformations",
+                ],
             }
         ],
         "sensors": [

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.library.privacy import Privacy
     from airflow_provider_imagekit.library.schema import Row
 
-__all__ = ["RowBuilder", "listing_row", "version_of"]
+__all__ = ["LISTED_FIELDS", "RowBuilder", "listing_row", "version_of"]
 
 #: Fields of the metadata that columns hold, or that say nothing (``quality`` is 0 in every known answer).
 _IN_COLUMNS = frozenset(
@@ -42,6 +42,25 @@ _IN_COLUMNS = frozenset(
         "videoCodec",
         "width",
     }
+)
+
+
+#: What of a listed file is used, or tells it from a folder.
+LISTED_FIELDS = (
+    "fileId",
+    "folderId",
+    "versionInfo",
+    "name",
+    "filePath",
+    "url",
+    "fileType",
+    "mime",
+    "createdAt",
+    "updatedAt",
+    "isPrivateFile",
+    "isPublished",
+    "tags",
+    "customMetadata",
 )
 
 

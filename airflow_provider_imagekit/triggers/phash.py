@@ -16,6 +16,7 @@ from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitErro
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.polling import Poll, poll
 from airflow_provider_imagekit.similarity.gate import PHashGate
+from airflow_provider_imagekit.storage import load_bank
 from airflow_provider_imagekit.triggers import event
 
 __all__ = ["MIN_POKE_INTERVAL", "PHashDistanceTrigger"]
@@ -38,6 +39,7 @@ class PHashDistanceTrigger(BaseTrigger):
     :param exponential_backoff: whether to double the interval after each check.
     :param max_wait: longest interval in seconds with ``exponential_backoff``.
     :param silent_fail: whether to log errors that waiting cannot mend, and go on.
+    :param stop_on_mismatch: whether a verdict that does not match ends the wait with an error.
     :param gate: pictures and distances, named and read as in
         :meth:`~airflow_provider_imagekit.similarity.gate.PHashGate.parse`.
     """
@@ -53,6 +55,7 @@ class PHashDistanceTrigger(BaseTrigger):
         exponential_backoff: bool = False,
         max_wait: float | None = None,
         silent_fail: bool = False,
+        stop_on_mismatch: bool = False,
         **gate: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -61,6 +64,7 @@ class PHashDistanceTrigger(BaseTrigger):
         self.exponential_backoff = exponential_backoff
         self.max_wait = max_wait
         self.silent_fail = silent_fail
+        self.stop_on_mismatch = stop_on_mismatch
         self.gate = PHashGate.parse(**gate)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -73,6 +77,7 @@ class PHashDistanceTrigger(BaseTrigger):
                 "exponential_backoff": self.exponential_backoff,
                 "max_wait": self.max_wait,
                 "silent_fail": self.silent_fail,
+                "stop_on_mismatch": self.stop_on_mismatch,
                 **self.gate.arguments(),
             },
         )
@@ -107,17 +112,20 @@ class PHashDistanceTrigger(BaseTrigger):
             interval *= 2 if self.exponential_backoff else 1
 
     async def _poll(self) -> Poll:
-        in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, _pool())
+        check = functools.partial(
+            poll, self.gate, load_bank=load_bank, stop_on_mismatch=self.stop_on_mismatch
+        )
+        in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, _pool(), check)
         async with _slots():
             client = await self.hook.aget_conn()
             try:
-                return await in_thread(poll, self.gate, client)
+                return await in_thread(client)
             except ImageKitAuthError:
                 # The key may have been rotated while we waited: one more look at the Airflow Connection.
                 renewed = await self.hook.aget_conn(refresh=True)
                 if renewed is client:
                     raise
-                return await in_thread(poll, self.gate, renewed)
+                return await in_thread(renewed)
 
 
 @functools.cache
