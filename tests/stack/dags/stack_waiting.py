@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
 
 from airflow.providers.common.compat.sdk import DAG
 
