@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "created": ("createdAt", "created_at", "created"),
     "size": ("size", "size_bytes"),
 }
+
+_ABSURD: Final = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,14 @@ class HashRecord:
         return None
 
     def number(self, name: str) -> float:
-        """Return a property as a number; 0 if it is absent or no finite number."""
+        """Return a property as a number; 0 if it is absent, no number, or larger than any picture's."""
         try:
             number = float(self.get(name) or 0)
         except (TypeError, ValueError, OverflowError):
             return 0.0
-        return number if isfinite(number) else 0.0
+        return number if abs(number) < _ABSURD else 0.0
 
     @property
     def pixels(self) -> int:
         """Width times height; 0 if unknown."""
-        return int(self.number("width")) * int(self.number("height"))
+        return int(self.number("width") * self.number("height"))
