@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
@@ -17,13 +18,29 @@ from airflow_provider_imagekit.exceptions import (
     MissingPHashError,
 )
 from airflow_provider_imagekit.in_flight import InFlight
+from airflow_provider_imagekit.paging import identity, pages
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.retry import RetryLimits
 from airflow_provider_imagekit.transport import Transport, check_base_url
 
-__all__ = ["ImageKitClient"]
+__all__ = ["ImageKitClient", "Waits"]
 
 log = logging.getLogger(__name__)
+
+
+class Waits:
+    """What the rate limit has cost a client so far: ``seconds`` of waiting, and requests ``refused``."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.seconds = 0.0
+        self.refused = 0
+
+    def add(self, seconds: float, *, refused: bool = False) -> None:
+        """Count a wait, a refusal, or both."""
+        with self._lock:
+            self.seconds += seconds
+            self.refused += refused
 
 
 class ImageKitClient:
@@ -67,6 +84,8 @@ class ImageKitClient:
     ) -> None:
         self.base_url = check_base_url(base_url)
         self.limits = RetryLimits(max_retries, max_wait)
+        self.requests_per_second = requests_per_second
+        self.waits = Waits()
         self._budget = budget or shared_budget(
             self.base_url, private_key, requests_per_second, rate_limit_url
         )
@@ -162,8 +181,9 @@ class ImageKitClient:
         """
         Yield the files and folders of the media library, over as many pages as there are.
 
-        The listing has no ``pHash`` and no EXIF; those cost one metadata call a file. A file that moves to a
-        later page while the listing goes on is yielded once.
+        The listing has no ``pHash`` and no EXIF; those cost one metadata call a file. A file that moves to
+        another page while the listing goes on is yielded, and once; see
+        :mod:`airflow_provider_imagekit.paging`.
 
         :param search_query: ImageKit's search language; with it, ``type`` counts for nothing.
         :param path: a folder, without its subfolders.
@@ -173,27 +193,31 @@ class ImageKitClient:
         :param limit: most files to yield; ``None`` for all.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
-        skip, seen = 0, set[str]()
-        while limit is None or len(seen) < limit:
-            page_size = api.MAX_PAGE if limit is None else min(api.MAX_PAGE, limit - len(seen))
-            request = api.list_files(
-                search_query=search_query,
-                path=path,
-                type=type,
-                file_type=file_type,
-                sort=sort,
-                skip=skip,
-                limit=page_size,
+
+        def fetch(skip: int, page_size: int) -> list[dict[str, Any]]:
+            page: list[dict[str, Any]] = self.call(
+                api.list_files(
+                    search_query=search_query,
+                    path=path,
+                    type=type,
+                    file_type=file_type,
+                    sort=sort,
+                    skip=skip,
+                    limit=page_size,
+                )
             )
-            page: list[dict[str, Any]] = self.call(request)
-            for item in page:
-                identity = str(item.get("fileId") or item.get("folderId") or item)
-                if identity not in seen:
-                    seen.add(identity)
+            return page
+
+        if limit == 0:
+            return
+        seen = set[str]()
+        for page in pages(fetch, size=api.MAX_PAGE if limit is None else min(api.MAX_PAGE, limit)):
+            for item in page.items:
+                if identity(item) not in seen:
+                    seen.add(identity(item))
                     yield item
-            if len(page) < page_size:
-                return
-            skip += len(page)
+                if len(seen) == limit:
+                    return
 
     def call(self, request: api.Request, *, limits: RetryLimits | None = None) -> Any:
         """
@@ -211,12 +235,15 @@ class ImageKitClient:
     def _send(self, request: api.Request, limits: RetryLimits) -> Any:
         retries, waited = 0, 0.0
         while True:
-            waited += self._budget.acquire(limits.max_wait - waited)
+            turn = self._budget.acquire(limits.max_wait - waited)
+            self.waits.add(turn)
+            waited += turn
             try:
                 return self._transport.get(request)
             except ImageKitError as error:
                 delay = limits.delay(error, retries=retries, waited=waited, jitter=self._jitter())
                 if isinstance(error, ImageKitRateLimitError):
+                    self.waits.add(0.0, refused=True)
                     self._budget.pause(_pause_after(error, delay))
                 if delay is None:
                     raise

@@ -15,8 +15,11 @@ Everything that this package raises.
     │   ├── ImageKitRateLimitError      429
     │   └── ImageKitServerError         5xx
     ├── ImageKitResponseError           2xx with an unusable body
+    │   └── ImageKitOversizeError       a body beyond the size limit
     ├── MissingPHashError               the file has no pHash: a video, a vector file
-    └── PHashMismatchError              two hashes that cannot change do not match
+    ├── PHashMismatchError              two hashes that cannot change do not match
+    ├── LibraryStoppedError             a run over a library was told to stop before its end
+    └── TooManyFailedFilesError         more files of a library failed than were allowed to
 
 They are plain exceptions, not ``AirflowException``: Airflow's ``soft_fail`` turns an ``AirflowException``
 raised after a deferral into a skip, and a wrong key must never end as "skipped".
@@ -33,14 +36,17 @@ __all__ = [
     "ImageKitError",
     "ImageKitInputError",
     "ImageKitNotFoundError",
+    "ImageKitOversizeError",
     "ImageKitRateLimitError",
     "ImageKitResponseError",
     "ImageKitServerError",
     "ImageKitStatusError",
     "ImageKitTransportError",
     "InvalidPHashError",
+    "LibraryStoppedError",
     "MissingPHashError",
     "PHashMismatchError",
+    "TooManyFailedFilesError",
 ]
 
 
@@ -153,9 +159,37 @@ class ImageKitResponseError(ImageKitError):
     retryable = True
 
 
+class ImageKitOversizeError(ImageKitResponseError):
+    """Raised instead of reading a body beyond the size limit; the next one would be as large."""
+
+    retryable = False
+
+
 class MissingPHashError(ImageKitError):
     """Raised when a file has no perceptual hash: ImageKit computes none for videos and some vector files."""
 
 
 class PHashMismatchError(ImageKitError):
     """Raised when two hashes that cannot change do not match, so that waiting would be for nothing."""
+
+
+class LibraryStoppedError(ImageKitError):
+    """Raised when a run over a library was told to stop; the next try goes on where it was."""
+
+    retryable = True
+
+
+class TooManyFailedFilesError(ImageKitError):
+    """
+    Raised when more files of a library failed than were allowed to.
+
+    :param failed: how many failed.
+    :param lasting: how many of them would fail again, since the file itself is at fault.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, failed: int = 0, lasting: int = 0, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.failed = failed
+        self.lasting = lasting

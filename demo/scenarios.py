@@ -14,9 +14,14 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from airflow.dag_processing.dagbag import DagBag
 from airflow.listeners import hookimpl
-from airflow.sdk.listener import get_listener_manager
+
+try:
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk.listener import get_listener_manager
+except ImportError:  # Airflow 2
+    from airflow.listeners.listener import get_listener_manager
+    from airflow.models.dagbag import DagBag
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun

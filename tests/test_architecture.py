@@ -22,9 +22,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "in_flight": {"exceptions"},
     "shared_turns": {"exceptions"},
     "budget": {"exceptions", "shared_turns"},
+    "retry_policy": {"budget", "exceptions"},
     "api": {"exceptions", "json_safe"},
     "transport": {"api", "exceptions"},
-    "client": {"api", "budget", "exceptions", "in_flight", "phash", "retry", "transport"},
+    "paging": {"api"},
+    "client": {"api", "budget", "exceptions", "in_flight", "paging", "phash", "retry", "transport"},
+    "library": {"api", "client", "exceptions", "json_safe", "paging", "phash"},
     "similarity": {"exceptions", "phash"},
     "report": {"exceptions", "phash", "similarity"},
     "polling": {"client", "exceptions", "retry", "similarity"},
@@ -36,7 +39,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "api",
         "exceptions",
         "hooks",
+        "library",
         "links",
+        "paging",
         "phash",
         "projection",
         "report",
@@ -47,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sensors": {"api", "exceptions", "hooks", "polling", "similarity", "storage", "triggers"},
     "emulator": {"phash"},
 }
-MAY_IMPORT_AIRFLOW = {"hooks", "links", "operators", "sensors", "storage", "triggers"}
+MAY_IMPORT_AIRFLOW = {"hooks", "links", "operators", "retry_policy", "sensors", "storage", "triggers"}
 ONE_DOOR = ("airflow.providers.common.compat", "airflow.triggers.base")
 
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -32,6 +32,7 @@ import sys, time
 from airflow_provider_imagekit.client import ImageKitClient
 key, url, redis, rate, file_id, seconds = sys.argv[1:]
 client = ImageKitClient(key, base_url=url, requests_per_second=float(rate), rate_limit_url=redis)
+client.get_file_metadata(file_id)  # imports what it needs; on a busy machine that alone takes seconds
 end = time.monotonic() + float(seconds)
 while time.monotonic() < end:
     client.get_file_metadata(file_id)
@@ -95,7 +96,7 @@ def test_several_processes_together_keep_the_rate(redis: RedisServer, imagekit: 
     crowd = [subprocess.Popen([sys.executable, "-c", WORKER, *arguments]) for _ in range(PROCESSES)]
     assert [process.wait(60) for process in crowd] == [0] * PROCESSES
     times = [request.time for request in imagekit.requests]
-    assert len(times) >= 2 * RATE
+    assert len(times) >= RATE
     # One second's worth at once, and one on its way from each process when the clock starts and ends.
     assert len(times) <= RATE * (times[-1] - times[0]) + RATE + 2 * PROCESSES
 

@@ -8,15 +8,19 @@ import shlex
 import signal
 import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.emulator.limits import RateLimit, RateLimits
 from airflow_provider_imagekit.emulator.server import DEFAULT_PRIVATE_KEY, ImageKitEmulator
+from airflow_provider_imagekit.emulator.serving.control import PREFIX, fault_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
+
+    from airflow_provider_imagekit.emulator.serving.faults import Fault
 
 __all__ = ["main"]
 
@@ -29,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: exit status.
     """
     options = _parser().parse_args(arguments)
+    # Pillow warns of odd files; their metadata tell as much.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     limits = (
         RateLimits(read=tuple(options.rate_limit), write=tuple(options.rate_limit))
         if options.rate_limit
@@ -45,7 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rate_limits=limits,
             state=options.state,
             url_endpoints=options.url_endpoint,
+            control=options.control,
         )
+        for fault in options.fault:
+            emulator.inject(fault)
         emulator.start()
     except OSError as error:
         print(f"imagekit-emulator: {error}", file=sys.stderr)
@@ -92,7 +101,27 @@ def _parser() -> argparse.ArgumentParser:
         metavar="URL",
         help="further URL endpoint to answer for, such as https://ik.imagekit.io/your_id; may be repeated",
     )
+    parser.add_argument(
+        "--fault",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="JSON",
+        help='fault to start with, such as \'{"status": 503, "share": 0.1, "times": null}\'; may be repeated',
+    )
+    parser.add_argument(
+        "--control",
+        action="store_true",
+        help=f"let faults be injected over HTTP, below {PREFIX} (default: off)",
+    )
     return parser
+
+
+def _fault(text: str) -> Fault:
+    try:
+        return fault_from(json.loads(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _duration(text: str) -> float:

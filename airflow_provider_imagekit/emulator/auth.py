@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 
-from airflow_provider_imagekit.emulator.errors import ApiError
+from airflow_provider_imagekit.emulator.errors import EXPIRED_KEY, NO_KEY, WRONG_KEY, ApiError
 
 __all__ = ["Keyring"]
 
@@ -43,12 +43,12 @@ class Keyring:
         """
         keys = _presented_keys(authorization or "")
         if not keys:
-            raise ApiError(401, "Your request does not contain private API key.")
+            raise ApiError(401, NO_KEY)
         if self._valid in keys:
             return
         if self._expired.intersection(keys):
-            raise ApiError(403, "Your request contains expired private API key.")
-        raise ApiError(403, "Your account cannot be authenticated.")
+            raise ApiError(403, EXPIRED_KEY)
+        raise ApiError(403, WRONG_KEY)
 
 
 def _presented_keys(authorization: str) -> list[str]:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
+    "CORRUPT",
+    "EXPIRED_KEY",
     "HELP",
+    "INTERNAL_ERROR",
+    "MESSAGES",
+    "NO_KEY",
+    "NO_PICTURE",
+    "TOO_MANY",
+    "WRONG_KEY",
     "ApiError",
     "bad_file_id",
     "bad_version_id",
@@ -22,6 +30,25 @@ __all__ = [
 
 #: Every refusal carries it.
 HELP = "For support kindly contact us at support@imagekit.io."
+
+NO_KEY = "Your request does not contain private API key."
+WRONG_KEY = "Your account cannot be authenticated."
+EXPIRED_KEY = "Your request contains expired private API key."
+CORRUPT = "The requested file is corrupt or invalid."
+NO_PICTURE = "The requested file does not exist or is inaccessible at this time."
+#: The text of a 429 is not documented.
+TOO_MANY = "You have exceeded the rate limit for this endpoint."
+INTERNAL_ERROR = "We have experienced an internal error while processing your request."
+
+#: What a refusal of a status says, where nothing more is known.
+MESSAGES = {
+    400: CORRUPT,
+    401: NO_KEY,
+    403: WRONG_KEY,
+    404: NO_PICTURE,
+    423: "A bulk job is running on given folder path, please try after sometime.",
+    429: TOO_MANY,
+}
 
 
 class ApiError(Exception):
@@ -65,12 +92,12 @@ def no_such_file() -> ApiError:
 
 def no_such_picture() -> ApiError:
     """Refuse the metadata of an unknown file."""
-    return ApiError(404, "The requested file does not exist or is inaccessible at this time.")
+    return ApiError(404, NO_PICTURE)
 
 
 def corrupt_file() -> ApiError:
     """Refuse the metadata of a picture that cannot be decoded."""
-    return ApiError(400, "The requested file is corrupt or invalid.")
+    return ApiError(400, CORRUPT)
 
 
 def url_not_ours(url: str) -> ApiError:

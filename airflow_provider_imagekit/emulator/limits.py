@@ -13,12 +13,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_imagekit.emulator.errors import ApiError
+from airflow_provider_imagekit.emulator.errors import TOO_MANY, ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["UNLIMITED", "Limiter", "RateLimit", "RateLimits"]
+__all__ = ["UNLIMITED", "Limiter", "RateLimit", "RateLimits", "headers_of"]
 
 _UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000}
 _TEXT = re.compile(r"(\d+)/(\d*)([smh])", re.ASCII)
@@ -153,12 +153,7 @@ def _headers(limit: RateLimit, reset_ms: int) -> dict[str, str]:
 
 
 def _too_many(limit: RateLimit, reset_ms: int) -> ApiError:
-    return ApiError(
-        429,
-        f"You have exceeded the rate limit of {limit.requests} requests in {limit.interval_ms} ms "
-        "for this endpoint.",
-        headers=_headers(limit, max(reset_ms, 1)),
-    )
+    return ApiError(429, TOO_MANY, headers=_headers(limit, max(reset_ms, 1)))
 
 
 def headers_of(limits: Iterable[RateLimit]) -> dict[str, str]:

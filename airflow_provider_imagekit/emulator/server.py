@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_imagekit.emulator.account import Account
-from airflow_provider_imagekit.emulator.app import App
-from airflow_provider_imagekit.emulator.assets import Asset, asset_id
 from airflow_provider_imagekit.emulator.auth import Keyring
-from airflow_provider_imagekit.emulator.faults import Fault, FaultBook, InjectedFault
-from airflow_provider_imagekit.emulator.library import Library
+from airflow_provider_imagekit.emulator.library.assets import Asset, asset_id
+from airflow_provider_imagekit.emulator.library.library import Library
+from airflow_provider_imagekit.emulator.library.measure import Measurer
+from airflow_provider_imagekit.emulator.library.store import Store
 from airflow_provider_imagekit.emulator.limits import Limiter, RateLimits
-from airflow_provider_imagekit.emulator.listener import Listener
-from airflow_provider_imagekit.emulator.measure import Measurer
-from airflow_provider_imagekit.emulator.objects import file_object, file_url
-from airflow_provider_imagekit.emulator.requestlog import RecordedRequest, RequestLog
-from airflow_provider_imagekit.emulator.store import Store
+from airflow_provider_imagekit.emulator.routes.objects import file_object, file_url
+from airflow_provider_imagekit.emulator.serving.app import App
+from airflow_provider_imagekit.emulator.serving.control import Control
+from airflow_provider_imagekit.emulator.serving.faults import Fault, FaultBook, InjectedFault
+from airflow_provider_imagekit.emulator.serving.listener import Listener
+from airflow_provider_imagekit.emulator.serving.requestlog import RecordedRequest, RequestLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,6 +54,7 @@ class ImageKitEmulator:
     :param url_endpoints: further URL endpoints whose addresses are answered as the server's own, such as
         ``https://ik.imagekit.io/your_id``.
     :param restrict_unsigned: whether every delivery needs a signed URL.
+    :param control: whether faults may be injected over HTTP; by anyone who can reach the server.
     :raises NotADirectoryError: if the library is no folder.
     """
 
@@ -70,10 +72,12 @@ class ImageKitEmulator:
         named_transformations: Mapping[str, str] | None = None,
         url_endpoints: Sequence[str] = (),
         restrict_unsigned: bool = False,
+        control: bool = False,
     ) -> None:
         self._host = host
         self._port = port
         self._latency = latency
+        self._with_control = control
         self._listener: Listener | None = None
         self._requests = RequestLog()
         self._faults = FaultBook()
@@ -113,7 +117,11 @@ class ImageKitEmulator:
         :raises OSError: if the address cannot be had.
         """
         if self._listener is None:
-            app = App(self._account, self._requests, self._faults, self._latency)
+            account = self._account
+            control = Control(self._faults, self._requests, account.keyring, account.limiter)
+            app = App(
+                account, self._requests, self._faults, self._latency, control if self._with_control else None
+            )
             self._listener = Listener(app, self._host, self._port)
             self._port = self._listener.port
         return self

@@ -145,8 +145,7 @@ class FileMetadataOperator(_MetadataOperator):
 
     def _persist_links(self, context: Context) -> None:
         ImageKitMediaLibraryLink.persist(context, self.file_id)
-        if self.file_url:
-            ImageKitFileLink.persist(context, self.file_url)
+        ImageKitFileLink.persist(context, self.file_url or "")
 
 
 class RemoteUrlMetadataOperator(_MetadataOperator):

@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -81,13 +82,17 @@ class PHashDistanceTrigger(BaseTrigger):
             },
         )
 
+    @functools.cached_property
+    def hook(self) -> ImageKitHook:
+        """The hook of this wait."""
+        return ImageKitHook(self.imagekit_conn_id)
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Check after each interval until the gate matches or an error ends the wait."""
-        hook = ImageKitHook(self.imagekit_conn_id)
         for interval in self._intervals():
             await self.sleep(interval)
             try:
-                found = await self._poll(hook)
+                found = await self._poll()
             except ImageKitError as error:
                 if not self.silent_fail:
                     yield TriggerEvent(event.failed(error))
@@ -106,20 +111,21 @@ class PHashDistanceTrigger(BaseTrigger):
             yield min(interval, longest)
             interval *= 2 if self.exponential_backoff else 1
 
-    async def _poll(self, hook: ImageKitHook) -> Poll:
-        client = await hook.aget_conn()
+    async def _poll(self) -> Poll:
         check = functools.partial(
             poll, self.gate, load_bank=load_bank, stop_on_mismatch=self.stop_on_mismatch
         )
         in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, _pool(), check)
-        try:
-            return await in_thread(client)
-        except ImageKitAuthError:
-            # The key may have been rotated while we waited: one more look at the Airflow Connection.
-            renewed = await hook.aget_conn(refresh=True)
-            if renewed is client:
-                raise
-            return await in_thread(renewed)
+        async with _slots():
+            client = await self.hook.aget_conn()
+            try:
+                return await in_thread(client)
+            except ImageKitAuthError:
+                # The key may have been rotated while we waited: one more look at the Airflow Connection.
+                renewed = await self.hook.aget_conn(refresh=True)
+                if renewed is client:
+                    raise
+                return await in_thread(renewed)
 
 
 @functools.cache
@@ -129,3 +135,14 @@ def _pool() -> ThreadPoolExecutor:
 
 
 os.register_at_fork(after_in_child=_pool.cache_clear)
+
+_slots_of: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+def _slots() -> asyncio.Semaphore:
+    """
+    Return the slots of a loop, one for each thread.
+
+    A thousand triggers that wake together would else be one step of the event loop, long enough to stall it.
+    """
+    return _slots_of.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_THREADS))

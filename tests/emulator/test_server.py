@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +30,19 @@ def test_it_leaves_no_thread_behind(library: Path):
         session.get(ik.url + "/v1/files", auth=(ik.private_key, ""), timeout=10)
         assert set(threading.enumerate()) - before
     assert set(threading.enumerate()) <= before
+
+
+def test_it_stops_at_once_while_answers_are_awaited(ik, get):
+    ik.inject(delay=60)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(get, "/v1/files")
+        while not ik.requests:
+            time.sleep(0.01)
+        started = time.monotonic()
+        ik.stop()
+        assert time.monotonic() - started < 5
+        with pytest.raises(requests.ConnectionError):
+            waiting.result()
 
 
 def test_it_starts_within_half_a_second(library: Path):
@@ -121,11 +135,11 @@ def test_an_answer_may_be_no_http_at_all(ik, get):
 
 
 def test_an_answer_may_be_slow_or_drip(ik, get):
-    expected = get("/v1/files").json()
+    expected = get("/v1/files?limit=1").json()
     for fault in (Fault(delay=0.2), Fault(drip=0.0001)):
         started = time.monotonic()
         ik.inject(fault)
-        assert get("/v1/files").json() == expected
+        assert get("/v1/files?limit=1").json() == expected
         assert time.monotonic() - started >= 0.1
 
 
@@ -140,7 +154,36 @@ def test_an_answer_may_be_a_redirect_or_compressed_or_any_body(ik, get):
     assert (answer.status_code, answer.text, answer.headers["content-type"]) == (200, "<html>", "text/html")
 
 
-@pytest.mark.parametrize("fields", [{"times": 0}, {"share": 0}, {"drop": "after"}, {"status": 99}])
+@pytest.mark.parametrize(
+    ("fault", "status", "message"),
+    [
+        (Fault(expired_key=True), 403, "Your request contains expired private API key."),
+        (Fault(status=404), 404, "The requested file does not exist or is inaccessible at this time."),
+        (Fault(status=429), 429, "You have exceeded the rate limit for this endpoint."),
+        (Fault(status=502), 502, "We have experienced an internal error while processing your request."),
+        (Fault(status=400, body={"message": "own"}), 400, "own"),
+    ],
+)
+def test_a_status_alone_is_answered_in_imagekits_words(ik, get, fault, status, message):
+    ik.inject(fault)
+    answer = get("/v1/files")
+    assert (answer.status_code, answer.json()["message"]) == (status, message)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"times": 0},
+        {"share": 0},
+        {"drop": "after"},
+        {"status": 99},
+        {"delay": -1},
+        {"drip": float("nan")},
+        {"content_length": -1},
+        {"headers": {"a b": "c"}},
+        {"headers": {"a": "b\r\nc: d"}},
+    ],
+)
 def test_an_impossible_fault_is_refused(ik, fields):
     with pytest.raises(ValueError, match=" is "):
         ik.inject(**fields)

@@ -1,0 +1,57 @@
+"""
+Fixtures for testing one's own DAGs against the emulator.
+
+In a ``conftest.py``::
+
+    pytest_plugins = ["airflow_provider_imagekit.emulator.pytest_plugin"]
+
+    @pytest.fixture(scope="session")
+    def imagekit_library():
+        return Path(__file__).parent / "pictures"
+
+It is no entry point, since that would load it in every run of pytest on the machine.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_imagekit.emulator.server import ImageKitEmulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["imagekit_emulator", "imagekit_library"]
+
+
+@pytest.fixture
+def imagekit_library(tmp_path: Path) -> Path:
+    """
+    Return the folder of pictures that :func:`imagekit_emulator` serves: empty, to be filled by the test.
+
+    Override it to serve pictures of your own; with a wider scope if you like.
+    """
+    library = tmp_path / "imagekit_library"
+    library.mkdir()
+    return library
+
+
+@pytest.fixture
+def imagekit_emulator(imagekit_library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ImageKitEmulator]:
+    """
+    Run a local ImageKit server for one test; the connection ``imagekit_default`` leads to it.
+
+    ::
+
+        def test_the_gate_opens(imagekit_emulator):
+            imagekit_emulator.inject(status=503)
+            dag.test()
+    """
+    with ImageKitEmulator(library=imagekit_library) as emulator:
+        connection = json.dumps(emulator.airflow_connection)
+        monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", connection)
+        yield emulator

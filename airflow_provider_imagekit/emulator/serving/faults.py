@@ -1,0 +1,164 @@
+"""Faults to order: what the next matching requests meet instead of, or on the way to, their answer."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_imagekit.emulator.errors import EXPIRED_KEY, HELP, INTERNAL_ERROR, MESSAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Fault", "FaultBook", "InjectedFault"]
+
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+: [\t\x20-\x7e\x80-\xff]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """
+    One kind of trouble, and whom it meets.
+
+    Everything left out stays as the server would answer by itself, so ``Fault(delay=2)`` is a slow right
+    answer and ``Fault(headers={...})`` a right answer with other headers.
+
+    :param match: a piece of the target as sent (path and query), for instance ``/v1/metadata``.
+    :param method: an HTTP method; any if empty.
+    :param times: how many matching requests meet it; ``None``: all until it is cleared.
+    :param share: which share of the matching requests meets it, more than 0 to 1; evenly spread, not random.
+    :param status: status to answer with instead of asking the account.
+    :param headers: headers to add or replace; values as sent, so ``{"X-RateLimit-Reset": "3000"}``.
+    :param body: body to answer with: text or bytes as they are, anything else as JSON. With a ``status``
+        alone, ImageKit's own refusal of that status.
+    :param expired_key: answer as to a private key that has just expired (403).
+    :param delay: seconds before the answer starts.
+    :param drip: seconds between any two bytes of the body.
+    :param drop: reset the connection: ``"before"`` anything is sent, or in the ``"middle"`` of the body.
+    :param truncate: stop in the middle of the body and close the connection in good order.
+    :param content_length: length to state in the header, whatever the body's.
+    :param garbage: answer with bytes that are no HTTP.
+    :param redirect: where to redirect to (302).
+    :param gzip: compress the body, and say so.
+    """
+
+    match: str = ""
+    method: str = ""
+    times: int | None = 1
+    share: float = 1.0
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    expired_key: bool = False
+    delay: float = 0.0
+    drip: float = 0.0
+    drop: Literal["", "before", "middle"] = ""
+    truncate: bool = False
+    content_length: int | None = None
+    garbage: bool = False
+    redirect: str = ""
+    gzip: bool = False
+
+    def __post_init__(self) -> None:
+        if self.times is not None and self.times < 1:
+            raise ValueError("times is at least 1, or None for all until cleared.")
+        if not 0 < self.share <= 1:
+            raise ValueError("share is more than 0 and at most 1.")
+        if self.drop not in ("", "before", "middle"):
+            raise ValueError("drop is 'before' or 'middle'.")
+        if self.status is not None and not 200 <= self.status <= 599:
+            raise ValueError("status is from 200 to 599.")
+        if not (0 <= self.delay < math.inf and 0 <= self.drip < math.inf):
+            raise ValueError("Each of delay and drip is a number of seconds, not negative.")
+        if self.content_length is not None and self.content_length < 0:
+            raise ValueError("content_length is a number of bytes, not negative.")
+        for name, value in self.headers.items():
+            if not _HEADER.fullmatch(f"{name}: {value}"):
+                raise ValueError(f"{name} is no header that can be sent.")
+
+    @property
+    def replaces_answer(self) -> bool:
+        """Return whether the answer is the fault's own, so that the account is not asked."""
+        return bool(self.status is not None or self.body is not None or self.redirect or self.expired_key)
+
+    @property
+    def answer_status(self) -> int:
+        """Return the status of the fault's own answer."""
+        return self.status or (403 if self.expired_key else 302 if self.redirect else 200)
+
+    def content(self) -> bytes:
+        """Return the body of the fault's own answer."""
+        body = self.body
+        if body is None:
+            if self.redirect or self.answer_status in (204, 304):
+                return b""
+            message = EXPIRED_KEY if self.expired_key else MESSAGES.get(self.answer_status, INTERNAL_ERROR)
+            body = {"message": message, "help": HELP}
+        if isinstance(body, bytes):
+            return body
+        return body.encode() if isinstance(body, str) else json.dumps(body).encode()
+
+
+class InjectedFault:
+    """
+    A fault at work.
+
+    :param fault: what happens.
+    """
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self.hits = 0
+        self._seen = 0
+
+    @property
+    def spent(self) -> bool:
+        """Return whether it has met as many requests as it was to."""
+        return self.fault.times is not None and self.hits >= self.fault.times
+
+    def meets(self, method: str, target: str) -> bool:
+        """Decide about one request, and count it."""
+        fault = self.fault
+        if self.spent or fault.match not in target or fault.method.upper() not in ("", method):
+            return False
+        self._seen += 1
+        # Evenly spread: the n-th matching request is met when n * share passes the next whole number.
+        if int(self._seen * fault.share + 1e-9) == int((self._seen - 1) * fault.share + 1e-9):
+            return False
+        self.hits += 1
+        return True
+
+
+class FaultBook:
+    """The faults at work, oldest first: a request meets the first that matches. Safe for many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[InjectedFault] = []
+
+    def inject(self, fault: Fault) -> InjectedFault:
+        """Put a fault to work and return it, so that its ``hits`` can be read."""
+        injected = InjectedFault(fault)
+        with self._lock:
+            self._faults.append(injected)
+        return injected
+
+    def clear(self) -> None:
+        """End all faults."""
+        with self._lock:
+            self._faults.clear()
+
+    def meet(self, method: str, target: str) -> Fault | None:
+        """Return the fault that a request meets, if any."""
+        if not self._faults:
+            return None
+        with self._lock:
+            self._faults = [injected for injected in self._faults if not injected.spent]
+            for injected in self._faults:
+                if injected.meets(method, target):
+                    return injected.fault
+        return None

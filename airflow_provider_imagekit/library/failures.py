@@ -1,0 +1,134 @@
+"""How many files may fail before the run does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.exceptions import (
+    ImageKitAuthError,
+    ImageKitBadRequestError,
+    ImageKitConfigurationError,
+    ImageKitError,
+    ImageKitInputError,
+    TooManyFailedFilesError,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.library.schema import Row
+
+__all__ = ["LASTING", "Failures", "error_row", "is_lasting", "is_of_the_run", "parse_max_failed"]
+
+_LASTING = (ImageKitBadRequestError, ImageKitInputError)
+
+#: Classes of errors that the same version of a file meets again, as the table names them.
+LASTING = frozenset(cls.__name__ for cls in _LASTING)
+
+# Files in a row, without one success, after which the service counts as down rather than the files as bad.
+_MOST_IN_A_ROW = 64
+
+
+def parse_max_failed(value: Any) -> int | float:
+    """
+    Read how many files may fail: a number, or a share such as ``0.05`` or ``5%``.
+
+    :raises ImageKitInputError: for anything else.
+    """
+    text = str(value).strip()
+    try:
+        if text.endswith("%"):
+            allowed: int | float = float(text[:-1]) / 100
+        else:
+            allowed = float(text) if "." in text else int(text)
+    except ValueError:
+        allowed = -1
+    if isinstance(value, bool) or allowed < 0 or (isinstance(allowed, float) and not allowed <= 1):
+        raise ImageKitInputError(
+            f"max_failed is {value!r}.", help="Use a number of files such as 10, or a share such as 0.05."
+        )
+    return allowed
+
+
+def is_lasting(error: Exception) -> bool:
+    """Tell whether the same version of the file will fail again: it is corrupt, or its name is impossible."""
+    return isinstance(error, _LASTING)
+
+
+def is_of_the_run(error: Exception) -> bool:
+    """Tell whether every other file would fail as well: the key is wrong, or it is a bug."""
+    return isinstance(error, ImageKitAuthError | ImageKitConfigurationError) or not isinstance(
+        error, ImageKitError
+    )
+
+
+def error_row(listing: Row, error: ImageKitError) -> Row:
+    """
+    Return what the errors file tells of a failure.
+
+    :param listing: what the listing told of the file.
+    :param error: what its metadata call met.
+    """
+    return {
+        "file_id": listing.get("file_id"),
+        "url": listing.get("url"),
+        "path": listing.get("path"),
+        "error": type(error).__name__,
+        "status": error.status,
+        "message": error.message,
+        "request_id": error.request_id,
+        "lasting": is_lasting(error),
+    }
+
+
+class Failures:
+    """
+    Counts failures and raises when there are too many.
+
+    :param max_failed: as :func:`parse_max_failed` returns it: an ``int`` is a number, a ``float`` a share of
+        the calls, of which one file may always fail.
+    :param calls: metadata calls that the run plans.
+    """
+
+    def __init__(self, max_failed: float, calls: int) -> None:
+        if isinstance(max_failed, int):
+            self.allowed = max_failed
+        else:
+            self.allowed = max(1, int(max_failed * calls))
+        self.failed = 0
+        self.lasting = 0
+        self._in_a_row = 0
+
+    def succeed(self) -> None:
+        """Note that a file was fetched."""
+        self._in_a_row = 0
+
+    def fail(self, error: ImageKitError) -> None:
+        """
+        Note that a file failed.
+
+        :raises TooManyFailedFilesError: if more have failed than may.
+        :raises ImageKitError: the error itself, if nothing has come back for long.
+        """
+        self.count(lasting=is_lasting(error))
+        self._in_a_row += error.retryable
+        if self._in_a_row >= _MOST_IN_A_ROW:
+            raise error
+        self.check(error)
+
+    def count(self, *, lasting: bool) -> None:
+        """Note a failure, of this try or of an earlier one."""
+        self.failed += 1
+        self.lasting += lasting
+
+    def check(self, last: ImageKitError | None = None) -> None:
+        """
+        Raise if more files have failed than may.
+
+        :param last: the newest error.
+        """
+        if self.failed > self.allowed:
+            raise TooManyFailedFilesError(
+                f"{self.failed} files failed, and {self.allowed} may.",
+                help="Look into the errors file, and raise max_failed if that is how the library is.",
+                failed=self.failed,
+                lasting=self.lasting,
+            ) from last

@@ -1,0 +1,125 @@
+"""What a run has learned so far, kept beside the table so that the next try goes on from there."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+from airflow_provider_imagekit.library.storage import StoragePath, can_append, files_in
+from airflow_provider_imagekit.library.tables import json_line
+
+__all__ = ["Event", "Journal"]
+
+#: What was learned, as plain JSON: one key says what it is.
+Event = dict[str, Any]
+
+_PREFIX = "journal-"
+
+
+class Journal:
+    """
+    A row of JSON Lines files, each of which begins with whose it is.
+
+    On a file system each event is there as soon as it is appended. An object store shows a file when it is
+    closed, so there the events of some seconds go into one object each, and a kill loses at most these.
+
+    :param folder: where the files are.
+    :param run: what identifies the run; another run's listing is out of date.
+    :param settings: what the events depend on; with others, the journal counts for nothing.
+    :param checkpoint: seconds for which events may gather where files cannot be appended to.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        folder: StoragePath,
+        *,
+        run: str,
+        settings: str,
+        checkpoint: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder = folder
+        self._run = run
+        self._settings = settings
+        self._checkpoint = 0.0 if can_append(folder) else checkpoint
+        self._clock = clock
+        self._gathered: list[bytes] = []
+        self._since = clock()
+        self._number = 0
+        self._file: IO[bytes] | None = None
+
+    def earlier(self) -> Iterator[tuple[bool, Event]]:
+        """Yield what earlier tries learned, and whether it was this run that did."""
+        for path in self._files():
+            with path.open("rb") as stream:
+                whose = _event(stream.readline()) or {}
+                if whose.get("settings") == self._settings:
+                    is_ours = whose.get("run") == self._run
+                    for line in stream:
+                        # The last line of a killed try can be cut off.
+                        if (event := _event(line)) is not None:
+                            yield is_ours, event
+
+    def append(self, event: Event) -> None:
+        """Keep an event."""
+        self._gathered.append(json_line(event))
+        if self._clock() - self._since >= self._checkpoint:
+            self.flush()
+
+    def flush(self) -> None:
+        """Make sure that all events so far outlive this process."""
+        self._since = self._clock()
+        if self._gathered:
+            lines, self._gathered = b"".join(self._gathered), []
+            if self._file is not None:
+                self._file.write(lines)
+            else:
+                self._write(lines)
+
+    def close(self) -> None:
+        """Flush, and close the file."""
+        self.flush()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def clear(self) -> None:
+        """Remove all of it: the table has it now."""
+        self._gathered.clear()
+        self.close()
+        for path in self._files():
+            path.unlink()
+
+    def _write(self, lines: bytes) -> None:
+        self._number = self._number or 1 + max((_number(path) for path in self._files()), default=0)
+        # The name is unique, for a try that was given up for lost may still be writing.
+        path = self._folder / f"{_PREFIX}{self._number:06}-{uuid.uuid4().hex[:8]}.jsonl"
+        self._number += 1
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lines = json_line({"run": self._run, "settings": self._settings}) + lines
+        if can_append(path):
+            self._file = path.open("wb", buffering=0)  # type: ignore[call-arg]  # a pathlib.Path
+            self._file.write(lines)
+        else:
+            with path.open("wb") as stream:
+                stream.write(lines)
+
+    def _files(self) -> list[StoragePath]:
+        return [path for path in files_in(self._folder) if path.name.startswith(_PREFIX)]
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _number(path: StoragePath) -> int:
+    digits = path.name.removeprefix(_PREFIX).partition("-")[0]
+    return int(digits) if digits.isdecimal() else 0

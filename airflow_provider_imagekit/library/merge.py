@@ -1,0 +1,100 @@
+"""The table that is published and the files that are there now: what differs, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.library.failures import LASTING
+from airflow_provider_imagekit.library.ledger import Ledger, State
+from airflow_provider_imagekit.library.rows import version_of
+from airflow_provider_imagekit.library.schema import COLUMNS, Row, row_key
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.library.ledger import Entry
+
+__all__ = ["compare", "in_order", "merged"]
+
+_NO_ROW: Row = dict.fromkeys(column.name for column in COLUMNS)
+
+
+def in_order(rows: Iterable[Row]) -> Iterator[Row]:
+    """
+    Yield the rows of a published table, which is sorted.
+
+    :raises ImageKitInputError: if it is not, for then somebody else wrote it.
+    """
+    before = ""
+    for row in rows:
+        key = row_key(row)
+        if key <= before:
+            raise ImageKitInputError(
+                f"The table at output_path is not sorted: {key!r} comes after {before!r}.",
+                help="Overwrite the file once with full_refresh=True.",
+            )
+        before = key
+        yield row
+
+
+def compare(published: Iterable[Row], ledger: Ledger) -> int:
+    """
+    Note in the ledger what is known of each file already, and return how many files are gone.
+
+    :param published: the rows of the published table.
+    :param ledger: the files of the selection.
+    """
+    gone = 0
+    for row in published:
+        key = row_key(row)
+        present, version = ledger.version(key)
+        if not present:
+            gone += row["deleted_at"] is None
+        elif version is None or version != version_of(row):
+            ledger.mark(key, State.CHANGED)
+        elif row["error"] in LASTING:
+            ledger.mark(key, State.UNREADABLE)
+        else:
+            ledger.mark(key, State.FAILED_BEFORE if row["error"] else State.UNCHANGED)
+    return gone
+
+
+def merged(
+    published: Iterator[Row], entries: Iterable[Entry], *, as_of: str, redact: Callable[[Row], Row]
+) -> Iterator[Row]:
+    """
+    Yield the rows of the new table, sorted as both inputs are.
+
+    What the listing tells is of now; what the metadata tells is kept while the version is the same.
+
+    :param published: the rows of the published table.
+    :param entries: the files of the selection.
+    :param as_of: the time that marks what is deleted.
+    :param redact: takes away what an earlier run was allowed to keep and this one is not.
+    """
+    old = next(published, None)
+    for entry in entries:
+        while old is not None and row_key(old) < entry.key:
+            yield redact(_marked(old, as_of))
+            old = next(published, None)
+        if old is not None and row_key(old) == entry.key:
+            yield _row(entry, redact(old))
+            old = next(published, None)
+        else:
+            yield _row(entry, _NO_ROW)
+    while old is not None:
+        yield redact(_marked(old, as_of))
+        old = next(published, None)
+
+
+def _row(entry: Entry, old: Row) -> Row:
+    if entry.state in (State.UNCHANGED, State.UNREADABLE):
+        return old | entry.listing | {"deleted_at": None}
+    if entry.state is State.FETCHED:
+        return _NO_ROW | entry.result | entry.listing
+    # A version that could not be read has no metadata: that of the version before would be wrong.
+    return _NO_ROW | entry.listing | {"error": entry.result.get("error")}
+
+
+def _marked(row: Row, as_of: str) -> Row:
+    return row | {"deleted_at": row["deleted_at"] or as_of}

@@ -1,0 +1,76 @@
+"""What a run is going to cost, before it does."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["Plan", "duration_text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What a run found, and what is to be fetched.
+
+    :param files: files of the selection.
+    :param new: not in the table yet.
+    :param changed: in the table, in another version.
+    :param failed_before: in the table, with an error that may have passed.
+    :param fetched_before: fetched by an earlier try of this run that did not come to its end.
+    :param unchanged: in the table as they are; no call.
+    :param unreadable: ImageKit could not read this version of them before, and would not now; no call.
+    :param deleted: in the table, and no longer in the selection.
+    :param list_calls: calls that the listing has cost.
+    :param requests_per_second: rate of the Airflow Connection; ``None`` if it sets none.
+    """
+
+    files: int
+    new: int
+    changed: int
+    failed_before: int
+    fetched_before: int
+    unchanged: int
+    unreadable: int
+    deleted: int
+    list_calls: int
+    requests_per_second: float | None
+
+    @property
+    def metadata_calls(self) -> int:
+        """Return how many metadata calls are to come."""
+        return self.new + self.changed + self.failed_before
+
+    @property
+    def seconds(self) -> float | None:
+        """Return how long they take at the connection's rate; ``None`` without one."""
+        return round(self.metadata_calls / self.requests_per_second, 1) if self.requests_per_second else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plan as plain JSON."""
+        return asdict(self) | {"metadata_calls": self.metadata_calls, "seconds": self.seconds}
+
+    def __str__(self) -> str:
+        skipped = [
+            (self.unchanged, "unchanged"),
+            (self.fetched_before, "fetched by an earlier try"),
+            (self.unreadable, "known as unreadable"),
+        ]
+        without_call = ", ".join(f"{count:,} {why}" for count, why in skipped if count) or "none"
+        if self.seconds is None:
+            time = "the account's limit sets the time, for the Airflow Connection has no requests_per_second"
+        else:
+            time = f"{duration_text(self.seconds)} at {self.requests_per_second:g} requests a second"
+        return (
+            f"{self.files:,} files listed in {self.list_calls:,} calls. To fetch: {self.new:,} new, "
+            f"{self.changed:,} changed, {self.failed_before:,} failed before. Skipped: {without_call}. "
+            f"Deleted: {self.deleted:,}. That makes {self.metadata_calls:,} metadata calls; {time}."
+        )
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration for people: ``42 s``, ``7 min``, ``3 h 20 min``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

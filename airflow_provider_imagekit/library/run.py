@@ -1,0 +1,288 @@
+"""One run over a library: list, plan, fetch what changed, publish; and go on where a killed try stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from airflow_provider_imagekit.exceptions import (
+    ImageKitError,
+    LibraryStoppedError,
+    TooManyFailedFilesError,
+)
+from airflow_provider_imagekit.library.capture import zone_of
+from airflow_provider_imagekit.library.failures import Failures, error_row, is_lasting, is_of_the_run
+from airflow_provider_imagekit.library.fetching import Outcome, fetch_all
+from airflow_provider_imagekit.library.journal import Journal
+from airflow_provider_imagekit.library.ledger import Ledger, State, Task
+from airflow_provider_imagekit.library.merge import compare, in_order, merged
+from airflow_provider_imagekit.library.plan import Plan
+from airflow_provider_imagekit.library.privacy import Privacy
+from airflow_provider_imagekit.library.progress import Progress
+from airflow_provider_imagekit.library.rows import LISTED_FIELDS, RowBuilder
+from airflow_provider_imagekit.library.storage import copy, written_whole
+from airflow_provider_imagekit.library.tables import format_of, json_line, read_table, write_table
+from airflow_provider_imagekit.library.values import iso
+from airflow_provider_imagekit.paging import Page
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client import ImageKitClient
+    from airflow_provider_imagekit.library.schema import Row
+    from airflow_provider_imagekit.library.sources import Source
+    from airflow_provider_imagekit.library.storage import StoragePath
+
+__all__ = ["LibraryRun", "Settings"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    How a run goes about it.
+
+    :param privacy: what the table may hold of people.
+    :param timezone: zone of cameras' clocks of which nothing else is known.
+    :param full_refresh: whether to fetch everything and write the table anew.
+    :param max_failed: files that may fail: a number (``int``) or a share of the calls (``float``).
+    :param threads: metadata calls at once.
+    :param progress_seconds: seconds between lines about the progress.
+    """
+
+    privacy: Privacy = field(default_factory=Privacy)
+    timezone: str = "UTC"
+    full_refresh: bool = False
+    max_failed: float = 0.05
+    threads: int = 32
+    progress_seconds: float = 10.0
+
+
+class LibraryRun:
+    """
+    Brings one table up to date with the files of one source; use it as a context manager.
+
+    Beside the table there is a folder ``<table>.run`` with ``errors.jsonl``, and while a run is under way its
+    journal. The table itself is the manifest: it tells which version of each file is known.
+
+    :param client: asks ImageKit.
+    :param source: which files.
+    :param output: the table; its ending says whether it is JSON Lines or Parquet.
+    :param settings: how to go about it.
+    :param run: what identifies the run over all its tries.
+    :param as_of: the time of the run, the same in all its tries; it marks what is deleted.
+    :param write: takes the lines of the log.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        client: ImageKitClient,
+        source: Source,
+        output: StoragePath,
+        settings: Settings,
+        *,
+        run: str,
+        as_of: datetime,
+        write: Callable[[str], None] = log.info,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._source = source
+        self._output = output
+        self._form = format_of(output.name)
+        self._settings = settings
+        self._as_of = iso(as_of)
+        self._write = write
+        self._clock = clock
+        self._workplace = output.parent / f"{output.name}.run"
+        self._builder = RowBuilder(zone_of(settings.timezone), settings.privacy)
+        depends_on = (source.describe(), settings.privacy, settings.timezone, settings.full_refresh)
+        digest = hashlib.sha256(repr(depends_on).encode()).hexdigest()
+        self._journal = Journal(self._workplace, run=run, settings=digest, clock=clock)
+        self._resources = ExitStack()
+        self._stopped = False
+
+    def __enter__(self) -> Self:
+        folder = tempfile.TemporaryDirectory(prefix="imagekit-library-")
+        self._scratch = Path(self._resources.enter_context(folder))
+        self._ledger = Ledger(self._scratch / "ledger.sqlite")
+        self._resources.callback(self._ledger.close)
+        self._resources.callback(self._journal.close)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._resources.close()
+
+    @property
+    def errors(self) -> StoragePath:
+        """Return the path of the errors file."""
+        return self._workplace / "errors.jsonl"
+
+    def stop(self) -> None:
+        """Make the run end within a second and keep what is done; safe to call in a signal handler."""
+        self._stopped = True
+
+    def plan(self, *, dry: bool = False) -> Plan:
+        """
+        List the files and find out what is to be fetched.
+
+        :param dry: whether to leave no journal, since nothing follows.
+        :raises ImageKitError: if the files cannot be listed, or the published table cannot be used.
+        """
+        list_calls = self._list(dry=dry)
+        gone = compare(self._published(), self._ledger)
+        self._recall_results()
+        counts = self._ledger.counts()
+        return Plan(
+            files=counts.total(),
+            new=counts[State.NEW],
+            changed=counts[State.CHANGED],
+            failed_before=counts[State.FAILED_BEFORE],
+            fetched_before=counts[State.FETCHED],
+            unchanged=counts[State.UNCHANGED],
+            unreadable=counts[State.UNREADABLE] + counts[State.FAILED],
+            deleted=gone,
+            list_calls=list_calls,
+            requests_per_second=self._client.requests_per_second,
+        )
+
+    def fetch(self, plan: Plan) -> None:
+        """
+        Fetch what the plan says.
+
+        :raises TooManyFailedFilesError: if more files fail than may.
+        :raises LibraryStoppedError: if the run was told to stop.
+        :raises ImageKitError: if nothing comes back at all.
+        """
+        failures = Failures(self._settings.max_failed, plan.metadata_calls)
+        threads, every = self._settings.threads, self._settings.progress_seconds
+        progress = Progress(plan.metadata_calls, threads, self._client.waits, self._write, every, self._clock)
+        try:
+            for _ in range(self._ledger.counts()[State.FAILED]):
+                failures.count(lasting=True)  # only what lasts is recalled from an earlier try
+            failures.check()
+            done = 0
+            for outcome in fetch_all(self._ledger.tasks(), self._ask, threads=threads):
+                if self._stopped:
+                    raise LibraryStoppedError(f"Stopped after {done:,} files, which the next try has.")
+                if outcome is not None:
+                    done += 1
+                    self._settle(outcome, failures)
+                progress.look(done, failures.failed)
+            self._write(progress.line(done, failures.failed))
+        except TooManyFailedFilesError:
+            self._write_errors()
+            raise
+
+    def publish(self) -> dict[str, int]:
+        """
+        Write the table and put it in place whole; then the journal has done its work.
+
+        :return: how many rows the table has, and how many files ended how.
+        """
+        self._journal.flush()
+        self._write_errors()
+        rows = merged(
+            self._published(), self._ledger.entries(), as_of=self._as_of, redact=self._builder.redact
+        )
+        with written_whole(self._output, self._workplace) as stream:
+            written = write_table(stream, rows, self._form)
+        counts = self._ledger.counts()
+        self._journal.clear()
+        return {
+            "rows": written,
+            "files": counts.total(),
+            "fetched": counts[State.FETCHED],
+            "failed": counts[State.FAILED],
+            "unchanged": counts[State.UNCHANGED],
+            "unreadable": counts[State.UNREADABLE],
+        }
+
+    def _list(self, *, dry: bool) -> int:
+        """Fill the ledger from the journal and the source; return how many calls that cost."""
+        last: Page | None = None
+        if self._source.costs_calls:
+            for is_ours, event in self._journal.earlier():
+                if is_ours and "page" in event:
+                    last = Page(event["page"], event["skip"])
+                    self._ledger.add(_files(last))
+                elif is_ours and "listed" in event:
+                    return 0
+        calls = 0
+        for page in self._source.pages(self._client, last):
+            if self._stopped:
+                raise LibraryStoppedError("Stopped while listing.")
+            self._ledger.add(_files(page))
+            if self._source.costs_calls:
+                calls += 1
+                if not dry:
+                    slim = [{name: item.get(name) for name in LISTED_FIELDS} for item in page.items]
+                    self._journal.append({"page": slim, "skip": page.skip})
+        if calls and not dry:
+            self._journal.append({"listed": True})
+            self._journal.flush()
+        return calls
+
+    def _recall_results(self) -> None:
+        """Take from the journal what earlier tries fetched, as far as it is of the version listed now."""
+        for is_ours, event in self._journal.earlier():
+            # Another run's answer is as good as ours if a version tells that the file is the same.
+            if not is_ours and (self._settings.full_refresh or event.get("version") is None):
+                continue
+            if "row" in event:
+                self._ledger.settle(event["key"], event["version"], State.FETCHED, event["row"])
+            elif "failed" in event and is_ours:
+                self._ledger.settle(event["key"], event["version"], State.FAILED, event["failed"])
+
+    def _published(self) -> Iterator[Row]:
+        """Yield the rows of the published table, from a copy: nobody changes it under us, and it can seek."""
+        if self._settings.full_refresh:
+            return
+        local = self._scratch / "published"
+        if not local.exists():
+            if not self._output.exists():
+                return
+            copy(self._output, local)
+        with local.open("rb") as stream:
+            yield from in_order(read_table(stream, self._form))
+
+    def _ask(self, task: Task) -> dict[str, Any]:
+        if task.file_id is not None:
+            return self._client.get_file_metadata(task.file_id)
+        return self._client.get_remote_url_metadata(task.url)
+
+    def _settle(self, outcome: Outcome, failures: Failures) -> None:
+        """Keep what came of one file."""
+        task, error = outcome.task, outcome.error
+        event: dict[str, Any] = {"key": task.key, "version": task.version}
+        if error is None:
+            row = self._builder.build(outcome.metadata or {})
+            self._ledger.settle(task.key, task.version, State.FETCHED, row)
+            self._journal.append(event | {"row": row})
+            failures.succeed()
+        elif is_of_the_run(error) or not isinstance(error, ImageKitError):
+            raise error
+        else:
+            failed = error_row(self._ledger.listing(task.key), error)
+            self._ledger.settle(task.key, task.version, State.FAILED, failed)
+            if is_lasting(error):
+                self._journal.append(event | {"failed": failed})
+            failures.fail(error)
+
+    def _write_errors(self) -> None:
+        with written_whole(self.errors, self._workplace) as stream:
+            for row in self._ledger.errors():
+                stream.write(json_line(row))
+
+
+def _files(page: Page) -> list[dict[str, Any]]:
+    """Return the files of a page, without the folders that a search can bring along."""
+    return [item for item in page.items if item.get("fileId") or item.get("url")]

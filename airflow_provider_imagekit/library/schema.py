@@ -1,0 +1,110 @@
+"""The columns of a library's table, all in one place: names, types, meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["COLUMNS", "LISTING_COLUMNS", "METADATA_COLUMNS", "Column", "Kind", "Origin", "Row", "row_key"]
+
+#: One row as plain JSON: times are ISO 8601 texts in UTC, columns of the kind JSON hold objects and lists.
+Row = dict[str, Any]
+
+
+class Kind(StrEnum):
+    """Type of a column; the value is what the documentation calls it."""
+
+    TEXT = "text"
+    INTEGER = "64-bit integer"
+    NUMBER = "64-bit float"
+    BOOLEAN = "boolean"
+    TIME = "timestamp in UTC, milliseconds"
+    JSON = "JSON"
+
+
+class Origin(StrEnum):
+    """Where a column comes from."""
+
+    LISTING = "listing"
+    METADATA = "metadata"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """
+    One column; every one is nullable.
+
+    :param name: its name.
+    :param kind: its type.
+    :param origin: where its values come from.
+    :param description: what it holds.
+    """
+
+    name: str
+    kind: Kind
+    origin: Origin
+    description: str
+
+
+_TEXT, _INTEGER, _NUMBER = Kind.TEXT, Kind.INTEGER, Kind.NUMBER
+_BOOLEAN, _TIME, _JSON = Kind.BOOLEAN, Kind.TIME, Kind.JSON
+_LISTING, _METADATA, _RUN = Origin.LISTING, Origin.METADATA, Origin.RUN
+
+COLUMNS: tuple[Column, ...] = (
+    Column("file_id", _TEXT, _LISTING, "ImageKit's id of the file; null if it was named by URL"),
+    Column("version_id", _TEXT, _LISTING, "id of the file's current version"),
+    Column("name", _TEXT, _LISTING, "file name"),
+    Column("path", _TEXT, _LISTING, "folder and name in the media library"),
+    Column("url", _TEXT, _LISTING, "delivery URL; signatures are masked"),
+    Column("file_type", _TEXT, _LISTING, "`image` or `non-image`"),
+    Column("mime_type", _TEXT, _LISTING, "media type"),
+    Column("created_at", _TIME, _LISTING, "when the file was uploaded first"),
+    Column("updated_at", _TIME, _LISTING, "when the file was changed last"),
+    Column("is_private", _BOOLEAN, _LISTING, "whether it needs a signed URL"),
+    Column("is_published", _BOOLEAN, _LISTING, "whether it is delivered at all"),
+    Column("tags", _JSON, _LISTING, "list of tags"),
+    Column("custom_metadata", _JSON, _LISTING, "the account's own fields"),
+    Column("width", _INTEGER, _METADATA, "pixels"),
+    Column("height", _INTEGER, _METADATA, "pixels"),
+    Column("size", _INTEGER, _METADATA, "bytes"),
+    Column("format", _TEXT, _METADATA, "such as `jpg`, `png`, `mp4`"),
+    Column("phash", _TEXT, _METADATA, "perceptual hash, 16 hexadecimal digits; null for videos"),
+    Column("has_color_profile", _BOOLEAN, _METADATA, "whether an ICC profile is embedded"),
+    Column("has_transparency", _BOOLEAN, _METADATA, "whether there is an alpha band"),
+    Column("density", _NUMBER, _METADATA, "dots per inch"),
+    Column("orientation", _INTEGER, _METADATA, "EXIF orientation, 1 to 8"),
+    Column("duration", _NUMBER, _METADATA, "seconds of a video"),
+    Column("bit_rate", _INTEGER, _METADATA, "bits per second of a video"),
+    Column("video_codec", _TEXT, _METADATA, "such as `h264`"),
+    Column("audio_codec", _TEXT, _METADATA, "such as `aac`"),
+    Column("camera_make", _TEXT, _METADATA, "EXIF Make"),
+    Column("camera_model", _TEXT, _METADATA, "EXIF Model"),
+    Column("lens_model", _TEXT, _METADATA, "EXIF LensModel"),
+    Column("captured_at", _TIME, _METADATA, "when the picture was taken"),
+    Column(
+        "captured_at_source",
+        _TEXT,
+        _METADATA,
+        "how `captured_at` got its time zone: `offset` (EXIF offset tags), `gps` (GPS time, which is UTC), "
+        "`zone` (the operator's `timezone`)",
+    ),
+    Column("captured_local", _TEXT, _METADATA, "what the camera's clock showed, ISO 8601 without a zone"),
+    Column("has_gps", _BOOLEAN, _METADATA, "whether the file carries coordinates, also if `gps` drops them"),
+    Column("latitude", _NUMBER, _METADATA, "degrees, north positive; see `gps`"),
+    Column("longitude", _NUMBER, _METADATA, "degrees, east positive; see `gps`"),
+    Column("altitude", _NUMBER, _METADATA, "metres above sea level; see `gps`"),
+    Column("exif", _JSON, _METADATA, "all of EXIF as ImageKit tells it, less what `gps` and `personal` drop"),
+    Column("other", _JSON, _METADATA, "fields of the metadata that have no column of their own"),
+    Column("error", _TEXT, _RUN, "class of the error that kept the metadata away; null if all is well"),
+    Column("deleted_at", _TIME, _RUN, "the run that no longer found the file; null while it is there"),
+)
+
+LISTING_COLUMNS = tuple(column.name for column in COLUMNS if column.origin is _LISTING)
+METADATA_COLUMNS = tuple(column.name for column in COLUMNS if column.origin is _METADATA)
+
+
+def row_key(row: Row) -> str:
+    """Return what identifies a row, and what the table is sorted by: the file id, else the URL."""
+    return str(row.get("file_id") or row.get("url") or "")

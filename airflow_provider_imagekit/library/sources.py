@@ -1,0 +1,174 @@
+"""Which files a run is about: a search, or names that somebody gives."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_imagekit import api
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.json_safe import json_safe
+from airflow_provider_imagekit.paging import Page, pages
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client import ImageKitClient
+
+__all__ = ["Batch", "Given", "Search", "Source", "files_of_ids", "files_of_rows", "files_of_urls"]
+
+Record = dict[str, Any]
+
+
+class Source(Protocol):
+    """Where the files of a run come from."""
+
+    #: Whether each page costs a call, so that a killed run must not ask for it again.
+    costs_calls: bool
+
+    def pages(self, client: ImageKitClient, after: Page | None) -> Iterator[Page]:
+        """Yield the files page by page, from behind a page of an earlier try."""
+
+    def describe(self) -> str:
+        """Return what makes it this source and no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """
+    Files that ImageKit lists; the arguments are those of ``ImageKitClient.list_files``.
+
+    :param search_query: ImageKit's search language.
+    :param path: a folder, without its subfolders.
+    :param file_type: ``all``, ``image`` or ``non-image``.
+    :param sort: order of the listing.
+    """
+
+    search_query: str | None = None
+    path: str | None = None
+    file_type: str | None = None
+    sort: str | None = None
+
+    costs_calls = True
+
+    def pages(self, client: ImageKitClient, after: Page | None = None) -> Iterator[Page]:
+        """Yield the files page by page, without the folders that a search can bring along."""
+
+        def fetch(skip: int, limit: int) -> list[Record]:
+            page: list[Record] = client.call(
+                api.list_files(
+                    search_query=self.search_query,
+                    path=self.path,
+                    file_type=self.file_type,
+                    sort=self.sort,
+                    skip=skip,
+                    limit=limit,
+                )
+            )
+            return page
+
+        return pages(fetch, after=after)
+
+    def describe(self) -> str:
+        """Return what makes it this search and no other."""
+        return repr(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """
+    Files that somebody names.
+
+    :param records: as ImageKit lists them, or at least with ``fileId`` or ``url``.
+    :param name: what the names are from.
+    """
+
+    records: Iterable[Record]
+    name: str
+
+    costs_calls = False
+
+    def pages(self, client: ImageKitClient, after: Page | None = None) -> Iterator[Page]:  # noqa: ARG002
+        """Yield the files page by page; all of them, since they cost nothing."""
+        remaining, skip = iter(self.records), 0
+        while page := list(islice(remaining, api.MAX_PAGE)):
+            skip += len(page)
+            yield Page(page, skip)
+
+    def describe(self) -> str:
+        """Return what makes it this source and no other."""
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """
+    One of several parts of a listing, for as many workers.
+
+    A file is always in the same part, whatever else is uploaded or deleted, so each part stays incremental.
+
+    :param number: 0 and up.
+    :param of: how many parts there are.
+    """
+
+    number: int = 0
+    of: int = 1
+
+    def __contains__(self, name: str) -> bool:
+        return self.of == 1 or zlib.crc32(name.encode()) % self.of == self.number
+
+
+def files_of_ids(file_ids: Iterable[Any]) -> Iterator[Record]:
+    """
+    Yield a record for each file id.
+
+    :raises ImageKitInputError: for an id that is no text or blank, with its position.
+    """
+    return files_of_rows(({"fileId": file_id} for file_id in file_ids), file_id_column="fileId")
+
+
+def files_of_urls(urls: Iterable[Any]) -> Iterator[Record]:
+    """
+    Yield a record for each delivery URL.
+
+    :raises ImageKitInputError: for a URL that is no text or blank, with its position.
+    """
+    return files_of_rows(({"url": url} for url in urls), url_column="url")
+
+
+def files_of_rows(
+    rows: Iterable[Record],
+    *,
+    file_id_column: str | None = None,
+    url_column: str | None = None,
+    batch: Batch | None = None,
+) -> Iterator[Record]:
+    """
+    Yield a record for each row of a table.
+
+    Columns with ImageKit's names or this package's (``versionInfo`` or ``version_id``, ``updatedAt`` or
+    ``updated_at`` …) are used: with a version in it, only new and changed files are fetched.
+
+    :param rows: the table.
+    :param file_id_column: the column of file ids.
+    :param url_column: the column of delivery URLs; exactly one of the two.
+    :param batch: the part to yield; all unless given.
+    :raises ImageKitInputError: for a row without its name, with its number.
+    """
+    column = file_id_column if url_column is None else url_column
+    for number, row in enumerate(rows, 1):
+        name = row.get(column) if column else None
+        if not isinstance(name, str) or not name.strip():
+            raise ImageKitInputError(
+                f"Row {number} has {name!r:.80} as its {column!r}, which names no file.",
+                help=f"The columns are {', '.join(map(str, row)) or 'none'}.",
+            )
+        if batch is not None and name not in batch:
+            continue
+        record: Record = json_safe(row)
+        if url_column is None:
+            yield record | {"fileId": name.strip()}
+        else:
+            known = {key: value for key, value in record.items() if key not in ("fileId", "file_id")}
+            yield known | {"url": name.strip()}

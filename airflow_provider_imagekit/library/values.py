@@ -1,0 +1,65 @@
+"""From a JSON value of unknown make to a typed one, or to ``None``: nothing here raises."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+__all__ = ["as_boolean", "as_dict", "as_integer", "as_number", "as_text", "as_time", "iso"]
+
+_INT64 = 1 << 63
+
+
+def as_text(value: Any) -> str | None:
+    """Return a text without NULs and outer blanks, or ``None`` if nothing is left or it is no text."""
+    if not isinstance(value, str):
+        return None
+    return value.replace("\x00", "").strip() or None
+
+
+def as_number(value: Any) -> float | None:
+    """Return a finite number, also from its digits as text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def as_integer(value: Any) -> int | None:
+    """Return a 64-bit integer; fractions are rounded."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if -_INT64 <= value < _INT64 else None
+    number = as_number(value)
+    if number is None or not -_INT64 <= number < _INT64:
+        return None
+    return round(number)
+
+
+def as_boolean(value: Any) -> bool | None:
+    """Return a boolean as it is; nothing else counts as one."""
+    return value if isinstance(value, bool) else None
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    """Return an object as it is, and an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_time(value: Any) -> str | None:
+    """Return ISO 8601 with a zone, as ImageKit writes times, in this table's form of it."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+        return iso(moment) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def iso(moment: datetime) -> str:
+    """Return a moment as the table writes times: ``2008-07-31T10:38:11.500Z``."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,75 @@
+"""What holds for every example DAG without running it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+
+EXAMPLES = Path(__file__).parents[2] / "example_dags"
+FILES = sorted(EXAMPLES.glob("example_*.py"))
+DAG_IDS = {
+    "example_imagekit_file_metadata",
+    "example_imagekit_hero_replaced",
+    "example_imagekit_mapped_listing",
+    "example_imagekit_remote_url",
+    "example_imagekit_similarity_gate",
+    "example_imagekit_transformation_check",
+}
+
+
+def parse() -> Any:
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow 2
+        from airflow.models.dagbag import DagBag
+    return DagBag(dag_folder=str(EXAMPLES))
+
+
+@pytest.fixture(scope="module")
+def bag() -> Any:
+    return parse()
+
+
+def test_the_dags_are_those_that_the_files_promise(bag: Any) -> None:
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {file.stem for file in FILES} == DAG_IDS
+
+
+def test_parsing_gives_no_warning(bag: Any) -> None:
+    assert bag.captured_warnings == {}
+
+
+@pytest.mark.usefixtures("connection")
+def test_parsing_asks_nothing_of_imagekit(imagekit: ImageKitEmulator) -> None:
+    parse()
+    assert imagekit.requests == []
+
+
+@pytest.mark.parametrize("dag_id", sorted(DAG_IDS))
+def test_every_dag_is_described_tagged_and_runs_on_demand_only(bag: Any, dag_id: str) -> None:
+    dag = bag.dags[dag_id]
+    assert dag.doc_md.strip().startswith("### ")
+    assert {"example", "imagekit"} <= set(dag.tags)
+    assert type(dag.timetable).__name__ == "NullTimetable"
+    assert dag.catchup is False
+    assert all(task.retries == 1 for task in dag.tasks)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_file_is_short_and_its_marked_regions_are_closed(file: Path) -> None:
+    text = file.read_text()
+    assert 30 <= len(text.splitlines()) <= 75
+    starts, ends = (re.findall(rf"# \[{word} (\w+)\]", text) for word in ("START", "END"))
+    assert starts
+    assert starts == ends
+
+
+def test_the_readme_lists_every_dag() -> None:
+    rows = re.findall(r"^\| \[`(\w+)`\]\((\w+)\.py\)", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
+    assert {dag_id for dag_id, _ in rows} == DAG_IDS
+    assert all(dag_id == file for dag_id, file in rows)

@@ -1,0 +1,119 @@
+"""Every example DAG, run as it is by a real Airflow against the local ImageKit server."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from demo.catalogue import build
+from demo.dagruns import Ended, run_dags
+from demo.environment import EXAMPLE_DAGS, REPOSITORY
+from demo.page import as_html
+from demo.plan import DEMO_DAG_ID, HERO_DAG_ID, sample_runs
+from demo.report import Report
+from demo.run import collect, replace_watched_hero
+
+pytestmark = pytest.mark.airflow_db
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("log") / "airflow.log"
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory: pytest.TempPathFactory, log: Path) -> tuple[dict[str, Ended], Report]:
+    """Run the demo DAG and all examples once, the hero picture replaced while one of them waits for it."""
+    library = tmp_path_factory.mktemp("library")
+    catalogue = build(library)
+    folders = (EXAMPLE_DAGS, REPOSITORY / "demo" / "dags")
+    with ImageKitEmulator(library=library) as imagekit:
+        connection = json.dumps(imagekit.airflow_connection)
+        on_start = {HERO_DAG_ID: partial(replace_watched_hero, imagekit, library)}
+        ended = list(run_dags(sample_runs(catalogue), folders, connection, log, on_start))
+        return {run.run.dag_id: run for run in ended}, collect("a local server", ended)
+
+
+@pytest.fixture(scope="module")
+def runs(findings: tuple[dict[str, Ended], Report]) -> dict[str, Ended]:
+    return findings[0]
+
+
+@pytest.fixture(scope="module")
+def report(findings: tuple[dict[str, Ended], Report]) -> Report:
+    return findings[1]
+
+
+def test_every_example_is_run_and_succeeds(runs: dict[str, Ended], log: Path) -> None:
+    states = {dag_id: run.state for dag_id, run in runs.items()}
+    examples = {file.stem for file in EXAMPLE_DAGS.glob("example_*.py")}
+    assert states == dict.fromkeys(examples | {DEMO_DAG_ID}, "success"), log.read_text()[-5000:]
+
+
+def test_metadata_of_one_file_comes_without_its_place(runs: dict[str, Ended]) -> None:
+    results = runs["example_imagekit_file_metadata"].results
+    [metadata] = results["metadata"]
+    assert (metadata["width"], metadata["height"]) == (960, 640)
+    assert metadata["exif"]["image"]["Model"] == "Canon EOS R6"
+    assert "gps" not in metadata["exif"]
+    assert results["describe"] == [f"960 x 640 pixels, pHash {metadata['pHash']}"]
+
+
+def test_a_transformed_url_gives_the_metadata_of_what_is_delivered(runs: dict[str, Ended]) -> None:
+    results = runs["example_imagekit_remote_url"].results
+    [original], [thumbnail] = results["original"], results["thumbnail"]
+    assert set(thumbnail) == {"width", "height", "size", "pHash"}
+    assert (thumbnail["width"], thumbnail["height"]) == (200, 200)
+    assert results["saved_bytes"] == [original["size"] - thumbnail["size"]]
+
+
+def test_a_folder_is_mapped_over_file_by_file(runs: dict[str, Ended]) -> None:
+    results = runs["example_imagekit_mapped_listing"].results
+    assert len(results["metadata"]) == len(results["list_pictures"][0]) == 6
+    assert results["sum_up"][0]["formats"] == {"jpg": 4, "webp": 1, "png": 1}
+
+
+def test_the_gate_lets_a_watermarked_copy_through(runs: dict[str, Ended]) -> None:
+    results = runs["example_imagekit_similarity_gate"].results
+    [verdict] = results["looks_like_master"]
+    assert verdict["matched"] is True
+    assert 0 < verdict["distance"] <= 8
+    assert results["publish"] == [
+        f"Published: {verdict['distance']} of 64 bits differ, {verdict['similarity']:.0%} similar."
+    ]
+
+
+def test_the_campaign_starts_when_the_hero_picture_was_replaced(runs: dict[str, Ended]) -> None:
+    run = runs[HERO_DAG_ID]
+    [verdict], [before] = run.results["replaced"], run.results["now"]
+    assert verdict["reference_phash"] == before["pHash"] != verdict["phash"]
+    assert verdict["distance"] >= 16
+    assert run.seconds >= 5, "the sensor did not wait"
+
+
+def test_deliveries_show_the_picture_in_the_asked_dimensions(runs: dict[str, Ended]) -> None:
+    results = runs["example_imagekit_transformation_check"].results
+    assert [copy["width"] for copy in results["delivered"]] == [160, 320, 640]
+    assert set(results["check"][0]) == {"w-160", "w-320", "w-640"}
+    assert max(results["check"][0].values()) <= 4
+
+
+def test_the_report_shows_every_picture_and_tells_variants_apart(report: Report) -> None:
+    assert report.succeeded
+    assert all(picture.preview.startswith("data:image/") for picture in report.pictures)
+    assert "/landscapes/mountain-lake.jpg" in {picture.path for picture in report.pictures}
+    by_variant = {c.how.partition(":")[0]: c for c in report.comparisons if "mountain-lake" in c.first.path}
+    assert by_variant["recompressed"].decision == "similar"
+    assert by_variant["rotated"].decision == "different"
+    assert {c.decision for c in report.comparisons if c.how.startswith("delivered")} == {"similar"}
+
+
+def test_the_page_of_a_real_run_draws_every_comparison(report: Report) -> None:
+    page = as_html(report)
+    assert len(re.findall("<article", page)) == len(report.comparisons)
+    assert "no preview" not in page

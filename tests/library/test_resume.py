@@ -1,0 +1,204 @@
+"""Whatever moment a run is killed at, the next try goes on, and the table is that of an undisturbed run."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.library.journal import Journal
+from tests.library.conftest import FILES, Nightly
+from tests.library.one_run import THREADS
+
+ROOT = Path(__file__).parents[2]
+KILLS = 10
+PATIENCE = 30.0
+
+
+class Process:
+    """A run in a process of its own."""
+
+    def __init__(self, server: ImageKitEmulator, output: Path) -> None:
+        command = [sys.executable, "-m", "tests.library.one_run", server.url, server.private_key]
+        self.child = subprocess.Popen([*command, str(output), "one and the same"], cwd=ROOT)
+
+    def ended_before(self, moment: Callable[[], bool]) -> bool:
+        """Kill at a moment; return whether the run had ended before."""
+        deadline = time.monotonic() + PATIENCE
+        while self.child.poll() is None and time.monotonic() < deadline:
+            if moment():
+                self.child.send_signal(signal.SIGKILL)
+                self.child.wait()
+                return False
+            time.sleep(0.001)
+        assert self.child.wait(PATIENCE) == 0
+        return True
+
+
+class Moment:
+    """A random one: some more metadata calls, and some more milliseconds."""
+
+    def __init__(self, server: ImageKitEmulator, chance: random.Random) -> None:
+        self.server = server
+        self.calls = metadata_calls(server) + chance.randrange(6)
+        self.left = chance.randrange(20)
+
+    def __call__(self) -> bool:
+        if metadata_calls(self.server) >= self.calls:
+            self.left -= 1
+        return self.left < 0
+
+
+@pytest.fixture
+def slow_server(pictures: Path) -> Iterator[ImageKitEmulator]:
+    with ImageKitEmulator(library=pictures, private_key="private_slow", latency=0.02) as emulator:
+        yield emulator
+
+
+def metadata_calls(server: ImageKitEmulator) -> int:
+    return sum(request.path.endswith("/metadata") for request in server.requests)
+
+
+@pytest.mark.parametrize(("ending", "seed"), [("jsonl", 1), ("parquet", 2)])
+def test_kill_9_at_ten_random_moments(
+    slow_server: ImageKitEmulator, tmp_path: Path, ending: str, seed: int
+) -> None:
+    undisturbed = Nightly(slow_server, tmp_path / "undisturbed" / f"library.{ending}")
+    undisturbed.run()
+    slow_server.clear()
+
+    chance = random.Random(seed)
+    output = tmp_path / "killed" / f"library.{ending}"
+    kills = 0
+    while not output.exists():
+        process = Process(slow_server, output)
+        moment = Moment(slow_server, chance) if kills < KILLS else lambda: False
+        kills += not process.ended_before(moment)
+
+    assert kills >= KILLS // 2
+    assert output.read_bytes() == undisturbed.output.read_bytes()
+    assert metadata_calls(slow_server) <= FILES + kills * THREADS
+    assert {path.name for path in output.parent.rglob("*.*") if path.is_file()} == {
+        output.name,
+        "errors.jsonl",
+    }
+
+
+def test_kill_9_while_the_table_is_being_published(slow_server: ImageKitEmulator, tmp_path: Path) -> None:
+    undisturbed = Nightly(slow_server, tmp_path / "undisturbed" / "library.jsonl")
+    undisturbed.run()
+    slow_server.clear()
+    output = tmp_path / "killed" / "library.jsonl"
+    folder = output.parent / "library.jsonl.run"
+
+    def publishing() -> bool:
+        return folder.exists() and any("unfinished" in path.name for path in folder.iterdir())
+
+    for _ in range(3):
+        Process(slow_server, output).ended_before(publishing)
+    assert Process(slow_server, output).ended_before(lambda: False)
+    assert output.read_bytes() == undisturbed.output.read_bytes()
+
+
+def test_a_run_that_failed_in_the_listing_does_not_list_those_pages_again(
+    nightly_jsonl: Nightly, server: ImageKitEmulator
+) -> None:
+    files = [{"fileId": f"{n:024x}", "versionInfo": {"id": "v"}} for n in range(1500)]
+    server.inject(status=200, body=files[:1000], match="skip=0&")
+    broken = server.inject(status=500, times=10, match="skip=999&")
+    with pytest.raises(Exception, match="500"), nightly_jsonl.open(run="one") as run:
+        run.plan()
+    assert broken.hits == 2
+    server.clear()
+    server.inject(status=200, body=files[999:], match="skip=999&")
+    with nightly_jsonl.open(run="one") as run:
+        plan = run.plan()
+    assert (plan.files, plan.list_calls) == (1500, 1)
+
+
+def test_another_run_lists_anew_and_uses_what_was_fetched(
+    nightly: Nightly, pictures: Path, server: ImageKitEmulator
+) -> None:
+    with nightly.open(run="monday") as run:
+        run.fetch(run.plan())  # and no table: killed before it is published
+    nightly.calls()
+    (pictures / "0003.jpg").unlink()
+    plan, _ = nightly.run(run="tuesday")
+    assert (plan.files, plan.fetched_before, nightly.calls()) == (FILES - 1, FILES - 1, (1, 0))
+
+
+def test_other_settings_start_anew(nightly: Nightly) -> None:
+    with nightly.open(run="one") as run:
+        run.fetch(run.plan())
+    nightly.calls()
+    plan, _ = nightly.run(run="one", timezone="Europe/Berlin")
+    assert (plan.fetched_before, nightly.calls()) == (0, (1, FILES))
+
+
+class TestJournal:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        return tmp_path / "table.run"
+
+    def journal(self, folder: Path, run: str = "one", settings: str = "s") -> Journal:
+        return Journal(folder, run=run, settings=settings)
+
+    def test_an_event_is_there_before_the_file_is_closed(self, folder: Path) -> None:
+        writing = self.journal(folder)
+        writing.append({"key": "a"})
+        assert list(self.journal(folder).earlier()) == [(True, {"key": "a"})]
+        writing.close()
+
+    def test_a_line_cut_off_anywhere_counts_for_nothing(self, folder: Path) -> None:
+        journal = self.journal(folder)
+        events = [{"key": "ä" * n} for n in range(5)]
+        for event in events:
+            journal.append(event)
+        journal.close()
+        (path,) = folder.iterdir()
+        whole = path.read_bytes()
+        for cut in range(len(whole) + 1):
+            path.write_bytes(whole[:cut])
+            read = [event for _, event in self.journal(folder).earlier()]
+            assert read == events[: len(read)]
+        assert read == events
+
+    def test_each_try_writes_a_file_of_its_own_in_order(self, folder: Path) -> None:
+        for number in range(12):
+            journal = self.journal(folder)
+            journal.append({"n": number})
+            journal.close()
+        assert [event["n"] for _, event in self.journal(folder).earlier()] == list(range(12))
+
+    def test_other_runs_are_told_apart_and_other_settings_left_out(self, folder: Path) -> None:
+        for run, settings in itertools.product(("one", "two"), ("s", "t")):
+            journal = self.journal(folder, run, settings)
+            journal.append({"of": run + settings})
+            journal.close()
+        assert list(self.journal(folder).earlier()) == [(True, {"of": "ones"}), (False, {"of": "twos"})]
+
+    def test_it_is_gone_when_cleared_and_leaves_other_files(self, folder: Path) -> None:
+        journal = self.journal(folder)
+        journal.append({"key": "a"})
+        (folder / "errors.jsonl").write_text("")
+        journal.clear()
+        assert [path.name for path in folder.iterdir()] == ["errors.jsonl"]
+
+
+def test_the_errors_file_survives_a_new_try(nightly_jsonl: Nightly, pictures: Path) -> None:
+    (pictures / "0005.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    with nightly_jsonl.open(run="one") as run:
+        run.fetch(run.plan())
+    nightly_jsonl.calls()
+    nightly_jsonl.run(run="one")
+    assert nightly_jsonl.calls() == (0, 0)
+    assert json.dumps([error["path"] for error in nightly_jsonl.errors()]) == '["/0005.jpg"]'
