@@ -100,8 +100,11 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "ImageKit",
                 "python-modules": [
+                    "airflow_provider_imagekit.operators.duplicates",
+                    "airflow_provider_imagekit.operators.hash_tables",
                     "airflow_provider_imagekit.operators.metadata",
                     "airflow_provider_imagekit.operators.phash",
+                    "airflow_provider_imagekit.operators.threshold",
                     "airflow_provider_imagekit.operators.transformations",
                 ],
             }
@@ -121,5 +124,6 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "airflow_provider_imagekit.links.imagekit.ImageKitFileLink",
             "airflow_provider_imagekit.links.imagekit.ImageKitMediaLibraryLink",
+            "airflow_provider_imagekit.links.report.ImageKitReportLink",
         ],
     }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.phash import PHash
     from airflow_provider_imagekit.similarity.references import BankFile
 
-__all__ = ["load_bank", "read_table", "written_whole"]
+__all__ = ["exists", "load_bank", "read_table", "written_whole"]
 
 _CHUNK = 1 << 20
 
@@ -46,6 +46,17 @@ def load_bank(file: BankFile, low_information: frozenset[PHash]) -> PHashBank:
         # What a storage tells of a file differs: modification time, ETag, generation. All of it counts.
         identity = (file, low_information, str(path.fs.info(path.path)))
         return _banks().get(identity, load)
+
+
+def exists(path: str) -> bool:
+    """
+    Tell whether there is a file.
+
+    :param path: as ``ObjectStoragePath`` reads it.
+    :raises ImageKitTransportError: if the storage does not answer.
+    """
+    with _told_apart(path):
+        return bool(ObjectStoragePath(path).exists())
 
 
 def read_table(path: str) -> Iterator[dict[str, Any]]:

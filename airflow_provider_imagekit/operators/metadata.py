@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, Asset, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
 from airflow_provider_imagekit.api import mask_signature
 from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitNotFoundError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
+from airflow_provider_imagekit.operators.assets import tell_assets
 from airflow_provider_imagekit.operators.failing import failing_for_good
 from airflow_provider_imagekit.projection import project
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FileMetadataOperator", "RemoteUrlMetadataOperator"]
 
+# What the events of assets carry, besides the name of the picture.
+_TOLD = ("pHash", "width", "height", "size")
 _ON_MISSING = ("fail", "skip", "retry")
 
 
@@ -63,7 +66,8 @@ class _MetadataOperator(BaseOperator):
             kept = project(metadata, fields=self.fields, exclude=self.exclude)
         self.log.info("%s: %s", mask_signature(str(getattr(self, self._subject))), _summary(metadata))
         self._persist_links(context)
-        self._tell_assets(context, metadata)
+        extra: dict[str, Any] = {self._subject: mask_signature(str(getattr(self, self._subject)))}
+        tell_assets(self, context, extra | {name: metadata.get(name) for name in _TOLD})
         return kept
 
     @abstractmethod
@@ -86,13 +90,6 @@ class _MetadataOperator(BaseOperator):
             if self.on_missing == "skip":
                 raise AirflowSkipException(str(error)) from error
             raise
-
-    def _tell_assets(self, context: Context, metadata: dict[str, Any]) -> None:
-        extra: dict[str, Any] = {self._subject: mask_signature(str(getattr(self, self._subject)))}
-        extra |= {name: metadata.get(name) for name in ("pHash", "width", "height", "size")}
-        for outlet in self.outlets or ():
-            if isinstance(outlet, Asset):
-                context["outlet_events"][outlet].extra.update(extra)
 
 
 class FileMetadataOperator(_MetadataOperator):

@@ -60,4 +60,4 @@ class HashRecord:
     @property
     def pixels(self) -> int:
         """Width times height; 0 if unknown."""
-        return int(self.number("width")) * int(self.number("height"))
+        return int(self.number("width") * self.number("height"))

@@ -30,6 +30,8 @@ def main(file: str, dag_id: str, conf: str, output: str) -> None:
     """Run the DAG; see the module."""
     bag = DagBag(dag_folder=file)
     assert not bag.import_errors, bag.import_errors
+    if not AIRFLOW_3:
+        bag.sync_to_db()  # or events of assets that Airflow has never seen are dropped
     run = bag.dags[dag_id].test(run_conf=json.loads(conf))
     with create_session() as session:
         found = described(run, session)

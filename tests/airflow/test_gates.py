@@ -7,6 +7,7 @@ from pathlib import Path
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from tests import pictures
 from tests.airflow.conftest import RunDag
+from tests.support import AIRFLOW_3
 
 HEAD = """
 from airflow.sdk import DAG, TaskGroup, TriggerRule, task
@@ -16,6 +17,53 @@ from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 
 A, NEAR, FAR, FLAT = "f06830ca9f1e3e90", "f06830ca9f1e3e97", "2222222222222222", "dcb0d01380eef490"
 """
+
+TABLES = (
+    HEAD
+    + """
+from airflow.sdk import Asset
+from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
+from airflow_provider_imagekit.operators.threshold import ThresholdReportOperator
+
+with DAG("tables", schedule=None, params={"folder": ""}) as dag:
+
+    @task
+    def library():
+        return [{"fileId": "a", "pHash": A}, {"fileId": "b", "pHash": NEAR}, {"fileId": "c", "pHash": FAR}]
+
+    report = ThresholdReportOperator(
+        task_id="report", records=library(), output_path="{{ params.folder }}/threshold", max_distance="12"
+    )
+    FindNearDuplicatesOperator(
+        task_id="find", records=library(), output_path="{{ params.folder }}/{{ dag.dag_id }}",
+        max_distance=report.output["suggested_radius"], max_pairs="{{ 10 * 10 }}", low_information=[FLAT],
+        outlets=[Asset("imagekit://demo/dedup")],
+    )
+    FindNearDuplicatesOperator.partial(task_id="mapped", records=library()).expand(
+        output_path=["{{ params.folder }}/m1", "{{ params.folder }}/m2"]
+    )
+"""
+)
+
+
+def test_tables_are_searched_and_the_page_is_linked(run_dag: RunDag, tmp_path: Path) -> None:
+    run = run_dag(TABLES, "tables", folder=str(tmp_path))
+    assert run.state == "success"
+    found = run.xcom("find")
+    assert (found["radius"], found["groups"], found["pairs"]) == (
+        run.xcom("report", "suggested_radius"),
+        1,
+        1,
+    )
+    assert Path(found["groups_path"]) == tmp_path / "tables/groups.jsonl"
+    assert run.asset_events == [found]
+    assert [value["groups"] for value in run.xcoms["mapped"]["return_value"]] == [1, 1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m1", "m2", "tables", "threshold"]
+    url = f"file://{found['report_path']}"
+    assert run.xcom("find", "imagekit_report_url") == url
+    if AIRFLOW_3:
+        assert run.links["find"] == {"_link_ImageKitReportLink": url}
+
 
 BRANCH = (
     HEAD
