@@ -183,13 +183,14 @@ class TooManyFailedFilesError(ImageKitError):
     """
     Raised when more files of a library failed than were allowed to.
 
-    :param failed: how many failed.
-    :param lasting: how many of them would fail again, since the file itself is at fault.
+    :param lasting: whether those files alone are too many that would fail again, being at fault themselves.
     """
 
-    retryable = True
-
-    def __init__(self, message: str, *, failed: int = 0, lasting: int = 0, **details: Any) -> None:
+    def __init__(self, message: str, *, lasting: bool = False, **details: Any) -> None:
         super().__init__(message, **details)
-        self.failed = failed
         self.lasting = lasting
+
+    @property
+    def retryable(self) -> bool:  # type: ignore[override]  # the one class whose objects differ in it
+        """Whether another try may succeed."""
+        return not self.lasting

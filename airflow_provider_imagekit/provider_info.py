@@ -102,6 +102,8 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_imagekit.operators.duplicates",
                     "airflow_provider_imagekit.operators.hash_tables",
+                    "airflow_provider_imagekit.operators.library",
+                    "airflow_provider_imagekit.operators.listing",
                     "airflow_provider_imagekit.operators.metadata",
                     "airflow_provider_imagekit.operators.phash",
                     "airflow_provider_imagekit.operators.threshold",

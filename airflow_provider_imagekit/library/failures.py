@@ -129,6 +129,5 @@ class Failures:
             raise TooManyFailedFilesError(
                 f"{self.failed} files failed, and {self.allowed} may.",
                 help="Look into the errors file, and raise max_failed if that is how the library is.",
-                failed=self.failed,
-                lasting=self.lasting,
+                lasting=self.lasting > self.allowed,
             ) from last

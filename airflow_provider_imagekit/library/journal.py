@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from airflow_provider_imagekit.library.storage import StoragePath, can_append, files_in
+from airflow_provider_imagekit.library.storage import StoragePath, files_in, is_local, read_locally
 from airflow_provider_imagekit.library.tables import json_line
 
 __all__ = ["Event", "Journal"]
@@ -45,7 +45,7 @@ class Journal:
         self._folder = folder
         self._run = run
         self._settings = settings
-        self._checkpoint = 0.0 if can_append(folder) else checkpoint
+        self._checkpoint = 0.0 if is_local(folder) else checkpoint
         self._clock = clock
         self._gathered: list[bytes] = []
         self._since = clock()
@@ -55,7 +55,7 @@ class Journal:
     def earlier(self) -> Iterator[tuple[bool, Event]]:
         """Yield what earlier tries learned, and whether it was this run that did."""
         for path in self._files():
-            with path.open("rb") as stream:
+            with read_locally(path) as stream:
                 whose = _event(stream.readline()) or {}
                 if whose.get("settings") == self._settings:
                     is_ours = whose.get("run") == self._run
@@ -101,8 +101,8 @@ class Journal:
         self._number += 1
         self._folder.mkdir(parents=True, exist_ok=True)
         lines = json_line({"run": self._run, "settings": self._settings}) + lines
-        if can_append(path):
-            self._file = path.open("wb", buffering=0)  # type: ignore[call-arg]  # a pathlib.Path
+        if is_local(path):
+            self._file = path.open("wb", buffering=0)
             self._file.write(lines)
         else:
             with path.open("wb") as stream:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +16,7 @@ from airflow_provider_imagekit.paging import Page, pages
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client import ImageKitClient
 
-__all__ = ["Batch", "Given", "Search", "Source", "files_of_ids", "files_of_rows", "files_of_urls"]
+__all__ = ["Batch", "Given", "Search", "Source", "files_of_rows", "files_of_urls"]
 
 Record = dict[str, Any]
 
@@ -116,16 +116,12 @@ class Batch:
     of: int = 1
 
     def __contains__(self, name: str) -> bool:
-        return self.of == 1 or zlib.crc32(name.encode()) % self.of == self.number
+        return self.number_of(name, self.of) == self.number
 
-
-def files_of_ids(file_ids: Iterable[Any]) -> Iterator[Record]:
-    """
-    Yield a record for each file id.
-
-    :raises ImageKitInputError: for an id that is no text or blank, with its position.
-    """
-    return files_of_rows(({"fileId": file_id} for file_id in file_ids), file_id_column="fileId")
+    @staticmethod
+    def number_of(name: str, of: int) -> int:
+        """Return which of so many parts a file is in."""
+        return zlib.crc32(name.encode("utf-8", "replace")) % of
 
 
 def files_of_urls(urls: Iterable[Any]) -> Iterator[Record]:
@@ -138,7 +134,7 @@ def files_of_urls(urls: Iterable[Any]) -> Iterator[Record]:
 
 
 def files_of_rows(
-    rows: Iterable[Record],
+    rows: Iterable[Mapping[str, Any]],
     *,
     file_id_column: str | None = None,
     url_column: str | None = None,
@@ -166,7 +162,7 @@ def files_of_rows(
             )
         if batch is not None and name not in batch:
             continue
-        record: Record = json_safe(row)
+        record: Record = json_safe(dict(row))
         if url_column is None:
             yield record | {"fileId": name.strip()}
         else:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Protocol, Self
+from typing import IO, Any, Protocol, Self, TypeGuard
 
-__all__ = ["StoragePath", "can_append", "copy", "files_in", "written_whole"]
+__all__ = ["StoragePath", "copy", "files_in", "is_local", "read_locally", "written_whole"]
 
 _CHUNK = 1 << 20
 
@@ -27,7 +28,7 @@ class StoragePath(Protocol):
     def __truediv__(self, name: str) -> Self:
         """Return a path below it."""
 
-    def open(self, mode: str = "r") -> Any:
+    def open(self, mode: str) -> Any:
         """Open the file."""
 
     def exists(self) -> bool:
@@ -46,16 +47,17 @@ class StoragePath(Protocol):
         """Move the file to another path, whatever is there."""
 
 
-def can_append(path: StoragePath) -> bool:
-    """Tell whether what is written to a file can be read before the file is closed: not in object stores."""
-    return isinstance(path, Path)
+def is_local(path: StoragePath) -> TypeGuard[Path]:
+    """Tell whether a path is of this machine: what is written there can be read before the file is closed."""
+    # The paths of object stores descend from pathlib.Path too on Airflow 2.
+    return isinstance(path, Path) and not hasattr(path, "protocol")
 
 
 def files_in(folder: StoragePath) -> list[StoragePath]:
     """Return what is in a folder by name; nothing if there is no such folder."""
     try:
         return sorted(folder.iterdir(), key=lambda path: path.name)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
@@ -84,8 +86,26 @@ def written_whole(path: StoragePath, workplace: StoragePath) -> Iterator[IO[byte
         raise
 
 
+@contextmanager
+def read_locally(path: StoragePath) -> Iterator[IO[bytes]]:
+    """Open a file for reading, from a copy on this machine if it is elsewhere: what opens here can seek."""
+    if is_local(path):
+        with path.open("rb") as stream:
+            yield stream
+    else:
+        with tempfile.TemporaryFile(prefix="imagekit-") as local:
+            _pour(path, local)
+            local.seek(0)
+            yield local
+
+
 def copy(source: StoragePath, target: Path) -> None:
     """Copy a file of any store to this machine."""
-    with source.open("rb") as incoming, target.open("wb") as outgoing:
+    with target.open("wb") as outgoing:
+        _pour(source, outgoing)
+
+
+def _pour(source: StoragePath, outgoing: IO[bytes]) -> None:
+    with source.open("rb") as incoming:
         while chunk := incoming.read(_CHUNK):
             outgoing.write(chunk)

@@ -61,7 +61,7 @@ def read_any(stream: IO[bytes], form: TableFormat) -> Iterator[dict[str, Any]]:
     if form is TableFormat.PARQUET:
         return _parquet_rows(stream)
     if form is TableFormat.CSV:
-        return iter(csv.DictReader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")))
+        return _csv_rows(stream)
     return _json_rows(stream)
 
 
@@ -109,6 +109,14 @@ def _json_rows(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
         if not isinstance(row, dict):
             raise ImageKitInputError(f"Line {number} of the table is no JSON object.")
         yield row
+
+
+def _csv_rows(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    try:
+        yield from csv.DictReader(text)
+    finally:
+        text.detach()  # or it would close the caller's file
 
 
 def _write_json(stream: IO[bytes], rows: Iterable[Row]) -> int:

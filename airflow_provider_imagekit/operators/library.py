@@ -1,0 +1,288 @@
+"""Operator that brings a table of a whole media library up to date."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.library.failures import parse_max_failed
+from airflow_provider_imagekit.library.privacy import GpsPolicy, PersonalPolicy, Privacy
+from airflow_provider_imagekit.library.run import LibraryRun, Settings
+from airflow_provider_imagekit.library.sources import (
+    Batch,
+    Given,
+    Search,
+    files_of_rows,
+    files_of_urls,
+)
+from airflow_provider_imagekit.library.storage import read_locally
+from airflow_provider_imagekit.library.tables import format_of, read_any
+from airflow_provider_imagekit.operators.arguments import (
+    as_flag,
+    as_whole_number,
+    optional_text,
+    storage_path,
+)
+from airflow_provider_imagekit.operators.assets import tell_assets
+from airflow_provider_imagekit.operators.failing import failing_for_good
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_imagekit.library.sources import Source
+
+__all__ = ["LibraryMetadataOperator"]
+
+_MOST_THREADS = 32  # as many sockets as the client keeps open
+
+
+class LibraryMetadataOperator(BaseOperator):
+    """
+    Bring a table of the media library's metadata up to date, for as few calls as there are changes.
+
+    It lists the files, holds them against the table as it is, says what it is going to cost, fetches new and
+    changed files with many calls at once within the account's request budget, and puts the new table in place
+    of the old one whole. A killed or failed try goes on where it was on the next one. Files that are gone are
+    marked; a bad file never fails the run, it is told of in the errors file.
+
+    .. seealso:: ``docs/library.md`` for the table's columns, the cost, and several workers.
+
+    The files are those of ``search_query`` and ``path``, all of the library without either, or those of one
+    of ``file_ids``, ``urls`` and ``input_path``.
+
+    :param output_path: the table, ``.jsonl`` or ``.parquet`` (extra ``parquet``), on this machine or in any
+        store of ``ObjectStoragePath``: ``s3://my_conn_id@bucket/library.parquet``. (templated)
+    :param search_query: ImageKit's search language, such as ``path : "/products/"`` for a folder with its
+        subfolders. (templated)
+    :param path: a folder, without its subfolders. (templated)
+    :param file_type: ``all``, ``image`` or ``non-image``. (templated)
+    :param file_ids: ids of files, or records as ImageKit lists them: a list, or a text with commas. Ids alone
+        tell no version, so these files are fetched by every run. (templated)
+    :param urls: delivery URLs of the account; fetched by every run as well. (templated)
+    :param input_path: a table of files (``.jsonl``, ``.csv``, ``.parquet``), or one of the pointers that
+        ``ListFilesOperator`` returns. With ``versionInfo`` or ``updatedAt`` in it, only changes are fetched.
+        (templated)
+    :param file_id_column: its column of file ids. (templated)
+    :param url_column: its column of delivery URLs, used instead if given. (templated)
+    :param gps: what becomes of coordinates: ``drop`` (the default), ``coarse`` (a tenth of a degree) or
+        ``keep``. (templated)
+    :param personal: what becomes of serial numbers and owners' names: ``drop`` (the default) or ``keep``.
+        (templated)
+    :param timezone: zone of cameras' clocks where the file does not tell. (templated)
+    :param full_refresh: whether to fetch everything and write the table anew, without deleted files.
+        (templated)
+    :param dry_run: whether to stop after the plan. (templated, as ``plan_only``)
+    :param max_failed: files that may fail before the task does: a number such as ``10``, or a share of the
+        planned calls such as ``0.05`` (the default) or ``"5%"``, one file at least. (templated)
+    :param threads: metadata calls at once, 1 to 32. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`, whose
+        ``requests_per_second`` sets the pace. (templated)
+    :return: ``path``, ``errors_path``, ``counts``, ``plan``, ``seconds``; each under its own key too, and in
+        the events of the task's assets.
+    :raises AirflowFailException: from the error that no retry can mend.
+    :raises ImageKitError: for everything else that goes wrong; the next try goes on.
+    """
+
+    template_fields: Sequence[str] = (
+        "output_path",
+        "search_query",
+        "path",
+        "file_type",
+        "file_ids",
+        "urls",
+        "input_path",
+        "file_id_column",
+        "url_column",
+        "gps",
+        "personal",
+        "timezone",
+        "full_refresh",
+        "plan_only",
+        "max_failed",
+        "threads",
+        "imagekit_conn_id",
+    )
+    ui_color = "#e3edfb"
+
+    def __init__(
+        self,
+        *,
+        output_path: str,
+        search_query: str | None = None,
+        path: str | None = None,
+        file_type: str | None = None,
+        file_ids: Sequence[Any] | str | None = None,
+        urls: Sequence[str] | str | None = None,
+        input_path: Mapping[str, Any] | str | None = None,
+        file_id_column: str = "fileId",
+        url_column: str | None = None,
+        gps: str = GpsPolicy.DROP.value,
+        personal: str = PersonalPolicy.DROP.value,
+        timezone: str = "UTC",
+        full_refresh: bool | str = False,
+        dry_run: bool | str = False,
+        max_failed: float | str = 0.05,
+        threads: int | str = _MOST_THREADS,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.output_path = output_path
+        self.search_query = search_query
+        self.path = path
+        self.file_type = file_type
+        self.file_ids = file_ids
+        self.urls = urls
+        self.input_path = input_path
+        self.file_id_column = file_id_column
+        self.url_column = url_column
+        self.gps = gps
+        self.personal = personal
+        self.timezone = timezone
+        self.full_refresh = full_refresh
+        self.plan_only = dry_run  # BaseOperator has a method dry_run, which the command line calls
+        self.max_failed = max_failed
+        self.threads = threads
+        self.imagekit_conn_id = imagekit_conn_id
+        self._run: LibraryRun | None = None
+
+    @cached_property
+    def hook(self) -> ImageKitHook:
+        """The hook of this task."""
+        return ImageKitHook(self.imagekit_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Bring the table up to date; see the class."""
+        with failing_for_good(), ExitStack() as resources:
+            result = self._bring_up_to_date(context, self._source(resources))
+        tell_assets(self, context, result)
+        return result
+
+    def on_kill(self) -> None:
+        """Stop within a second; the next try goes on from there."""
+        if self._run is not None:
+            self._run.stop()
+
+    def _bring_up_to_date(self, context: Context, source: Source) -> dict[str, Any]:
+        output = storage_path(self.output_path, "output_path")
+        only_plan = as_flag(self.plan_only, "dry_run")
+        result: dict[str, Any] = {"path": self.output_path, "format": format_of(output.name).value}
+        times = {"start": time.monotonic()}
+        with LibraryRun(
+            self.hook.get_conn(),
+            source,
+            output,
+            self._settings(),
+            run=_identity(context),
+            as_of=_as_of(context),
+            write=self.log.info,
+        ) as self._run:
+            plan = self._run.plan(dry=only_plan)
+            times["plan"] = time.monotonic()
+            self.log.info("%s", plan)
+            result |= {"dry_run": only_plan, "plan": plan.as_dict()}
+            if not only_plan:
+                self._run.fetch(plan)
+                times["fetch"] = time.monotonic()
+                result["counts"] = self._run.publish()
+                result["errors_path"] = f"{self.output_path}.run/{self._run.errors.name}"
+                times["publish"] = time.monotonic()
+                self.log.info("%s: %s", self.output_path, result["counts"])
+        result["seconds"] = {
+            name: round(end - start, 3) for (_, start), (name, end) in itertools.pairwise(times.items())
+        }
+        return result
+
+    def _settings(self) -> Settings:
+        return Settings(
+            privacy=Privacy(
+                _choice(GpsPolicy, self.gps, "gps"), _choice(PersonalPolicy, self.personal, "personal")
+            ),
+            timezone=self.timezone,
+            full_refresh=as_flag(self.full_refresh, "full_refresh"),
+            max_failed=parse_max_failed(self.max_failed),
+            threads=as_whole_number(self.threads, "threads", least=1, most=_MOST_THREADS),
+        )
+
+    def _source(self, resources: ExitStack) -> Source:
+        search_query, path = optional_text(self.search_query), optional_text(self.path)
+        given = {
+            "search_query or path": search_query or path,
+            "file_ids": self.file_ids,
+            "urls": self.urls,
+            "input_path": self.input_path,
+        }
+        named = [name for name, value in given.items() if value is not None and value != ""]
+        if len(named) > 1:
+            raise ImageKitInputError(f"Both {' and '.join(named)} say which files.", help="Use one of them.")
+        if named == ["file_ids"]:
+            files = _items(self.file_ids)
+            rows = (file if isinstance(file, Mapping) else {"fileId": file} for file in files)
+            return Given(files_of_rows(rows, file_id_column="fileId"), "file_ids")
+        if named == ["urls"]:
+            return Given(files_of_urls(_items(self.urls)), "urls")
+        if named == ["input_path"]:
+            return self._table(resources)
+        return Search(search_query, path, optional_text(self.file_type))
+
+    def _table(self, resources: ExitStack) -> Given:
+        pointer = self.input_path if isinstance(self.input_path, Mapping) else {"path": self.input_path}
+        path = storage_path(pointer.get("path"), "input_path")
+        of = as_whole_number(pointer.get("batches", 1), "batches", least=1, most=1 << 20)
+        batch = Batch(as_whole_number(pointer.get("batch", 0), "batch", least=0, most=of - 1), of)
+        try:
+            stream = resources.enter_context(read_locally(path))
+        except FileNotFoundError as error:
+            raise ImageKitInputError(f"There is no file {path}.") from error
+        rows: Iterator[dict[str, Any]] = read_any(stream, format_of(path.name))
+        url_column = optional_text(self.url_column)
+        columns = {"url_column": url_column} if url_column else {"file_id_column": self.file_id_column}
+        return Given(files_of_rows(rows, batch=batch, **columns), f"{path} {batch} {columns}")
+
+
+def _items(value: Any) -> Sequence[Any]:
+    if isinstance(value, str):
+        return [item for item in value.split(",") if item.strip()]
+    if isinstance(value, Mapping) or not isinstance(value, Sequence):
+        raise ImageKitInputError(
+            f"{type(value).__name__} is no list of files.", help="Pass a list, or a text with commas."
+        )
+    return value
+
+
+def _choice(policy: Any, value: Any, argument: str) -> Any:
+    try:
+        return policy(str(value).strip().lower())
+    except ValueError:
+        raise ImageKitInputError(
+            f"{argument} is {value!r}.", help=f"Use one of {', '.join(policy)}."
+        ) from None
+
+
+def _identity(context: Context) -> str:
+    """Return what is the same in all tries of a task, and in no other task."""
+    ti = context["ti"]
+    return f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
+
+
+def _as_of(context: Context) -> datetime:
+    """Return the time of the DAG run, the same in all its tries."""
+    dag_run = context.get("dag_run")
+    for moment in (
+        context.get("data_interval_end"),
+        context.get("logical_date"),
+        getattr(dag_run, "run_after", None),
+    ):
+        if isinstance(moment, datetime):
+            return moment
+    return datetime.now(UTC)

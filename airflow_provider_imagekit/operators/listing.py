@@ -1,0 +1,190 @@
+"""Operator that lists the media library."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator, conf
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.library.sources import Batch
+from airflow_provider_imagekit.library.storage import written_whole
+from airflow_provider_imagekit.library.tables import json_line
+from airflow_provider_imagekit.operators.arguments import as_whole_number, optional_text, storage_path
+from airflow_provider_imagekit.operators.assets import tell_assets
+from airflow_provider_imagekit.operators.failing import failing_for_good
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+__all__ = ["ListFilesOperator"]
+
+#: What of a listed file goes to XCom unless ``fields`` says otherwise.
+XCOM_FIELDS = ("fileId", "name", "filePath", "url", "updatedAt")
+
+#: What of a listed file goes to a file; the rest (embedded metadata, AI tags …) is long and rarely asked for.
+FILE_FIELDS = (
+    "fileId",
+    "folderId",
+    "type",
+    "name",
+    "filePath",
+    "folderPath",
+    "url",
+    "fileType",
+    "mime",
+    "size",
+    "width",
+    "height",
+    "versionInfo",
+    "isPrivateFile",
+    "isPublished",
+    "tags",
+    "customMetadata",
+    "createdAt",
+    "updatedAt",
+)
+
+_MOST_MAPPED = 1024  # Airflow's own default of [core] max_map_length
+
+
+class ListFilesOperator(BaseOperator):
+    """
+    List files of the media library: ``GET /v1/files``, over as many pages as there are.
+
+    A file that stays in the library is listed once, whatever is uploaded, renamed or deleted meanwhile.
+    Without ``output_path`` the files themselves go to XCom, ready for
+    ``FileMetadataOperator.partial(...).expand(file_id=files.output.map(lambda file: file["fileId"]))``.
+    With it they go to a JSON Lines file that appears whole, and XCom has a list of pointers to it, ready for
+    ``LibraryMetadataOperator.partial(...).expand(input_path=files.output)``. What XCom holds follows from the
+    arguments, never from how many files there are.
+
+    .. seealso:: :class:`~airflow_provider_imagekit.operators.library.LibraryMetadataOperator`, which lists by
+        itself.
+
+    :param search_query: ImageKit's search language, such as ``createdAt > "7d" AND size > "2mb"``.
+        (templated)
+    :param path: a folder, without its subfolders. (templated)
+    :param type: ``file`` (the default), ``file-version``, ``folder`` or ``all``; counts for nothing beside
+        ``search_query``. (templated)
+    :param file_type: ``all``, ``image`` or ``non-image``. (templated)
+    :param sort: such as ``ASC_CREATED``, ``DESC_UPDATED``, ``ASC_NAME``. (templated)
+    :param limit: most files to list; all unless given. (templated)
+    :param fields: what to keep of each file, in ImageKit's names. (templated) By default ``fileId``,
+        ``name``, ``filePath``, ``url`` and ``updatedAt`` in XCom, and in a file what the table of
+        ``LibraryMetadataOperator`` has columns for, and the dimensions.
+    :param output_path: file for the listing, on this machine or in any store of ``ObjectStoragePath``.
+        (templated)
+    :param batches: pointers to return, 1 to 1,024; a file is always in the same batch. (templated)
+    :param max_xcom_bytes: most bytes of JSON to put into XCom. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :return: the files; or with ``output_path`` for each batch ``path``, ``batch``, ``batches``, ``count``.
+    :raises AirflowFailException: from the error that no retry can mend, such as a listing too long for XCom.
+    :raises ImageKitError: for everything else that goes wrong.
+    """
+
+    template_fields: Sequence[str] = (
+        "search_query",
+        "path",
+        "type",
+        "file_type",
+        "sort",
+        "limit",
+        "fields",
+        "output_path",
+        "batches",
+        "max_xcom_bytes",
+        "imagekit_conn_id",
+    )
+    ui_color = "#e3edfb"
+
+    def __init__(
+        self,
+        *,
+        search_query: str | None = None,
+        path: str | None = None,
+        type: str | None = None,  # noqa: A002 - ImageKit's own name for it
+        file_type: str | None = None,
+        sort: str | None = None,
+        limit: int | str | None = None,
+        fields: Sequence[str] | str | None = None,
+        output_path: str | None = None,
+        batches: int | str = 1,
+        max_xcom_bytes: int | str = 48_000,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.search_query = search_query
+        self.path = path
+        self.type = type
+        self.file_type = file_type
+        self.sort = sort
+        self.limit = limit
+        self.fields = fields
+        self.output_path = output_path
+        self.batches = batches
+        self.max_xcom_bytes = max_xcom_bytes
+        self.imagekit_conn_id = imagekit_conn_id
+
+    @cached_property
+    def hook(self) -> ImageKitHook:
+        """The hook of this task."""
+        return ImageKitHook(self.imagekit_conn_id)
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """List; see the class."""
+        with failing_for_good():
+            output_path = optional_text(self.output_path)
+            listed = self._to_xcom() if output_path is None else self._to_file(output_path)
+        count = len(listed) if output_path is None else sum(pointer["count"] for pointer in listed)
+        self.log.info("%d files listed%s.", count, f" to {output_path}" if output_path else "")
+        tell_assets(self, context, {"path": output_path, "count": count})
+        return listed
+
+    def _to_xcom(self) -> list[dict[str, Any]]:
+        most = as_whole_number(self.max_xcom_bytes, "max_xcom_bytes", least=0, most=1 << 30)
+        size = 0
+        records: list[dict[str, Any]] = []
+        for record in self._records(XCOM_FIELDS):
+            size += len(json.dumps(record)) + 2
+            if size > most:
+                raise ImageKitInputError(
+                    f"The listing is too long for XCom: {len(records):,} files make {most:,} bytes.",
+                    help="Give an output_path, fewer fields, a limit, or a larger max_xcom_bytes.",
+                )
+            records.append(record)
+        return records
+
+    def _to_file(self, output_path: str) -> list[dict[str, Any]]:
+        path = storage_path(output_path, "output_path")
+        most = min(conf.getint("core", "max_map_length", fallback=_MOST_MAPPED), _MOST_MAPPED)
+        of = as_whole_number(self.batches, "batches", least=1, most=most)
+        counts = [0] * of
+        with written_whole(path, path.parent) as stream:
+            for record in self._records(FILE_FIELDS):
+                counts[Batch.number_of(str(record.get("fileId")), of)] += 1
+                stream.write(json_line(record))
+        return [
+            {"path": output_path, "batch": number, "batches": of, "count": count}
+            for number, count in enumerate(counts)
+        ]
+
+    def _records(self, default_fields: Sequence[str]) -> Iterator[dict[str, Any]]:
+        fields = self.fields or default_fields
+        if isinstance(fields, str):
+            fields = [field.strip() for field in fields.split(",")]
+        limit = optional_text(self.limit)
+        for record in self.hook.list_files(
+            search_query=optional_text(self.search_query),
+            path=optional_text(self.path),
+            type=optional_text(self.type),
+            file_type=optional_text(self.file_type),
+            sort=optional_text(self.sort),
+            limit=None if limit is None else as_whole_number(limit, "limit", least=0, most=1 << 60),
+        ):
+            yield {field: record[field] for field in fields if field in record}

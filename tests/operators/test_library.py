@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+import csv
+import json
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, Asset, ObjectStoragePath
+from fsspec.implementations.memory import MemoryFileSystem
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.exceptions import (
+    ImageKitServerError,
+    LibraryStoppedError,
+    TooManyFailedFilesError,
+)
+from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
+from airflow_provider_imagekit.operators.listing import ListFilesOperator
+from tests import pictures
+from tests.support import AIRFLOW_3
+
+attach = import_module("airflow.sdk.io" if AIRFLOW_3 else "airflow.io.store").attach
+
+AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
+
+
+class Task:
+    """As much of a task instance as an operator looks at."""
+
+    dag_id, task_id, map_index = "dag", "library", -1
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+
+
+def context(run: str = "run", **more: Any) -> Any:
+    return {"ti": Task(run), "data_interval_end": AS_OF, **more}
+
+
+def operator(output: object, **arguments: Any) -> LibraryMetadataOperator:
+    return LibraryMetadataOperator(task_id="library", output_path=str(output), **arguments)
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return tmp_path / "library.jsonl"
+
+
+def metadata_calls(imagekit: ImageKitEmulator) -> int:
+    return sum("metadata" in request.path for request in imagekit.requests)
+
+
+class TestResult:
+    def test_xcom_has_pointer_counts_plan_and_durations(self, connection: str, table: Path) -> None:
+        result = operator(table).execute(context())
+        assert result["path"] == str(table)
+        assert result["counts"]["rows"] == result["plan"]["files"] == len(rows(table)) > 5
+        assert result["plan"]["list_calls"] == 1
+        assert list(result["seconds"]) == ["plan", "fetch", "publish"]
+        assert Path(result["errors_path"]).exists()
+        assert len(json.dumps(result, allow_nan=False)) < 2000
+
+    def test_the_asset_event_has_the_same(self, connection: str, table: Path) -> None:
+        asset, event = Asset("file://library"), SimpleNamespace(extra={})
+        result = operator(table, outlets=[asset]).execute(context(outlet_events={asset: event}))
+        assert event.extra == result
+
+    def test_a_second_run_costs_no_metadata_call(
+        self, connection: str, imagekit: ImageKitEmulator, table: Path
+    ) -> None:
+        operator(table).execute(context("monday"))
+        before = table.read_bytes()
+        imagekit.clear()
+        result = operator(table).execute(context("tuesday"))
+        assert (metadata_calls(imagekit), result["plan"]["metadata_calls"]) == (0, 0)
+        assert table.read_bytes() == before
+
+    def test_a_dry_run_stops_after_the_plan(
+        self, connection: str, imagekit: ImageKitEmulator, table: Path
+    ) -> None:
+        result = operator(table, dry_run="True").execute(context())
+        assert result["dry_run"] is True
+        assert result["plan"]["metadata_calls"] > 5
+        assert "counts" not in result
+        assert metadata_calls(imagekit) == 0
+        assert list(table.parent.iterdir()) == []
+
+    def test_the_airflow_command_for_dry_runs_still_works(self, table: Path) -> None:
+        operator(table).dry_run()
+
+    def test_the_pace_of_the_connection_is_in_the_plan(
+        self, imagekit: ImageKitEmulator, table: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = imagekit.airflow_connection | {"extra": {"requests_per_second": 4}}
+        monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(settings))
+        plan = operator(table, dry_run=True).execute(context())["plan"]
+        assert plan["seconds"] == plan["metadata_calls"] / 4
+
+    def test_deleted_files_are_marked_with_the_time_of_the_dag_run(
+        self, connection: str, table: Path, imagekit: ImageKitEmulator
+    ) -> None:
+        operator(table).execute(context("monday"))
+        operator(table, path="/docs").execute(context("tuesday"))
+        assert {row["deleted_at"] for row in rows(table) if row["path"].startswith("/shop")} == {
+            "2024-06-01T00:00:00.000Z"
+        }
+
+
+class TestWhichFiles:
+    def test_a_folder(self, connection: str, table: Path) -> None:
+        operator(table, path="/docs").execute(context())
+        assert [row["name"] for row in rows(table)] == ["readme.pdf"]
+
+    def test_a_search(self, connection: str, imagekit: ImageKitEmulator, table: Path) -> None:
+        listing = [file for file in imagekit.files() if file["name"] == "original.jpg"]
+        imagekit.inject(status=200, body=listing, match="searchQuery=name")
+        operator(table, search_query='name = "original.jpg"').execute(context())
+        assert [row["name"] for row in rows(table)] == ["original.jpg"]
+
+    @pytest.mark.parametrize("as_text", [True, False])
+    def test_ids(self, connection: str, imagekit: ImageKitEmulator, table: Path, as_text: bool) -> None:
+        ids = [imagekit.file_id(pictures.ORIGINAL), imagekit.file_id(pictures.RESIZED)]
+        operator(table, file_ids=",".join(ids) if as_text else ids).execute(context())
+        assert {row["file_id"] for row in rows(table)} == set(ids)
+        assert [request.path for request in imagekit.requests if request.path == "/v1/files"] == []
+
+    def test_records_of_a_listing(self, connection: str, imagekit: ImageKitEmulator, table: Path) -> None:
+        files = ListFilesOperator(task_id="files", path="/shop").execute(context())
+        operator(table, file_ids=files).execute(context("monday"))
+        imagekit.clear()
+        operator(table, file_ids=files).execute(context("tuesday"))
+        assert imagekit.requests == []
+        assert len(rows(table)) == len(files)
+
+    def test_urls(self, connection: str, imagekit: ImageKitEmulator, table: Path) -> None:
+        url = imagekit.file_url(pictures.ORIGINAL)
+        operator(table, urls=[url]).execute(context())
+        assert [(row["url"], row["width"]) for row in rows(table)] == [(url, 640)]
+
+    def test_a_column_of_a_csv_file(
+        self, connection: str, imagekit: ImageKitEmulator, table: Path, tmp_path: Path
+    ) -> None:
+        with (tmp_path / "ids.csv").open("w", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerows([["sku", "picture"], ["1", imagekit.file_id(pictures.ORIGINAL)]])
+        operator(table, input_path=str(tmp_path / "ids.csv"), file_id_column="picture").execute(context())
+        assert [row["width"] for row in rows(table)] == [640]
+
+    def test_a_column_of_urls_of_a_parquet_file(
+        self, connection: str, imagekit: ImageKitEmulator, table: Path, tmp_path: Path
+    ) -> None:
+        arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        url = imagekit.file_url(pictures.ORIGINAL)
+        parquet.write_table(arrow.table({"fileId": ["x"], "at": [url]}), tmp_path / "urls.parquet")
+        operator(table, input_path=str(tmp_path / "urls.parquet"), url_column="at").execute(context())
+        assert [(row["file_id"], row["url"], row["width"]) for row in rows(table)] == [(None, url, 640)]
+
+    def test_the_operators_own_table(
+        self, connection: str, imagekit: ImageKitEmulator, table: Path, tmp_path: Path
+    ) -> None:
+        operator(table).execute(context())
+        imagekit.clear()
+        copy = tmp_path / "copy.parquet"
+        operator(copy, input_path=str(table), file_id_column="file_id").execute(context())
+        assert metadata_calls(imagekit) == len(rows(table))
+
+    def test_mapped_over_the_batches_of_a_listing_every_file_is_in_one_table(
+        self, connection: str, imagekit: ImageKitEmulator, tmp_path: Path
+    ) -> None:
+        pointers = ListFilesOperator(
+            task_id="files", output_path=str(tmp_path / "listing.jsonl"), batches=3
+        ).execute(context())
+        names = []
+        for number, pointer in enumerate(pointers):
+            part = tmp_path / f"part-{number}.jsonl"
+            result = operator(part, input_path=pointer).execute(context())
+            assert result["counts"]["rows"] == pointer["count"]
+            names += [row["name"] for row in rows(part)]
+        assert sorted(names) == sorted(file["name"] for file in imagekit.files())
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"file_ids": ["a"], "urls": ["b"]}, "file_ids and urls"),
+            ({"path": "/a", "input_path": "x.csv"}, "search_query or path and input_path"),
+            ({"file_ids": {"a": 1}}, "no list of files"),
+            ({"file_ids": [7]}, "names no file"),
+            ({"input_path": "/nowhere/x.csv"}, "There is no file"),
+            ({"input_path": "/nowhere/x.xls"}, "There is no file"),
+            ({"gps": "blur"}, "gps is 'blur'"),
+            ({"personal": "some"}, "personal is 'some'"),
+            ({"timezone": "Middle/Earth"}, "Middle/Earth"),
+            ({"max_failed": "-1"}, "max_failed"),
+            ({"max_failed": 1.5}, "max_failed"),
+            ({"threads": 33}, "threads is 33"),
+            ({"full_refresh": "perhaps"}, "full_refresh is 'perhaps'"),
+        ],
+    )
+    def test_wrong_arguments_fail_for_good_and_cost_no_call(
+        self,
+        connection: str,
+        imagekit: ImageKitEmulator,
+        table: Path,
+        arguments: dict[str, Any],
+        message: str,
+    ) -> None:
+        with pytest.raises(AirflowFailException, match=message):
+            operator(table, **arguments).execute(context())
+        assert imagekit.requests == []
+
+    @pytest.mark.parametrize("output", ["", "folder/", "table.csv", "table", "table.xlsx"])
+    def test_an_output_that_cannot_be_written_is_refused(self, connection: str, output: str) -> None:
+        with pytest.raises(AirflowFailException, match=r"output_path|ending|CSV"):
+            operator(output).execute(context())
+
+
+class TestObjectStorage:
+    @pytest.fixture
+    def bucket(self) -> Iterator[str]:
+        # Airflow knows the file systems of its providers; this one stands in for theirs.
+        memory = MemoryFileSystem(skip_instance_cache=True)
+        attach("memory", fs=memory)
+        yield f"memory://bucket-{secrets.token_hex(4)}"
+        memory.store.clear()
+
+    @pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+    def test_table_errors_and_journal_are_objects(
+        self, connection: str, imagekit: ImageKitEmulator, bucket: str, table: Path, ending: str
+    ) -> None:
+        output = f"{bucket}/nightly/library.{ending}"
+        result = operator(output).execute(context("monday"))
+        assert result["path"] == output
+        imagekit.clear()
+        operator(output).execute(context("tuesday"))
+        assert metadata_calls(imagekit) == 0
+        operator(table, input_path=output, file_id_column="file_id").execute(context())
+        assert len(rows(table)) == result["counts"]["rows"]
+        left = {path.split("nightly/")[1] for path in ObjectStoragePath(bucket).fs.find(bucket)}
+        assert left == {f"library.{ending}", f"library.{ending}.run/errors.jsonl"}
+        if ending == "jsonl":
+            assert ObjectStoragePath(output).read_bytes() == table.read_bytes()
+
+    def test_a_failed_try_goes_on_from_the_journal(
+        self, connection: str, imagekit: ImageKitEmulator, bucket: str
+    ) -> None:
+        output = f"{bucket}/library.jsonl"
+        fifth = sorted(file["fileId"] for file in imagekit.files())[4]
+        imagekit.inject(status=403, match=fifth)
+        with pytest.raises(AirflowFailException):
+            operator(output, threads=1).execute(context())
+        assert not ObjectStoragePath(output).exists()
+        imagekit.clear()
+        result = operator(output).execute(context())
+        assert result["plan"]["fetched_before"] == 4
+        assert metadata_calls(imagekit) == result["plan"]["files"] - 4
+
+    def test_a_listing_goes_there_too(self, connection: str, bucket: str) -> None:
+        output = f"{bucket}/listing.jsonl"
+        (pointer,) = ListFilesOperator(task_id="files", output_path=output).execute(context())
+        assert pointer["path"] == output
+        assert len(ObjectStoragePath(output).read_text().splitlines()) == pointer["count"]
+
+
+class TestFailures:
+    def test_too_many_files_that_will_fail_again_fail_for_good(
+        self, connection: str, imagekit: ImageKitEmulator, table: Path
+    ) -> None:
+        imagekit.inject(status=400, times=None, match="/metadata")
+        with pytest.raises(AirflowFailException, match="files failed"):
+            operator(table, max_failed=2).execute(context())
+
+    def test_too_many_that_may_pass_are_left_to_airflows_retries(
+        self, imagekit: ImageKitEmulator, table: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = imagekit.airflow_connection | {"extra": {"max_retries": 0}}
+        monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(settings))
+        imagekit.inject(status=404, times=None, match="/metadata")
+        with pytest.raises(TooManyFailedFilesError):
+            operator(table, max_failed="10%").execute(context())
+        imagekit.inject(status=503, match="/v1/files")
+        with pytest.raises(ImageKitServerError):
+            operator(table).execute(context("another"))
+
+    def test_a_wrong_key_fails_for_good(
+        self, connection: str, imagekit: ImageKitEmulator, table: Path
+    ) -> None:
+        imagekit.private_key = "private_another"
+        with pytest.raises(AirflowFailException, match="403"):
+            operator(table).execute(context())
+
+
+def test_on_kill_stops_at_once_and_the_next_try_has_what_was_done(
+    connection: str, imagekit: ImageKitEmulator, table: Path
+) -> None:
+    fourth = sorted(file["fileId"] for file in imagekit.files())[3]
+    slow = imagekit.inject(delay=20.0, match=fourth)
+    task = operator(table, threads=1)
+    killed: list[float] = []
+
+    def kill() -> None:
+        deadline = time.monotonic() + 10
+        while slow.hits < 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        killed.append(time.monotonic())
+        task.on_kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(LibraryStoppedError):
+        task.execute(context())
+    killer.join()
+    assert time.monotonic() - killed[0] < 3
+    imagekit.clear()
+    assert operator(table).execute(context())["plan"]["fetched_before"] == 3
+
+
+def test_on_kill_before_the_start_does_nothing(table: Path) -> None:
+    operator(table).on_kill()
+
+
+def test_every_argument_is_templated(table: Path) -> None:
+    task = operator(table)
+    assert set(task.template_fields) <= vars(task).keys()
+    untemplated = {"dry_run", "multiple_outputs", "kwargs", "self"}
+    arguments = set(LibraryMetadataOperator.__init__.__wrapped__.__annotations__)  # type: ignore[attr-defined]
+    assert arguments - untemplated - {"return"} <= set(task.template_fields)

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, Asset
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.exceptions import ImageKitServerError
+from airflow_provider_imagekit.operators.listing import XCOM_FIELDS, ListFilesOperator
+from tests import pictures
+
+
+def listing(**arguments: Any) -> ListFilesOperator:
+    return ListFilesOperator(task_id="files", **arguments)
+
+
+class TestToXCom:
+    def test_it_is_a_list_of_small_records(self, connection: str, imagekit: ImageKitEmulator) -> None:
+        files = listing(path="/shop").execute({})
+        assert {file["name"] for file in files} >= {"original.jpg", "unrelated.jpg"}
+        assert {tuple(file) for file in files} == {XCOM_FIELDS}
+        json.dumps(files, allow_nan=False)
+
+    def test_the_arguments_reach_imagekit(self, connection: str, imagekit: ImageKitEmulator) -> None:
+        listing(path="/shop", file_type="image", sort="DESC_NAME", type="file", limit="2").execute({})
+        (request,) = imagekit.requests
+        assert request.query == {
+            "path": "/shop",
+            "fileType": "image",
+            "sort": "DESC_NAME",
+            "type": "file",
+            "limit": "2",
+            "skip": "0",
+        }
+
+    def test_a_search_query(self, connection: str, imagekit: ImageKitEmulator) -> None:
+        imagekit.inject(status=200, body=[{"fileId": "a", "name": "n"}], match="searchQuery=name")
+        assert listing(search_query='name = "n"').execute({}) == [{"fileId": "a", "name": "n"}]
+
+    @pytest.mark.parametrize("fields", [["fileId"], "fileId", "fileId, unheard-of"])
+    def test_fields(self, connection: str, fields: Any) -> None:
+        assert {tuple(file) for file in listing(fields=fields).execute({})} == {("fileId",)}
+
+    def test_templates_of_nothing_count_as_nothing(self, connection: str, imagekit: ImageKitEmulator) -> None:
+        listing(path="", search_query="None", limit="").execute({})
+        assert set(imagekit.requests[0].query) == {"skip", "limit"}
+
+    def test_a_listing_too_long_for_xcom_fails_for_good_and_says_what_to_do(self, connection: str) -> None:
+        with pytest.raises(AirflowFailException, match=r"too long for XCom.*output_path"):
+            listing(max_xcom_bytes=300).execute({})
+
+
+class TestToFile:
+    def test_the_file_has_the_records_and_xcom_a_pointer(self, connection: str, tmp_path: Path) -> None:
+        output = tmp_path / "deep" / "listing.jsonl"
+        (pointer,) = listing(output_path=str(output)).execute({})
+        records = [json.loads(line) for line in output.read_text().splitlines()]
+        assert pointer == {"path": str(output), "batch": 0, "batches": 1, "count": len(records)}
+        assert pictures.ORIGINAL in {record["filePath"].lstrip("/") for record in records}
+        assert {"fileId", "versionInfo", "updatedAt", "width"} <= records[0].keys()
+        assert [path.name for path in output.parent.iterdir()] == ["listing.jsonl"]
+
+    def test_batches_count_every_file_once(self, connection: str, tmp_path: Path) -> None:
+        output = tmp_path / "listing.jsonl"
+        pointers = listing(output_path=str(output), batches="3").execute({})
+        assert [(pointer["batch"], pointer["batches"]) for pointer in pointers] == [(0, 3), (1, 3), (2, 3)]
+        assert sum(pointer["count"] for pointer in pointers) == len(output.read_text().splitlines())
+
+    def test_an_error_leaves_the_file_of_before(
+        self, connection: str, imagekit: ImageKitEmulator, tmp_path: Path
+    ) -> None:
+        output = tmp_path / "listing.jsonl"
+        output.write_text("before")
+        imagekit.inject(status=500, times=1, body="no", match="/v1/files")
+        imagekit.inject(status=403, match="/v1/files")
+        with pytest.raises(AirflowFailException):
+            listing(output_path=str(output)).execute({})
+        assert [path.name for path in tmp_path.iterdir()] == ["listing.jsonl"]
+        assert output.read_text() == "before"
+
+    @pytest.mark.parametrize("batches", [0, 1025, "many"])
+    def test_batches_that_airflow_cannot_map_are_refused(
+        self, connection: str, tmp_path: Path, batches: Any
+    ) -> None:
+        with pytest.raises(AirflowFailException, match="batches"):
+            listing(output_path=str(tmp_path / "a.jsonl"), batches=batches).execute({})
+
+    def test_the_asset_event_has_pointer_and_count(self, connection: str, tmp_path: Path) -> None:
+        asset, event = Asset("file://listing"), SimpleNamespace(extra={})
+        output = str(tmp_path / "listing.jsonl")
+        listing(output_path=output, outlets=[asset]).execute({"outlet_events": {asset: event}})  # type: ignore[typeddict-item]
+        assert event.extra["path"] == output
+        assert event.extra["count"] > 3
+
+
+class TestErrors:
+    def test_an_error_that_passes_is_left_to_airflows_retries(
+        self, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = imagekit.airflow_connection | {"extra": {"max_retries": 0}}
+        monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(settings))
+        imagekit.inject(status=503)
+        with pytest.raises(ImageKitServerError):
+            listing().execute({})
+
+    def test_a_wrong_argument_fails_for_good(self, connection: str) -> None:
+        with pytest.raises(AirflowFailException, match="sort"):
+            listing(sort="UPWARDS").execute({})
+
+
+def test_every_argument_is_templated() -> None:
+    operator = listing()
+    assert set(operator.template_fields) <= vars(operator).keys()
