@@ -3,6 +3,10 @@
 
 AIRFLOW_3 := 3.3.2
 AIRFLOW_2 := 2.11.2
+IMAGEKIT_SDK_4 := 4.2.0
+# A file's tests share fixtures, above all the real Airflow's database, so they stay in one process.
+IN_PARALLEL := --numprocesses 2 --dist loadfile
+EXTRAS := emulator,numpy,parquet,redis,report
 
 first_python = $(firstword $(foreach name,$(1),$(shell $(name) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= $(2))' >/dev/null 2>&1 && echo $(name))))
 PYTHON ?= $(call first_python,python3 python3.13 python3.12 python3.11,(3, 13))
@@ -27,16 +31,34 @@ airflow: .venv/.demo ## Start the whole Airflow, with the example DAGs, on this 
 	@.venv/bin/python -m demo.stack
 
 .PHONY: test
-test: .venv/.dev ## Lint, type-check and test on Airflow 3
-	$(call check,.venv)
+test: lint .venv-sdk4/.done ## Lint, check the types and test on Airflow 3
+	$(call debian,redis-server,redis-server)
+	$(call debian,chromium,chromium)
+	.venv/bin/pytest $(IN_PARALLEL)
 
 .PHONY: test-airflow2
-test-airflow2: .venv-airflow2/.dev ## The same on Airflow 2
-	$(call check,.venv-airflow2)
+test-airflow2: .venv-airflow2/.dev ## The same tests on Airflow 2
+	.venv-airflow2/bin/pytest $(IN_PARALLEL)
+
+.PHONY: test-stack
+test-stack: .venv/.stack ## Kill and starve a whole Airflow, and look at its UI in a browser (10 minutes)
+	$(call debian,initdb,postgresql)
+	$(call debian,chromedriver,chromium chromium-driver)
+	IMAGEKIT_TEST_STACK=1 .venv/bin/pytest tests/stack tests/ui
+
+.PHONY: benchmark-triggerer
+benchmark-triggerer: .venv/.dev ## A thousand triggers in one event loop: its stalls, memory, requests
+	.venv/bin/python -m benchmarks.triggerer
+
+.PHONY: faults
+faults: .venv/.dev ## Write docs/faults.md anew from the fault matrix's results
+	IMAGEKIT_WRITE_FAULTS_PAGE=1 .venv/bin/pytest tests/faults
 
 .PHONY: lint
 lint: .venv/.dev ## Lint, check the format and the types
-	$(call lint,.venv)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
 
 .PHONY: constraints
 constraints: .venv/.demo ## Write the constraints files anew, with today's versions
@@ -45,7 +67,7 @@ constraints: .venv/.demo ## Write the constraints files anew, with today's versi
 
 .PHONY: clean
 clean: ## Remove the environments and everything built
-	rm -rf .venv .venv-airflow2 build dist demo/out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-airflow2 .venv-sdk4 build dist demo/out .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Environments. The stamp files make a second run a no-op until pyproject.toml or the constraints change.
 
@@ -56,13 +78,23 @@ clean: ## Remove the environments and everything built
 	@touch $@
 
 .venv/.dev: .venv/.demo
-	$(call install,.venv,-c constraints/airflow-3.txt -e '.[emulator]' --group dev)
+	$(call install,.venv,-c constraints/airflow-3.txt -e '.[$(EXTRAS)]' --group dev)
+	@touch $@
+
+.venv/.stack: .venv/.dev
+	$(call install,.venv,-c constraints/airflow-3.txt --group stack)
 	@touch $@
 
 .venv-airflow2/.dev: pyproject.toml constraints/airflow-2.txt
 	$(call environment,.venv-airflow2,$(PYTHON_AIRFLOW2))
-	$(call install,.venv-airflow2,-c constraints/airflow-2.txt -e '.[emulator]' --group dev)
+	$(call install,.venv-airflow2,-c constraints/airflow-2.txt -e '.[$(EXTRAS)]' --group dev)
 	$(call install,.venv-airflow2,-c constraints/airflow-2.txt --no-deps --group photos)
+	@touch $@
+
+# The vendor's older client cannot live beside the newer one.
+.venv-sdk4/.done:
+	$(call environment,.venv-sdk4,$(PYTHON))
+	$(call install,.venv-sdk4,imagekitio==$(IMAGEKIT_SDK_4))
 	@touch $@
 
 # $(1) the environment's folder, $(2) the interpreter that it is made of
@@ -78,21 +110,20 @@ define install
 	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python $(2) || $(1)/bin/python -m pip install --quiet $(2)
 endef
 
-define lint
-	$(1)/bin/ruff check .
-	$(1)/bin/ruff format --check .
-	$(1)/bin/mypy
+# $(1) a program, $(2) the Debian packages that bring it. Without them its tests are skipped, or use what is there.
+# RUNLEVEL=1 keeps the packages from starting servers of their own.
+define debian
+	@ls /usr/lib/postgresql/*/bin/$(1) >/dev/null 2>&1 || command -v $(1) >/dev/null || \
+	{ command -v apt-get >/dev/null && $(AS_ROOT) env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+	sh -c 'apt-get update -qq && apt-get install -qq --no-install-recommends $(2)' >/dev/null; } || \
+	echo "$(1) is not installed: install $(2) to test with it."
 endef
-
-define check
-	$(call lint,$(1))
-	$(1)/bin/pytest
-endef
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
 
 # $(1) the version of Airflow, $(2) the file. One version of each package, so its environment markers can go.
 define compile
 	rm -f $(2)
-	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --extra emulator --extra numpy --group dev; \
+	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --all-extras --group dev --group stack; \
 	  .venv/bin/uv pip compile pyproject.toml $(COMPILE) --group photos --no-deps | grep '^scikit-image=='; } \
 	  | sed 's/ *;.*//' | sort --unique > $(2)
 endef

@@ -15,6 +15,7 @@ Everything that this package raises.
     │   ├── ImageKitRateLimitError      429
     │   └── ImageKitServerError         5xx
     ├── ImageKitResponseError           2xx with an unusable body
+    │   └── ImageKitOversizeError       a body beyond the size limit
     ├── MissingPHashError               the file has no pHash: a video, a vector file
     ├── PHashMismatchError              two hashes that cannot change do not match
     ├── LibraryStoppedError             a run over a library was told to stop before its end
@@ -35,6 +36,7 @@ __all__ = [
     "ImageKitError",
     "ImageKitInputError",
     "ImageKitNotFoundError",
+    "ImageKitOversizeError",
     "ImageKitRateLimitError",
     "ImageKitResponseError",
     "ImageKitServerError",
@@ -157,6 +159,12 @@ class ImageKitResponseError(ImageKitError):
     retryable = True
 
 
+class ImageKitOversizeError(ImageKitResponseError):
+    """Raised instead of reading a body beyond the size limit; the next one would be as large."""
+
+    retryable = False
+
+
 class MissingPHashError(ImageKitError):
     """Raised when a file has no perceptual hash: ImageKit computes none for videos and some vector files."""
 
@@ -178,8 +186,11 @@ class TooManyFailedFilesError(ImageKitError):
     :param lasting: whether those files alone are too many that would fail again, being at fault themselves.
     """
 
-    retryable = True
-
     def __init__(self, message: str, *, lasting: bool = False, **details: Any) -> None:
         super().__init__(message, **details)
         self.lasting = lasting
+
+    @property
+    def retryable(self) -> bool:  # type: ignore[override]  # the one class whose objects differ in it
+        """Whether another try may succeed."""
+        return not self.lasting

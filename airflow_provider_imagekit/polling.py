@@ -6,12 +6,12 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitNotFoundError
+from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitNotFoundError, PHashMismatchError
 from airflow_provider_imagekit.retry import RetryLimits
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client import ImageKitClient
-    from airflow_provider_imagekit.similarity.gate import PHashGate
+    from airflow_provider_imagekit.similarity.gate import LoadBank, PHashGate
 
 __all__ = ["Poll", "is_not_yet", "poll"]
 
@@ -34,18 +34,27 @@ class Poll:
     reason: str
 
 
-def poll(gate: PHashGate, client: ImageKitClient) -> Poll:
+def poll(
+    gate: PHashGate, client: ImageKitClient, load_bank: LoadBank, *, stop_on_mismatch: bool = False
+) -> Poll:
     """
     Check a gate once.
 
+    :param gate: what is asked.
+    :param client: who asks.
+    :param load_bank: reads a file of hashes.
+    :param stop_on_mismatch: whether a verdict that does not match ends the wait, too.
     :raises ImageKitError: if waiting cannot mend it: a wrong key, a bad request, a file without pHash.
+    :raises PHashMismatchError: with ``stop_on_mismatch``.
     """
     try:
-        verdict = gate.check(functools.partial(client.get_phash, limits=_LIMITS))
+        verdict = gate.check(functools.partial(client.get_phash, limits=_LIMITS), load_bank)
     except ImageKitError as error:
         if not is_not_yet(error):
             raise
         return Poll(matched=False, value=None, reason=f"Not yet: {error}")
+    if stop_on_mismatch and not verdict.matched:
+        raise PHashMismatchError(verdict.reason)
     return Poll(matched=verdict.matched, value=verdict.as_xcom(), reason=verdict.reason)
 
 

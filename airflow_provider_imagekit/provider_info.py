@@ -16,11 +16,13 @@ CONNECTION_TYPE: dict[str, Any] = {
     "hook-class-name": "airflow_provider_imagekit.hooks.imagekit.ImageKitHook",
     "hook-name": "ImageKit",
     "ui-field-behaviour": {
-        "hidden-fields": ["schema", "login", "port", "extra"],
+        # The port stays: without one the Test button of Airflow 3.3.1 and 3.3.2 fails (apache/airflow#73298).
+        "hidden-fields": ["schema", "login", "extra"],
         "relabeling": {"password": "Private key", "host": "API base URL"},
         "placeholders": {
             "password": "private_…",
             "host": "empty for https://api.imagekit.io",
+            "port": "443",
         },
     },
     "conn-fields": {
@@ -98,9 +100,14 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "ImageKit",
                 "python-modules": [
+                    "airflow_provider_imagekit.operators.duplicates",
+                    "airflow_provider_imagekit.operators.hash_tables",
                     "airflow_provider_imagekit.operators.library",
                     "airflow_provider_imagekit.operators.listing",
                     "airflow_provider_imagekit.operators.metadata",
+                    "airflow_provider_imagekit.operators.phash",
+                    "airflow_provider_imagekit.operators.threshold",
+                    "airflow_provider_imagekit.operators.transformations",
                 ],
             }
         ],
@@ -119,5 +126,6 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "airflow_provider_imagekit.links.imagekit.ImageKitFileLink",
             "airflow_provider_imagekit.links.imagekit.ImageKitMediaLibraryLink",
+            "airflow_provider_imagekit.links.report.ImageKitReportLink",
         ],
     }

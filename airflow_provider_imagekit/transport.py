@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from airflow_provider_imagekit import __version__, api
 from airflow_provider_imagekit.exceptions import (
     ImageKitConfigurationError,
-    ImageKitResponseError,
+    ImageKitOversizeError,
     ImageKitTransportError,
 )
 
@@ -77,26 +77,28 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                body = self._read(response, request, deadline)
+                body = self._read(response, deadline)
                 return api.decode(request, response.status_code, response.headers, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ImageKitTransportError(
-                f"{request} got no answer from {self._base_url}: {_cause(error)}.",
+                f"No answer from {self._base_url}: {_cause(error)}.",
                 help="Check the network, the host of the Airflow Connection and its proxies.",
             ) from None
 
-    def _read(self, response: requests.Response, request: api.Request, deadline: float) -> bytes:
-        chunks, size = [], 0
-        # read1() returns what has arrived: a server that drips cannot hold a worker longer than the timeout.
-        while chunk := response.raw.read1(_CHUNK, decode_content=True):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > MAX_BODY:
-                raise ImageKitResponseError(
-                    f"{request}: the answer is larger than {MAX_BODY} bytes.", status=response.status_code
-                )
-            if self._clock() > deadline:
-                raise ImageKitTransportError(f"{request}: no whole answer within {self._timeout:g} s.")
+    def _read(self, response: requests.Response, deadline: float) -> bytes:
+        chunks, size = [], response.raw.length_remaining or 0
+        if size <= MAX_BODY:
+            size = 0
+            # read1() returns what has arrived: a server that drips cannot hold a worker past the timeout.
+            while size <= MAX_BODY and (chunk := response.raw.read1(_CHUNK, decode_content=True)):
+                chunks.append(chunk)
+                size += len(chunk)
+                if self._clock() > deadline:
+                    raise ImageKitTransportError(f"No whole answer within {self._timeout:g} s.")
+        if size > MAX_BODY:
+            raise ImageKitOversizeError(
+                f"The answer is larger than {MAX_BODY} bytes.", status=response.status_code
+            )
         return b"".join(chunks)
 
 

@@ -88,17 +88,19 @@ def faiss_flat(hashes: list[int], radius: int) -> list[int]:
 
 
 class Sampled(Exception):  # noqa: N818 - no error
-    """A method so slow that only some queries were made: the share of them, and seconds before the first."""
+    """A method so slow that only some queries were made: the share of them, and the clocks at the first."""
 
 
-def _sample(
-    hashes: list[int], query: Callable[[int], object], *, before: float = 0.0, seconds: float = 4.0
-) -> Sampled:
-    begin, made = time.perf_counter(), 0
-    while made < len(hashes) and time.perf_counter() - begin < seconds:
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _sample(hashes: list[int], query: Callable[[int], object], seconds: float = 4.0) -> Sampled:
+    first, made = _clocks(), 0
+    while made < len(hashes) and time.perf_counter() - first[0] < seconds:
         query(hashes[made])
         made += 1
-    return Sampled(made / len(hashes), before)
+    return Sampled(made / len(hashes), first)
 
 
 def imagededup_brute_force(hashes: list[int], radius: int) -> list[int]:
@@ -111,9 +113,8 @@ def imagededup_brute_force(hashes: list[int], radius: int) -> list[int]:
 def pybktree_tree(hashes: list[int], radius: int) -> list[int]:
     import pybktree
 
-    begin = time.perf_counter()
     tree = pybktree.BKTree(lambda one, other: (one ^ other).bit_count(), hashes)
-    raise _sample(hashes, lambda bits: tree.find(bits, radius), before=time.perf_counter() - begin)
+    raise _sample(hashes, lambda bits: tree.find(bits, radius))
 
 
 #: Name, method, module it needs, the largest number of hashes to try it with.
@@ -141,15 +142,18 @@ def measure_here(number: int, file: str, radius: int) -> dict[str, object]:
         method(hashes[:300], radius)  # imports are no part of the figure
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     before = _memory("VmRSS")
-    begin, cpu_begin = time.perf_counter(), time.process_time()
+    begin = _clocks()
     try:
-        counts, (share, before_first) = method(hashes, radius), (1.0, 0.0)
+        counts, share, first = method(hashes, radius), 1.0, begin
     except Sampled as stopped:
-        counts, (share, before_first) = None, stopped.args
-    seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu_begin
+        counts, (share, first) = None, stopped.args
+    seconds, cpu = (
+        before - start + (end - before) / share
+        for start, before, end in zip(begin, first, _clocks(), strict=True)
+    )
     return {
-        "seconds": before_first + (seconds - before_first) / share,
-        "cpu": before_first + (cpu - before_first) / share,
+        "seconds": seconds,
+        "cpu": cpu,
         "sampled": share < 1,
         "counts": counts,
         "extra_mb": max(0.0, _memory("VmHWM") - before),

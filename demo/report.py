@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MARKS = {"similar": "=", "different": "x", "undecidable": "?", "success": "ok"}
 
@@ -105,7 +108,7 @@ def as_text(report: Report) -> str:
         (
             c.first.path,
             c.second.path,
-            c.how.partition(":")[0],
+            c.how.partition(": ")[0],
             "-" if c.distance is None else str(c.distance),
             "-" if c.similarity is None else f"{c.similarity:.1%}",
             f"{MARKS[c.decision]} {c.decision}",
@@ -131,7 +134,7 @@ def kilobytes(size: int) -> str:
     return f"{size / 1000:.0f} kB"
 
 
-def _table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(title: str, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     rule = tuple("-" * width for width in widths)
     lines = [

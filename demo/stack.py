@@ -29,12 +29,20 @@ from demo.environment import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import FrameType
 
 START_SECONDS = 180
 STOP_SECONDS = 20
 COMPONENTS = {"metadatabase", "scheduler", "triggerer", "dag_processor"}
+
+# Log servers would listen on all addresses; the UI reads the files.
+PROCESSES = {
+    "api-server": ("--workers", "1"),
+    "scheduler": ("--skip-serve-logs",),
+    "triggerer": ("--skip-serve-logs",),
+    "dag-processor": (),
+}
 
 
 class StackError(Exception):
@@ -47,19 +55,21 @@ class AirflowStack:
 
     :param dags: the DAGs folder.
     :param connection: the Airflow Connection ``imagekit_default``, as JSON or URI.
+    :param environment: further environment variables of all processes, such as another metadata database.
     """
 
     username = "admin"
 
-    def __init__(self, dags: Path, connection: str) -> None:
+    def __init__(self, dags: Path, connection: str, environment: Mapping[str, str] | None = None) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="imagekit-airflow-"))
         self.password = secrets.token_hex(8)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         passwords = self.home / "passwords.json"
         self._environment = airflow_environment(self.home, dags, connection)
-        self._environment |= server_environment(self.port, passwords)
+        self._environment |= server_environment(self.port, passwords) | dict(environment or {})
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._orphans: list[psutil.Process] = []
         passwords.touch(mode=0o600)
         passwords.write_text(json.dumps({self.username: self.password}), encoding="utf-8")
 
@@ -67,13 +77,9 @@ class AirflowStack:
         try:
             self._run("migrate", "db", "migrate").wait()
             self.check()
-            port = str(self.port)
-            self._run("api-server", "api-server", "--host", "127.0.0.1", "--port", port, "--workers", "1")
-            # Their log servers would listen on all addresses; the UI reads the files.
-            self._run("scheduler", "scheduler", "--skip-serve-logs")
-            self._run("triggerer", "triggerer", "--skip-serve-logs")
-            self._run("dag-processor", "dag-processor")
-            self._wait_until_healthy()
+            for name in PROCESSES:
+                self.start(name)
+            self.wait_until_healthy()
         except BaseException:
             self.stop()
             raise
@@ -83,6 +89,18 @@ class AirflowStack:
         self.stop()
         if kind is None or not issubclass(kind, StackError):  # a failed stack's logs are kept
             shutil.rmtree(self.home, ignore_errors=True)
+
+    def start(self, name: str) -> None:
+        """Start one of :data:`PROCESSES`."""
+        port = ["--host", "127.0.0.1", "--port", str(self.port)] if name == "api-server" else []
+        self._run(name, name, *port, *PROCESSES[name])
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+        """Send one of :data:`PROCESSES` a signal that ends it; what it started goes with the whole stack."""
+        process = self._processes.pop(name)
+        self._orphans += psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        process.wait()
 
     def check(self) -> None:
         """
@@ -105,7 +123,10 @@ class AirflowStack:
 
     def stop(self) -> None:
         """Stop every process that was started, and all that those have started; return when all are gone."""
-        family = []
+        family, self._orphans = self._orphans, []
+        for orphan in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                orphan.terminate()
         for process in self._processes.values():
             with contextlib.suppress(psutil.NoSuchProcess):
                 parent = psutil.Process(process.pid)
@@ -123,7 +144,7 @@ class AirflowStack:
         self._processes.clear()
 
     def _run(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        with self._log(name).open("wb") as log:
+        with self._log(name).open("ab") as log:
             # A session of its own: Ctrl-C reaches this process alone, which then stops the others in order.
             self._processes[name] = subprocess.Popen(
                 airflow_command(*arguments),
@@ -138,7 +159,12 @@ class AirflowStack:
     def _log(self, name: str) -> Path:
         return self.home / f"{name}.log"
 
-    def _wait_until_healthy(self) -> None:
+    def wait_until_healthy(self) -> None:
+        """
+        Return as soon as every component says that it is well.
+
+        :raises StackError: if that takes too long, or a process has ended.
+        """
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             self.check()

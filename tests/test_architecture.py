@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "in_flight": {"exceptions"},
     "shared_turns": {"exceptions"},
     "budget": {"exceptions", "shared_turns"},
+    "retry_policy": {"budget", "exceptions"},
     "api": {"exceptions", "json_safe"},
     "transport": {"api", "exceptions"},
     "paging": {"api"},
@@ -32,7 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "polling": {"client", "exceptions", "retry", "similarity"},
     "hooks": {"api", "client", "exceptions", "phash", "provider_info", "retry", "transport"},
     "links": set(),
-    "triggers": {"exceptions", "hooks", "polling", "similarity"},
+    "storage": {"exceptions", "phash", "similarity"},
+    "triggers": {"exceptions", "hooks", "polling", "similarity", "storage"},
     "operators": {
         "api",
         "exceptions",
@@ -40,14 +42,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         "library",
         "links",
         "paging",
+        "phash",
         "projection",
+        "report",
         "similarity",
+        "storage",
         "triggers",
     },
-    "sensors": {"api", "exceptions", "hooks", "polling", "similarity", "triggers"},
+    "sensors": {"api", "exceptions", "hooks", "polling", "similarity", "storage", "triggers"},
     "emulator": {"phash"},
 }
-MAY_IMPORT_AIRFLOW = {"hooks", "links", "operators", "sensors", "triggers"}
+MAY_IMPORT_AIRFLOW = {"hooks", "links", "operators", "retry_policy", "sensors", "storage", "triggers"}
 ONE_DOOR = ("airflow.providers.common.compat", "airflow.triggers.base")
 
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -53,10 +53,13 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) ->
     assert tops == {"airflow_provider_imagekit", f"airflow_provider_imagekit-{VERSION}.dist-info"}
 
 
-def test_every_module_is_in_the_wheel_with_the_marker_of_typed_packages(wheel: zipfile.ZipFile) -> None:
+def test_every_file_of_the_package_is_in_the_wheel_with_the_marker_of_typed_packages(
+    wheel: zipfile.ZipFile,
+) -> None:
     package = REPOSITORY / "airflow_provider_imagekit"
-    sources = {str(path.relative_to(REPOSITORY)) for path in package.rglob("*.py")}
-    assert sources | {"airflow_provider_imagekit/py.typed"} <= set(wheel.namelist())
+    files = {path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert package / "py.typed" in files
+    assert {str(path.relative_to(REPOSITORY)) for path in files} <= set(wheel.namelist())
 
 
 def test_licence_and_notice_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:

@@ -12,15 +12,15 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_imagekit.emulator.control import PREFIX, fault_from
 from airflow_provider_imagekit.emulator.limits import RateLimit, RateLimits
 from airflow_provider_imagekit.emulator.server import DEFAULT_PRIVATE_KEY, ImageKitEmulator
+from airflow_provider_imagekit.emulator.serving.control import PREFIX, fault_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-    from airflow_provider_imagekit.emulator.faults import Fault
+    from airflow_provider_imagekit.emulator.serving.faults import Fault
 
 __all__ = ["main"]
 

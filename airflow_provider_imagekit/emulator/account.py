@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
-
-from airflow_provider_imagekit.emulator.objects import THUMBNAIL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import ThreadPoolExecutor
 
     from airflow_provider_imagekit.emulator.auth import Keyring
-    from airflow_provider_imagekit.emulator.library import Library
+    from airflow_provider_imagekit.emulator.library.library import Library
+    from airflow_provider_imagekit.emulator.library.measure import Measurer
     from airflow_provider_imagekit.emulator.limits import Limiter
-    from airflow_provider_imagekit.emulator.measure import Measurer
 
-__all__ = ["Account"]
+__all__ = ["THUMBNAIL", "Account"]
+
+#: Named transformation of the dashboard's thumbnails; every account has it.
+THUMBNAIL = "ik_ml_thumbnail"
 
 Result = TypeVar("Result")
 
@@ -52,14 +52,9 @@ class Account:
 
     @property
     def transformations(self) -> dict[str, str]:
-        """Return the named transformations, ImageKit's own one for thumbnails among them."""
+        """Return the named transformations, that of thumbnails among them."""
         return {THUMBNAIL: "w-100,h-100,c-at_max", **self.named_transformations}
 
     async def run(self, work: Callable[..., Result], *arguments: object) -> Result:
         """Do work in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self.pool, work, *arguments)
-
-
-def content_digest(content: bytes) -> str:
-    """Return what a content is remembered by."""
-    return hashlib.sha256(content).hexdigest()

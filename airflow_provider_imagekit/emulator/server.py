@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_imagekit.emulator.account import Account
-from airflow_provider_imagekit.emulator.app import App
-from airflow_provider_imagekit.emulator.assets import Asset, asset_id
 from airflow_provider_imagekit.emulator.auth import Keyring
-from airflow_provider_imagekit.emulator.control import Control
-from airflow_provider_imagekit.emulator.faults import Fault, FaultBook, InjectedFault
-from airflow_provider_imagekit.emulator.library import Library
+from airflow_provider_imagekit.emulator.library.assets import Asset, asset_id
+from airflow_provider_imagekit.emulator.library.library import Library
+from airflow_provider_imagekit.emulator.library.measure import Measurer
+from airflow_provider_imagekit.emulator.library.store import Store
 from airflow_provider_imagekit.emulator.limits import Limiter, RateLimits
-from airflow_provider_imagekit.emulator.listener import Listener
-from airflow_provider_imagekit.emulator.measure import Measurer
-from airflow_provider_imagekit.emulator.objects import file_object, file_url
-from airflow_provider_imagekit.emulator.requestlog import RecordedRequest, RequestLog
-from airflow_provider_imagekit.emulator.store import Store
+from airflow_provider_imagekit.emulator.routes.objects import file_object, file_url
+from airflow_provider_imagekit.emulator.serving.app import App
+from airflow_provider_imagekit.emulator.serving.control import Control
+from airflow_provider_imagekit.emulator.serving.faults import Fault, FaultBook, InjectedFault
+from airflow_provider_imagekit.emulator.serving.listener import Listener
+from airflow_provider_imagekit.emulator.serving.requestlog import RecordedRequest, RequestLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,10 +10,10 @@ from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
 
-__all__ = ["ImageKitFileLink", "ImageKitMediaLibraryLink"]
+__all__ = ["ImageKitFileLink", "ImageKitMediaLibraryLink", "StoredLink"]
 
 
-class _StoredLink(BaseOperatorLink):
+class StoredLink(BaseOperatorLink):
     """A link whose address the task stores: Airflow 2 asks for it in the webserver, where only XCom is."""
 
     key: str
@@ -27,7 +27,7 @@ class _StoredLink(BaseOperatorLink):
         context["ti"].xcom_push(key=cls.key, value=address)
 
 
-class ImageKitFileLink(_StoredLink):
+class ImageKitFileLink(StoredLink):
     """Opens the picture as ImageKit delivers it."""
 
     name = "ImageKit file"
@@ -44,7 +44,7 @@ class ImageKitFileLink(_StoredLink):
         cls._store(context, url)
 
 
-class ImageKitMediaLibraryLink(_StoredLink):
+class ImageKitMediaLibraryLink(StoredLink):
     """Opens the file's page in ImageKit's media library, for people with an account."""
 
     name = "ImageKit media library"

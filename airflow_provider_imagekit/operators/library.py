@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError
+from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.library.failures import parse_max_failed
 from airflow_provider_imagekit.library.privacy import GpsPolicy, PersonalPolicy, Privacy
@@ -32,7 +32,8 @@ from airflow_provider_imagekit.operators.arguments import (
     optional_text,
     storage_path,
 )
-from airflow_provider_imagekit.operators.outcome import fail_for_good, tell_assets
+from airflow_provider_imagekit.operators.assets import tell_assets
+from airflow_provider_imagekit.operators.failing import failing_for_good
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -162,12 +163,8 @@ class LibraryMetadataOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Bring the table up to date; see the class."""
-        try:
-            with ExitStack() as resources:
-                result = self._bring_up_to_date(context, self._source(resources))
-        except ImageKitError as error:
-            fail_for_good(error)
-            raise
+        with failing_for_good(), ExitStack() as resources:
+            result = self._bring_up_to_date(context, self._source(resources))
         tell_assets(self, context, result)
         return result
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError
+from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.library.sources import Batch
 from airflow_provider_imagekit.library.storage import written_whole
 from airflow_provider_imagekit.library.tables import json_line
 from airflow_provider_imagekit.operators.arguments import as_whole_number, optional_text, storage_path
-from airflow_provider_imagekit.operators.outcome import fail_for_good, tell_assets
+from airflow_provider_imagekit.operators.assets import tell_assets
+from airflow_provider_imagekit.operators.failing import failing_for_good
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -137,12 +138,9 @@ class ListFilesOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List; see the class."""
-        try:
+        with failing_for_good():
             output_path = optional_text(self.output_path)
             listed = self._to_xcom() if output_path is None else self._to_file(output_path)
-        except ImageKitError as error:
-            fail_for_good(error)
-            raise
         count = len(listed) if output_path is None else sum(pointer["count"] for pointer in listed)
         self.log.info("%d files listed%s.", count, f" to {output_path}" if output_path else "")
         tell_assets(self, context, {"path": output_path, "count": count})

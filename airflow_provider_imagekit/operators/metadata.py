@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
 from airflow_provider_imagekit.api import mask_signature
-from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError, ImageKitNotFoundError
+from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitNotFoundError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
-from airflow_provider_imagekit.operators.outcome import fail_for_good, tell_assets
+from airflow_provider_imagekit.operators.assets import tell_assets
+from airflow_provider_imagekit.operators.failing import failing_for_good
 from airflow_provider_imagekit.projection import project
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FileMetadataOperator", "RemoteUrlMetadataOperator"]
 
+# What the events of assets carry, besides the name of the picture.
+_TOLD = ("pHash", "width", "height", "size")
 _ON_MISSING = ("fail", "skip", "retry")
 
 
@@ -58,19 +61,13 @@ class _MetadataOperator(BaseOperator):
         if context.get("map_index_template") is None:
             # Set here, since Airflow 2 takes no default for it from an operator's signature.
             context["map_index_template"] = f"{{{{ task.{self._subject} }}}}"
-        try:
-            if self.on_missing not in _ON_MISSING:
-                raise ImageKitInputError(
-                    f"on_missing is {self.on_missing!r}.", help=f"Use one of {', '.join(_ON_MISSING)}."
-                )
-            metadata = self._fetch()
+        with failing_for_good(but=ImageKitNotFoundError if self.on_missing == "retry" else ()):
+            metadata = self._fetched()
             kept = project(metadata, fields=self.fields, exclude=self.exclude)
-        except ImageKitError as error:
-            self._end(error)
-            raise
         self.log.info("%s: %s", mask_signature(str(getattr(self, self._subject))), _summary(metadata))
         self._persist_links(context)
-        self._tell_assets(context, metadata)
+        extra: dict[str, Any] = {self._subject: mask_signature(str(getattr(self, self._subject)))}
+        tell_assets(self, context, extra | {name: metadata.get(name) for name in _TOLD})
         return kept
 
     @abstractmethod
@@ -81,18 +78,18 @@ class _MetadataOperator(BaseOperator):
     def _persist_links(self, context: Context) -> None:
         """Store the addresses of the extra links."""
 
-    def _end(self, error: ImageKitError) -> None:
-        """Skip, or fail without another try, where no retry can mend the error."""
-        if isinstance(error, ImageKitNotFoundError) and self.on_missing != "fail":
+    def _fetched(self) -> dict[str, Any]:
+        """Fetch the metadata, or treat a missing file as asked."""
+        if self.on_missing not in _ON_MISSING:
+            raise ImageKitInputError(
+                f"on_missing is {self.on_missing!r}.", help=f"Use one of {', '.join(_ON_MISSING)}."
+            )
+        try:
+            return self._fetch()
+        except ImageKitNotFoundError as error:
             if self.on_missing == "skip":
                 raise AirflowSkipException(str(error)) from error
-            return
-        fail_for_good(error)
-
-    def _tell_assets(self, context: Context, metadata: dict[str, Any]) -> None:
-        extra: dict[str, Any] = {self._subject: mask_signature(str(getattr(self, self._subject)))}
-        extra |= {name: metadata.get(name) for name in ("pHash", "width", "height", "size")}
-        tell_assets(self, context, extra)
+            raise
 
 
 class FileMetadataOperator(_MetadataOperator):
@@ -148,8 +145,7 @@ class FileMetadataOperator(_MetadataOperator):
 
     def _persist_links(self, context: Context) -> None:
         ImageKitMediaLibraryLink.persist(context, self.file_id)
-        if self.file_url:
-            ImageKitFileLink.persist(context, self.file_url)
+        ImageKitFileLink.persist(context, self.file_url or "")
 
 
 class RemoteUrlMetadataOperator(_MetadataOperator):

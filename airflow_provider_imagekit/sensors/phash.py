@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
@@ -16,10 +16,17 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_imagekit.api import mask_signature
-from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitError, PHashMismatchError
+from airflow_provider_imagekit.exceptions import (
+    ImageKitAuthError,
+    ImageKitError,
+    ImageKitInputError,
+    PHashMismatchError,
+)
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.polling import Poll, poll
-from airflow_provider_imagekit.similarity.gate import PHashGate
+from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
+from airflow_provider_imagekit.similarity.gate import GATE_ARGUMENTS, PHashGate
+from airflow_provider_imagekit.storage import load_bank
 from airflow_provider_imagekit.triggers.event import read_event
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 
@@ -30,6 +37,8 @@ __all__ = ["PHashDistanceSensor"]
 
 # Airflow's name for "the deferral failed"; it has moved between versions, the value has not.
 _DEFERRAL_FAILED = "__fail__"
+
+_ON_MISMATCH = ("wait", "fail", "skip")
 
 
 class PHashDistanceSensor(BaseSensorOperator):
@@ -43,37 +52,41 @@ class PHashDistanceSensor(BaseSensorOperator):
     A file that does not exist yet, a rate limit, a server error or a lost connection means "not yet". A wrong
     key, a malformed request, or a file that has no pHash (a video) fails the task at once, with ``soft_fail``
     too: that skips only when the time is over. What can change is asked anew at each check, the reference
-    included; pass its hash as ``reference_phash`` to spare that request. Two literal hashes are decided at
-    once, without a request.
+    included; pass its hash as ``reference_phash`` to spare that request. Literal hashes are decided at once,
+    without a request.
+
+    Held against many pictures (a list of hashes, or a bank: a file of them), the nearest decides: with
+    ``max_distance`` a picture matches that is among them, with ``min_distance`` one that is not.
 
     :param file_id: id of the picture in the media library. (templated)
     :param url: delivery URL of the picture. (templated)
     :param phash: hash of the picture, 16 hexadecimal digits. (templated) Exactly one of these three.
     :param reference_file_id: id of the picture to compare with. (templated)
     :param reference_url: delivery URL of the picture to compare with. (templated)
-    :param reference_phash: hash of the picture to compare with. (templated) Exactly one of these three.
+    :param reference_phash: hash of the picture to compare with, or up to 1000 hashes: a list, or a text with
+        commas. (templated)
+    :param reference_bank: path of a file of hashes (``.jsonl``, ``.csv``, ``.parquet``) wherever
+        ``ObjectStoragePath`` reaches; read anew when it has changed. (templated) Exactly one of these four.
+    :param bank_id_column: column of the bank's names; ``fileId``, ``file_id`` or ``id`` unless given.
+        (templated)
+    :param bank_phash_column: column of the bank's hashes; ``pHash`` or ``phash`` unless given. (templated)
     :param max_distance: largest distance that matches, 0 to 64, or a level: ``identical`` (0), ``strict``
         (4), ``near_duplicate`` (8), ``review`` (12). (templated)
     :param min_distance: smallest distance that matches. (templated) At least one of the two is needed.
+    :param low_information: hashes of flat pictures, which say nothing; zero is always one. (templated)
+    :param max_matches: how many matches of a list or bank to name in XCom. (templated)
+    :param on_mismatch: what a verdict that does not match does: ``wait`` for another, ``fail`` or ``skip`` at
+        once; what is not there yet is waited for in any case. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :param deferrable: whether to wait in the triggerer; checks then come every 5 seconds at the oftenest.
     :return: as XCom ``{"matched": true, "distance": 3, "similarity": 0.953125, "phash": "…",
-        "reference_phash": "…"}``, and each of these under its own key, too.
-    :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`; ``PHashMismatchError`` if two
-        literal hashes do not match.
+        "reference_phash": "…"}``, and each of these under its own key, too; with a list or bank also
+        ``reference_id``, ``matches`` (``id``, ``phash``, ``distance``, nearest first) and ``match_count``.
+    :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`; ``PHashMismatchError`` if literal
+        hashes do not match, or with ``on_mismatch="fail"``.
     """
 
-    template_fields: Sequence[str] = (
-        "file_id",
-        "url",
-        "phash",
-        "reference_file_id",
-        "reference_url",
-        "reference_phash",
-        "max_distance",
-        "min_distance",
-        "imagekit_conn_id",
-    )
+    template_fields: Sequence[str] = (*GATE_ARGUMENTS, "on_mismatch", "imagekit_conn_id")
 
     def __init__(
         self,
@@ -83,9 +96,15 @@ class PHashDistanceSensor(BaseSensorOperator):
         phash: str | None = None,
         reference_file_id: str | None = None,
         reference_url: str | None = None,
-        reference_phash: str | None = None,
+        reference_phash: str | Sequence[str] | None = None,
+        reference_bank: str | None = None,
+        bank_id_column: str | None = None,
+        bank_phash_column: str | None = None,
         max_distance: int | str | None = None,
         min_distance: int | str | None = None,
+        low_information: Sequence[str] | str = (),
+        max_matches: int | str = MAX_MATCHES,
+        on_mismatch: str = "wait",
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         multiple_outputs: bool = True,
@@ -98,8 +117,14 @@ class PHashDistanceSensor(BaseSensorOperator):
         self.reference_file_id = reference_file_id
         self.reference_url = reference_url
         self.reference_phash = reference_phash
+        self.reference_bank = reference_bank
+        self.bank_id_column = bank_id_column
+        self.bank_phash_column = bank_phash_column
         self.max_distance = max_distance
         self.min_distance = min_distance
+        self.low_information = low_information
+        self.max_matches = max_matches
+        self.on_mismatch = on_mismatch
         self.imagekit_conn_id = imagekit_conn_id
         self.deferrable = deferrable
 
@@ -128,6 +153,7 @@ class PHashDistanceSensor(BaseSensorOperator):
                 exponential_backoff=self.exponential_backoff,
                 max_wait=self.max_wait.total_seconds() if self.max_wait else None,
                 silent_fail=self.silent_fail,
+                stop_on_mismatch=self._stop_on_mismatch,
                 **gate.arguments(),
             ),
             method_name="execute_complete",
@@ -136,7 +162,10 @@ class PHashDistanceSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
         """Check once."""
-        found = self._check(self._gate())
+        try:
+            found = self._check(self._gate())
+        except PHashMismatchError as error:
+            self._fail(error)
         return PokeReturnValue(is_done=found.matched, xcom_value=found.value)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
@@ -166,24 +195,22 @@ class PHashDistanceSensor(BaseSensorOperator):
         raise AirflowSensorTimeout(message)
 
     def _gate(self) -> PHashGate:
-        return PHashGate.parse(
-            file_id=self.file_id,
-            url=self.url,
-            phash=self.phash,
-            reference_file_id=self.reference_file_id,
-            reference_url=self.reference_url,
-            reference_phash=self.reference_phash,
-            max_distance=self.max_distance,
-            min_distance=self.min_distance,
-        )
+        if self.on_mismatch not in _ON_MISMATCH:
+            raise ImageKitInputError(
+                f"on_mismatch is {self.on_mismatch!r}.", help=f"Use one of {', '.join(_ON_MISMATCH)}."
+            )
+        return PHashGate.parse(**{name: getattr(self, name) for name in GATE_ARGUMENTS})
+
+    @property
+    def _stop_on_mismatch(self) -> bool:
+        return self.on_mismatch != "wait"
 
     def _decide(self, gate: PHashGate) -> dict[str, Any]:
         verdict = gate.check(self.hook.get_phash)
         self.log.info("%s", verdict.reason)
         if not verdict.matched:
-            raise PHashMismatchError(
-                verdict.reason, help="Both hashes are literal, so waiting would not change it."
-            )
+            help_text = "The hashes are literal, so waiting would not change it."
+            self._fail(PHashMismatchError(verdict.reason, help=help_text))
         return verdict.as_xcom()
 
     def _first_check(self, gate: PHashGate) -> Poll | None:
@@ -197,18 +224,21 @@ class PHashDistanceSensor(BaseSensorOperator):
 
     def _check(self, gate: PHashGate) -> Poll:
         client = self.hook.get_conn()
+        check = partial(poll, gate, load_bank=load_bank, stop_on_mismatch=self._stop_on_mismatch)
         try:
-            found = poll(gate, client)
+            found = check(client)
         except ImageKitAuthError:
             # The key may have been rotated while we waited: one more look at the Airflow Connection.
             renewed = self.hook.get_conn(refresh=True)
             if renewed is client:
                 raise
-            found = poll(gate, renewed)
+            found = check(renewed)
         self.log.info("%s", found.reason)
         return found
 
     def _fail(self, error: ImageKitError) -> NoReturn:
+        if isinstance(error, PHashMismatchError) and self.on_mismatch == "skip":
+            raise AirflowSkipException(str(error)) from error
         if self.never_fail:
             raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
         raise error

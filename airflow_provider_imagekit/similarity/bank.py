@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.bank_search import NumpyScan, PythonIndex
-from airflow_provider_imagekit.similarity.join import has_numpy
 from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.verdict import Decision, is_low_information
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable
 
     from airflow_provider_imagekit.similarity.distance import DistanceBounds
+from airflow_provider_imagekit.similarity.engine import use_numpy
 
 __all__ = ["MAX_MATCHES", "BankCache", "BankVerdict", "Match", "PHashBank", "judge_against"]
 
@@ -73,7 +73,7 @@ class PHashBank:
                 continue
             self._ids.append(record.id)
             self._hashes.append(record.phash.bits)
-        search = NumpyScan if (has_numpy() if numpy is None else numpy) else PythonIndex
+        search = NumpyScan if use_numpy(numpy) else PythonIndex
         self._search: NumpyScan | PythonIndex = search(self._hashes)
 
     @classmethod

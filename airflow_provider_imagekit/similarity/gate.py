@@ -1,93 +1,64 @@
-"""A gate, shared by sensor and trigger: a picture, the one it is held against, the distances that match."""
+"""A gate, shared by sensor and operators: a picture, what it is held against, the distances that match."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.phash import PHash
+from airflow_provider_imagekit.similarity.bank import MAX_MATCHES, BankVerdict, PHashBank, judge_against
 from airflow_provider_imagekit.similarity.distance import DistanceBounds
-from airflow_provider_imagekit.similarity.verdict import Verdict, is_low_information, judge
+from airflow_provider_imagekit.similarity.references import (
+    BankFile,
+    HashList,
+    ImageRef,
+    parse_phashes,
+    parse_reference,
+)
+from airflow_provider_imagekit.similarity.verdict import Verdict, judge
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+__all__ = ["GATE_ARGUMENTS", "LoadBank", "PHashGate"]
 
-__all__ = ["ImageKind", "ImageRef", "PHashGate"]
+#: Names of the arguments of :meth:`PHashGate.parse`, which sensor and operators have, too.
+GATE_ARGUMENTS: Final = (
+    "file_id",
+    "url",
+    "phash",
+    "reference_file_id",
+    "reference_url",
+    "reference_phash",
+    "reference_bank",
+    "bank_id_column",
+    "bank_phash_column",
+    "max_distance",
+    "min_distance",
+    "low_information",
+    "max_matches",
+)
 
-
-class ImageKind(StrEnum):
-    """How a picture is named; each is also the name of the argument."""
-
-    FILE_ID = "file_id"
-    URL = "url"
-    PHASH = "phash"
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRef:
-    """
-    A picture, named in one of three ways; never guessed from the look of a text.
-
-    :param kind: how it is named.
-    :param value: file id or address as given, or the 16 digits of the hash.
-    """
-
-    kind: ImageKind
-    value: str
-
-    @classmethod
-    def parse(cls, prefix: str = "", *, file_id: object, url: object, phash: object) -> ImageRef:
-        """
-        Read the one that is given.
-
-        :param prefix: what stands before the arguments' names in errors.
-        :param file_id: id of a file in the media library.
-        :param url: address of a picture.
-        :param phash: 1 to 16 hexadecimal digits.
-        :raises ImageKitInputError: unless exactly one is given (``None`` and blank texts are not), or if the
-            hash is malformed or zero.
-        """
-        offered = {ImageKind.FILE_ID: file_id, ImageKind.URL: url, ImageKind.PHASH: phash}
-        given = {kind: value for kind, value in offered.items() if not _is_absent(value)}
-        if len(given) != 1:
-            names = ", ".join(f"{prefix}{kind}" for kind in ImageKind)
-            got = " and ".join(f"{prefix}{kind}" for kind in given) or "none of them"
-            raise ImageKitInputError(f"Exactly one of {names} is needed; got {got}.")
-        [(kind, value)] = given.items()
-        if kind is ImageKind.PHASH:
-            return cls(kind, _literal(f"{prefix}{kind}", value))
-        if not isinstance(value, str):
-            raise ImageKitInputError(f"{prefix}{kind} must be a text, not {type(value).__name__}.")
-        return cls(kind, value)
-
-    @property
-    def fixed(self) -> bool:
-        """Whether the hash is literal, so that it cannot change."""
-        return self.kind is ImageKind.PHASH
-
-    def resolve(self, get_phash: Callable[..., PHash | None]) -> PHash | None:
-        """Return the literal hash, or ask for it by ``file_id=`` or ``url=``."""
-        return PHash.parse(self.value) if self.fixed else get_phash(**{self.kind.value: self.value})
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.value}"
+#: Reads the bank of a file, without some hashes.
+LoadBank = Callable[[BankFile, frozenset[PHash]], PHashBank]
 
 
 @dataclass(frozen=True, slots=True)
 class PHashGate:
     """
-    What a gate asks: whether the distance of two pictures is within bounds.
+    What a gate asks: whether the distance of a picture to another, or to the nearest of many, is in bounds.
 
     :param image: the picture.
-    :param reference: the picture that it is held against.
+    :param reference: what it is held against.
     :param bounds: the distances that match.
+    :param low_information: hashes besides zero that cannot be decided on.
+    :param max_matches: list no more matches than this of a bank.
     """
 
     image: ImageRef
-    reference: ImageRef
+    reference: ImageRef | HashList | BankFile
     bounds: DistanceBounds
+    low_information: frozenset[PHash] = frozenset()
+    max_matches: int = MAX_MATCHES
 
     @classmethod
     def parse(
@@ -99,8 +70,13 @@ class PHashGate:
         reference_file_id: object = None,
         reference_url: object = None,
         reference_phash: object = None,
+        reference_bank: object = None,
+        bank_id_column: object = None,
+        bank_phash_column: object = None,
         max_distance: object = None,
         min_distance: object = None,
+        low_information: object = (),
+        max_matches: object = MAX_MATCHES,
     ) -> PHashGate:
         """
         Read a gate from rendered arguments; ``None`` and blank texts count as absent.
@@ -108,68 +84,96 @@ class PHashGate:
         :param file_id: id of a file in the media library; exactly one of ``file_id``, ``url``, ``phash``.
         :param url: address of the picture.
         :param phash: hash of the picture.
-        :param reference_file_id: id of the reference; exactly one of the three with ``reference_``.
+        :param reference_file_id: id of the reference; exactly one of the four with ``reference_``.
         :param reference_url: address of the reference.
-        :param reference_phash: hash of the reference.
+        :param reference_phash: hash of the reference, or a list of hashes.
+        :param reference_bank: path of a file of hashes.
+        :param bank_id_column: column of the bank's names.
+        :param bank_phash_column: column of the bank's hashes.
         :param max_distance: largest distance that matches: 0 to 64 or a name of
             :data:`~airflow_provider_imagekit.similarity.distance.LEVELS`.
         :param min_distance: smallest distance that matches.
+        :param low_information: hashes besides zero that cannot be decided on: a list, or a text with commas.
+        :param max_matches: how many matches of a list or bank to name, from 0.
         :raises ImageKitInputError: if a picture is named not at all or twice, a hash is malformed or zero, or
-            the bounds cannot be read.
+            something cannot be read.
         """
         return cls(
             ImageRef.parse(file_id=file_id, url=url, phash=phash),
-            ImageRef.parse("reference_", file_id=reference_file_id, url=reference_url, phash=reference_phash),
+            parse_reference(
+                file_id=reference_file_id,
+                url=reference_url,
+                phash=reference_phash,
+                bank=reference_bank,
+                id_column=bank_id_column,
+                phash_column=bank_phash_column,
+            ),
             DistanceBounds.parse(max_distance, min_distance),
+            frozenset(parse_phashes(low_information or (), "low_information")),
+            _count("max_matches", max_matches),
         )
 
     @property
     def fixed(self) -> bool:
-        """Whether both hashes are literal: then the verdict never changes and waiting is for nothing."""
+        """Whether all hashes are literal: then the verdict never changes and waiting is for nothing."""
         return self.image.fixed and self.reference.fixed
 
-    def arguments(self) -> dict[str, str | int]:
-        """Return plain JSON from which :meth:`parse` reads an equal gate."""
-        arguments: dict[str, str | int] = {
-            self.image.kind.value: self.image.value,
-            f"reference_{self.reference.kind}": self.reference.value,
+    def arguments(self) -> dict[str, Any]:
+        """Return plain JSON from which :meth:`parse` reads an equal gate; of a bank its path alone."""
+        reference = self.reference
+        optional = {
+            "max_distance": self.bounds.max_distance,
+            "min_distance": self.bounds.min_distance,
+            "low_information": sorted(map(str, self.low_information)) or None,
+            "max_matches": None if self.max_matches == MAX_MATCHES else self.max_matches,
         }
-        if self.bounds.max_distance is not None:
-            arguments["max_distance"] = self.bounds.max_distance
-        if self.bounds.min_distance is not None:
-            arguments["min_distance"] = self.bounds.min_distance
-        return arguments
+        return {
+            **self.image.arguments(),
+            **(
+                reference.arguments("reference_")
+                if isinstance(reference, ImageRef)
+                else reference.arguments()
+            ),
+            **{name: value for name, value in optional.items() if value is not None},
+        }
 
     def check(
-        self,
-        get_phash: Callable[..., PHash | None],
-        *,
-        low_information: Collection[PHash] = frozenset(),
-    ) -> Verdict:
+        self, get_phash: Callable[..., PHash | None], load_bank: LoadBank | None = None
+    ) -> Verdict | BankVerdict:
         """
         Ask for the hashes that are not literal, the picture's first, and judge.
 
         :param get_phash: called with ``file_id=`` or ``url=``, once for each picture; what it raises passes
             through. If it returns ``None`` (no pHash), the verdict is undecidable.
-        :param low_information: hashes besides zero that cannot be decided on.
+        :param load_bank: called with a file of hashes and the hashes to leave out; needed for such a gate.
         """
         phash = self.image.resolve(get_phash)
-        reference = phash if self.reference == self.image else self.reference.resolve(get_phash)
-        return judge(phash, reference, self.bounds, low_information=low_information)
+        if isinstance(self.reference, ImageRef):
+            same = self.reference == self.image
+            reference = phash if same else self.reference.resolve(get_phash)
+            return judge(phash, reference, self.bounds, low_information=self.low_information)
+        return judge_against(
+            phash,
+            self._bank(load_bank),
+            self.bounds,
+            low_information=self.low_information,
+            max_matches=self.max_matches,
+        )
+
+    def _bank(self, load_bank: LoadBank | None) -> PHashBank:
+        if isinstance(self.reference, HashList):
+            return PHashBank.of(self.reference.phashes, low_information=self.low_information)
+        if load_bank is None or not isinstance(self.reference, BankFile):
+            raise ImageKitInputError(f"Nobody here can read {self.reference}.")
+        return load_bank(self.reference, self.low_information)
 
     def __str__(self) -> str:
         return f"distance of {self.image} to {self.reference} {self.bounds}"
 
 
-def _is_absent(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
-
-
-def _literal(name: str, value: object) -> str:
-    phash = PHash.parse(value)  # type: ignore[arg-type]  # it refuses what is no text
-    if is_low_information(phash):
-        raise ImageKitInputError(
-            f"{name} is all zeros: the hash of a black or transparent picture.",
-            help="It says nothing about likeness; pass the pHash of a picture with content.",
-        )
-    return str(phash)
+def _count(name: str, value: object) -> int:
+    """Read a whole number from 0; templates yield texts."""
+    text = str(value).strip()
+    if isinstance(value, bool) or not (text.isascii() and text.isdecimal()):
+        raise ImageKitInputError(f"{name} is {value!r:.60}.", help="Pass a whole number from 0.")
+    return int(text)

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.similarity.chunks import plan_chunks
+from airflow_provider_imagekit.similarity.engine import use_numpy
 from airflow_provider_imagekit.similarity.pairs import MAX_PAIRS, Pairs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["has_numpy", "join"]
-
-
-@cache
-def has_numpy() -> bool:
-    """Tell whether NumPy is installed and new enough to count bits (2.0)."""
-    try:
-        import numpy as np
-    except ImportError:
-        return False
-    return hasattr(np, "bitwise_count")
+__all__ = ["join"]
 
 
 def join(
@@ -45,7 +35,7 @@ def join(
     :raises ImageKitInputError: if there are more than ``max_pairs``.
     """
     chunks = plan_chunks(len(first), None if second is None else len(second), radius)
-    if has_numpy() if numpy is None else numpy:
+    if use_numpy(numpy):
         from airflow_provider_imagekit.similarity.join_numpy import find_pairs
     else:
         from airflow_provider_imagekit.similarity.join_python import find_pairs

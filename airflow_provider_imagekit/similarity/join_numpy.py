@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.similarity.chunks import Chunk
 
     Hashes = NDArray[np.uint64]
+    Positions = NDArray[np.integer[Any]]
     #: Positions in the first and in the second table, and the xor of the two hashes.
-    Hits = tuple[NDArray[np.intp], NDArray[np.intp], Hashes]
+    Hits = tuple[Positions, Positions, Hashes]
 
 __all__ = ["find_pairs"]
 
@@ -64,14 +65,19 @@ def _near_hits(
     first: Hashes, second: Hashes | None, chunks: tuple[Chunk, ...], radius: int
 ) -> Iterator[Hits]:
     for number, chunk in enumerate(chunks):
-        left = _Buckets(first, chunk)
-        right = left if second is None else _Buckets(second, chunk)
-        for mask in chunk.masks():
-            rows, starts, counts = _facing(left, right, mask)
-            for row, column, difference in _compare(left, right, rows, starts, counts, radius):
-                fresh = ~_found_before(difference, chunks[:number])
-                if fresh.any():
-                    yield left.order[row[fresh]], right.order[column[fresh]], difference[fresh]
+        for row, column, difference in _chunk_hits(first, second, chunk, radius):
+            fresh = ~_found_before(difference, chunks[:number])
+            if fresh.any():
+                yield row[fresh], column[fresh], difference[fresh]
+
+
+def _chunk_hits(first: Hashes, second: Hashes | None, chunk: Chunk, radius: int) -> Iterator[Hits]:
+    left = _Buckets(first, chunk)
+    right = left if second is None else _Buckets(second, chunk)
+    for mask in chunk.masks():
+        rows, starts, counts = _facing(left, right, mask)
+        for row, column, difference in _compare(left, right, rows, starts, counts, radius):
+            yield left.order.take(row), right.order.take(column), difference
 
 
 class _Buckets:
@@ -91,29 +97,27 @@ def _chunk_values(hashes: Hashes, chunk: Chunk) -> NDArray[Any]:
     return values.astype(np.uint16 if chunk.width <= 16 else np.uint32)
 
 
-def _facing(
-    left: _Buckets, right: _Buckets, mask: int
-) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.int32]]:
+def _facing(left: _Buckets, right: _Buckets, mask: int) -> tuple[Positions, Positions, Positions]:
     """Return the rows of ``left`` with partners, and where in ``right`` these begin and how many they are."""
     if left is right and mask:
         # Each two buckets face each other once: from the one that lacks the mask's highest bit.
         rows = np.flatnonzero((left.values & (1 << (mask.bit_length() - 1))) == 0)
     else:
         rows = np.arange(len(left.values))
-    partners = left.values[rows] ^ mask
+    partners = left.values.take(rows) ^ mask
     # Within a bucket, a row's partners are those behind it.
-    starts = rows.astype(np.int32) + 1 if left is right and not mask else right.starts[partners]
-    counts = right.starts[partners + 1] - starts
+    starts = rows + 1 if left is right and not mask else right.starts.take(partners)
+    counts = right.starts.take(partners + 1) - starts
     some = np.flatnonzero(counts)
-    return rows[some], starts[some], counts[some]
+    return rows.take(some), starts.take(some), counts.take(some)
 
 
 def _compare(
     left: _Buckets,
     right: _Buckets,
-    rows: NDArray[np.intp],
-    starts: NDArray[np.int32],
-    counts: NDArray[np.int32],
+    rows: Positions,
+    starts: Positions,
+    counts: Positions,
     radius: int,
 ) -> Iterator[Hits]:
     ends = np.cumsum(counts, dtype=np.int64)
@@ -123,10 +127,10 @@ def _compare(
         end = max(begin + 1, int(np.searchsorted(ends, done + _SLICE, side="right")))
         part = slice(begin, end)
         # The partners of one row are neighbours: count up, and jump from row to row.
-        jumps = starts[part] - (ends[part] - counts[part] - done)
-        columns = np.arange(int(ends[end - 1]) - done) + np.repeat(jumps, counts[part])
-        differences = np.repeat(left.hashes[rows[part]], counts[part])
-        differences ^= right.hashes[columns]
+        columns = np.arange(int(ends[end - 1]) - done)
+        columns += np.repeat(starts[part] - (ends[part] - counts[part] - done), counts[part])
+        differences = np.repeat(left.hashes.take(rows[part]), counts[part])
+        differences ^= right.hashes.take(columns)  # five times as fast as an index in brackets
         near = np.flatnonzero(np.bitwise_count(differences) <= radius)
         if len(near):
             row = rows[part][np.searchsorted(ends[part] - done, near, side="right")]

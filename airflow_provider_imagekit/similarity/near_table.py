@@ -41,7 +41,7 @@ class NearTable:
         self._max_pairs = max_pairs
         self._radius = radius
         self._old_begin = len(new)
-        self._new, self._old = DistinctHashes(new), DistinctHashes(old)
+        self._new, self._old = DistinctHashes(new, numpy=numpy), DistinctHashes(old, numpy=numpy)
         self._among = join(self._new.hashes, radius=radius, max_pairs=max_pairs, numpy=numpy)
         self._across = join(
             self._new.hashes, self._old.hashes, radius=radius, max_pairs=max_pairs, numpy=numpy

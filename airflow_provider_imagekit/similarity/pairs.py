@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from itertools import compress, islice
+from operator import ne
 from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.similarity.engine import use_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,19 +50,16 @@ class DistinctHashes:
     pairs, but one group.
 
     :param hashes: the 64 bits of each hash.
+    :param numpy: whether to use NumPy; ``None`` uses it if it is there.
     """
 
-    def __init__(self, hashes: Sequence[int]) -> None:
-        self.hashes = array("Q")
-        self._order = array("q", sorted(range(len(hashes)), key=hashes.__getitem__))
-        self._starts = array("q")
-        last = None
-        for place, position in enumerate(self._order):
-            if hashes[position] != last:
-                last = hashes[position]
-                self.hashes.append(last)
-                self._starts.append(place)
-        self._starts.append(len(self._order))
+    def __init__(self, hashes: Sequence[int], *, numpy: bool | None = None) -> None:
+        self._order = _sorted_positions(hashes, use_numpy(numpy))
+        ascending = array("Q", map(hashes.__getitem__, self._order))
+        differs = map(ne, ascending, islice(ascending, 1, None))
+        self._starts = array("q", [0, *compress(range(1, len(ascending)), differs)] if ascending else [])
+        self.hashes = array("Q", map(ascending.__getitem__, self._starts))
+        self._starts.append(len(ascending))
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -79,3 +79,12 @@ def too_many_pairs(max_pairs: int, radius: int) -> ImageKitInputError:
         f"More than {max_pairs:,} pairs lie within {radius} bits.",
         help="Lower the radius, list the hashes of flat pictures as low-information, or raise max_pairs.",
     )
+
+
+def _sorted_positions(hashes: Sequence[int], numpy: bool) -> array[int]:
+    if not numpy:
+        return array("q", sorted(range(len(hashes)), key=hashes.__getitem__))
+    import numpy as np
+
+    order = np.argsort(np.asarray(hashes, dtype=np.uint64), kind="stable")
+    return array("q", order.astype(np.int64).tobytes())

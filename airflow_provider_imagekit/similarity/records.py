@@ -19,6 +19,8 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "size": ("size", "size_bytes"),
 }
 
+_ABSURD: Final = 1e15
+
 
 @dataclass(frozen=True, slots=True)
 class HashRecord:
@@ -48,11 +50,12 @@ class HashRecord:
         return None
 
     def number(self, name: str) -> float:
-        """Return a property as a number; 0 if it is absent or no number."""
+        """Return a property as a number; 0 if it is absent, no number, or larger than any picture's."""
         try:
-            return float(self.get(name) or 0)
-        except (TypeError, ValueError):
+            number = float(self.get(name) or 0)
+        except (TypeError, ValueError, OverflowError):
             return 0.0
+        return number if abs(number) < _ABSURD else 0.0
 
     @property
     def pixels(self) -> int:

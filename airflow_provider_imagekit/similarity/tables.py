@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["TableFormat", "format_of", "read_id_pairs", "read_records", "read_rows", "write_rows"]
 
+# What columns are usually called: ImageKit's own name first.
+_ID_COLUMNS = ("fileId", "file_id", "id")
+_PHASH_COLUMNS = ("pHash", "phash")
+
 # Parquet rows that are in memory at a time.
 _BATCH = 50_000
 
@@ -78,17 +82,21 @@ def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
 
 
 def read_records(
-    rows: Iterable[Mapping[str, Any]], *, id_column: str = "fileId", phash_column: str = "pHash"
+    rows: Iterable[Mapping[str, Any]], *, id_column: str = "", phash_column: str = ""
 ) -> Iterator[HashRecord]:
     """
-    Read pictures from rows.
+    Read pictures from rows; those with a ``deleted_at`` are passed over.
 
     :param rows: as :func:`read_rows` yields them, or objects of ImageKit's API.
-    :param id_column: column of the picture's name.
-    :param phash_column: column of its hash; blank or null where it has none.
+    :param id_column: column of the picture's name; blank for the first of ``fileId``, ``file_id``, ``id``.
+    :param phash_column: column of its hash, blank or null where it has none; blank for ``pHash`` or
+        ``phash``.
     :raises ImageKitInputError: if a column is missing, a name is blank, or a hash is malformed; with the row.
     """
     for number, row in enumerate(rows, start=1):
+        if number == 1:
+            id_column = id_column or _usual(_ID_COLUMNS, row)
+            phash_column = phash_column or _usual(_PHASH_COLUMNS, row)
         name = row.get(id_column)
         if name is None or name == "":
             raise ImageKitInputError(
@@ -100,8 +108,14 @@ def read_records(
                 f"There is no column {phash_column!r}.",
                 help=f"Name the column of hashes; there are: {', '.join(map(str, row))}.",
             )
+        if row.get("deleted_at"):
+            continue
         attributes = {key: value for key, value in row.items() if key not in (id_column, phash_column)}
         yield HashRecord(str(name), _parse_phash(row.get(phash_column), number), attributes)
+
+
+def _usual(names: tuple[str, ...], row: Mapping[str, Any]) -> str:
+    return next((name for name in names if name in row), names[0])
 
 
 def _parse_phash(value: Any, number: int) -> PHash | None:

@@ -61,11 +61,12 @@ class VariantCheck:
     max_bytes: int | None = None
 
     @classmethod
-    def parse(cls, values: Mapping[str, Any]) -> VariantCheck:
+    def parse(cls, values: Mapping[str, Any], *, force: bool = False) -> VariantCheck:
         """
         Read a check from a template's values.
 
         :param values: any of the parameters; numbers may be texts, the distance a level's name.
+        :param force: accept a distance at which unrelated pictures match.
         :raises ImageKitInputError: for an unknown name or an unreadable value.
         """
         known = [field.name for field in fields(cls)]
@@ -75,7 +76,7 @@ class VariantCheck:
                 f"A variant has no {unknown[0]!r:.60} to check.", help=f"There are: {', '.join(known)}."
             )
         return cls(
-            max_distance=check_radius(values.get("max_distance", LEVELS["near_duplicate"])),
+            max_distance=check_radius(values.get("max_distance", LEVELS["near_duplicate"]), force=force),
             width=_positive(values, "width"),
             height=_positive(values, "height"),
             format=str(values["format"]) if values.get("format") else None,

@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -15,6 +16,7 @@ from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitErro
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.polling import Poll, poll
 from airflow_provider_imagekit.similarity.gate import PHashGate
+from airflow_provider_imagekit.storage import load_bank
 from airflow_provider_imagekit.triggers import event
 
 __all__ = ["MIN_POKE_INTERVAL", "PHashDistanceTrigger"]
@@ -37,6 +39,7 @@ class PHashDistanceTrigger(BaseTrigger):
     :param exponential_backoff: whether to double the interval after each check.
     :param max_wait: longest interval in seconds with ``exponential_backoff``.
     :param silent_fail: whether to log errors that waiting cannot mend, and go on.
+    :param stop_on_mismatch: whether a verdict that does not match ends the wait with an error.
     :param gate: pictures and distances, named and read as in
         :meth:`~airflow_provider_imagekit.similarity.gate.PHashGate.parse`.
     """
@@ -52,6 +55,7 @@ class PHashDistanceTrigger(BaseTrigger):
         exponential_backoff: bool = False,
         max_wait: float | None = None,
         silent_fail: bool = False,
+        stop_on_mismatch: bool = False,
         **gate: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -60,6 +64,7 @@ class PHashDistanceTrigger(BaseTrigger):
         self.exponential_backoff = exponential_backoff
         self.max_wait = max_wait
         self.silent_fail = silent_fail
+        self.stop_on_mismatch = stop_on_mismatch
         self.gate = PHashGate.parse(**gate)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -72,17 +77,22 @@ class PHashDistanceTrigger(BaseTrigger):
                 "exponential_backoff": self.exponential_backoff,
                 "max_wait": self.max_wait,
                 "silent_fail": self.silent_fail,
+                "stop_on_mismatch": self.stop_on_mismatch,
                 **self.gate.arguments(),
             },
         )
 
+    @functools.cached_property
+    def hook(self) -> ImageKitHook:
+        """The hook of this wait."""
+        return ImageKitHook(self.imagekit_conn_id)
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Check after each interval until the gate matches or an error ends the wait."""
-        hook = ImageKitHook(self.imagekit_conn_id)
         for interval in self._intervals():
             await self.sleep(interval)
             try:
-                found = await self._poll(hook)
+                found = await self._poll()
             except ImageKitError as error:
                 if not self.silent_fail:
                     yield TriggerEvent(event.failed(error))
@@ -101,17 +111,21 @@ class PHashDistanceTrigger(BaseTrigger):
             yield min(interval, longest)
             interval *= 2 if self.exponential_backoff else 1
 
-    async def _poll(self, hook: ImageKitHook) -> Poll:
-        client = await hook.aget_conn()
-        in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, _pool())
-        try:
-            return await in_thread(poll, self.gate, client)
-        except ImageKitAuthError:
-            # The key may have been rotated while we waited: one more look at the Airflow Connection.
-            renewed = await hook.aget_conn(refresh=True)
-            if renewed is client:
-                raise
-            return await in_thread(poll, self.gate, renewed)
+    async def _poll(self) -> Poll:
+        check = functools.partial(
+            poll, self.gate, load_bank=load_bank, stop_on_mismatch=self.stop_on_mismatch
+        )
+        in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, _pool(), check)
+        async with _slots():
+            client = await self.hook.aget_conn()
+            try:
+                return await in_thread(client)
+            except ImageKitAuthError:
+                # The key may have been rotated while we waited: one more look at the Airflow Connection.
+                renewed = await self.hook.aget_conn(refresh=True)
+                if renewed is client:
+                    raise
+                return await in_thread(renewed)
 
 
 @functools.cache
@@ -121,3 +135,14 @@ def _pool() -> ThreadPoolExecutor:
 
 
 os.register_at_fork(after_in_child=_pool.cache_clear)
+
+_slots_of: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+def _slots() -> asyncio.Semaphore:
+    """
+    Return the slots of a loop, one for each thread.
+
+    A thousand triggers that wake together would else be one step of the event loop, long enough to stall it.
+    """
+    return _slots_of.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_THREADS))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter, ImageFont
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 Size = tuple[int, int]
 Point = tuple[float, float]
@@ -69,7 +69,7 @@ def ridge(width: int, base: float, height: float, seed: int, *, roughness: float
     return [(i * step, base - height * (value - low) / (high - low)) for i, value in enumerate(heights)]
 
 
-def below(line: list[Point], size: Size) -> list[Point]:
+def below(line: Sequence[Point], size: Size) -> list[Point]:
     """Return the polygon between a line and the lower edge of the picture."""
     return [*line, (size[0], size[1]), (0, size[1])]
 

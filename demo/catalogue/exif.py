@@ -38,7 +38,8 @@ class Shot:
 
 def exif_of(shot: Shot) -> Image.Exif:
     """Return the shot's EXIF block."""
-    base, details = ExifTags.Base, {}
+    base = ExifTags.Base
+    details: dict[int, object] = {}
     exif = Image.Exif()
     exif[base.ImageDescription] = DISCLAIMER
     exif[base.Make] = shot.make

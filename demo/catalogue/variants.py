@@ -39,7 +39,7 @@ def recompressed(image: Image.Image) -> Image.Image:
 
 
 def cropped(image: Image.Image) -> Image.Image:
-    x, y = image.width // 25, image.height // 25
+    x, y = image.width // 50, image.height // 50
     return image.crop((x, y, image.width - x, image.height - y))
 
 
@@ -76,7 +76,7 @@ def rotated(image: Image.Image) -> Image.Image:
 VARIANTS = (
     Variant("resized", "half the width and height", resized),
     Variant("recompressed", "JPEG quality 20", recompressed, quality=20),
-    Variant("cropped", "4 % cut off every edge", cropped),
+    Variant("cropped", "2 % cut off every edge", cropped),
     Variant("watermarked", "a line of text in the corner", watermarked),
     Variant("recoloured", "warmer, more saturated", recoloured),
     Variant("tilted", "turned by 3 degrees, edges cut off", tilted),

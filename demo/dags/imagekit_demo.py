@@ -12,7 +12,12 @@ from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, R
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.verdict import DistanceBounds, judge
 
-DELIVERY = "tr:w-240"
+TRANSFORMATION = "w-240"
+
+
+def read(phash: str | None) -> PHash | None:
+    return PHash.parse(phash) if phash else None
+
 
 with DAG(
     dag_id="imagekit_demo",
@@ -20,7 +25,6 @@ with DAG(
     catchup=False,
     params={
         "limit": Param(None, type=["integer", "null"], description="Most pictures to look at"),
-        "skip": Param([], type="array", description="Paths to leave out"),
         "deliver": Param(
             None, type=["array", "null"], description="Pictures whose delivery is checked; null: all"
         ),
@@ -37,18 +41,22 @@ with DAG(
     def list_pictures(**context: Any) -> list[dict[str, str]]:
         params = context["params"]
         files = ImageKitHook().list_files(type="file", file_type="image")
-        wanted = (f for f in files if not f.get("isPrivateFile") and f["filePath"] not in params["skip"])
-        return [
+        # Vector files have no pHash, and a private file is delivered to signed URLs only.
+        public = (f for f in files if f.get("mime") != "image/svg+xml" and not f.get("isPrivateFile"))
+        pictures = [
             {"path": file["filePath"], "file_id": file["fileId"], "url": file["url"].partition("?")[0]}
-            for file in itertools.islice(wanted, params["limit"])
+            for file in itertools.islice(public, params["limit"])
         ]
+        if not pictures:
+            raise LookupError("There is no public picture in the media library.")
+        return pictures
 
     @task
     def deliveries(pictures: list[dict[str, str]], **context: Any) -> list[dict[str, str]]:
         params = context["params"]
         wanted = params["deliver"]
         return [
-            {"path": picture["path"], "url": f"{picture['url']}?{DELIVERY.replace(':', '=', 1)}"}
+            {"path": picture["path"], "url": f"{picture['url']}?tr={TRANSFORMATION}"}
             for picture in pictures
             if wanted is None or picture["path"] in wanted
         ]
@@ -78,11 +86,13 @@ with DAG(
         sides = [(first, hashes[first], second, hashes[second], how) for first, second, how in pairs]
         for copy, found in zip(copies, delivered, strict=True):
             path = copy["path"]
-            sides.append((path, hashes[path], copy["url"], found.get("pHash"), f"delivered with {DELIVERY}"))
+            sides.append(
+                (path, hashes[path], copy["url"], found.get("pHash"), f"delivered with {TRANSFORMATION}")
+            )
         bounds = DistanceBounds(max_distance=params["max_distance"])
         verdicts = []
         for first, phash, second, reference, how in sides:
-            verdict = judge(*(PHash.parse(text) if text else None for text in (phash, reference)), bounds)
+            verdict = judge(read(phash), read(reference), bounds)
             found = {"first": first, "second": second, "how": how, "decision": str(verdict.decision)}
             verdicts.append(found | verdict.as_xcom())
         return verdicts

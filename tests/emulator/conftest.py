@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,14 +14,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@cache
+def pictures() -> dict[str, bytes]:
+    """Return the files of the library, drawn once."""
+    return {
+        "folder/a.jpg": encode(draw(seed=7), dpi=(300, 300)),
+        "folder/b.png": encode(draw(seed=11, mode="RGBA"), "PNG"),
+        "top.webp": encode(draw(seed=13), "WEBP"),
+        "notes.txt": b"no picture",
+    }
+
+
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
     root = tmp_path / "library"
     (root / "folder").mkdir(parents=True)
-    (root / "folder" / "a.jpg").write_bytes(encode(draw(seed=7), dpi=(300, 300)))
-    (root / "folder" / "b.png").write_bytes(encode(draw(seed=11, mode="RGBA"), "PNG"))
-    (root / "top.webp").write_bytes(encode(draw(seed=13), "WEBP"))
-    (root / "notes.txt").write_text("no picture")
+    for name, content in pictures().items():
+        (root / name).write_bytes(content)
     return root
 
 

@@ -88,6 +88,11 @@ def test_a_body_may_come_in_chunks(ik, get):
     assert get(answer.json()["url"]).content == PICTURE
 
 
+def test_a_picture_may_be_transformed_before_it_is_kept(upload):
+    file = upload(transformation='{"pre": "w-30,h-20", "post": []}', responseFields="metadata").json()
+    assert (file["width"], file["height"], file["metadata"]["width"]) == (30, 20, 30)
+
+
 def test_a_name_gets_a_suffix_unless_refused(upload):
     names = {upload(useUniqueFileName=None).json()["name"] for _ in range(3)}
     assert len(names) == 3
@@ -142,6 +147,9 @@ def test_attributes_survive_an_overwriting_when_asked_to(upload):
         (("x", b"y"), {"customMetadata": '{"a": {"b": 1}}'}, "Invalid custom metadata."),
         (("x", b"y"), {"customCoordinates": "1,2"}, "customCoordinates"),
         (("x", b"y"), {"overwriteFile": "yes"}, "overwriteFile"),
+        (("x", PICTURE), {"transformation": '{"pre": "w-x"}'}, "the transformation field is invalid"),
+        (("x", PICTURE), {"transformation": '{"pre": 1}'}, "the transformation field is invalid"),
+        (("x", b"y"), {"transformation": '{"pre": "w-9"}'}, "supported only for image and video files"),
         ((None, "no base64!"), {}, "invalid file parameter"),
         (("x", b"y"), {"fileName": "a.jpg", "folder": "/folder", "overwriteFile": "false"}, "already exists"),
         (("x", bytes(26 * 1024**2)), {}, "The file size exceeds limits."),

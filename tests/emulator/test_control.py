@@ -160,7 +160,7 @@ def test_the_fixture_serves_a_library_and_sets_the_connection(pytester, library:
             assert urllib.request.urlopen(url).status == 200
         """
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(pytester.path)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
     assert "1 passed" in done.stdout, done.stdout + done.stderr

@@ -9,7 +9,7 @@ import requests
 from PIL import Image, ImageCms
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from airflow_provider_imagekit.emulator.signing import is_signed, signature
+from airflow_provider_imagekit.emulator.routes.signing import is_signed, signature
 from tests.emulator.drawing import draw, encode
 
 if TYPE_CHECKING:
@@ -141,6 +141,27 @@ def test_the_custom_focus_is_the_files_own(ik, fetch):
     requests.patch(url, auth=(ik.private_key, ""), json={"customCoordinates": "10,20,40,30"}, timeout=10)
     whole, focused = fetch("f-png"), fetch("w-40,h-30,cm-extract,fo-custom,f-png")
     assert focused.tobytes() == whole.crop((10, 20, 50, 50)).tobytes()
+    requests.patch(url, auth=(ik.private_key, ""), json={"customCoordinates": "0,0,40,30"}, timeout=10)
+    assert fetch("w-40,h-30,cm-extract,fo-custom,f-png").tobytes() == whole.crop((0, 0, 40, 30)).tobytes()
+
+
+def test_the_custom_focus_follows_a_resizing(ik, fetch):
+    url = f"{ik.url}/v1/files/{ik.file_id('folder/a.jpg')}/details"
+    requests.patch(url, auth=(ik.private_key, ""), json={"customCoordinates": "0,0,20,20"}, timeout=10)
+    resized = fetch("w-160,h-100,c-force,f-png")
+    assert fetch("w-100,h-100,fo-custom,f-png").tobytes() == resized.crop((0, 0, 100, 100)).tobytes()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "BMP", "PNG", "WEBP"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "I;16", "1"])
+def test_pictures_of_every_kind_are_transformed(fetch, library: Path, kind, mode):
+    try:
+        content = encode(draw(mode="L").convert(mode) if mode in ("I;16", "1") else draw(mode=mode), kind)
+    except (OSError, ValueError):
+        pytest.skip("this format holds no such pictures")
+    (library / "picture").write_bytes(content)
+    assert fetch("w-40,bl-2", "picture").size == (40, 25)
+    assert fetch("w-40,f-jpg,bg-red", "picture").format == "JPEG"
 
 
 def test_effects_change_the_pixels(fetch):
@@ -174,9 +195,28 @@ def test_metadata_and_profile_survive_only_when_asked(ik, fetch, get, library: P
 
 @pytest.mark.parametrize(
     "transformation",
-    ["w-x", "w-0", "w-N5", "q-101", "f-bmp", "c-crop", "rt-x", "bl-0", "bg-nocolour", "ar-0-3", "n-unknown",
-     "w-99999", "w-65000,h-65000", "dpr-9", "w-iw_div_0", "x-1_2", ":".join(["w-1"] * 30)],
-)  # fmt: skip
+    [
+        "w-x",
+        "w-0",
+        "w-N5",
+        "q-101",
+        "f-bmp",
+        "c-crop",
+        "rt-x",
+        "bl-0",
+        "bg-nocolour",
+        "ar-0-3",
+        "n-unknown",
+        "w-99999",
+        "w-65000,h-65000",
+        "dpr-9",
+        "w-iw_div_0",
+        "x-1_2",
+        "w-9,h-9,cm-extract,x-iw_div_0",
+        "rt-iw_div_0",
+        ":".join(["w-1"] * 30),
+    ],
+)
 def test_a_value_without_meaning_is_refused(ik, get, transformation):
     answer = get(f"{ik.url_endpoint}/tr:{transformation}/folder/a.jpg")
     assert answer.status_code == 400
@@ -221,6 +261,8 @@ def test_a_private_file_needs_a_signature_or_a_named_transformation(ik, get):
     assert requests.get(good, timeout=10).status_code == 200
     assert requests.get(good[:-1] + "x", timeout=10).status_code == 401
     assert requests.get(file["thumbnailUrl"], timeout=10).status_code == 200
+    assert requests.get(f"{file['url']}?tr=n-ik_ml_thumbnail,w-300", timeout=10).status_code == 401
+    assert requests.get(f"{file['url']}?tr=n-ik_ml_thumbnail:w-300", timeout=10).status_code == 401
     assert get("/v1/metadata", params={"url": file["url"]}).status_code == 404
     assert get("/v1/metadata", params={"url": good}).status_code == 200
     assert get(f"/v1/files/{file['fileId']}/metadata").status_code == 200

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from airflow_provider_imagekit.emulator.exif import read_exif
+from airflow_provider_imagekit.emulator.pictures.exif import read_exif
 
 DATA = Path(__file__).parent / "data" / "exif"
 SECTIONS = ["image", "thumbnail", "exif", "gps", "interoperability", "makernote"]

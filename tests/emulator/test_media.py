@@ -51,6 +51,7 @@ def metadata(ik, get, library: Path) -> Callable[[str, bytes], dict[str, Any]]:
         ("a.png", "RGBA", {}, ("png", True)),
         ("p.png", "P", {}, ("png", False)),
         ("t.png", "P", {"transparency": 0}, ("png", True)),
+        ("m.png", "P", {"transparency": bytes(range(256))}, ("png", True)),
         ("g.png", "LA", {}, ("png", True)),
         ("s.png", "I;16", {}, ("png", False)),
         ("b.png", "1", {}, ("png", False)),
@@ -78,6 +79,13 @@ def test_pictures_of_every_kind_have_all_fields(metadata, name, mode, options, e
     assert (answer["width"], answer["height"]) == (320, 200)
     assert (answer["format"], answer["hasTransparency"]) == expected
     assert len(answer["pHash"]) == 16
+
+
+def test_heic_is_read_where_its_reader_is_installed(metadata):
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    answer = metadata("a.heic", encode(draw(), "HEIF"))
+    assert (answer["width"], answer["format"], len(answer["pHash"])) == (320, "heic", 16)
 
 
 def test_a_16_bit_picture_hashes_like_its_8_bit_twin(metadata):

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_imagekit.emulator.errors import ApiError
-from airflow_provider_imagekit.emulator.search import compile_search, names_type
-from airflow_provider_imagekit.emulator.search_syntax import All, Any, Comparison, Literal, parse
+from airflow_provider_imagekit.emulator.search.query import compile_search, names_type
+from airflow_provider_imagekit.emulator.search.syntax import All, Any, Comparison, Literal, parse
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 FILE = {

@@ -35,7 +35,7 @@ def raw_get(ik: ImageKitEmulator, target: str) -> bytes:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageKitEmulator]:
     root = tmp_path_factory.mktemp("served")
-    (root / "a.jpg").write_bytes(encode(draw()))
+    (root / "a.jpg").write_bytes(encode(draw(64, 48)))
     with ImageKitEmulator(library=root) as emulator:
         yield emulator
         assert 500 not in {request.status for request in emulator.requests}
@@ -166,6 +166,47 @@ def test_nothing_answers_500(served, method, lead_in, target, body):
     url = served.url + (lead_in + target if (lead_in + target).startswith("/") else "/" + lead_in + target)
     answer = requests.request(method, url, auth=(served.private_key, ""), data=body, timeout=10)
     assert answer.status_code < 500
+
+
+numbers = st.sampled_from(
+    [
+        "0",
+        "1",
+        "7",
+        "64",
+        "0.5",
+        "N3",
+        "4999",
+        "iw",
+        "ih_div_2",
+        "cw_mul_3",
+        "iar",
+        "ch_sub_99",
+        "iw_pow_9",
+        "ih_mod_0",
+    ]
+)
+plausible = st.one_of(
+    st.tuples(st.sampled_from(["w", "h", "x", "y", "xc", "yc", "rt", "dpr", "q", "bl"]), numbers),
+    st.tuples(st.just("ar"), st.sampled_from(["4-3", "1_9", "iar_div_2"])),
+    st.tuples(st.just("c"), st.sampled_from(["force", "at_max", "at_least", "maintain_ratio_no_enlarge"])),
+    st.tuples(
+        st.just("cm"), st.sampled_from(["extract", "pad_extract", "pad_resize", "pad_resize_no_enlarge"])
+    ),
+    st.tuples(st.just("fo"), st.sampled_from(["top", "bottom_right", "custom", "auto"])),
+    st.tuples(st.just("f"), st.sampled_from(["jpg", "png", "webp", "gif", "auto"])),
+    st.tuples(st.just("bg"), st.sampled_from(["FF0000", "00FF0040", "red", "dominant"])),
+    st.tuples(st.sampled_from(["md", "cp", "orig"]), st.sampled_from(["true", "false"])),
+    st.tuples(st.just("fl"), st.sampled_from(["h", "h_v"])),
+).map("-".join)
+transformations = st.lists(st.lists(plausible, max_size=5).map(",".join), max_size=3).map(":".join)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(transformations)
+def test_no_transformation_answers_500(served, transformation):
+    answer = requests.get(f"{served.url_endpoint}/a.jpg", params={"tr": transformation}, timeout=30)
+    assert answer.status_code in (200, 400)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_imagekit.emulator.expressions import Expression
-from airflow_provider_imagekit.emulator.geometry import Size, lay_out
-from airflow_provider_imagekit.emulator.transform import BadTransformationError, Step, parse_steps
+from airflow_provider_imagekit.emulator.transforms.expressions import Expression
+from airflow_provider_imagekit.emulator.transforms.geometry import Size, lay_out
+from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError, Step, parse_steps
 
 PROPERTIES = {"iw": 320.0, "ih": 200.0, "iar": 1.6, "cw": 100.0, "ch": 50.0, "car": 2.0}
 CROPS = [

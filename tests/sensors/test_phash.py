@@ -242,7 +242,8 @@ class TestInput:
 
     def test_every_argument_is_templated_but_the_switch(self) -> None:
         own = {"file_id", "url", "phash", "max_distance", "min_distance", "imagekit_conn_id"}
-        own |= {f"reference_{name}" for name in ("file_id", "url", "phash")}
+        own |= {f"reference_{name}" for name in ("file_id", "url", "phash", "bank")}
+        own |= {"bank_id_column", "bank_phash_column", "low_information", "max_matches", "on_mismatch"}
         assert set(PHashDistanceSensor.template_fields) == own
 
 
@@ -271,6 +272,7 @@ class TestDeferral:
             "exponential_backoff": True,
             "max_wait": 90,
             "silent_fail": True,
+            "stop_on_mismatch": False,
             "min_distance": 2,
             **self.ARGUMENTS,
         }

@@ -28,6 +28,7 @@ def test_the_snippets_run_and_show_what_they_say(tmp_path, monkeypatch, capsys):
     assert names["found"].groups[0].reason == "in a preferred folder"
     assert names["verdict"].decision == "similar"
     assert names["verdict"].best.distance == 1
+    assert names["result"].problems == ("The format is jpg instead of webp.",)
     assert "Suggested radius" in capsys.readouterr().out
     assert Path("groups.html").stat().st_size > 5_000
     assert len(Path("groups.jsonl").read_text(encoding="utf-8").splitlines()) == 2

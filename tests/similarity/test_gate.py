@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError, InvalidPHashError, MissingPHashError
 from airflow_provider_imagekit.phash import PHash
-from airflow_provider_imagekit.similarity.gate import ImageKind, ImageRef, PHashGate
+from airflow_provider_imagekit.similarity.gate import PHashGate
+from airflow_provider_imagekit.similarity.references import ImageKind, ImageRef
 from airflow_provider_imagekit.similarity.verdict import Decision
 
 PHASH = "f06830ca9f1e3e90"
@@ -170,8 +171,8 @@ class TestCheck:
         assert gate.check(Library(abc=phash)).decision is Decision.UNDECIDABLE
 
     def test_a_hash_on_the_list_of_flat_ones_is_undecidable(self):
-        gate = PHashGate.parse(file_id="abc", reference_phash=NEAR, max_distance=64)
-        verdict = gate.check(Library(abc=PHASH), low_information={PHash.parse(PHASH)})
+        gate = PHashGate.parse(file_id="abc", reference_phash=NEAR, max_distance=64, low_information=[PHASH])
+        verdict = gate.check(Library(abc=PHASH))
         assert verdict.decision is Decision.UNDECIDABLE
 
     def test_what_get_phash_raises_passes_through(self):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
@@ -92,6 +92,7 @@ class TestRules:
         with pytest.raises(ImageKitInputError, match=r"no survivor rule 'biggest'.*most_pixels, largest"):
             SurvivorPolicy(rules=("biggest",))
 
+    @example({"width": 1e300, "height": 1e300, "size": 10**400, "createdAt": "0001-01-01"})
     @given(
         st.dictionaries(
             st.sampled_from(["width", "height", "size", "createdAt", "filePath", "format"]),

@@ -20,6 +20,7 @@ ARGUMENTS: dict[str, Any] = {
     "exponential_backoff": True,
     "max_wait": 300.0,
     "silent_fail": True,
+    "stop_on_mismatch": True,
     "url": "https://ik.imagekit.io/demo/a.jpg?ik-s=abc",
     "reference_phash": "f06830ca9f1e3e90",
     "max_distance": 8,

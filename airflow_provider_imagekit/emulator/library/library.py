@@ -1,0 +1,241 @@
+"""
+The media library: a folder of files, and over it what was uploaded, changed and deleted through the API.
+
+The folder itself is only ever read. Files that come, change or go in it are noticed without a restart.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_imagekit.emulator.library.assets import Asset, Folder, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_imagekit.emulator.library.store import Store
+
+__all__ = ["SIDECAR_SUFFIX", "Library"]
+
+#: A file of this name beside a video tells its metadata; it is no file of the library itself.
+SIDECAR_SUFFIX = ".imagekit.json"
+
+_LONG_SCAN_SECONDS = 0.1
+
+
+class Library:
+    """
+    All files by path and by id; safe for use by many threads.
+
+    :param root: the folder.
+    :param store: where changes are kept.
+    :raises NotADirectoryError: if there is no such folder.
+    """
+
+    def __init__(self, root: Path, store: Store) -> None:
+        if not root.is_dir():
+            raise NotADirectoryError(f"{root} is no folder; the library is a folder of pictures.")
+        self._root = root.resolve()
+        self._store = store
+        self._lock = threading.RLock()
+        self._assets = {asset.path: asset for asset in store.load()}
+        self._paths = {asset.id: asset.path for asset in self._assets.values()}
+        self._folders: dict[str, Folder] = {}
+        self._fresh_until = 0.0
+
+    def refresh(self) -> None:
+        """
+        Take note of everything that came, changed or went in the folder.
+
+        A folder so large that looking takes over 0.1 s is looked at for a tenth of the time only.
+        """
+        if time.monotonic() < self._fresh_until:
+            return
+        started = time.monotonic()
+        found = dict(self._scan())
+        took = time.monotonic() - started
+        self._fresh_until = started + 10 * took if took > _LONG_SCAN_SECONDS else 0.0
+        with self._lock:
+            for path, status in found.items():
+                if path not in self._assets:
+                    self._found(path, status)
+                elif self._assets[path].disk != _signature(status):
+                    self.by_path(path)  # what we saw may be older than what another thread saw since
+            missing = [path for path, asset in self._assets.items() if asset.disk and path not in found]
+            for path in missing:
+                if self._stat(path) is None:  # else it came while we looked elsewhere
+                    self._gone(path)
+
+    def by_path(self, path: str) -> Asset | None:
+        """
+        Return the file at a path as it is now.
+
+        :param path: path in the media library, decoded; whatever would lead out of it finds nothing.
+        """
+        status = self._stat(path)
+        with self._lock:
+            if status is not None:
+                self._found(path, status)
+            else:
+                self._gone(path)
+            asset = self._assets.get(path)
+            return asset if asset and asset.versions else None
+
+    def by_id(self, file_id: str) -> Asset | None:
+        """Return the file of an id as it is now; the folder is read anew when the id is unknown."""
+        path = self._paths.get(file_id)
+        if path is None:
+            self.refresh()
+            path = self._paths.get(file_id)
+        return self.by_path(path) if path is not None else None
+
+    def assets(self) -> list[Asset]:
+        """Return all files as they are now, by path."""
+        self.refresh()
+        with self._lock:
+            return sorted(
+                (asset for asset in self._assets.values() if asset.versions), key=lambda asset: asset.path
+            )
+
+    def folders(self) -> list[Folder]:
+        """Return all folders as they were at the last look at the library, by path."""
+        with self._lock:
+            folders = dict(self._folders)
+            for asset in self._assets.values():
+                if asset.versions:
+                    for path in _parents(asset.path):
+                        created = asset.current.created_ms
+                        folders.setdefault(path, Folder(path, created, created))
+        return sorted(folders.values(), key=lambda folder: folder.path)
+
+    def read(self, asset: Asset, version: Version) -> bytes:
+        """
+        Return the content of a version.
+
+        :raises FileNotFoundError: if it has gone in the meantime.
+        """
+        if version.blob is None:
+            return self._locate(asset.path).read_bytes()
+        try:
+            return self._store.get(version.blob)
+        except KeyError:
+            raise FileNotFoundError(asset.path) from None
+
+    def locate(self, asset: Asset, version: Version) -> Path | None:
+        """Return where a version's file lies in the folder; ``None`` for an uploaded one."""
+        return self._locate(asset.path) if version.blob is None else None
+
+    def change(self, path: str, change: Callable[[Asset | None], Asset]) -> Asset:
+        """
+        Change a file while nobody else does, and keep the change.
+
+        :param path: path in the media library.
+        :param change: from the file as it is (``None``: there never was one) to the file as it shall be; one
+            without versions is deleted. What it raises leaves everything as it was.
+        """
+        with self._lock:
+            known = self.by_path(path) or self._assets.get(path)
+            try:
+                asset = change(known)
+                if asset.versions or asset.disk:
+                    self._assets[path] = asset
+                    self._paths[asset.id] = path
+                    self._store.save(asset)
+                else:
+                    self._assets.pop(path, None)
+                    self._store.forget(path)
+            finally:
+                self._store.keep_only({v.blob for a in self._assets.values() for v in a.versions if v.blob})
+            return asset
+
+    def upload(self, path: str, content: bytes, change: Callable[[Asset | None, str], Asset]) -> Asset:
+        """
+        Change a file as :meth:`change` does, with a new content.
+
+        :param path: path in the media library.
+        :param content: the content.
+        :param change: as there, with the digest of the content for :class:`Version`.
+        """
+        with self._lock:
+            blob = self._store.put(content)
+            return self.change(path, lambda known: change(known, blob))
+
+    def _found(self, path: str, status: os.stat_result) -> None:
+        signature = _signature(status)
+        asset = self._assets.get(path)
+        if asset is None or asset.disk != signature:
+            asset = (asset or Asset(path, None, ())).found_on_disk(signature, status.st_mtime_ns // 1_000_000)
+            self._assets[path] = asset
+            self._paths[asset.id] = path
+
+    def _gone(self, path: str) -> None:
+        asset = self._assets.get(path)
+        if asset is None or asset.disk is None:
+            return
+        remaining = asset.gone_from_disk()
+        if remaining.versions:
+            self._assets[path] = remaining
+        else:
+            del self._assets[path]
+            self._store.forget(path)
+
+    def _locate(self, path: str) -> Path:
+        return self._root.joinpath(*path.strip("/").split("/"))
+
+    def _stat(self, path: str) -> os.stat_result | None:
+        parts = path.removeprefix("/").split("/")
+        if any(_hidden(part) or "\x00" in part for part in parts) or not path.startswith("/"):
+            return None
+        try:
+            real = self._locate(path).resolve()
+            if not real.is_relative_to(self._root) or not real.is_file():
+                return None
+            return real.stat()
+        except (OSError, ValueError):
+            return None
+
+    def _scan(self) -> Iterator[tuple[str, os.stat_result]]:
+        folders: dict[str, Folder] = {}
+        waiting = [("", self._root)]
+        while waiting:
+            prefix, directory = waiting.pop()
+            try:
+                with os.scandir(directory) as entries:
+                    for entry in entries:
+                        path = f"{prefix}/{entry.name}"
+                        if _hidden(entry.name):
+                            continue
+                        if entry.is_dir(follow_symlinks=False):
+                            modified = entry.stat().st_mtime_ns // 1_000_000
+                            folders[path] = Folder(path, modified, modified)
+                            waiting.append((path, Path(entry.path)))
+                        elif (status := self._stat_entry(path, entry)) is not None:
+                            yield path, status
+            except OSError:
+                continue  # removed or made unreadable while we look
+        self._folders = folders
+
+    def _stat_entry(self, path: str, entry: os.DirEntry[str]) -> os.stat_result | None:
+        # Only a symbolic link can lead elsewhere, so only it pays for the resolving.
+        if entry.is_symlink():
+            return self._stat(path)
+        return entry.stat() if entry.is_file() else None
+
+
+def _signature(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
+
+
+def _hidden(part: str) -> bool:
+    if not part or part.startswith(".") or part.endswith(SIDECAR_SUFFIX):
+        return True
+    return not part.isprintable() and any("\ud800" <= character <= "\udfff" for character in part)  # no UTF-8
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")[1:-1]
+    return ["/" + "/".join(parts[: index + 1]) for index in range(len(parts))]

@@ -1,0 +1,216 @@
+"""
+What is known of each file's content, found out when first asked for and remembered by content.
+
+Looking into a file's head (kind, width, height) is cheap and enough for a listing; decoding it (pHash, EXIF)
+is not, and happens for the metadata of this file only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import mimetypes
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar
+
+from PIL import Image
+
+from airflow_provider_imagekit.emulator.errors import corrupt_file
+from airflow_provider_imagekit.emulator.library.library import SIDECAR_SUFFIX
+from airflow_provider_imagekit.emulator.pictures.media import svg_size, video_fields
+from airflow_provider_imagekit.emulator.pictures.metadata import picture_metadata
+from airflow_provider_imagekit.emulator.pictures.opening import (
+    BadPictureError,
+    format_of,
+    has_alpha,
+    open_picture,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow_provider_imagekit.emulator.library.assets import Asset, Version
+    from airflow_provider_imagekit.emulator.library.library import Library
+
+__all__ = ["Cache", "Facts", "Measurer", "look"]
+
+_MAX_ENTRIES = 20_000
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """
+    What a listing tells of a file.
+
+    :param mime: media type, from the content of a picture and from the name of anything else.
+    :param size: bytes.
+    :param width: pixels; ``None`` where there are none.
+    :param height: pixels.
+    :param has_alpha: whether the picture has an alpha band.
+    :param format: ImageKit's name of the format.
+    :param video: bit rate, duration and codecs of a video.
+    """
+
+    mime: str
+    size: int
+    width: int | None = None
+    height: int | None = None
+    has_alpha: bool = False
+    format: str = ""
+    video: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_image(self) -> bool:
+        """Return whether ImageKit calls the file an image."""
+        return self.mime.startswith("image/")
+
+
+class Cache(Generic[Value]):
+    """
+    A bounded memory of what was used last.
+
+    :param size: how many values are remembered.
+    """
+
+    def __init__(self, size: int = _MAX_ENTRIES) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._values: OrderedDict[str, Value] = OrderedDict()
+
+    def get(self, key: str) -> Value | None:
+        """Return what is remembered, if anything."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: str, value: Value) -> Value:
+        """Remember a value and return it."""
+        with self._lock:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+        return value
+
+
+class Measurer:
+    """
+    Measures files of a library; safe for use by many threads.
+
+    :param library: the media library.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._facts: Cache[Facts] = Cache()
+        self._known: Cache[str] = Cache()
+        self._metadata: Cache[bytes] = Cache()
+
+    def facts(self, asset: Asset, version: Version) -> Facts:
+        """
+        Return what a listing tells of a version.
+
+        :raises FileNotFoundError: if it has gone.
+        """
+        key = asset.content_key(version)
+        return self._facts.get(key) or self._facts.put(key, self._look(asset, version))
+
+    def known_metadata(self, asset: Asset, version: Version) -> bytes | None:
+        """Return the metadata as JSON if it can be had without reading the file."""
+        key = self._known.get(asset.content_key(version))
+        return self._metadata.get(key) if key else None
+
+    def metadata(self, asset: Asset, version: Version) -> bytes:
+        """
+        Return the metadata of a version as JSON.
+
+        :raises ApiError: if the file is corrupt.
+        :raises FileNotFoundError: if it has gone.
+        """
+        known = self.known_metadata(asset, version)
+        if known is not None:
+            return known
+        facts = self.facts(asset, version)
+        content = self._library.read(asset, version)
+        key = self._known.put(asset.content_key(version), _key(content, facts))
+        return self._metadata_under(key, content, facts)
+
+    def metadata_of(self, content: bytes, facts: Facts) -> bytes:
+        """
+        Return the metadata of a content as JSON.
+
+        :param content: the file.
+        :param facts: what a listing tells of it.
+        :raises ApiError: if the content is corrupt.
+        """
+        return self._metadata_under(_key(content, facts), content, facts)
+
+    def _metadata_under(self, key: str, content: bytes, facts: Facts) -> bytes:
+        return self._metadata.get(key) or self._metadata.put(key, _encode(_measure(content, facts)))
+
+    def _look(self, asset: Asset, version: Version) -> Facts:
+        path = self._library.locate(asset, version)
+        if path is None:
+            return look(self._library.read(asset, version), asset.name)
+        sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
+        return _look(lambda: path.open("rb"), path.stat().st_size, asset.name, sidecar)
+
+
+def look(content: bytes, name: str) -> Facts:
+    """
+    Return what a listing will tell of a content.
+
+    :param content: the file.
+    :param name: its name.
+    """
+    return _look(lambda: io.BytesIO(content), len(content), name)
+
+
+def _look(opener: Callable[[], IO[bytes]], size: int, name: str, sidecar: Path | None = None) -> Facts:
+    mime = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    suffix = name.rpartition(".")[2].lower()
+    try:
+        with opener() as file, open_picture(file) as image:
+            mime = Image.MIME.get(image.format or "", mime).replace("image/mpo", "image/jpeg")
+            return Facts(mime, size, image.width, image.height, has_alpha(image), format_of(image))
+    except BadPictureError:
+        pass
+    if mime == "image/svg+xml":
+        with opener() as file:
+            width, height = svg_size(file.read()) or (None, None)
+        return Facts(mime, size, width, height, has_alpha=True, format="svg")
+    if mime.startswith("video/"):
+        with opener() as file:
+            video = video_fields(file.read(), sidecar)
+        return Facts(
+            mime, size, video.pop("width", None), video.pop("height", None), format=suffix, video=video
+        )
+    return Facts(mime, size, format=suffix)
+
+
+def _measure(content: bytes, facts: Facts) -> dict[str, Any]:
+    try:
+        return picture_metadata(content)
+    except BadPictureError:
+        if facts.mime.startswith("image/") and facts.format != "svg":
+            raise corrupt_file() from None
+    sides = {} if facts.height is None else {"height": facts.height, "width": facts.width}
+    if facts.mime.startswith("video/"):
+        return {**sides, **facts.video, "size": facts.size}
+    return {**sides, "size": facts.size, "format": facts.format}
+
+
+def _key(content: bytes, facts: Facts) -> str:
+    # The kind counts too: what is no picture is told by its name.
+    return f"{hashlib.sha256(content).hexdigest()} {facts.mime} {facts.format} {facts.video}"
+
+
+def _encode(answer: Any) -> bytes:
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

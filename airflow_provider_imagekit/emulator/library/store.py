@@ -1,0 +1,90 @@
+"""What uploads and changes leave behind: in memory, or in a folder when asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+from typing import TYPE_CHECKING
+
+from airflow_provider_imagekit.emulator.library.assets import Asset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Store"]
+
+_FILE_NAME = "imagekit-emulator.sqlite"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS asset (path TEXT PRIMARY KEY, record TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS blob (digest TEXT PRIMARY KEY, content BLOB NOT NULL);
+"""
+
+
+class Store:
+    """
+    A small SQLite database of changed assets and uploaded contents.
+
+    :param directory: folder that keeps it from run to run, made if missing; ``None``: memory, for this run.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        if directory is not None:
+            directory.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect(
+            directory / _FILE_NAME if directory else ":memory:", check_same_thread=False
+        )
+        with self._lock, self._database as database:
+            database.executescript(_SCHEMA)
+
+    def load(self) -> list[Asset]:
+        """Return all changed assets."""
+        with self._lock:
+            rows = self._database.execute("SELECT record FROM asset").fetchall()
+        return [Asset.from_json(json.loads(record)) for (record,) in rows]
+
+    def save(self, asset: Asset) -> None:
+        """Keep an asset, in place of what was kept of its path."""
+        with self._lock, self._database as database:
+            database.execute(
+                "INSERT OR REPLACE INTO asset VALUES (?, ?)", (asset.path, json.dumps(asset.to_json()))
+            )
+
+    def forget(self, path: str) -> None:
+        """Drop what is kept of a path."""
+        with self._lock, self._database as database:
+            database.execute("DELETE FROM asset WHERE path = ?", (path,))
+
+    def put(self, content: bytes) -> str:
+        """Keep a content and return its digest."""
+        digest = hashlib.sha256(content).hexdigest()
+        with self._lock, self._database as database:
+            database.execute("INSERT OR IGNORE INTO blob VALUES (?, ?)", (digest, content))
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """
+        Return a content.
+
+        :raises KeyError: if it is not kept.
+        """
+        with self._lock:
+            row = self._database.execute("SELECT content FROM blob WHERE digest = ?", (digest,)).fetchone()
+        if row is None:
+            raise KeyError(digest)
+        return bytes(row[0])
+
+    def keep_only(self, digests: set[str]) -> None:
+        """Drop every content that is not among these."""
+        with self._lock, self._database as database:
+            kept = {digest for (digest,) in database.execute("SELECT digest FROM blob")}
+            database.executemany(
+                "DELETE FROM blob WHERE digest = ?", [(digest,) for digest in kept - digests]
+            )
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._database.close()

@@ -1,0 +1,181 @@
+"""``POST /api/v1/files/upload``: new files and new versions of files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+
+from airflow_provider_imagekit.emulator.errors import ApiError
+from airflow_provider_imagekit.emulator.library.assets import Asset, Attributes, Version
+from airflow_provider_imagekit.emulator.library.measure import Facts, look
+from airflow_provider_imagekit.emulator.pictures.opening import BadPictureError
+from airflow_provider_imagekit.emulator.routes.addresses import Address, below_endpoint
+from airflow_provider_imagekit.emulator.routes.api import json_response
+from airflow_provider_imagekit.emulator.routes.delivery import Delivery, RefusedError
+from airflow_provider_imagekit.emulator.routes.objects import file_object, uploaded_object
+from airflow_provider_imagekit.emulator.routes.upload_form import (
+    Wish,
+    bad_transformation,
+    read_wish,
+    with_suffix,
+)
+from airflow_provider_imagekit.emulator.transforms.render import render
+from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError, parse_steps
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.types import Message
+
+    from airflow_provider_imagekit.emulator.account import Account
+    from airflow_provider_imagekit.emulator.routes.api import Api
+
+__all__ = ["Upload"]
+
+#: Limits of ImageKit's free plan, in bytes.
+MAX_IMAGE_BYTES, MAX_VIDEO_BYTES = 25 * 1024**2, 100 * 1024**2
+MAX_VERSIONS = 100
+_MAX_FORM_BYTES = MAX_VIDEO_BYTES * 4 // 3 + 1_000_000  # as base64, with room for the other fields
+_MAX_FIELDS = 50
+_RESPONSE_FIELDS = (
+    "tags", "customCoordinates", "isPrivateFile", "embeddedMetadata", "isPublished", "customMetadata",
+)  # fmt: skip
+
+
+class Upload:
+    """
+    Takes files into an account's library.
+
+    :param account: the account.
+    :param api: how files are shown.
+    :param delivery: where a URL of the account's own is read from.
+    """
+
+    def __init__(self, account: Account, api: Api, delivery: Delivery) -> None:
+        self._account = account
+        self._api = api
+        self._delivery = delivery
+
+    async def upload(self, request: Request) -> Response:
+        """Answer an upload with the new file."""
+        bounded = Request(request.scope, _bounded(request))
+        limits = {"max_files": 1, "max_fields": _MAX_FIELDS, "max_part_size": _MAX_FORM_BYTES}
+        try:
+            async with bounded.form(**limits) as form:
+                wish = read_wish(await self._content(request, form), form)
+        except (HTTPException, MultiPartException) as error:
+            raise ApiError(400, "Your request is not a valid multipart form.") from error
+        return json_response(await self._account.run(self._take, wish, self._api.url_endpoint(request)))
+
+    async def _content(self, request: Request, form: FormData) -> bytes:
+        file = form.get("file")
+        if isinstance(file, UploadFile):
+            return await file.read()
+        if not file:
+            raise ApiError(400, "Your request is missing file parameter.")
+        if re.match("https?://", file):
+            return await self._account.run(self._own_file, file, self._api.url_endpoints(request))
+        try:
+            return base64.b64decode(re.sub(r"^data:[^,]*,", "", file), validate=True)
+        except (binascii.Error, ValueError):
+            raise ApiError(400, "Your request contains invalid file parameter.") from None
+
+    def _own_file(self, url: str, endpoints: tuple[str, ...]) -> bytes:
+        # Only what this server delivers itself: it never fetches anything from elsewhere.
+        target = below_endpoint(url, endpoints)
+        try:
+            if target is not None:
+                return self._delivery.content(self._delivery.find(Address.parse(target))).content
+        except (RefusedError, FileNotFoundError):
+            pass
+        raise ApiError(400, "Your request contains invalid file parameter. The URL could not be fetched.")
+
+    def _transformed(self, wish: Wish, facts: Facts) -> Wish:
+        if facts.width is None:
+            raise ApiError(
+                400,
+                "The file could not be uploaded because transformations are supported only for image and "
+                "video files.",
+            )
+        try:
+            steps = parse_steps(wish.pre, self._account.transformations)
+            return replace(wish, content=render(wish.content, steps).content)
+        except (BadTransformationError, BadPictureError) as error:
+            raise bad_transformation() from error
+
+    def _take(self, wish: Wish, url_endpoint: str) -> dict[str, Any]:
+        facts = look(wish.content, wish.name)
+        if len(wish.content) > (MAX_VIDEO_BYTES if facts.mime.startswith("video/") else MAX_IMAGE_BYTES):
+            raise _too_large()
+        if wish.pre:
+            wish = self._transformed(wish, facts)
+            facts = look(wish.content, wish.name)
+        name = with_suffix(wish.name) if wish.unique else wish.name
+        path = f"{wish.folder.rstrip('/')}/{name}"
+        asset = self._account.library.upload(
+            path, wish.content, lambda known, blob: _next_version(wish, path, known, blob)
+        )
+        answer = uploaded_object(asset, facts, url_endpoint)
+        whole = file_object(asset, asset.current, facts, url_endpoint)
+        answer |= {field: whole[field] for field in _RESPONSE_FIELDS if field in wish.response_fields}
+        if "metadata" in wish.response_fields:
+            answer["metadata"] = json.loads(self._account.measurer.metadata(asset, asset.current))
+        return answer
+
+
+def _next_version(wish: Wish, path: str, known: Asset | None, blob: str) -> Asset:
+    now = time.time_ns() // 1_000_000
+    if known is None or not known.versions:
+        return Asset(path, known.disk if known else None, (Version(1, blob, now, now, wish.attributes),))
+    if not wish.overwrite:
+        raise ApiError(
+            400,
+            "A file with the same name already exists at the exact location. We could not overwrite it "
+            "because both overwriteFile and useUniqueFileName are set to false.",
+        )
+    if len(known.versions) >= MAX_VERSIONS:
+        raise ApiError(400, f"A file can have a maximum of {MAX_VERSIONS} versions.")
+    former = known.current.attributes
+    attributes = Attributes(
+        tags=former.tags if wish.keep_tags and "tags" not in wish.given else wish.attributes.tags,
+        custom_metadata=former.custom_metadata
+        if wish.keep_custom_metadata and "customMetadata" not in wish.given
+        else wish.attributes.custom_metadata,
+        custom_coordinates=wish.attributes.custom_coordinates,
+        description=wish.attributes.description or former.description,
+        private=wish.attributes.private,
+        published=wish.attributes.published,
+    )
+    version = Version(known.current.number + 1, blob, now, now, attributes)
+    return Asset(known.path, known.disk, (*known.versions, version))
+
+
+def _too_large() -> ApiError:
+    return ApiError(
+        400,
+        "Your request contains invalid file parameter. The file size exceeds limits.",
+        headers={"connection": "close"},
+    )
+
+
+def _bounded(request: Request) -> Any:
+    received = 0
+
+    async def receive() -> Message:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > _MAX_FORM_BYTES:
+            raise _too_large()
+        return message
+
+    return receive

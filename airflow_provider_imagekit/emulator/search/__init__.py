@@ -1,0 +1,3 @@
+"""The query language of the listing."""
+
+from __future__ import annotations

@@ -1,0 +1,208 @@
+"""The ASGI application: notes each request, lets faults happen, checks key and limits, finds the route."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from airflow_provider_imagekit.emulator.errors import INTERNAL_ERROR, ApiError
+from airflow_provider_imagekit.emulator.limits import headers_of
+from airflow_provider_imagekit.emulator.routes.api import Api, json_response
+from airflow_provider_imagekit.emulator.routes.changes import Changes
+from airflow_provider_imagekit.emulator.routes.delivery import Delivery
+from airflow_provider_imagekit.emulator.routes.startpage import start_page
+from airflow_provider_imagekit.emulator.routes.upload import Upload
+from airflow_provider_imagekit.emulator.serving.control import PREFIX
+from airflow_provider_imagekit.emulator.serving.requestlog import RecordedRequest, RequestLog
+from airflow_provider_imagekit.emulator.serving.wire import capture, send_with_fault
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from airflow_provider_imagekit.emulator.account import Account
+    from airflow_provider_imagekit.emulator.serving.control import Control
+    from airflow_provider_imagekit.emulator.serving.faults import Fault, FaultBook
+
+__all__ = ["App", "Endpoint"]
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[..., Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """
+    One endpoint of the API.
+
+    :param method: HTTP method.
+    :param template: path with ``{names}``; also what rate limits are counted by.
+    :param handler: called with the request and the names' values.
+    :param limited: whether rate limits hold; they do not for uploads.
+    """
+
+    method: str
+    template: str
+    handler: Handler
+    limited: bool = True
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """Return what a path must match."""
+        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]*)", self.template))
+
+
+class App:
+    """
+    Answers every request.
+
+    :param account: the account that the server plays.
+    :param requests: where requests are noted.
+    :param faults: faults at work.
+    :param latency: seconds that every answer takes at least.
+    :param control: faults over HTTP, if wanted.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        requests: RequestLog,
+        faults: FaultBook,
+        latency: float,
+        control: Control | None = None,
+    ) -> None:
+        self._account = account
+        self._requests = requests
+        self._faults = faults
+        self._latency = latency
+        self._control = control
+        self._delivery = Delivery(account)
+        self._api = Api(account, self._delivery)
+        self._endpoints = [
+            (endpoint.pattern, endpoint) for endpoint in _endpoints(account, self._api, self._delivery)
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        if self._control is not None and scope["path"].startswith(PREFIX):
+            await (await self._control.answer(request))(scope, receive, send)
+            return
+        recorded = _recorded(request)
+        number = self._requests.add(recorded)
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        fault = self._faults.meet(request.method, recorded.raw_target)
+        if fault is not None and fault.delay:
+            await asyncio.sleep(fault.delay)
+        response = (
+            self._faulty(fault) if fault and fault.replaces_answer else await self._answer(request, recorded)
+        )
+        if fault is None:
+            self._requests.answered(number, response.status_code)
+            await response(scope, receive, send)
+            return
+        if not (fault.drop or fault.garbage):
+            self._requests.answered(number, response.status_code)
+        await send_with_fault(await capture(response, scope, receive), fault, scope, send)
+
+    async def _answer(self, request: Request, recorded: RecordedRequest) -> Response:
+        try:
+            target = recorded.raw_target.removeprefix(f"/{self._account.imagekit_id}/")
+            if target != recorded.raw_target and request.method in ("GET", "HEAD"):
+                return await self._delivery.answer(request, target)
+            if request.method == "GET" and recorded.path == "/":
+                return await self._start_page(request)
+            return await self._answer_api(request)
+        except Exception:
+            log.exception("The ImageKit emulator cannot answer %s %s", request.method, recorded.path)
+            return _refusal(ApiError(500, INTERNAL_ERROR))
+
+    async def _start_page(self, request: Request) -> Response:
+        number = request.query_params.get("page", "1")
+        page = int(number) if re.fullmatch("[1-9][0-9]{0,5}", number) else 1
+        endpoint = self._api.url_endpoint(request)
+        return HTMLResponse(await self._account.run(start_page, self._account, endpoint, page))
+
+    async def _answer_api(self, request: Request) -> Response:
+        headers = headers_of(self._account.limiter.limits.read)
+        try:
+            self._account.keyring.check(request.headers.get("authorization"))
+            endpoint, names = self._find(request.method, request.scope["path"])
+            if endpoint.limited:
+                headers = self._account.limiter.admit(
+                    f"{endpoint.method} {endpoint.template}", writes=endpoint.method != "GET"
+                )
+            response = await endpoint.handler(request, **names)
+        except ApiError as refused:
+            response = _refusal(refused)
+            headers |= refused.headers
+        response.headers["x-ik-requestId"] = str(uuid.uuid4())
+        response.headers["access-control-allow-origin"] = "*"
+        for name, value in headers.items():
+            response.headers[name] = value
+        return response
+
+    def _find(self, method: str, path: str) -> tuple[Endpoint, dict[str, Any]]:
+        for pattern, endpoint in self._endpoints:
+            if endpoint.method == method and (found := pattern.fullmatch(path)):
+                return endpoint, found.groupdict()
+        raise ApiError(404, "Not Found")
+
+    def _faulty(self, fault: Fault) -> Response:
+        headers = {"x-ik-requestId": str(uuid.uuid4())}
+        if fault.redirect:
+            headers["location"] = fault.redirect
+        return Response(
+            fault.content(), fault.answer_status, headers, media_type="application/json; charset=utf-8"
+        )
+
+
+def _endpoints(account: Account, api: Api, delivery: Delivery) -> list[Endpoint]:
+    changes = Changes(account, api)
+    upload = Upload(account, api, delivery)
+    return [
+        Endpoint("GET", "/v1/metadata", api.url_metadata),
+        Endpoint("GET", "/v1/files", api.list_files),
+        Endpoint("GET", "/v1/files/{file_id}/metadata", api.file_metadata),
+        Endpoint("GET", "/v1/files/{file_id}/details", api.file_details),
+        Endpoint("PATCH", "/v1/files/{file_id}/details", changes.update_details),
+        Endpoint("GET", "/v1/files/{file_id}/versions", api.file_versions),
+        Endpoint("GET", "/v1/files/{file_id}/versions/{version_id}", api.file_version),
+        Endpoint("DELETE", "/v1/files/{file_id}", changes.delete),
+        Endpoint("POST", "/api/v1/files/upload", upload.upload, limited=False),
+    ]
+
+
+def _recorded(request: Request) -> RecordedRequest:
+    scope = request.scope
+    query = scope["query_string"].decode("latin-1")
+    target = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return RecordedRequest(
+        method=request.method,
+        path=scope["path"],
+        raw_target=target,
+        query=dict(parse_qsl(query, keep_blank_values=True)),
+        headers=headers,
+        time=time.monotonic(),
+    )
+
+
+def _refusal(error: ApiError) -> Response:
+    return json_response(error.body, error.status)

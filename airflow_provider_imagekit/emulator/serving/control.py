@@ -1,0 +1,114 @@
+"""Faults and rotation of the key over HTTP, for tests not written in Python. Off unless asked for."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from airflow_provider_imagekit.emulator.serving.faults import Fault
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from airflow_provider_imagekit.emulator.auth import Keyring
+    from airflow_provider_imagekit.emulator.limits import Limiter
+    from airflow_provider_imagekit.emulator.serving.faults import FaultBook
+    from airflow_provider_imagekit.emulator.serving.requestlog import RequestLog
+
+__all__ = ["PREFIX", "Control", "fault_from"]
+
+#: Below it the control endpoints live; ImageKit has nothing there.
+PREFIX = "/_emulator/"
+
+_MAX_BODY_BYTES = 10_000_000
+
+
+def fault_from(description: Any) -> Fault:
+    """
+    Return the fault that JSON describes.
+
+    :param description: fields of :class:`Fault` by name; a ``body`` of bytes as ``{"base64": "..."}``.
+    :raises ValueError: if it describes none.
+    """
+    if not isinstance(description, dict):
+        raise ValueError("a fault is a JSON object")  # noqa: TRY004 - the caller's input, not a type error
+    unknown = set(description) - {field.name for field in fields(Fault)}
+    if unknown:
+        raise ValueError(f"a fault has no {', '.join(sorted(unknown))}")
+    body = description.get("body")
+    if isinstance(body, dict) and set(body) == {"base64"}:
+        try:
+            description = {**description, "body": base64.b64decode(body["base64"], validate=True)}
+        except (binascii.Error, TypeError) as error:
+            raise ValueError(f"body is no base64: {error}") from error
+    try:
+        return Fault(**description)
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"a field of the fault has a value of the wrong type: {error}") from error
+
+
+class Control:
+    """
+    Answers the control endpoints.
+
+    ``POST /_emulator/faults`` puts the fault in its body to work, ``DELETE`` ends all; ``GET
+    /_emulator/requests`` tells the requests so far; ``PUT /_emulator/private-key`` rotates the key;
+    ``POST /_emulator/clear`` starts afresh.
+
+    :param faults: faults at work.
+    :param requests: requests so far.
+    :param keyring: private keys.
+    :param limiter: rate limits.
+    """
+
+    def __init__(self, faults: FaultBook, requests: RequestLog, keyring: Keyring, limiter: Limiter) -> None:
+        self._faults = faults
+        self._requests = requests
+        self._keyring = keyring
+        self._limiter = limiter
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a request below :data:`PREFIX`."""
+        asked = f"{request.method} {request.url.path.removeprefix(PREFIX)}"
+        try:
+            answer = self._do(asked, await _body(request))
+        except ValueError as error:
+            return _json({"message": f"{error}"}, 400)
+        except LookupError:
+            return _json({"message": f"{asked} is nothing that can be controlled."}, 404)
+        return Response(status_code=204) if answer is None else _json(answer, 200)
+
+    def _do(self, asked: str, body: bytes) -> Any:
+        if asked == "POST faults":
+            self._faults.inject(fault_from(json.loads(body)))
+        elif asked == "DELETE faults":
+            self._faults.clear()
+        elif asked == "GET requests":
+            return [asdict(request) for request in self._requests.snapshot()]
+        elif asked == "PUT private-key":
+            self._keyring.rotate(body.decode().strip())
+        elif asked == "POST clear":
+            self._faults.clear()
+            self._requests.clear()
+            self._limiter.clear()
+        else:
+            raise LookupError(asked)
+        return None
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_BODY_BYTES:
+            raise ValueError("the body is too large")
+    return bytes(body)
+
+
+def _json(answer: Any, status: int) -> Response:
+    return Response(json.dumps(answer), status, media_type="application/json")

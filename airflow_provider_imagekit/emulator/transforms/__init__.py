@@ -1,0 +1,3 @@
+"""Transformation strings: parsed, laid out, applied."""
+
+from __future__ import annotations

@@ -1,0 +1,170 @@
+"""How a picture is resized, cut and padded: sizes only, so that the rules can be tested by themselves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_imagekit.emulator.pictures.opening import MAX_PIXELS
+from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError, Step
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.emulator.transforms.expressions import Expression
+
+__all__ = ["Layout", "Size", "evaluate", "lay_out", "properties"]
+
+_MAX_SIDE = 65_535
+_MAX_SIDE_BY_DPR = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """
+    Width and height in pixels.
+
+    :param width: at least 1.
+    :param height: at least 1.
+    """
+
+    width: int
+    height: int
+
+    @property
+    def ratio(self) -> float:
+        """Return width to height."""
+        return self.width / self.height
+
+    def scaled(self, factor: float) -> Size:
+        """Return the size times a factor, at least one pixel each way."""
+        return Size(_pixels(self.width * factor), _pixels(self.height * factor))
+
+    def within(self, other: Size) -> Size:
+        """Return the larger of each, cut down to another size."""
+        return Size(min(self.width, other.width), min(self.height, other.height))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """
+    What to do with a picture: resize it, take the middle (or what the focus says), put it on a canvas.
+
+    :param resize: size to scale the whole picture to.
+    :param cut: size to cut out of it.
+    :param canvas: size of the output; larger than the cut where it is padded.
+    """
+
+    resize: Size
+    cut: Size
+    canvas: Size
+
+
+def lay_out(step: Step, current: Size, original: Size) -> Layout:
+    """
+    Return the sizes of a step by ImageKit's rules for crop modes.
+
+    :param step: what was asked for.
+    :param current: size of the picture as the step finds it.
+    :param original: size of the input picture.
+    :raises BadTransformationError: if the output would be absurdly large.
+    """
+    width, height = _wanted(step, current, original)
+    if width is None and height is None:
+        return Layout(current, current, current)
+    if width is None or height is None:
+        factor = width / current.width if width is not None else (height or 1) / current.height
+        scaled = current.scaled(factor)
+        size = _bounded(Size(width or scaled.width, height or scaled.height))
+        if step.crop == "at_max" or step.crop.endswith("no_enlarge"):
+            size = size if factor <= 1 else current
+        return Layout(size, size, size)
+    return _boxed(step.crop, current, _bounded(Size(width, height)))
+
+
+def _boxed(crop: str, current: Size, box: Size) -> Layout:
+    contain = min(box.width / current.width, box.height / current.height)
+    cover = max(box.width / current.width, box.height / current.height)
+    if crop == "force":
+        return Layout(box, box, box)
+    if crop in ("at_max", "at_max_enlarge", "at_least"):
+        factor = {"at_max": min(contain, 1.0), "at_max_enlarge": contain, "at_least": cover}[crop]
+        size = _bounded(current.scaled(factor))
+        return Layout(size, size, size)
+    if crop in ("pad_resize", "pad_resize_no_enlarge"):
+        size = current.scaled(contain if crop == "pad_resize" else min(contain, 1.0)).within(box)
+        return Layout(size, size, box)
+    if crop in ("extract", "pad_extract", "pad_extract_no_shrink"):
+        cut = box.within(current)
+        return Layout(current, cut, cut if crop == "extract" else box)
+    if crop == "maintain_ratio_no_enlarge" and cover > 1:
+        box = box.scaled(1 / cover)
+        cover = 1.0
+    resized = _bounded(current.scaled(cover))
+    cut = box.within(resized)
+    return Layout(resized, cut, cut)
+
+
+def _wanted(step: Step, current: Size, original: Size) -> tuple[int | None, int | None]:
+    names = properties(current, original)
+    width = _length(step.width, current.width, names, step.dpr)
+    height = _length(step.height, current.height, names, step.dpr)
+    if step.aspect_ratio is not None and (width is None or height is None):
+        ratio = evaluate(step.aspect_ratio, names)
+        if ratio <= 0:
+            raise BadTransformationError("An aspect ratio is positive.")
+        if width is None and height is None:
+            width = current.width
+        if width is None:
+            width = _pixels((height or 1) * ratio)
+        else:
+            height = _pixels(width / ratio)
+    return width, height
+
+
+def _length(expression: Expression | None, side: int, names: dict[str, float], dpr: float) -> int | None:
+    if expression is None:
+        return None
+    value = evaluate(expression, names)
+    if value <= 0:
+        raise BadTransformationError("Width and height are positive.")
+    # A plain number below 1 is a share of the picture, not of a pixel.
+    if expression.constant is not None and value < 1:
+        value *= side
+    # Documented: a pixel ratio that leads out of 1 to 5000 pixels is not considered.
+    return _pixels(min(value * dpr if 1 <= value * dpr <= _MAX_SIDE_BY_DPR else value, _MAX_SIDE + 1))
+
+
+def _pixels(length: float) -> int:
+    return max(1, math.floor(length + 0.5))
+
+
+def properties(current: Size, original: Size) -> dict[str, float]:
+    """Return what names in expressions stand for: ``c...`` as the step finds it, ``i...`` of the input."""
+    return {
+        "iw": original.width,
+        "ih": original.height,
+        "iar": original.ratio,
+        "cw": current.width,
+        "ch": current.height,
+        "car": current.ratio,
+    }
+
+
+def evaluate(expression: Expression, names: dict[str, float]) -> float:
+    """
+    Return the value of an expression.
+
+    :param expression: the expression.
+    :param names: what :func:`properties` gave.
+    :raises BadTransformationError: if it has none.
+    """
+    try:
+        return expression.value(names)
+    except ValueError as error:
+        raise BadTransformationError(str(error)) from error
+
+
+def _bounded(size: Size) -> Size:
+    if max(size.width, size.height) > _MAX_SIDE or size.width * size.height > MAX_PIXELS:
+        raise BadTransformationError(f"An output of {size.width} x {size.height} pixels is too large.")
+    return size

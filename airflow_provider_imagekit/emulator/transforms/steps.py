@@ -1,0 +1,204 @@
+"""Transformation strings (``w-400,h-300:rt-90``) as typed steps; pictures are not touched here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from PIL import ImageColor
+
+from airflow_provider_imagekit.emulator.transforms.expressions import Expression
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["BadTransformationError", "Step", "parse_steps"]
+
+MAX_STEPS = 20
+
+_CROPS = (
+    "force", "at_max", "at_max_enlarge", "at_least", "maintain_ratio", "maintain_ratio_no_enlarge",
+)  # fmt: skip
+_CROP_MODES = ("extract", "pad_extract", "pad_extract_no_shrink", "pad_resize", "pad_resize_no_enlarge")
+_FORMATS = ("auto", "orig", "jpg", "jpeg", "png", "webp", "gif", "avif")
+_FLIPS = ("h", "v", "h_v", "v_h")
+_HEX_COLOUR = re.compile(r"[0-9a-fA-F]{6}([0-9a-fA-F]{2})?", re.ASCII)
+
+Colour = tuple[int, int, int, int]
+
+
+class BadTransformationError(ValueError):
+    """Raised when a transformation string cannot be understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    One step of a chain; what is left out is left as it is.
+
+    :param width: pixels, or a fraction of the input when below 1.
+    :param height: as the width.
+    :param aspect_ratio: width to height; completes the one of the two that is missing.
+    :param crop: crop mode of ``c`` or ``cm``.
+    :param focus: what to keep when cutting: ``center``, ``top_left``, ``custom``, ...
+    :param x: left edge of an extract; ``y``, ``xc`` and ``yc`` likewise.
+    :param dpr: factor for width and height.
+    :param quality: 1 to 100.
+    :param format: output format; ``auto`` by the ``Accept`` header.
+    :param rotation: degrees clockwise; ``auto``: as EXIF says.
+    :param blur: 1 to 100.
+    :param background: fill colour, red, green, blue, alpha.
+    :param flip: ``h``, ``v`` or both.
+    :param greyscale: whether to take the colours out.
+    :param keep_metadata: ``md-true``: EXIF survives.
+    :param keep_profile: ``cp-true``: the colour profile survives.
+    :param original: ``orig-true``: deliver the file as it is.
+    :param named: name of a named transformation.
+    """
+
+    width: Expression | None = None
+    height: Expression | None = None
+    aspect_ratio: Expression | None = None
+    crop: str = "maintain_ratio"
+    focus: str = "center"
+    x: Expression | None = None
+    y: Expression | None = None
+    xc: Expression | None = None
+    yc: Expression | None = None
+    dpr: float = 1.0
+    quality: int | None = None
+    format: str = ""
+    rotation: Expression | None = None
+    blur: int = 0
+    background: Colour | None = None
+    flip: str = ""
+    greyscale: bool = False
+    keep_metadata: bool = False
+    keep_profile: bool = False
+    original: bool = False
+    named: str = ""
+
+
+def parse_steps(text: str, named: Mapping[str, str]) -> tuple[Step, ...]:
+    """
+    Return the steps of a transformation string in order.
+
+    Parameters that this server does not imitate, such as overlays and AI effects, are passed over; a value
+    that makes no sense is refused.
+
+    :param text: parameters joined by commas, steps by colons.
+    :param named: account's named transformations: name to transformation string.
+    :raises BadTransformationError: for a value out of range, an unknown name, or too many steps.
+    """
+    steps: list[Step] = []
+    for part in filter(None, text.split(":")):
+        step = _parse_step(part)
+        if step.named:
+            if step.named not in named:
+                raise BadTransformationError(f"There is no named transformation {step.named[:60]!r}.")
+            # A named transformation may not name another one, so this ends.
+            steps.extend(_parse_step(inner) for inner in named[step.named].split(":") if inner)
+        else:
+            steps.append(step)
+    if len(steps) > MAX_STEPS:
+        raise BadTransformationError(f"A chain has at most {MAX_STEPS} steps.")
+    return tuple(steps)
+
+
+def _parse_step(text: str) -> Step:
+    changes: dict[str, Any] = {}
+    for parameter in filter(None, text.split(",")):
+        key, _, value = parameter.partition("-")
+        known = _PARAMETERS.get(key)
+        if known is None:
+            continue
+        name, read = known
+        try:
+            changes[name] = read(value)
+        except ValueError as error:
+            raise BadTransformationError(f"Bad value of {key}: {error}.") from error
+    return replace(Step(), **changes)
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"{value[:40]!r} is none of {', '.join(choices)}")
+        return value
+
+    return read
+
+
+def _number_within(lowest: float, highest: float) -> Callable[[str], float]:
+    def read(value: str) -> float:
+        number = Expression.parse(value).constant
+        if number is None or not lowest <= number <= highest:
+            raise ValueError(f"{value[:40]!r} is no number from {lowest} to {highest}")
+        return number
+
+    return read
+
+
+def _percentage(value: str) -> int:
+    return round(_number_within(1, 100)(value))
+
+
+def _flag(value: str) -> bool:
+    return _one_of(("true", "false"))(value) == "true"
+
+
+def _ratio(value: str) -> Expression:
+    width, separator, height = value.partition("-")
+    if not separator and not value.startswith("iar"):
+        width, separator, height = value.partition("_")
+    expression = Expression.parse(f"{width}_div_{height}" if separator else width)
+    if 0.0 in expression.terms:
+        raise ValueError("an aspect ratio of zero")
+    return expression
+
+
+def _rotation(value: str) -> Expression | None:
+    return None if value == "auto" else Expression.parse(value)
+
+
+def _colour(value: str) -> Colour | None:
+    if value == "dominant" or value.startswith(("gradient", "blurred", "genfill")):
+        return None  # needs more than a colour: not imitated
+    name = f"#{value}" if _HEX_COLOUR.fullmatch(value) else value
+    red, green, blue, *alpha = ImageColor.getcolor(name, "RGBA")  # type: ignore[misc]
+    return red, green, blue, alpha[0] if alpha else 255
+
+
+def _dpr(value: str) -> float:
+    return 1.0 if value == "auto" else _number_within(0.1, 5)(value)
+
+
+def _effect(value: str) -> bool:
+    return value == "grayscale"
+
+
+_PARAMETERS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "w": ("width", Expression.parse),
+    "h": ("height", Expression.parse),
+    "ar": ("aspect_ratio", _ratio),
+    "c": ("crop", _one_of(_CROPS)),
+    "cm": ("crop", _one_of(_CROP_MODES)),
+    "fo": ("focus", str),
+    "x": ("x", Expression.parse),
+    "y": ("y", Expression.parse),
+    "xc": ("xc", Expression.parse),
+    "yc": ("yc", Expression.parse),
+    "dpr": ("dpr", _dpr),
+    "q": ("quality", _percentage),
+    "f": ("format", _one_of(_FORMATS)),
+    "rt": ("rotation", _rotation),
+    "bl": ("blur", _percentage),
+    "bg": ("background", _colour),
+    "fl": ("flip", _one_of(_FLIPS)),
+    "e": ("greyscale", _effect),
+    "md": ("keep_metadata", _flag),
+    "cp": ("keep_profile", _flag),
+    "orig": ("original", _flag),
+    "n": ("named", str),
+}

@@ -1,0 +1,210 @@
+"""The operator that finds near-duplicates in a library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.operators.hash_tables import HashTableOperator
+from airflow_provider_imagekit.report.groups import write_groups_page
+from airflow_provider_imagekit.similarity.duplicates import (
+    GROUP_COLUMNS,
+    PAIR_COLUMNS,
+    NearDuplicates,
+    find_near_duplicates,
+)
+from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
+from airflow_provider_imagekit.similarity.tables import TableFormat, read_id_pairs, write_rows
+from airflow_provider_imagekit.storage import exists, read_table, written_whole
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.similarity.records import HashRecord
+
+__all__ = ["MAX_PAGE_GROUPS", "FindNearDuplicatesOperator"]
+
+#: Groups that the page shows at most, the largest ones: a browser holds all of them in memory.
+MAX_PAGE_GROUPS: Final = 20_000
+
+
+class FindNearDuplicatesOperator(HashTableOperator):
+    """
+    Find all near-duplicates in a table of hashes: groups around a picture to keep, pairs, a page to look at.
+
+    Exact: nothing within the distance is missed. Nothing is downloaded, and nothing is ever deleted: the
+    picture to keep is a suggestion. Into ``output_path`` go ``groups.jsonl`` (one row a picture),
+    ``pairs.jsonl`` and ``groups.html``, which the task links to.
+
+    Paths are those of Airflow's ``ObjectStoragePath``, with the Airflow Connection before the bucket, if it
+    needs one: ``s3://aws_default@bucket/dedup``. Tables are ``.jsonl``, ``.csv`` or ``.parquet``; rows with a
+    ``deleted_at`` are passed over.
+
+    :param output_path: folder to write to. (templated)
+    :param input_path: table of hashes; columns such as ``path``, ``url``, ``width``, ``height``, ``size``,
+        ``created_at`` serve the choice of survivors and the page. (templated)
+    :param records: the table itself, as a list of objects. (templated) Exactly one of these two.
+    :param known_path: table of pictures that were compared before, to spare doing so again: input that is
+        there with the same hash is compared with new pictures only. May not exist yet. (templated)
+    :param reference_path: table of pictures that are only matched against, such as masters: always kept,
+        never called a copy. (templated)
+    :param not_duplicates_path: table of pairs (``id``, ``other_id``) that somebody marked as no duplicates;
+        they are never paired or grouped again. May not exist yet. (templated)
+    :param id_column: column of the pictures' names; ``fileId``, ``file_id`` or ``id`` unless given.
+        (templated)
+    :param phash_column: column of the hashes; ``pHash`` or ``phash`` unless given. (templated)
+    :param max_distance: largest distance, 0 to 16, or a level: ``identical`` (0), ``strict`` (4, the choice
+        above 50,000 pictures), ``near_duplicate`` (8), ``review`` (12). (templated)
+    :param force: accept a ``max_distance`` above 16, where unrelated pictures match.
+    :param survivor_rules: what makes a picture the one to keep, the first rule foremost:
+        ``preferred_folder``, ``preferred_format``, ``most_pixels``, ``largest``, ``oldest``, ``newest``.
+        (templated)
+    :param preferred_folders: the dearest first; subfolders included. (templated)
+    :param preferred_formats: the dearest first, such as ``["png", "jpg"]``. (templated)
+    :param low_information: hashes of flat pictures, which are set apart; zero is always one. (templated)
+    :param max_pairs: refuse to find more pairs; the error says what to do. (templated)
+    :param output_format: ``jsonl``, ``csv`` or ``parquet``. (templated)
+    :param write_pairs: whether to list all pairs.
+    :param write_report: whether to write the page.
+    :param report_title: title of the page. (templated)
+    :param report_fields: further columns to compare on the page. (templated)
+    :param report_url: where people read the page, for the task's link; told from the path for S3, Google
+        Cloud Storage and web addresses. (templated)
+    :return: ``radius``, ``compared``, ``groups``, ``duplicates``, ``low_information``, ``without_phash``,
+        ``pairs`` as counts, and ``groups_path``, ``pairs_path``, ``report_path``. The events of assets that
+        are outlets carry the same.
+    :raises AirflowFailException: from the error that no retry can mend.
+    :raises ImageKitTransportError: if a storage does not answer.
+    """
+
+    template_fields: Sequence[str] = (
+        *HashTableOperator.template_fields,
+        "known_path",
+        "reference_path",
+        "not_duplicates_path",
+        "max_distance",
+        "survivor_rules",
+        "preferred_folders",
+        "preferred_formats",
+        "output_format",
+        "report_title",
+        "report_fields",
+    )
+
+    def __init__(
+        self,
+        *,
+        known_path: str | None = None,
+        reference_path: str | None = None,
+        not_duplicates_path: str | None = None,
+        max_distance: int | str = "near_duplicate",
+        force: bool = False,
+        survivor_rules: Sequence[str] | str = DEFAULT_RULES,
+        preferred_folders: Sequence[str] | str = (),
+        preferred_formats: Sequence[str] | str = (),
+        output_format: str = TableFormat.JSONL.value,
+        write_pairs: bool = True,
+        write_report: bool = True,
+        report_title: str = "Near-duplicates",
+        report_fields: Sequence[str] | str = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.known_path = known_path
+        self.reference_path = reference_path
+        self.not_duplicates_path = not_duplicates_path
+        self.max_distance = max_distance
+        self.force = force
+        self.survivor_rules = survivor_rules
+        self.preferred_folders = preferred_folders
+        self.preferred_formats = preferred_formats
+        self.output_format = output_format
+        self.write_pairs = write_pairs
+        self.write_report = write_report
+        self.report_title = report_title
+        self.report_fields = report_fields
+
+    def _find(self) -> dict[str, Any]:
+        if self.output_format not in list(TableFormat):
+            raise ImageKitInputError(
+                f"output_format is {self.output_format!r}.", help=f"Use one of {', '.join(TableFormat)}."
+            )
+        policy = SurvivorPolicy(
+            self._texts("survivor_rules"), self._texts("preferred_folders"), self._texts("preferred_formats")
+        )
+        known = list(self._read(self._rows_if_there(self.known_path)))
+        found = find_near_duplicates(
+            self._not_known(known),
+            radius=self.max_distance,
+            force=self.force,
+            known=known,
+            reference=self._table(self.reference_path) if self.reference_path else (),
+            policy=policy,
+            not_duplicates=self._strangers(),
+            low_information=self._flat(),
+            max_pairs=int(self._number("max_pairs")),
+        )
+        self.log.info("Found: %s", found.counts())
+        return found.counts() | self._write(found)
+
+    def _not_known(self, known: list[HashRecord]) -> Iterator[HashRecord]:
+        """Yield the input that is new, or has another hash than it had."""
+        before = {record.id: record.phash for record in known}
+        for record in self._input():
+            if record.id not in before or before[record.id] != record.phash:
+                yield record
+
+    def _strangers(self) -> frozenset[frozenset[str]]:
+        return read_id_pairs(self._rows_if_there(self.not_duplicates_path))
+
+    def _rows_if_there(self, path: str | None) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a table that the first run does not have yet."""
+        if not path:
+            return
+        if exists(path):
+            yield from read_table(path)
+        else:
+            self.log.warning("There is no file at %s yet; it counts as empty.", path)
+
+    def _write(self, found: NearDuplicates) -> dict[str, Any]:
+        written: dict[str, Any] = {}
+        written["groups_path"] = self._path(f"groups.{self.output_format}")
+        with written_whole(written["groups_path"]) as file:
+            write_rows(file, found.group_rows(), GROUP_COLUMNS, self.output_format)
+        if self.write_pairs:
+            written["pairs_path"] = self._path(f"pairs.{self.output_format}")
+            with written_whole(written["pairs_path"]) as file:
+                written["pairs"] = write_rows(file, found.pair_rows(), PAIR_COLUMNS, self.output_format)
+        if self.write_report:
+            written["report_path"] = self._path("groups.html")
+            with written_whole(written["report_path"]) as file:
+                write_groups_page(
+                    file,
+                    islice(found.groups, MAX_PAGE_GROUPS),
+                    title=self.report_title,
+                    note=self._note(found),
+                    fields=self._texts("report_fields"),
+                )
+        return written
+
+    def _note(self, found: NearDuplicates) -> str:
+        counts = found.counts()
+        note = (
+            f"{counts['duplicates']:,} near-duplicates in {counts['groups']:,} groups: within {found.radius} "
+            f"of 64 bits, among {found.compared:,} pictures."
+        )
+        if counts["low_information"] or counts["without_phash"]:
+            apart = f"{counts['low_information']:,} flat, {counts['without_phash']:,} without a pHash"
+            note += f" Set apart: {apart}."
+        if len(found.groups) > MAX_PAGE_GROUPS:
+            note += f" The {MAX_PAGE_GROUPS:,} largest groups are shown here."
+        return note
+
+    def _texts(self, name: str) -> tuple[str, ...]:
+        """Return an argument as texts: a list, or a text with commas."""
+        value = getattr(self, name) or ()
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        if not isinstance(value, Sequence) or not all(isinstance(text, str) for text in value):
+            raise ImageKitInputError(f"{name} is {value!r:.100}.", help="Pass a list of texts.")
+        return tuple(value)

@@ -1,0 +1,28 @@
+"""Which errors an operator does not leave to Airflow's retries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_imagekit.exceptions import ImageKitError
+
+__all__ = ["failing_for_good"]
+
+
+@contextmanager
+def failing_for_good(*, but: type[ImageKitError] | tuple[()] = ()) -> Iterator[None]:
+    """
+    Fail the task without another try where no retry can mend the error.
+
+    :param but: a class of errors to leave to Airflow's retries nevertheless.
+    :raises AirflowFailException: from the error, if that is not retryable.
+    """
+    try:
+        yield
+    except ImageKitError as error:
+        if error.retryable or isinstance(error, but):
+            raise
+        raise AirflowFailException(str(error)) from error

@@ -1,0 +1,292 @@
+"""Operators that decide at once on the likeness of a picture: which branch to take, whether to go on."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator, BranchMixIn, SkipMixin
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+from airflow_provider_imagekit.api import mask_signature
+from airflow_provider_imagekit.exceptions import ImageKitInputError, MissingPHashError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.operators.failing import failing_for_good
+from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
+from airflow_provider_imagekit.similarity.distance import check_radius
+from airflow_provider_imagekit.similarity.gate import GATE_ARGUMENTS, PHashGate
+from airflow_provider_imagekit.similarity.verdict import Decision
+from airflow_provider_imagekit.storage import load_bank
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_imagekit.phash import PHash
+
+__all__ = ["PHashBranchOperator", "PHashShortCircuitOperator"]
+
+_CONTINUE_IF = (Decision.SIMILAR, Decision.DIFFERENT)
+_ON_UNDECIDABLE = ("skip", "continue", "fail")
+
+
+class _PHashGateOperator(BaseOperator):
+    """What the two operators share; they differ in what they do with the decision."""
+
+    ui_color = "#e3edfb"
+    # Airflow's scheduler asks it: whether a cleared task behind this one is to be skipped again.
+    inherits_from_skipmixin = True
+
+    template_fields: Sequence[str] = (
+        *(name for name in GATE_ARGUMENTS if name != "min_distance"),
+        "imagekit_conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        file_id: str | None = None,
+        url: str | None = None,
+        phash: str | None = None,
+        reference_file_id: str | None = None,
+        reference_url: str | None = None,
+        reference_phash: str | Sequence[str] | None = None,
+        reference_bank: str | None = None,
+        bank_id_column: str | None = None,
+        bank_phash_column: str | None = None,
+        max_distance: int | str = "near_duplicate",
+        low_information: Sequence[str] | str = (),
+        max_matches: int | str = MAX_MATCHES,
+        force: bool = False,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.file_id = file_id
+        self.url = url
+        self.phash = phash
+        self.reference_file_id = reference_file_id
+        self.reference_url = reference_url
+        self.reference_phash = reference_phash
+        self.reference_bank = reference_bank
+        self.bank_id_column = bank_id_column
+        self.bank_phash_column = bank_phash_column
+        self.max_distance = max_distance
+        self.low_information = low_information
+        self.max_matches = max_matches
+        self.force = force
+        self.imagekit_conn_id = imagekit_conn_id
+
+    @cached_property
+    def hook(self) -> ImageKitHook:
+        """The hook of this task."""
+        return ImageKitHook(self.imagekit_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Decide once; see the class."""
+        if context.get("map_index_template") is None:
+            context["map_index_template"] = "{{ task.file_id or task.url or task.phash }}"
+        with failing_for_good():
+            self._check_arguments()
+            arguments = {name: getattr(self, name) for name in GATE_ARGUMENTS if name != "min_distance"}
+            arguments["max_distance"] = check_radius(self.max_distance, force=self.force)
+            gate = PHashGate.parse(**arguments)
+            self.log.info("Deciding on: %s", mask_signature(str(gate)))
+            verdict = gate.check(self._get_phash, load_bank)
+            self.log.info("%s: %s", verdict.decision, verdict.reason)
+            value = {"decision": verdict.decision.value, **verdict.as_xcom()}
+            value |= self._consequence(verdict.decision, verdict.reason)
+        self._push(context, value)
+        self._act(context, value)
+        return value
+
+    def _get_phash(self, **image: str) -> PHash | None:
+        """Ask for a hash; where there is none, nobody can decide, and that is a decision here."""
+        try:
+            return self.hook.get_phash(**image)
+        except MissingPHashError as error:
+            self.log.info("%s", error)
+            return None
+
+    def _push(self, context: Context, value: dict[str, Any]) -> None:
+        # Airflow 3 skips tasks by an exception, so that what execute() returns then never becomes an XCom.
+        if self.do_xcom_push:
+            for key, item in value.items() if self.multiple_outputs else ():
+                context["ti"].xcom_push(key=key, value=item)
+            context["ti"].xcom_push(key="return_value", value=value)
+
+    @abstractmethod
+    def _check_arguments(self) -> None:
+        """Refuse arguments of the operator's own that cannot be used."""
+
+    @abstractmethod
+    def _consequence(self, decision: Decision, reason: str) -> dict[str, Any]:
+        """Return what XCom tells of what follows, or raise."""
+
+    @abstractmethod
+    def _act(self, context: Context, value: dict[str, Any]) -> None:
+        """Skip what is not to run."""
+
+
+class PHashBranchOperator(_PHashGateOperator, BranchMixIn):
+    """
+    Take one of three branches: a picture is similar to another, or to one of many; different; or undecidable.
+
+    It decides once, at once. Undecidable are pictures without a pHash (videos, some vector files), black and
+    transparent ones, and those whose hash is in ``low_information``.
+
+    :param follow_task_ids_if_similar: task or task group to run if the distance is at most ``max_distance``;
+        one id, a list, or an empty list for none. (templated)
+    :param follow_task_ids_if_different: likewise, if it is larger. (templated)
+    :param follow_task_ids_if_undecidable: likewise, if there is no telling; unless given, the task fails
+        then. (templated)
+    :param file_id: id of the picture in the media library. (templated)
+    :param url: delivery URL of the picture. (templated)
+    :param phash: hash of the picture. (templated) Exactly one of these three.
+    :param reference_file_id: id of the picture to compare with. (templated)
+    :param reference_url: delivery URL of the picture to compare with. (templated)
+    :param reference_phash: hash of the picture to compare with, or up to 1000 hashes. (templated)
+    :param reference_bank: path of a file of hashes (``.jsonl``, ``.csv``, ``.parquet``) wherever
+        ``ObjectStoragePath`` reaches. (templated) Exactly one of these four.
+    :param bank_id_column: column of the bank's names; ``fileId``, ``file_id`` or ``id`` unless given.
+        (templated)
+    :param bank_phash_column: column of the bank's hashes; ``pHash`` or ``phash`` unless given. (templated)
+    :param max_distance: largest distance that is similar, 0 to 16, or a level: ``identical`` (0), ``strict``
+        (4), ``near_duplicate`` (8), ``review`` (12). (templated)
+    :param low_information: hashes of flat pictures, which say nothing; zero is always one. (templated)
+    :param max_matches: how many matches of a list or bank to name in XCom. (templated)
+    :param force: accept a ``max_distance`` above 16, where unrelated pictures match.
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :return: ``decision`` (``similar``, ``different``, ``undecidable``), ``branch`` (the ids followed), and
+        the verdict as :class:`~airflow_provider_imagekit.sensors.phash.PHashDistanceSensor` returns it.
+    :raises AirflowFailException: from the error that no retry can mend.
+    :raises ImageKitError: for everything else that goes wrong.
+    """
+
+    template_fields: Sequence[str] = (
+        *_PHashGateOperator.template_fields,
+        "follow_task_ids_if_similar",
+        "follow_task_ids_if_different",
+        "follow_task_ids_if_undecidable",
+    )
+
+    def __init__(
+        self,
+        *,
+        follow_task_ids_if_similar: str | Sequence[str],
+        follow_task_ids_if_different: str | Sequence[str],
+        follow_task_ids_if_undecidable: str | Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.follow_task_ids_if_similar = follow_task_ids_if_similar
+        self.follow_task_ids_if_different = follow_task_ids_if_different
+        self.follow_task_ids_if_undecidable = follow_task_ids_if_undecidable
+
+    def _check_arguments(self) -> None:
+        for decision in Decision:
+            name = f"follow_task_ids_if_{decision}"
+            ids = getattr(self, name)
+            if ids is None and decision is Decision.UNDECIDABLE:
+                continue
+            if not isinstance(ids, Iterable) or not all(isinstance(id_, str) for id_ in ids):
+                raise ImageKitInputError(f"{name} is {ids!r:.100}.", help="Pass a task id or a list of them.")
+
+    def _consequence(self, decision: Decision, reason: str) -> dict[str, Any]:
+        ids = getattr(self, f"follow_task_ids_if_{decision}")
+        if ids is None:
+            raise ImageKitInputError(
+                reason, help="Pass follow_task_ids_if_undecidable to take a branch then instead of failing."
+            )
+        return {"branch": [ids] if isinstance(ids, str) else list(ids)}
+
+    def _act(self, context: Context, value: dict[str, Any]) -> None:
+        self.do_branch(context, value["branch"])
+
+
+class PHashShortCircuitOperator(_PHashGateOperator, SkipMixin):
+    """
+    Go on only if a picture is similar to another or to one of many, or only if it is different.
+
+    It decides once, at once, and skips the tasks behind it otherwise. ``continue_if="different"`` with a bank
+    of banned pictures lets through what is not in the bank.
+
+    :param continue_if: ``similar`` or ``different``. (templated)
+    :param on_undecidable: what to do with pictures without a pHash, black and transparent ones, and those
+        whose hash is in ``low_information``: ``skip`` the tasks behind, ``continue``, or ``fail``.
+        (templated)
+    :param ignore_downstream_trigger_rules: whether to skip all tasks behind this one, as Airflow's own
+        ``ShortCircuitOperator`` does; or else the direct ones alone, and the rest by their trigger rules.
+    :param file_id: id of the picture in the media library. (templated)
+    :param url: delivery URL of the picture. (templated)
+    :param phash: hash of the picture. (templated) Exactly one of these three.
+    :param reference_file_id: id of the picture to compare with. (templated)
+    :param reference_url: delivery URL of the picture to compare with. (templated)
+    :param reference_phash: hash of the picture to compare with, or up to 1000 hashes. (templated)
+    :param reference_bank: path of a file of hashes, as for :class:`PHashBranchOperator`. (templated) Exactly
+        one of these four.
+    :param bank_id_column: column of the bank's names. (templated)
+    :param bank_phash_column: column of the bank's hashes. (templated)
+    :param max_distance: largest distance that is similar, 0 to 16 or a level. (templated)
+    :param low_information: hashes of flat pictures, which say nothing; zero is always one. (templated)
+    :param max_matches: how many matches of a list or bank to name in XCom. (templated)
+    :param force: accept a ``max_distance`` above 16, where unrelated pictures match.
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :return: ``decision``, ``continued`` (whether the tasks behind run), and the verdict as
+        :class:`PHashBranchOperator` returns it.
+    :raises AirflowFailException: from the error that no retry can mend.
+    :raises ImageKitError: for everything else that goes wrong.
+    """
+
+    template_fields: Sequence[str] = (*_PHashGateOperator.template_fields, "continue_if", "on_undecidable")
+
+    def __init__(
+        self,
+        *,
+        continue_if: str = Decision.SIMILAR.value,
+        on_undecidable: str = "skip",
+        ignore_downstream_trigger_rules: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.continue_if = continue_if
+        self.on_undecidable = on_undecidable
+        self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
+
+    def _check_arguments(self) -> None:
+        for name, choices in (("continue_if", _CONTINUE_IF), ("on_undecidable", _ON_UNDECIDABLE)):
+            value = getattr(self, name)
+            if value not in choices:
+                raise ImageKitInputError(f"{name} is {value!r}.", help=f"Use one of {', '.join(choices)}.")
+
+    def _consequence(self, decision: Decision, reason: str) -> dict[str, Any]:
+        if decision is not Decision.UNDECIDABLE:
+            return {"continued": decision == self.continue_if}
+        if self.on_undecidable == "fail":
+            raise ImageKitInputError(reason, help="on_undecidable may skip or continue then instead.")
+        return {"continued": self.on_undecidable == "continue"}
+
+    def _act(self, context: Context, value: dict[str, Any]) -> None:
+        if value["continued"]:
+            return
+        task = context["task"]
+        behind = (
+            task.get_flat_relatives(upstream=False)
+            if self.ignore_downstream_trigger_rules
+            else task.get_direct_relatives(upstream=False)
+        )
+        tasks = [relative for relative in behind if not relative.is_teardown]
+        if not tasks:
+            return
+        if AIRFLOW_V_3_0_PLUS:
+            self.skip(ti=context["ti"], tasks=tasks)
+        else:
+            dag_run: Any = context["dag_run"]
+            self.skip(  # type: ignore[call-arg]
+                dag_run=dag_run,
+                execution_date=dag_run.execution_date,
+                tasks=tasks,
+                map_index=context["ti"].map_index,
+            )

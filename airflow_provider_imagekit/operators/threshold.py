@@ -1,0 +1,118 @@
+"""The operator that reports which distance a library can afford."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.operators.hash_tables import HashTableOperator
+from airflow_provider_imagekit.similarity.labels import LabelledPair, read_labels
+from airflow_provider_imagekit.similarity.threshold import threshold_report
+from airflow_provider_imagekit.similarity.threshold_plot import plot_threshold_report
+from airflow_provider_imagekit.storage import read_table, written_whole
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.similarity.records import HashRecord
+
+__all__ = ["ThresholdReportOperator"]
+
+_PLOT_FORMATS = ("png", "svg", "pdf")
+
+
+class ThresholdReportOperator(HashTableOperator):
+    """
+    Report for each distance how many pairs of a library it finds, how many of them chance would give, and,
+    with pairs that somebody judged, its precision and recall; and suggest one.
+
+    Into ``output_path`` go ``threshold.md`` and ``threshold.json``, and a plot if asked for. The suggestion
+    goes to XCom, for the next task: ``max_distance=report.output["suggested_radius"]``.
+
+    :param output_path: folder to write to. (templated)
+    :param input_path: table of hashes of the whole library (``.jsonl``, ``.csv``, ``.parquet``), for the
+        number of chance pairs grows with the square. (templated)
+    :param records: the table itself, as a list of objects. (templated) Exactly one of these two.
+    :param labels_path: table of judged pairs: ``same`` (true or false), and ``id`` and ``other_id`` or
+        ``phash`` and ``other_phash``. (templated)
+    :param labels: the judged pairs themselves, as a list of objects. (templated)
+    :param id_column: column of the pictures' names; ``fileId``, ``file_id`` or ``id`` unless given.
+        (templated)
+    :param phash_column: column of the hashes; ``pHash`` or ``phash`` unless given. (templated)
+    :param max_distance: the largest distance to report, 0 to 16. (templated)
+    :param max_false_share: suggest no distance at which chance gives a larger share of the pairs found, 0 to
+        1. (templated)
+    :param min_precision: with labels, suggest no distance of a smaller precision, 0 to 1. (templated)
+    :param low_information: hashes of flat pictures, which are left out; zero is always one. (templated)
+    :param max_pairs: refuse to find more pairs; choose a smaller ``max_distance`` then. (templated)
+    :param plot_format: ``png``, ``svg`` or ``pdf`` for a plot, which needs the extra ``report``. (templated)
+    :param report_url: where people read the report, for the task's link. (templated)
+    :return: ``suggested_radius``, ``risk`` (in words), ``pictures``, ``left_out``, ``labels`` (counts), and
+        ``report_path``, ``json_path``, ``plot_path``.
+    :raises AirflowFailException: from the error that no retry can mend.
+    :raises ImageKitTransportError: if a storage does not answer.
+    """
+
+    template_fields: Sequence[str] = (
+        *HashTableOperator.template_fields,
+        "labels_path",
+        "labels",
+        "max_distance",
+        "max_false_share",
+        "min_precision",
+        "plot_format",
+    )
+
+    def __init__(
+        self,
+        *,
+        labels_path: str | None = None,
+        labels: Sequence[Mapping[str, Any]] = (),
+        max_distance: int | str = "review",
+        max_false_share: float | str = 0.05,
+        min_precision: float | str = 0.99,
+        plot_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.labels_path = labels_path
+        self.labels = labels
+        self.max_distance = max_distance
+        self.max_false_share = max_false_share
+        self.min_precision = min_precision
+        self.plot_format = plot_format
+
+    def _find(self) -> dict[str, Any]:
+        if self.plot_format and self.plot_format not in _PLOT_FORMATS:
+            raise ImageKitInputError(
+                f"plot_format is {self.plot_format!r}.", help=f"Use one of {', '.join(_PLOT_FORMATS)}."
+            )
+        records = list(self._input())
+        report = threshold_report(
+            records,
+            labels=self._labels(records),
+            max_radius=self.max_distance,
+            max_false_share=self._number("max_false_share", most=1),
+            min_precision=self._number("min_precision", most=1),
+            low_information=self._flat(),
+            max_pairs=int(self._number("max_pairs")),
+        )
+        text = report.as_markdown()
+        self.log.info("%s pictures.\n%s", f"{report.pictures:,}", text)
+        paths = {"report_path": self._path("threshold.md"), "json_path": self._path("threshold.json")}
+        with written_whole(paths["report_path"]) as file:
+            file.write(f"{text}\n".encode())
+        with written_whole(paths["json_path"]) as file:
+            file.write(json.dumps(report.as_dict(), allow_nan=False).encode())
+        if self.plot_format:
+            paths["plot_path"] = self._path(f"threshold.{self.plot_format}")
+            with written_whole(paths["plot_path"]) as file:
+                plot_threshold_report(report, file, image_format=self.plot_format)
+        counts = {name: getattr(report, name) for name in ("pictures", "left_out", "labels")}
+        return {"suggested_radius": report.suggested_radius, "risk": report.risk, **counts, **paths}
+
+    def _labels(self, records: list[HashRecord]) -> list[LabelledPair]:
+        rows: Any = read_table(self.labels_path) if self.labels_path else self.labels or ()
+        if isinstance(rows, Sequence) and not all(isinstance(row, Mapping) for row in rows):
+            raise ImageKitInputError(f"labels is {rows!r:.100}.", help="Pass a list of objects.")
+        return list(read_labels(rows, {record.id: record.phash for record in records}))

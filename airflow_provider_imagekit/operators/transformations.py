@@ -1,0 +1,153 @@
+"""The operator that holds delivered variants against their master."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+
+from airflow_provider_imagekit.api import mask_signature
+from airflow_provider_imagekit.exceptions import (
+    ImageKitBadRequestError,
+    ImageKitInputError,
+    ImageKitNotFoundError,
+)
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.operators.failing import failing_for_good
+from airflow_provider_imagekit.similarity.references import ImageRef, parse_phashes
+from airflow_provider_imagekit.similarity.variants import VariantCheck
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_imagekit.phash import PHash
+
+__all__ = ["TransformationCheckOperator"]
+
+
+class TransformationCheckOperator(BaseOperator):
+    """
+    Check that every delivered variant shows its master, in the dimensions and the format asked for.
+
+    For use before a change of origin, CDN or settings, and after it. All variants are checked before the task
+    fails; the report is in XCom in either case. A variant that cannot be delivered (400, 404) is a finding; a
+    wrong key is an error.
+
+    :param variants: what is delivered: objects with ``url``, and any of ``width``, ``height`` (pixels, one
+        more or less passes), ``format`` (``webp``), ``max_bytes``, ``max_distance``. (templated)
+    :param file_id: id of the master in the media library. (templated)
+    :param url: delivery URL of the master. (templated)
+    :param phash: hash of the master. (templated) Exactly one of these three.
+    :param max_distance: for variants that have none of their own: bits from 0 to 16 or a level. Resized and
+        re-encoded pictures stay within 8; a crop needs more. (templated)
+    :param low_information: hashes of flat pictures, which cannot be checked; zero is always one. (templated)
+    :param force: accept a distance above 16, where unrelated pictures match.
+    :param fail_on_problem: whether a variant that is not as asked fails the task, without another try.
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :return: ``{"passed": true, "checked": 3, "failed": 0, "variants": [{"url": …, "passed": …, "problems":
+        […], "distance": …, "width": …, "height": …, "format": …, "size": …}, …]}``.
+    :raises AirflowFailException: for a problem, and from the error that no retry can mend.
+    :raises ImageKitError: for everything else that goes wrong.
+    """
+
+    ui_color = "#e3edfb"
+    template_fields: Sequence[str] = (
+        "variants",
+        "file_id",
+        "url",
+        "phash",
+        "max_distance",
+        "low_information",
+        "imagekit_conn_id",
+    )
+    template_fields_renderers = {"variants": "json"}  # noqa: RUF012 - Airflow's own declaration
+
+    def __init__(
+        self,
+        *,
+        variants: Sequence[Mapping[str, Any]],
+        file_id: str | None = None,
+        url: str | None = None,
+        phash: str | None = None,
+        max_distance: int | str = "near_duplicate",
+        low_information: Sequence[str] | str = (),
+        force: bool = False,
+        fail_on_problem: bool = True,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.variants = variants
+        self.file_id = file_id
+        self.url = url
+        self.phash = phash
+        self.max_distance = max_distance
+        self.low_information = low_information
+        self.force = force
+        self.fail_on_problem = fail_on_problem
+        self.imagekit_conn_id = imagekit_conn_id
+
+    @cached_property
+    def hook(self) -> ImageKitHook:
+        """The hook of this task."""
+        return ImageKitHook(self.imagekit_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Check all variants; see the class."""
+        if context.get("map_index_template") is None:
+            context["map_index_template"] = "{{ task.file_id or task.url or task.phash }}"
+        with failing_for_good():
+            checks = self._checks()
+            flat = frozenset(parse_phashes(self.low_information or (), "low_information"))
+            image = ImageRef.parse(file_id=self.file_id, url=self.url, phash=self.phash)
+            master = image.resolve(self.hook.get_phash)
+            found = [self._checked(url, check, master, flat) for url, check in checks]
+        wrong = [variant for variant in found if not variant["passed"]]
+        report = {"passed": not wrong, "checked": len(found), "failed": len(wrong), "variants": found}
+        if wrong and self.fail_on_problem:
+            context["ti"].xcom_push(key="return_value", value=report)
+            lines = (f"{variant['url']}: {' '.join(variant['problems'])}" for variant in wrong)
+            raise AirflowFailException(
+                f"{len(wrong)} of {len(found)} variants are not as asked:\n" + "\n".join(lines)
+            )
+        return report
+
+    def _checks(self) -> list[tuple[str, VariantCheck]]:
+        """Read all variants before anything is asked for."""
+        variants: Any = self.variants  # rendered: any type may arrive
+        if not isinstance(variants, Sequence) or isinstance(variants, str) or not variants:
+            raise ImageKitInputError(
+                f"variants is {variants!r:.100}.",
+                help='Pass a list of objects such as {"url": …, "width": 320}.',
+            )
+        return [self._check(number, variant) for number, variant in enumerate(variants, start=1)]
+
+    def _check(self, number: int, variant: object) -> tuple[str, VariantCheck]:
+        if not isinstance(variant, Mapping) or not isinstance(variant.get("url"), str):
+            raise ImageKitInputError(
+                f"Variant {number} is {variant!r:.100}.",
+                help='Pass an object such as {"url": …, "width": 320}.',
+            )
+        asked = {"max_distance": self.max_distance} | {
+            name: value for name, value in variant.items() if name != "url"
+        }
+        try:
+            return variant["url"], VariantCheck.parse(asked, force=self.force)
+        except ImageKitInputError as error:
+            raise ImageKitInputError(f"Variant {number}: {error.message}", help=error.help) from error
+
+    def _checked(
+        self, url: str, check: VariantCheck, master: PHash | None, flat: frozenset[PHash]
+    ) -> dict[str, Any]:
+        shown = mask_signature(url)
+        try:
+            metadata = self.hook.get_remote_url_metadata(url)
+        except (ImageKitBadRequestError, ImageKitNotFoundError) as error:
+            self.log.error("%s: %s", shown, error)
+            return {"url": shown, "passed": False, "problems": [str(error)]}
+        verdict = check.check(master, metadata, low_information=flat)
+        self.log.info("%s: %s", shown, " ".join(verdict.problems) or verdict.verdict.reason)
+        delivered = {name: metadata.get(name) for name in ("width", "height", "format", "size")}
+        return {"url": shown, **verdict.as_xcom(), **delivered}

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from tests.emulator.drawing import draw, encode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OTHER = encode(draw(100, 80, seed=99))
+
+
+def test_a_file_that_comes_is_noticed(ik, get, library: Path):
+    file_id = ik.file_id("late/new.jpg")
+    assert get(f"/v1/files/{file_id}/metadata").status_code == 404
+    (library / "late").mkdir()
+    (library / "late" / "new.jpg").write_bytes(OTHER)
+    assert get(f"/v1/files/{file_id}/metadata").json()["width"] == 100
+    assert "late" in {folder["name"] for folder in get("/v1/files?type=folder").json()}
+
+
+def test_a_replaced_file_keeps_its_id_and_gets_another_hash(ik, get, library: Path):
+    file_id = ik.file_id("folder/a.jpg")
+    before, listed = get(f"/v1/files/{file_id}/metadata").json(), get("/v1/files?name=a.jpg").json()[0]
+    (library / "folder" / "a.jpg").write_bytes(OTHER)
+    after, relisted = get(f"/v1/files/{file_id}/metadata").json(), get("/v1/files?name=a.jpg").json()[0]
+    assert before["pHash"] != after["pHash"]
+    assert (relisted["fileId"], relisted["width"]) == (file_id, 100)
+    assert relisted["updatedAt"] > listed["updatedAt"]
+    assert relisted["createdAt"] == listed["createdAt"]
+    assert get(ik.file_url("folder/a.jpg")).content == OTHER
+
+
+def test_a_file_replaced_by_one_of_equal_size_and_time_is_noticed(ik, get, library: Path):
+    path = library / "notes.txt"
+    status = path.stat()
+    assert get(ik.file_url("notes.txt")).text == "no picture"
+    fresh = library / "fresh"
+    fresh.write_text("NO PICTURE")
+    os.utime(fresh, ns=(status.st_atime_ns, status.st_mtime_ns))
+    fresh.rename(path)
+    assert get(ik.file_url("notes.txt")).text == "NO PICTURE"
+
+
+def test_a_file_that_goes_is_gone(ik, get, library: Path):
+    file_id = ik.file_id("top.webp")
+    assert get(f"/v1/files/{file_id}/metadata").status_code == 200
+    (library / "top.webp").unlink()
+    assert get(f"/v1/files/{file_id}/metadata").status_code == 404
+    assert get("/v1/files?name=top.webp").json() == []
+    assert get(ik.file_url("top.webp")).status_code == 404
+
+
+def test_a_moved_file_has_another_id_and_the_same_metadata(ik, get, library: Path):
+    before = get(f"/v1/files/{ik.file_id('folder/a.jpg')}/metadata").json()
+    (library / "folder" / "a.jpg").rename(library / "moved.jpg")
+    assert get(f"/v1/files/{ik.file_id('moved.jpg')}/metadata").json() == before
+    assert get(f"/v1/files/{ik.file_id('folder/a.jpg')}/metadata").status_code == 404
+
+
+def test_names_with_odd_characters_are_served(ik, get, library: Path):
+    for name in ("ü & co+1.jpg", "50% off?.jpg", "a#b.jpg", "tr:w-1.jpg"):
+        (library / name).write_bytes(OTHER)
+        listed = get("/v1/files", params={"name": name}).json()[0]
+        assert get(listed["url"]).content == OTHER
+        assert get("/v1/metadata", params={"url": ik.file_url(name)}).json()["width"] == 100
+        assert get("/v1/metadata", params={"url": listed["url"]}).json()["width"] == 100
+
+
+def test_listings_stay_whole_while_files_come_and_go(ik, get, library: Path):
+    stop = threading.Event()
+
+    def churn() -> None:
+        while not stop.is_set():
+            (library / "churn.jpg").write_bytes(OTHER)
+            (library / "churn.jpg").unlink()
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        for _ in range(50):
+            names = {file["name"] for file in get("/v1/files").json()}
+            assert names - {"churn.jpg"} == {"a.jpg", "b.png", "top.webp", "notes.txt"}
+    finally:
+        stop.set()
+        thread.join()

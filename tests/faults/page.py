@@ -1,0 +1,75 @@
+"""The fault matrix as a page of the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.faults.callers import CALLS, POKE_INTERVAL, SENSORS, Outcome
+from tests.faults.faults import AS_ANSWERED, FAILS, FAULTS, RETRIES, SUCCESS, WAITS
+
+__all__ = ["PAGE", "Results", "render"]
+
+PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+
+Results = Mapping[tuple[str, str], Outcome | None]
+
+HEAD = f"""\
+# What happens when something goes wrong
+
+This page is written by `make faults` from the results of the tests in `tests/faults/`; a test fails when the
+two differ. Every row is a fault; every cell was run against a local server in which the fault is at work,
+with the Airflow Connection's defaults (`max_retries` 5, `max_wait` 120 s) and a `poke_interval` of
+{POKE_INTERVAL:g} s.
+
+How to read a cell:
+
+- **success**: the task ends well, and its XCom is what it is without the fault.
+- **success, as answered**: the same, but XCom is what ImageKit answered in this case.
+- **waits on**: the sensor takes it for "not yet". As soon as the fault is over, it ends well with the right
+  XCom.
+- **fails**: no further try, whatever the task's `retries`: an operator raises `AirflowFailException` from the
+  error named.
+- **raises**: the error named, which is Airflow's to retry as the task's `retries` say. A sensor never turns
+  it into a skip, `soft_fail` or not. With `ImageKitRetryPolicy` (Airflow 3.3 and later) errors that no retry
+  mends fail at once here, too.
+- The number of requests is what reached the server while the fault lasted; the seconds are the most that the
+  caller itself waited meanwhile, without what the server took and without the intervals between a sensor's
+  checks. Where a fault lasts for several checks, both are for all of them.
+
+The columns: a *call* of the client or hook, `FileMetadataOperator` and `RemoteUrlMetadataOperator`; and a
+*sensor* in poke mode, in reschedule mode, deferrable at the first check, and deferrable in the triggerer.
+A cell that holds several of them says that all of them were run and agree.
+"""
+
+
+def render(results: Results) -> str:
+    """Return the page."""
+    lines = [HEAD, "| What goes wrong | Call and operators | Sensor in every mode |", "| --- | --- | --- |"]
+    for fault in FAULTS:
+        lasting = f" (for {fault.checks} checks)" if fault.checks > 1 else ""
+        calls = _cells(results, fault.name, list(CALLS))
+        sensors = _cells(results, fault.name, list(SENSORS))
+        lines.append(f"| {fault.name}{lasting} | {calls} | {sensors} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cells(results: Results, fault: str, callers: Sequence[str]) -> str:
+    """Return one text if all agree, else one for each."""
+    texts = {caller: _cell(outcome) for caller in callers if (outcome := results[fault, caller]) is not None}
+    if len(set(texts.values())) <= 1:
+        return next(iter(texts.values()), "—")
+    return "<br>".join(f"{caller}: {text}" for caller, text in texts.items())
+
+
+def _cell(outcome: Outcome) -> str:
+    cost = f"{outcome.requests} request{'' if outcome.requests == 1 else 's'}"
+    if outcome.waited:
+        cost += f", {outcome.waited:g} s"
+    end = {
+        SUCCESS: "success" + (", as answered" if outcome.xcom == AS_ANSWERED else ""),
+        WAITS: "waits on",
+        FAILS: f"fails: `{outcome.error}`",
+        RETRIES: f"raises `{outcome.error}`",
+    }[outcome.end]
+    return f"{end}; {cost}"

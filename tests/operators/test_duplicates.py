@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, Asset
+
+from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
+from airflow_provider_imagekit.operators.threshold import ThresholdReportOperator
+from airflow_provider_imagekit.similarity.tables import read_rows
+from tests.operators.test_metadata import Task, context
+
+A, NEAR, NEARER, FAR, FLAT = (
+    "f06830ca9f1e3e90",
+    "f06830ca9f1e3e97",
+    "f06830ca9f1e3e91",
+    "2222222222222222",
+    "dcb0d01380eef490",
+)
+ROWS: list[dict[str, Any]] = [
+    {"file_id": "a", "phash": A, "path": "/shop/a.jpg", "width": 10, "height": 10},
+    {"file_id": "b", "phash": NEAR, "path": "/shop/b.jpg", "width": 30, "height": 30},
+    {"file_id": "c", "phash": NEARER, "path": "/masters/c.png", "width": 5, "height": 5},
+    {"file_id": "d", "phash": FAR, "path": "/shop/d.jpg"},
+    {"file_id": "video", "phash": None},
+    {"file_id": "black", "phash": "0" * 16},
+    {"file_id": "grey", "phash": FLAT},
+    {"file_id": "gone", "phash": A, "deleted_at": "2026-01-01T00:00:00Z"},
+]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    return write(tmp_path / "library.jsonl", ROWS)
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> str:
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return str(path)
+
+
+def rows_of(path: str) -> list[dict[str, Any]]:
+    with Path(path).open("rb") as file:
+        return list(read_rows(file, path.rpartition(".")[2]))
+
+
+def find(folder: Path, task: Any = None, **arguments: Any) -> Any:
+    operator = FindNearDuplicatesOperator(task_id="find", output_path=f"{folder}/out/", **arguments)
+    return operator.execute(task or context())
+
+
+class TestFinding:
+    def test_groups_pairs_and_a_page_are_written_and_counted(self, table: str, tmp_path: Path) -> None:
+        task = context()
+        found = find(tmp_path, task, input_path=table, low_information=[FLAT])
+        assert found == {
+            "radius": 8,
+            "compared": 4,
+            "groups": 1,
+            "duplicates": 2,
+            "low_information": 2,
+            "without_phash": 1,
+            "pairs": 3,
+            "groups_path": f"{tmp_path}/out/groups.jsonl",
+            "pairs_path": f"{tmp_path}/out/pairs.jsonl",
+            "report_path": f"{tmp_path}/out/groups.html",
+        }
+        rows = rows_of(found["groups_path"])
+        assert [(row["id"], row["keep"], row["distance"]) for row in rows] == [
+            ("b", True, 0),
+            ("c", False, 2),
+            ("a", False, 3),
+        ]
+        pairs = rows_of(found["pairs_path"])
+        assert sorted(tuple(sorted((row["id"], row["other_id"]))) for row in pairs) == [
+            ("a", "b"),
+            ("a", "c"),
+            ("b", "c"),
+        ]
+        page = Path(found["report_path"]).read_text()
+        assert "2 near-duplicates in 1 groups" in page
+        assert "Set apart: 2 flat, 1 without a pHash" in page
+        assert task["ti"].pushed == {"imagekit_report_url": f"file://{tmp_path}/out/groups.html"}
+
+    def test_records_may_come_from_xcom(self, tmp_path: Path) -> None:
+        records = [{"fileId": "a", "pHash": A}, {"fileId": "b", "pHash": NEAR}]
+        assert find(tmp_path, records=records)["duplicates"] == 1
+        assert find(tmp_path, records=[])["groups"] == 0
+
+    @pytest.mark.parametrize("form", ["csv", "parquet"])
+    def test_other_forms_can_be_written(self, form: str, table: str, tmp_path: Path) -> None:
+        found = find(tmp_path, input_path=table, output_format=form)
+        assert [row["id"] for row in rows_of(found["groups_path"])] == ["b", "c", "a"]
+        assert len(rows_of(found["pairs_path"])) == found["pairs"] == 3
+
+    def test_pairs_and_page_can_be_left_out(self, table: str, tmp_path: Path) -> None:
+        task = context()
+        found = find(tmp_path, task, input_path=table, write_pairs=False, write_report=False)
+        assert not {"pairs", "pairs_path", "report_path"} & found.keys()
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["groups.jsonl"]
+        assert task["ti"].pushed == {}
+
+    def test_the_survivor_follows_the_rules(self, table: str, tmp_path: Path) -> None:
+        for arguments in ({"preferred_folders": ["/masters"]}, {"preferred_formats": "png, jpg"}):
+            rows = rows_of(find(tmp_path, input_path=table, **arguments)["groups_path"])
+            assert rows[0]["id"] == "c"
+        rules = rows_of(find(tmp_path, input_path=table, survivor_rules="largest")["groups_path"])
+        assert rules[0]["id"] == "a"
+
+    def test_pairs_marked_as_no_duplicates_never_come_back(self, table: str, tmp_path: Path) -> None:
+        marked = write(tmp_path / "not.jsonl", [{"id": "a", "other_id": "b"}, {"id": "b", "other_id": "c"}])
+        found = find(tmp_path, input_path=table, not_duplicates_path=marked)
+        assert [row["id"] for row in rows_of(found["groups_path"])] == ["a", "c"]
+        assert found["pairs"] == 1
+
+    def test_what_was_compared_before_is_compared_with_new_pictures_only(
+        self, table: str, tmp_path: Path
+    ) -> None:
+        known = write(tmp_path / "known.jsonl", [*ROWS[:2], {**ROWS[3], "phash": NEAR}])
+        found = find(tmp_path, input_path=table, known_path=known, low_information=[FLAT])
+        assert found["compared"] == 2  # c is new, d has another hash than before
+        assert found["pairs"] == 2
+
+    def test_a_first_run_knows_nothing_yet(self, table: str, tmp_path: Path) -> None:
+        missing = str(tmp_path / "yesterday.jsonl")
+        assert find(tmp_path, input_path=table, known_path=missing, not_duplicates_path=missing)["pairs"] == 3
+
+    def test_a_reference_is_kept_and_never_a_copy(self, table: str, tmp_path: Path) -> None:
+        masters = write(tmp_path / "masters.jsonl", [ROWS[2]])
+        rows = rows_of(find(tmp_path, input_path=table, reference_path=masters)["groups_path"])
+        assert [(row["id"], row["origin"]) for row in rows] == [
+            ("c", "reference"),
+            ("a", "new"),
+            ("b", "new"),
+        ]
+
+    def test_the_outlets_event_tells_counts_and_paths(self, table: str, tmp_path: Path) -> None:
+        asset = Asset("file://dedup/groups.jsonl")
+        event = SimpleNamespace(extra={})
+        find(tmp_path, context(outlet_events={asset: event}), input_path=table, outlets=[asset])
+        assert event.extra["groups"] == 1
+        assert event.extra["report_path"].endswith("groups.html")
+
+    def test_the_link_leads_where_people_read_the_page(self, table: str, tmp_path: Path) -> None:
+        task = context()
+        find(tmp_path, task, input_path=table, report_url="https://reports.example/groups.html")
+        assert task["ti"].pushed["imagekit_report_url"] == "https://reports.example/groups.html"
+
+
+class TestRefusing:
+    @pytest.mark.parametrize(
+        ("arguments", "text"),
+        [
+            ({}, "Exactly one of input_path and records"),
+            ({"input_path": "/none.jsonl", "records": []}, "Exactly one of input_path and records"),
+            ({"input_path": "/none/none.jsonl"}, "There is no file at /none/none.jsonl"),
+            ({"records": "abc"}, "records is 'abc'"),
+            ({"records": ROWS, "max_distance": 17}, "stay at 16 or below"),
+            ({"records": ROWS, "max_pairs": 1}, "pairs.* within 8 bits"),
+            ({"records": ROWS, "max_pairs": "many"}, "max_pairs is 'many'"),
+            ({"records": ROWS, "survivor_rules": ["prettiest"]}, "no survivor rule 'prettiest'"),
+            ({"records": ROWS, "preferred_folders": 3}, "preferred_folders is 3"),
+            ({"records": ROWS, "output_format": "xlsx"}, "output_format is 'xlsx'"),
+            ({"records": ROWS, "id_column": "sku"}, "no 'sku'"),
+            ({"records": [*ROWS, ROWS[0]]}, "'a' stands in its table twice"),
+            ({"records": ROWS, "reference_path": "/none/masters.csv"}, "There is no file"),
+        ],
+        ids=str,
+    )
+    def test_bad_input_fails_for_good_and_writes_nothing(
+        self, arguments: dict[str, Any], text: str, tmp_path: Path
+    ) -> None:
+        with pytest.raises(AirflowFailException, match=text):
+            find(tmp_path, **arguments)
+        assert not (tmp_path / "out").exists()
+
+    def test_a_blank_output_path_is_refused(self) -> None:
+        with pytest.raises(AirflowFailException, match="output_path"):
+            FindNearDuplicatesOperator(task_id="t", output_path=" ", records=ROWS).execute(context())
+
+    def test_every_argument_is_templated_but_the_switches(self) -> None:
+        operator = FindNearDuplicatesOperator(task_id="t", output_path="x")
+        switches = {"force", "write_pairs", "write_report"}
+        arguments = set(FindNearDuplicatesOperator.template_fields)
+        own = {name for name in vars(operator) if name in arguments | switches}
+        assert own == arguments | switches
+
+
+class TestThreshold:
+    def report(self, folder: Path, task: Any = None, **arguments: Any) -> Any:
+        operator = ThresholdReportOperator(task_id="threshold", output_path=str(folder), **arguments)
+        return operator.execute(task or context())
+
+    def test_it_suggests_a_radius_and_shows_why(self, table: str, tmp_path: Path) -> None:
+        task = context()
+        found = self.report(tmp_path / "out", task, input_path=table, low_information=[FLAT])
+        assert (found["suggested_radius"], found["pictures"], found["left_out"]) == (8, 4, 3)
+        assert found["risk"]
+        assert "| radius |" in Path(found["report_path"]).read_text()
+        assert json.loads(Path(found["json_path"]).read_text())["suggested_radius"] == 8
+        assert task["ti"].pushed["imagekit_report_url"].endswith("threshold.md")
+        json.dumps(found, allow_nan=False)
+
+    def test_labels_come_from_a_file_or_as_they_are(self, table: str, tmp_path: Path) -> None:
+        labels = [
+            {"id": "a", "other_id": "b", "same": "yes"},
+            {"phash": A, "other_phash": FAR, "same": False},
+        ]
+        as_list = self.report(tmp_path, input_path=table, labels=labels)
+        as_file = self.report(tmp_path, input_path=table, labels_path=write(tmp_path / "l.jsonl", labels))
+        assert as_list == as_file
+        assert as_list["labels"] == 2
+
+    @pytest.mark.parametrize(("form", "begin"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
+    def test_it_is_drawn_if_asked_for(self, form: str, begin: bytes, table: str, tmp_path: Path) -> None:
+        pytest.importorskip("matplotlib")
+        found = self.report(tmp_path, input_path=table, plot_format=form)
+        assert Path(found["plot_path"]).read_bytes().startswith(begin)
+
+    @pytest.mark.parametrize(
+        ("arguments", "text"),
+        [
+            ({"plot_format": "gif"}, "plot_format is 'gif'"),
+            ({"max_false_share": 2}, "max_false_share is 2"),
+            ({"min_precision": "high"}, "min_precision is 'high'"),
+            ({"max_distance": 20}, "stay at 16"),
+            ({"labels": ["a"]}, "labels is"),
+            ({"labels": [{"id": "a", "other_id": "nobody", "same": 1}]}, "'other_id' is no picture"),
+        ],
+        ids=str,
+    )
+    def test_bad_input_fails_for_good(self, arguments: dict[str, Any], text: str, tmp_path: Path) -> None:
+        with pytest.raises(AirflowFailException, match=text):
+            self.report(tmp_path, records=ROWS, **arguments)
+
+
+def test_nothing_is_pushed_for_a_task_that_failed(tmp_path: Path) -> None:
+    task: Any = {"ti": Task()}
+    with pytest.raises(AirflowFailException):
+        find(tmp_path, task, records=ROWS, max_pairs=0)
+    assert task["ti"].pushed == {}

@@ -1,0 +1,142 @@
+"""The private key reaches ImageKit and nothing else, whatever goes wrong."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import logging
+import traceback
+from pathlib import Path
+
+import pytest
+from airflow.providers.common.compat.sdk import redact
+
+from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from tests.faults.callers import CALLERS, meet
+from tests.faults.faults import FAULTS, Fault
+
+PACKAGE = Path(__file__).parents[2] / "airflow_provider_imagekit"
+
+REDIS_PASSWORD = "redis-password-9c"
+
+# The slow ones hold nothing else than the quick ones.
+QUICK = [fault for fault in FAULTS if not fault.extra]
+
+
+@pytest.mark.parametrize("fault", QUICK, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("caller", ["FileMetadataOperator", "sensor, poke", "sensor, after deferral"])
+def test_the_key_is_in_no_log_and_no_traceback(
+    caller: str,
+    fault: Fault,
+    imagekit: ImageKitEmulator,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    logging.getLogger("urllib3").setLevel(logging.DEBUG)
+    caplog.set_level(logging.DEBUG)
+    told: list[BaseException] = []
+    meet(fault, caller, imagekit, told=told)
+    output = capfd.readouterr()
+    texts = [caplog.text, output.out, output.err]
+    for error in told:
+        texts += traceback.format_exception(error)
+        texts += [repr(error), json.dumps(getattr(error, "details", dict)(), default=str)]
+    everything = "\n".join(texts)
+    assert everything
+    for secret in (imagekit.private_key, base64.b64encode(f"{imagekit.private_key}:".encode()).decode()):
+        assert secret not in everything
+    assert caller in CALLERS
+
+
+def test_the_key_is_in_no_url_and_in_one_header_alone(connection: str, imagekit: ImageKitEmulator) -> None:
+    ImageKitHook(connection).test_connection()
+    [request] = imagekit.requests
+    travelling = base64.b64encode(f"{imagekit.private_key}:".encode()).decode()
+    assert imagekit.private_key not in request.raw_target
+    assert [name for name, value in request.headers.items() if travelling in value] == ["authorization"]
+    assert not [name for name, value in request.headers.items() if imagekit.private_key in value]
+
+
+def test_the_key_is_in_no_repr(connection: str, imagekit: ImageKitEmulator) -> None:
+    hook = ImageKitHook(connection)
+    client = hook.get_conn()
+    from airflow_provider_imagekit.hooks.settings import client_settings
+
+    settings = client_settings(hook.get_connection(connection), {"rate_limit_url": "redis://:pw-secret@h"})
+    for thing in (hook, client, client._transport, client._budget, settings):
+        assert imagekit.private_key not in repr(thing)
+        assert "pw-secret" not in repr(thing)
+
+
+@pytest.mark.parametrize(
+    "host", ["http://api.imagekit.io", "http://10.0.0.1", "http://localhost.evil.example"]
+)
+def test_plain_http_is_refused_except_for_this_machine(
+    host: str, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = imagekit.airflow_connection | {"host": host}
+    monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(connection))
+    with pytest.raises(ImageKitConfigurationError, match="Use https"):
+        ImageKitHook().get_conn()
+
+
+def test_certificates_are_verified_unless_somebody_says_otherwise() -> None:
+    assert ImageKitClient("private_x")._transport._session.verify is True
+
+
+def test_unknown_extra_fields_never_become_headers_or_arguments(
+    imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strange = {"X-Evil": "1", "headers": {"X-Evil": "1"}, "public_key": "public_evil", "auth": "evil"}
+    connection = imagekit.airflow_connection
+    connection["extra"] |= strange
+    monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(connection))
+    assert ImageKitHook().test_connection()[0]
+    sent = json.dumps(imagekit.requests[0].headers).lower() + imagekit.requests[0].raw_target
+    assert "evil" not in sent
+
+
+def test_cookies_of_the_server_are_not_kept(connection: str, imagekit: ImageKitEmulator) -> None:
+    client = ImageKitHook(connection).get_conn()
+    imagekit.inject(headers={"Set-Cookie": "follow=me; Path=/"}, times=None)
+    for _ in range(2):
+        list(client.list_files(limit=1))
+    assert all("cookie" not in request.headers for request in imagekit.requests)
+
+
+def test_netrc_and_the_environment_bring_no_other_credentials(
+    connection: str, imagekit: ImageKitEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert ImageKitHook(connection).test_connection()[0]
+
+
+def test_only_get_requests_are_ever_sent() -> None:
+    # Retries are safe because every request is idempotent; a test that a future verb must meet.
+    transport = (PACKAGE / "transport.py").read_text("utf-8")
+    assert "_session.get(" in transport
+    assert not [verb for verb in ("post", "put", "patch", "delete") if f"_session.{verb}(" in transport]
+
+
+def test_nothing_of_the_package_turns_on_the_http_debug_output() -> None:
+    assert http.client.HTTPConnection.debuglevel == 0
+    assert not [path for path in PACKAGE.rglob("*.py") if "debuglevel" in path.read_text("utf-8")]
+
+
+def test_airflow_masks_the_key_the_form_in_which_it_travels_and_the_password_of_redis(
+    imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = imagekit.airflow_connection
+    connection["extra"]["rate_limit_url"] = f"redis://:{REDIS_PASSWORD}@127.0.0.1:1/0"
+    monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(connection))
+    ImageKitHook().get_conn()
+    travelling = base64.b64encode(f"{imagekit.private_key}:".encode()).decode()
+    for secret in (imagekit.private_key, travelling, REDIS_PASSWORD):
+        assert secret not in str(redact(f"somebody prints {secret} here"))
