@@ -15,6 +15,9 @@ FILES = sorted(EXAMPLES.glob("example_*.py"))
 DAG_IDS = {
     "example_imagekit_file_metadata",
     "example_imagekit_hero_replaced",
+    "example_imagekit_library_nightly",
+    "example_imagekit_library_privacy",
+    "example_imagekit_library_quality",
     "example_imagekit_mapped_listing",
     "example_imagekit_remote_url",
     "example_imagekit_similarity_gate",
