@@ -152,3 +152,11 @@ def test_who_must_give_up_first_goes_first_and_the_batch_when_its_time_is_nearly
     order.append("batch")
     assert order == ["sensor", "batch"]
     assert clock.now == pytest.approx(1002.0)
+
+
+def test_no_burst_follows_a_refusal() -> None:
+    clock = Clock()
+    limited = budget(clock, 40)
+    limited.pause(1.0)
+    waits = [limited.acquire(10) for _ in range(20)]
+    assert waits == pytest.approx([1.0] + [1 / 40] * 19)
