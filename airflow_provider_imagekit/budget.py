@@ -95,7 +95,7 @@ class RequestBudget:
         seconds = min(seconds, LONGEST_PAUSE)
         with self._lock:
             self._paused_until = max(self._paused_until, self._clock() + seconds)
-            # No burst after a refusal: it would spend the new interval's requests at once and be refused again.
+            # No burst after a refusal: it would spend the new interval at once, and be refused again.
             self._next_free = max(self._next_free, self._paused_until + self._tolerance)
         if self._shared:
             self._shared.pause(seconds)
