@@ -1,0 +1,17 @@
+"""What the documentation says of the table is what the table is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow_provider_imagekit.library.schema import COLUMNS
+
+PAGE = Path(__file__).parents[2] / "docs" / "library.md"
+
+
+def test_the_page_has_every_column_as_it_is() -> None:
+    text = PAGE.read_text()
+    section = text[text.index("<!-- columns -->") : text.index("<!-- /columns -->")]
+    assert section.splitlines()[3:] == [
+        f"| `{column.name}` | {column.kind} | {column.origin} | {column.description} |" for column in COLUMNS
+    ]
