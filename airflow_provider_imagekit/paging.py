@@ -40,7 +40,9 @@ def pages(
 
     Each page starts with the last item of the page before. If another item stands there, something in front
     was deleted or moved and the rest has shifted, so the listing steps back until it meets known ground.
-    An upload at the end or in front, a change of order, a deletion: each costs a call at most, and no item.
+    An upload or a deletion, wherever it is, costs a call at most, and no item. That holds for orders in
+    which an item keeps its place among the others, such as ``ASC_CREATED`` and ``ASC_NAME``; by time of
+    update an item can move from a page still to come to one that is past.
 
     :param fetch: from ``skip`` and ``limit`` to that part of the listing.
     :param size: items to ask for at a time.

@@ -16,11 +16,13 @@ CONNECTION_TYPE: dict[str, Any] = {
     "hook-class-name": "airflow_provider_imagekit.hooks.imagekit.ImageKitHook",
     "hook-name": "ImageKit",
     "ui-field-behaviour": {
-        "hidden-fields": ["schema", "login", "port", "extra"],
+        # The port stays: without one the Test button of Airflow 3.3.1 and 3.3.2 fails (apache/airflow#73298).
+        "hidden-fields": ["schema", "login", "extra"],
         "relabeling": {"password": "Private key", "host": "API base URL"},
         "placeholders": {
             "password": "private_…",
             "host": "empty for https://api.imagekit.io",
+            "port": "443",
         },
     },
     "conn-fields": {

@@ -66,7 +66,7 @@ def sample_runs(catalogue: Catalogue) -> list[Run]:
         pairs.append((left, right, "stereo pair: the same scene from a hand's breadth aside"))
     pairs.append(("/products/mug.jpg", "/products/wristwatch.jpg", "another picture"))
     conf = {
-        "deliver": ["/products/mug.jpg", "/landscapes/lavender-field.jpg", "/products/headphones.png"],
+        "deliver": ["/products/mug.jpg", "/landscapes/lavender-field.jpg", "/products/desk-lamp.webp"],
         "pairs": pairs,
         "max_distance": MAX_DISTANCE,
     }

@@ -30,6 +30,7 @@ class Run:
         self.states: dict[str, list[str]] = found["states"]
         self.xcoms: dict[str, dict[str, list[Any]]] = found["xcoms"]
         self.names: dict[str, list[str | None]] = found["names"]
+        self.tries: dict[str, int] = found["tries"]
         self.asset_events: list[dict[str, Any]] = found["asset_events"]
         self.links: dict[str, dict[str, str]] = found["links"]
         self.rendered: dict[str, Any] = found["rendered"]

@@ -40,10 +40,11 @@ def main(file: str, dag_id: str, conf: str, output: str) -> None:
 
 def described(run: Any, session: Any) -> dict[str, Any]:
     """Read from the database what a run left there."""
-    states, names = defaultdict(list), defaultdict(list)
+    states, names, tries = defaultdict(list), defaultdict(list), {}
     for ti in sorted(run.get_task_instances(session=session), key=lambda ti: ti.map_index):
         states[ti.task_id].append(str(ti.state))
         names[ti.task_id].append(ti.rendered_map_index)
+        tries[ti.task_id] = ti.try_number
     xcoms: dict[str, Any] = defaultdict(lambda: defaultdict(list))
     query = session.query(XCom).filter(XCom.dag_id == run.dag_id, XCom.run_id == run.run_id)
     for row in query.order_by(XCom.map_index):
@@ -54,6 +55,7 @@ def described(run: Any, session: Any) -> dict[str, Any]:
         "state": str(run.state),
         "states": states,
         "names": names,
+        "tries": tries,
         "xcoms": xcoms,
         "asset_events": [event.extra for event in events],
         "rendered": {row.task_id: row.rendered_fields for row in fields},

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
 
 from airflow.providers.common.compat.sdk import DAG
 
@@ -22,9 +21,8 @@ NEVER = {"file_id": "f" * 24, "reference_phash": "f06830ca9f1e3e90"}
 COMMON = {"max_distance": 4, "deferrable": True, "poke_interval": 5}
 
 with DAG("stack_waiting", schedule=None, catchup=False, max_active_tasks=100, default_args={"retries": 0}):
-    PHashDistanceSensor.partial(
-        task_id="waits", timeout=timedelta(hours=1).total_seconds(), **COMMON
-    ).expand_kwargs(PICTURES)
+    waits = PHashDistanceSensor.partial(task_id="waits", timeout=3600, **COMMON)
+    waits.expand_kwargs(PICTURES)
 
 with DAG("stack_contract", schedule=None, catchup=False, max_active_tasks=100, default_args={"retries": 0}):
     PHashDistanceSensor(task_id="times_out", timeout=15, retries=3, **NEVER, **COMMON)
