@@ -77,6 +77,20 @@ def sample_runs(catalogue: Catalogue) -> list[Run]:
         Run("example_imagekit_mapped_listing", "Mapped over a listing", _describe_folder, {}),
         Run("example_imagekit_similarity_gate", "Gate on similarity", lambda found: found["publish"][0], {}),
         Run("example_imagekit_transformation_check", "Check of deliveries", _describe_check, {}),
+        Run("example_imagekit_migration_check", "Deliveries", lambda found: found["switch"][0], {}),
+        Run("example_imagekit_banned_images", "Banned pictures", lambda found: found["publish"][0], {}),
+        Run(
+            "example_imagekit_before_upload",
+            "Before an upload",
+            lambda found: found["use_what_is_there"][0],
+            {},
+        ),
+        Run(
+            "example_imagekit_nightly_duplicates",
+            "Duplicates every night",
+            lambda found: found["remember"][0],
+            {},
+        ),
         Run(HERO_DAG_ID, "Wait for a new hero picture", lambda found: found["start_campaign"][0], {}),
     ]
 
