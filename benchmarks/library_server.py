@@ -151,7 +151,7 @@ class Account:
         return "200 OK", b"", json.dumps(page).encode()
 
     def statistics(self) -> dict[str, float]:
-        return {"answered": self.answered, "refused": self.refused, "seconds": self.last - self.first}
+        return {"answered": self.answered, "refused": self.refused, "seconds_asking": self.last - self.first}
 
     def _admit(self, now: float) -> bool:
         if now - self._window >= 1:

@@ -1,0 +1,1 @@
+"""What the documentation claims of speed, each runnable with one command."""

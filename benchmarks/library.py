@@ -1,0 +1,200 @@
+"""
+Fetch a library's metadata in this package's way and in the ways that one would use instead.
+
+    python -m benchmarks.library                    # 1,000 and 10,000 files; some minutes
+    python -m benchmarks.library --files 100000     # adds nothing but time
+    python -m benchmarks.library --limit 40 --files 5000
+
+All contenders list the same library and write one JSON line a file, each in a process of its own, against a
+local server that takes 100 ms for an answer. What would take hours is measured over fewer files and marked
+with a tilde: it grows in proportion. The mapped HttpOperator (it needs apache-airflow-providers-http) runs by
+``dag.test()``, so its figures are without scheduler and executor, which cost some seconds a task more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import json
+import logging
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.library_mapped import run_mapped
+from benchmarks.library_server import running, statistics
+
+KEY = "private_benchmark"
+LATENCY = 0.1
+
+
+@dataclass(frozen=True)
+class Job:
+    """A library at an address, how fast one may ask it, and a folder for the table."""
+
+    address: str
+    files: int
+    rate: float
+    folder: Path
+
+
+def provider(job: Job) -> int:
+    return _provider(job, "library.jsonl")
+
+
+def provider_parquet(job: Job) -> int:
+    return _provider(job, "library.parquet")
+
+
+def _provider(job: Job, name: str) -> int:
+    from airflow_provider_imagekit.client import ImageKitClient
+    from airflow_provider_imagekit.library.run import LibraryRun, Settings
+    from airflow_provider_imagekit.library.sources import Search
+
+    client = ImageKitClient(KEY, base_url=job.address, requests_per_second=job.rate or None)
+    output = job.folder / name
+    with LibraryRun(client, Search(), output, Settings(), run="one", as_of=datetime.now(UTC)) as run:
+        plan = run.plan()
+        run.fetch(plan)
+        return run.publish()["fetched"]
+
+
+def sdk_loop(job: Job) -> int:
+    """The official SDK in a loop."""
+    from imagekitio import ImageKit, ImageKitError
+
+    client, done = ImageKit(private_key=KEY, base_url=job.address), 0
+    with (job.folder / "library.jsonl").open("w") as stream:
+        for skip in range(0, job.files, 1000):
+            page = client.assets.list(limit=min(1000, job.files - skip), skip=skip)
+            for file in page:
+                try:
+                    metadata = client.files.metadata.get(file.file_id)
+                except ImageKitError:
+                    continue
+                stream.write(json.dumps({**file.to_dict(), **metadata.to_dict()}, default=str) + "\n")
+                done += 1
+    return done
+
+
+def sdk_gather(job: Job) -> int:
+    """The official asynchronous SDK, everything gathered."""
+    from imagekitio import AsyncImageKit
+
+    async def fetch() -> int:
+        done = 0
+        async with AsyncImageKit(private_key=KEY, base_url=job.address) as client:
+            listed = []
+            for skip in range(0, job.files, 1000):
+                listed += await client.assets.list(limit=1000, skip=skip)
+            calls = [client.files.metadata.get(file.file_id) for file in listed]
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+        with (job.folder / "library.jsonl").open("w") as stream:
+            for file, metadata in zip(listed, answers, strict=True):
+                if not isinstance(metadata, BaseException):
+                    stream.write(json.dumps({**file.to_dict(), **metadata.to_dict()}, default=str) + "\n")
+                    done += 1
+        return done
+
+    return asyncio.run(fetch())
+
+
+MAPPED = "HttpOperator, mapped"
+CONTENDERS: dict[str, Callable[[Job], int]] = {
+    "this package, JSON Lines": provider,
+    "this package, Parquet": provider_parquet,
+    "imagekitio in a loop": sdk_loop,
+    "AsyncImageKit with gather": sdk_gather,
+}
+NAMES = [*CONTENDERS, MAPPED]
+# What each of them imports, before the clock starts.
+MODULES = {
+    "this package, JSON Lines": ["airflow_provider_imagekit.library.run"],
+    "this package, Parquet": ["airflow_provider_imagekit.library.run", "pyarrow.parquet"],
+    "imagekitio in a loop": ["imagekitio", "imagekitio.types"],
+    "AsyncImageKit with gather": ["imagekitio", "imagekitio.types"],
+}
+# Files over which those are measured that handle one after the other.
+ONE_BY_ONE = {"imagekitio in a loop": 300, MAPPED: 30}
+
+
+def contend(name: str, address: str, files: int, rate: float) -> None:
+    """Run one contender in this process, and print what it took as JSON."""
+    logging.disable(logging.WARNING)
+    for module in MODULES[name]:
+        importlib.import_module(module)
+    with tempfile.TemporaryDirectory() as folder:
+        start, cpu = time.perf_counter(), time.process_time()
+        done = CONTENDERS[name](Job(address, files, rate, Path(folder)))
+        measured = {
+            "seconds": time.perf_counter() - start,
+            "cpu": time.process_time() - cpu,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "done": done,
+        }
+    print(json.dumps(measured))
+
+
+def measure(name: str, files: int, limit: int) -> dict[str, Any]:
+    """Run one contender in a process of its own against a server of its own."""
+    part = min(files, ONE_BY_ONE.get(name, files))
+    with running(part, LATENCY, limit) as address:
+        if name == MAPPED:
+            return run_mapped(address, part) | statistics(address) | {"files": files, "part": part}
+        command = [sys.executable, "-m", "benchmarks.library", "--contender", name, "--address", address]
+        result = subprocess.run(
+            [*command, "--files", str(part), "--limit", str(limit)],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        )
+        measured: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+        return measured | statistics(address) | {"files": files, "part": part}
+
+
+def line(name: str, m: dict[str, Any], limit: int) -> str:
+    about = "~" if m["part"] < m["files"] else ""
+    minutes = m["seconds"] * m["files"] / m["part"] / 60
+    used = f" {m['answered'] / max(m['seconds_asking'], 0.001) / limit:.1%} |" if limit else ""
+    return (
+        f"| {name} | {m['files']:,} | {m['part'] / m['seconds']:.1f} | {about}{minutes:.1f} | "
+        f"{m['cpu'] / m['part'] * 1000:.2f} | {m['peak_mb']:.0f} | {m['refused']:,} | "
+        f"{m['part'] - m['done']:,} |{used}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--files", type=int, nargs="*", default=[1000, 10_000])
+    parser.add_argument("--limit", type=int, default=0, help="the account's metadata requests a second")
+    parser.add_argument("--only", nargs="*", default=NAMES, choices=NAMES)
+    parser.add_argument("--contender", help=argparse.SUPPRESS)
+    parser.add_argument("--address", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.contender:
+        contend(arguments.contender, arguments.address, arguments.files[0], arguments.limit)
+        return
+    limited = " limit used |" if arguments.limit else ""
+    print(
+        "| | files | files a second | minutes | CPU s per 1,000 files | peak MB | refused | lost |" + limited
+    )
+    print("|---|---|---|---|---|---|---|---|" + ("---|" if arguments.limit else ""))
+    for files in arguments.files:
+        for name in arguments.only:
+            print(line(name, measure(name, files, arguments.limit), arguments.limit), flush=True)
+
+
+if __name__ == "__main__":
+    main()
