@@ -73,7 +73,7 @@ clean: ## Remove the environments and everything built
 
 .venv/.demo: pyproject.toml constraints/airflow-3.txt
 	$(call environment,.venv,$(PYTHON))
-	$(call install,.venv,-c constraints/airflow-3.txt -e '.[emulator]')
+	$(call install,.venv,-c constraints/airflow-3.txt -e '.[emulator,parquet]' --group examples)
 	$(call install,.venv,-c constraints/airflow-3.txt --no-deps --group photos)
 	@touch $@
 

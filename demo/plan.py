@@ -52,6 +52,15 @@ def _describe_folder(results: Results) -> str:
     return f"{found['pictures']} pictures ({formats}), {found['bytes'] / 1000:.0f} kB"
 
 
+def _describe_table(results: Results) -> str:
+    counts, cameras = results["library"][0]["counts"], results["cameras"][0]
+    return f"a table of {counts['rows']} pictures of {len(cameras)} kinds of camera"
+
+
+def _describe_quality(results: Results) -> str:
+    return f"{len(results['findings'][0])} pictures break a rule and were {results['review'][0]}"
+
+
 def _describe_check(results: Results) -> str:
     widths = ", ".join(f"{name}: {distance} bits" for name, distance in results["check"][0].items())
     return f"dimensions as asked, same picture ({widths})"
@@ -91,6 +100,9 @@ def sample_runs(catalogue: Catalogue) -> list[Run]:
             lambda found: found["remember"][0],
             {},
         ),
+        Run("example_imagekit_library_nightly", "Table of the library", _describe_table, {}),
+        Run("example_imagekit_library_privacy", "Privacy check", lambda found: found["tell"][0], {}),
+        Run("example_imagekit_library_quality", "Quality gate", _describe_quality, {}),
         Run(HERO_DAG_ID, "Wait for a new hero picture", lambda found: found["start_campaign"][0], {}),
     ]
 

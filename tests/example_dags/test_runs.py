@@ -98,6 +98,27 @@ def test_the_campaign_starts_when_the_hero_picture_was_replaced(runs: dict[str, 
     assert run.seconds >= 5, "the sensor did not wait"
 
 
+def test_the_nightly_table_has_every_picture_and_is_asked_with_duckdb(runs: dict[str, Ended]) -> None:
+    results = runs["example_imagekit_library_nightly"].results
+    [library], [cameras] = results["library"], results["cameras"]
+    assert library["plan"]["metadata_calls"] == library["counts"]["fetched"] > 15
+    assert sum(row["pictures"] for row in cameras) == library["counts"]["files"]
+    assert {"Canon EOS R6", "unknown"} <= {row["camera"] for row in cameras}
+
+
+def test_the_privacy_check_names_the_landscapes(runs: dict[str, Ended]) -> None:
+    results = runs["example_imagekit_library_privacy"].results
+    assert "/landscapes/mountain-lake.jpg" in results["with_place"][0]
+    assert not any(path.startswith("/banners") for path in results["with_place"][0])
+
+
+def test_the_quality_gate_takes_the_branch_to_review(runs: dict[str, Ended]) -> None:
+    results = runs["example_imagekit_library_quality"].results
+    assert results["review"] == ["sent to review"]
+    assert results.get("publish", [None]) == [None]
+    assert {rule for rules in results["findings"][0].values() for rule in rules} >= {"too small"}
+
+
 def test_deliveries_show_the_picture_in_the_asked_dimensions(runs: dict[str, Ended]) -> None:
     results = runs["example_imagekit_transformation_check"].results
     assert [copy["width"] for copy in results["delivered"]] == [160, 320, 640]

@@ -1,0 +1,63 @@
+"""
+### Tonight's table of a media library
+
+One task brings a Parquet table of the library's metadata up to date: the first run fetches every file, the
+next ones only what is new or changed, and a killed one goes on where it was. Another task asks the table with
+DuckDB. Give it `schedule="@daily"`, and a path such as `s3://aws_default@bucket/library.parquet`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, Asset, Param, task
+
+from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
+
+HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
+TABLE = str(HOME / "imagekit" / "library.parquet")
+
+with DAG(
+    dag_id="example_imagekit_library_nightly",
+    schedule=None,
+    catchup=False,
+    default_args={"retries": 1},
+    params={
+        "table": Param(TABLE, type="string", description="Where the table is, on a disk or in a store"),
+        "dry_run": Param(default=False, type="boolean", description="Only tell what it would cost"),
+    },
+    tags=["example", "imagekit"],
+    doc_md=__doc__,
+):
+    # [START howto_operator_library_metadata]
+    library = LibraryMetadataOperator(
+        task_id="library",
+        file_type="image",
+        output_path="{{ params.table }}",
+        timezone="Europe/Berlin",
+        dry_run="{{ params.dry_run }}",
+        max_failed="1%",
+        outlets=[Asset("imagekit-library")],
+    )
+    # [END howto_operator_library_metadata]
+
+    @task
+    def cameras(table: dict[str, Any]) -> list[dict[str, Any]]:
+        """Count pictures by camera; DuckDB reads only the columns that it needs, from s3:// and gs:// too."""
+        import duckdb
+
+        if table["dry_run"]:
+            return []
+        rows = duckdb.execute(
+            """
+            SELECT coalesce(camera_model, 'unknown'), count(*), count(DISTINCT phash)
+            FROM read_parquet(?) WHERE deleted_at IS NULL AND error IS NULL
+            GROUP BY 1 ORDER BY 2 DESC, 1
+            """,
+            [table["path"]],
+        ).fetchall()
+        return [dict(zip(("camera", "pictures", "distinct"), row, strict=True)) for row in rows]
+
+    cameras(library.output)

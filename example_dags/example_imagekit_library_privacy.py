@@ -1,0 +1,52 @@
+"""
+### Which pictures tell where they were taken?
+
+Coordinates in published pictures give away homes and secret places. The table never holds them here
+(`gps="drop"` is the default), but it tells which files do, so that somebody can strip them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, Param, task
+
+from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
+
+HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
+TABLE = (HOME / "imagekit" / "privacy.jsonl").as_uri()
+
+with DAG(
+    dag_id="example_imagekit_library_privacy",
+    schedule=None,
+    catchup=False,
+    default_args={"retries": 1},
+    params={"table": Param(TABLE, type="string", description="Where the table is, on a disk or in a store")},
+    tags=["example", "imagekit"],
+    doc_md=__doc__,
+):
+    # [START howto_operator_library_metadata_privacy]
+    library = LibraryMetadataOperator(
+        task_id="library",
+        file_type="image",
+        output_path="{{ params.table }}",
+        gps="drop",
+        personal="drop",
+    )
+    # [END howto_operator_library_metadata_privacy]
+
+    @task
+    def with_place(table: dict[str, Any]) -> list[str]:
+        """Return the paths of all files that carry coordinates."""
+        rows = map(json.loads, ObjectStoragePath(table["path"]).read_text().splitlines())
+        return [row["path"] for row in rows if row["has_gps"] and not row["deleted_at"]]
+
+    @task
+    def tell(paths: list[str]) -> str:
+        """Stand in for the message to whoever can strip them."""
+        return f"{len(paths)} pictures tell where they were taken: {', '.join(paths[:5])} …"
+
+    tell(with_place(library.output))
