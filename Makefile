@@ -1,11 +1,13 @@
 # Everything below needs make and a Python from 3.11 to 3.13; the rest is installed into .venv folders here.
-# Choose another interpreter with `make PYTHON=/path/to/python3.12 ...`; for Airflow 2 with PYTHON2AIRFLOW=.
+# Choose another interpreter with `make PYTHON=/path/to/python3.12 ...`; for Airflow 2 with PYTHON_AIRFLOW2=.
 
 AIRFLOW_3 := 3.3.2
 AIRFLOW_2 := 2.11.2
 IMAGEKIT_SDK_4 := 4.2.0
 # A file's tests share fixtures, above all the real Airflow's database, so they stay in one process.
 IN_PARALLEL := --numprocesses 2 --dist loadfile
+# In variables, since a comma would end an argument of $(call).
+DEMO_EXTRAS := emulator,parquet
 EXTRAS := emulator,numpy,parquet,redis,report
 
 first_python = $(firstword $(foreach name,$(1),$(shell $(name) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= $(2))' >/dev/null 2>&1 && echo $(name))))
@@ -73,7 +75,7 @@ clean: ## Remove the environments and everything built
 
 .venv/.demo: pyproject.toml constraints/airflow-3.txt
 	$(call environment,.venv,$(PYTHON))
-	$(call install,.venv,-c constraints/airflow-3.txt -e '.[emulator,parquet]' --group examples)
+	$(call install,.venv,-c constraints/airflow-3.txt -e '.[$(DEMO_EXTRAS)]' --group examples)
 	$(call install,.venv,-c constraints/airflow-3.txt --no-deps --group photos)
 	@touch $@
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import posixpath
 import random
 import threading
 import time
@@ -14,6 +15,7 @@ from airflow_provider_imagekit.budget import RequestBudget, shared_budget
 from airflow_provider_imagekit.exceptions import (
     ImageKitError,
     ImageKitInputError,
+    ImageKitNotFoundError,
     ImageKitRateLimitError,
     MissingPHashError,
 )
@@ -218,6 +220,24 @@ class ImageKitClient:
                     yield item
                 if len(seen) == limit:
                     return
+
+    def find_file(self, path: str) -> dict[str, Any]:
+        """
+        Return a file of the media library by its path, since people know paths and the API asks for ids.
+
+        :param path: such as ``/folder/picture.jpg``; its folder is listed, page by page.
+        :return: the file as the listing has it: ``fileId``, ``url``, ``width``, ``updatedAt`` …
+        :raises ImageKitNotFoundError: if there is none.
+        :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
+        """
+        wanted = f"/{path.strip().lstrip('/')}"
+        for file in self.list_files(path=posixpath.dirname(wanted)):
+            if file.get("filePath") == wanted:
+                return file
+        raise ImageKitNotFoundError(
+            f"There is no {wanted} in the media library.",
+            help="Paths are case-sensitive; a file that was just uploaded can take a moment to appear.",
+        )
 
     def call(self, request: api.Request, *, limits: RetryLimits | None = None) -> Any:
         """

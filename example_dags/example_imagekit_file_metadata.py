@@ -7,8 +7,6 @@ metadata, the third uses single fields of it. GPS coordinates are dropped before
 
 from __future__ import annotations
 
-import posixpath
-
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
@@ -28,11 +26,7 @@ with DAG(
 
     @task
     def find_file(path: str) -> str:
-        folder = ImageKitHook().list_files(path=posixpath.dirname(path))
-        ids = {file["filePath"]: file["fileId"] for file in folder}
-        if path not in ids:
-            raise LookupError(f"There is no {path} in the media library.")
-        return ids[path]
+        return str(ImageKitHook().find_file(path)["fileId"])
 
     # [START howto_operator_file_metadata]
     metadata = FileMetadataOperator(

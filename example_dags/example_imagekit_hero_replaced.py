@@ -8,7 +8,6 @@ the same picture again, smaller or recompressed, does not count.
 
 from __future__ import annotations
 
-import posixpath
 from datetime import timedelta
 from typing import Any
 
@@ -32,11 +31,7 @@ with DAG(
 
     @task
     def find_file(path: str) -> str:
-        folder = ImageKitHook().list_files(path=posixpath.dirname(path))
-        ids = {file["filePath"]: file["fileId"] for file in folder}
-        if path not in ids:
-            raise LookupError(f"There is no {path} in the media library.")
-        return ids[path]
+        return str(ImageKitHook().find_file(path)["fileId"])
 
     # [START howto_sensor_phash_replaced]
     hero = find_file("{{ params.path }}")

@@ -319,6 +319,13 @@ class TestListing:
         with pytest.raises(ImageKitBadRequestError, match="sort"):
             list(client.list_files(sort="UPWARDS"))
 
+    def test_a_file_is_found_by_its_path(self, client: ImageKitClient, imagekit: ImageKitEmulator) -> None:
+        for path in (f"/{pictures.ORIGINAL}", pictures.ORIGINAL, f" /{pictures.ORIGINAL}\n"):
+            assert client.find_file(path)["fileId"] == imagekit.file_id(pictures.ORIGINAL)
+        for path in ("/shop/none.jpg", "/SHOP/original.jpg", "/", ""):
+            with pytest.raises(ImageKitNotFoundError, match="There is no"):
+                client.find_file(path)
+
 
 class TestSecrets:
     @pytest.mark.parametrize(

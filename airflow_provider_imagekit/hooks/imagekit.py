@@ -168,6 +168,16 @@ class ImageKitHook(BaseHook):
         """
         return self.get_conn().list_files(**arguments)
 
+    def find_file(self, path: str) -> dict[str, Any]:
+        """
+        Return a file of the media library by its path.
+
+        :param path: such as ``/folder/picture.jpg``.
+        :return: the file as the listing has it: ``fileId``, ``url``, ``width``, ``updatedAt`` …
+        :raises ImageKitNotFoundError: if there is none.
+        """
+        return self.get_conn().find_file(path)
+
     def _settings(self, connection: Connection, extra: dict[str, Any]) -> ClientSettings:
         if uses_login(connection):
             self.log.warning(

@@ -28,13 +28,21 @@ def read_event(event: Any) -> dict[str, Any]:
     :raises ImageKitError: the error that the trigger met, in its own class; or, for a payload that none of
         our triggers writes, one that says so.
     """
-    if isinstance(event, dict) and event.get("status") == "matched":
-        return dict(event["value"])
-    if isinstance(event, dict) and event.get("status") == "failed":
-        error = getattr(exceptions, str(event.get("error")), None)
-        if isinstance(error, type) and issubclass(error, ImageKitError):
-            raise error(**event["details"])
+    match event:
+        case {"status": "matched", "value": dict(value)}:
+            return dict(value)
+        case {"status": "failed", "error": str(name), "details": dict(details)}:
+            error = getattr(exceptions, name, None)
+            if isinstance(error, type) and issubclass(error, ImageKitError):
+                raise _rebuilt(error, details)
     raise ImageKitError(
         f"The trigger ended without a result: {event!r}",
         help="Look at the triggerer's log of this task; provider versions may differ between machines.",
     )
+
+
+def _rebuilt(error: type[ImageKitError], details: dict[str, Any]) -> ImageKitError:
+    try:
+        return error(**details)
+    except TypeError:  # another version of the provider wrote it
+        return error(str(details.get("message", "The trigger met an error.")))

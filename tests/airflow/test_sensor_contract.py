@@ -1,4 +1,4 @@
-"""Airflow's switches of a sensor, on the Airflow that is installed; tests/stack has more of them."""
+"""Airflow's switches of a sensor on the installed Airflow; tests/stack has more of the deferred ones."""
 
 from __future__ import annotations
 

@@ -48,9 +48,22 @@ def call(
     return dict(answer.json())
 
 
+def wait_for_dag(stack: AirflowStack, token: str) -> None:
+    """Wait until the DAG processor, healthy from its start, has come to the DAG's file."""
+    deadline = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            call(stack, "GET", f"/api/v2/dags/{DAG_ID}", {}, token)
+        except requests.HTTPError:
+            time.sleep(1)
+        else:
+            return
+
+
 def test_an_example_succeeds_in_the_whole_airflow_and_no_process_is_left(stack: AirflowStack) -> None:
     login = {"username": stack.username, "password": stack.password}
     token = call(stack, "POST", "/auth/token", login)["access_token"]
+    wait_for_dag(stack, token)
     run_id = call(stack, "POST", f"/api/v2/dags/{DAG_ID}/dagRuns", {"logical_date": None}, token)[
         "dag_run_id"
     ]

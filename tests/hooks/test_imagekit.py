@@ -34,6 +34,7 @@ class TestCalls:
         assert isinstance(hook.get_phash(file_id=imagekit.file_id(pictures.ORIGINAL)), PHash)
         listed = [item["filePath"] for item in hook.list_files(path="/docs")]
         assert listed == [f"/{pictures.NO_PICTURE}"]
+        assert hook.find_file(pictures.ORIGINAL)["fileId"] == imagekit.file_id(pictures.ORIGINAL)
 
     def test_hooks_with_equal_settings_share_one_client(self, connection: str) -> None:
         first = ImageKitHook(connection).get_conn()

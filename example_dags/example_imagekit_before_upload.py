@@ -1,0 +1,73 @@
+"""
+### Is it in the library already?
+
+The hash of a file that was not uploaded yet, computed here by ImageKit's recipe (extra `emulator`), is held
+against a folder of the library. It may be a few bits off what ImageKit will compute, so compare with a radius
+and never for equality. Three ways lead on: it is there, it is new, or nobody can tell.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import DAG, Param, task
+
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.operators.phash import PHashBranchOperator
+
+ENDPOINT = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}"
+
+with DAG(
+    dag_id="example_imagekit_before_upload",
+    schedule=None,
+    catchup=False,
+    default_args={"retries": 1},
+    params={
+        "offered": Param(
+            "/variants/wristwatch-watermarked.jpg", type="string", description="A partner's file"
+        ),
+        "folder": Param("/products", type="string", description="Where the library would have it"),
+    },
+    tags=["example", "imagekit"],
+    doc_md=__doc__,
+):
+
+    @task
+    def hash_file(address: str) -> str:
+        import requests
+
+        from airflow_provider_imagekit.emulator import phash_of_file
+
+        answer = requests.get(address, timeout=60)  # or a path on this machine: phash_of_file(path)
+        answer.raise_for_status()
+        return str(phash_of_file(answer.content))
+
+    @task
+    def hashes(folder: str) -> list[str]:
+        hook = ImageKitHook()
+        files = hook.list_files(path=folder, file_type="image", limit=500)
+        return [str(hook.get_phash(file_id=file["fileId"])) for file in files]
+
+    # [START howto_operator_phash_branch]
+    there_already = PHashBranchOperator(
+        task_id="there_already",
+        phash=hash_file(ENDPOINT + "{{ params.offered }}"),
+        reference_phash=hashes("{{ params.folder }}"),
+        max_distance="near_duplicate",
+        follow_task_ids_if_similar="use_what_is_there",
+        follow_task_ids_if_different="upload",
+        follow_task_ids_if_undecidable="ask_somebody",
+    )
+    # [END howto_operator_phash_branch]
+
+    @task
+    def use_what_is_there(distance: int) -> str:
+        return f"Nothing to upload: the library has it, {distance} of 64 bits away."
+
+    @task
+    def upload() -> str:
+        return "It is new: upload it."
+
+    @task
+    def ask_somebody() -> str:
+        return "A flat picture: look at it."
+
+    there_already >> [use_what_is_there(there_already.output["distance"]), upload(), ask_somebody()]

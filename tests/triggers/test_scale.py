@@ -1,0 +1,128 @@
+"""Many triggers in one event loop; `make benchmark-triggerer` measures a thousand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from typing import Any
+
+import psutil
+import pytest
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
+from tests import pictures
+from tests.support import AIRFLOW_3
+
+TRIGGERS = 120
+THREADS = 16
+LONGEST_STEP = 0.1
+OTHER = "2222222222222222"
+
+
+async def at_once(_seconds: float) -> None:
+    await asyncio.sleep(0)
+
+
+def triggers(imagekit: ImageKitEmulator, **arguments: Any) -> list[PHashDistanceTrigger]:
+    """Triggers that all wake at the same moment, again and again."""
+    made = []
+    for number in range(TRIGGERS):
+        trigger = PHashDistanceTrigger(
+            imagekit_conn_id="imagekit_default",
+            poke_interval=5,
+            url=f"{imagekit.file_url(pictures.ORIGINAL)}?v={number}",
+            **{"reference_phash": OTHER, "max_distance": 4, **arguments},
+        )
+        trigger.sleep = at_once
+        made.append(trigger)
+    return made
+
+
+async def first(trigger: PHashDistanceTrigger) -> Any:
+    return (await anext(trigger.run())).payload
+
+
+async def cancelled_in_mid_check(imagekit: ImageKitEmulator) -> int:
+    """Return how many tasks are left when all triggers were cancelled."""
+    tasks = [asyncio.create_task(first(trigger)) for trigger in triggers(imagekit)]
+    await asyncio.sleep(0.5)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0.3)
+    return len(asyncio.all_tasks()) - 1
+
+
+def test_cancelled_triggers_leave_no_task_no_thread_and_no_socket(
+    connection: str, imagekit: ImageKitEmulator
+) -> None:
+    process = psutil.Process()
+    assert asyncio.run(cancelled_in_mid_check(imagekit)) == 0
+    before = threading.active_count(), len(process.net_connections("tcp"))
+    assert asyncio.run(cancelled_in_mid_check(imagekit)) == 0
+    # The pool of threads fills up to its size and no further, and each has one socket with two ends here.
+    assert threading.active_count() <= before[0] + THREADS
+    assert len(process.net_connections("tcp")) <= before[1] + 2 * THREADS
+    names = [thread.name for thread in threading.enumerate()]
+    assert sum(name.startswith("imagekit-poll") for name in names) <= THREADS
+
+
+def test_triggers_that_wake_together_are_no_long_step_of_the_event_loop(
+    connection: str, imagekit: ImageKitEmulator
+) -> None:
+    async def longest_step() -> float:
+        worst = 0.0
+        tasks = [asyncio.create_task(first(trigger)) for trigger in triggers(imagekit)]
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            before = time.thread_time()  # what this thread computes, however busy the machine is
+            await asyncio.sleep(0.005)
+            worst = max(worst, time.thread_time() - before)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return worst
+
+    assert asyncio.run(longest_step()) < LONGEST_STEP
+
+
+def test_none_is_lost_when_all_become_true_at_once(connection: str, imagekit: ImageKitEmulator) -> None:
+    async def all_of_them() -> list[Any]:
+        return await asyncio.gather(*map(first, triggers(imagekit, max_distance=64)))
+
+    payloads = asyncio.run(all_of_them())
+    assert [payload["status"] for payload in payloads] == ["matched"] * TRIGGERS
+    answered = [request.raw_target for request in imagekit.requests if request.status == 200]
+    assert len(answered) == len(set(answered)) == TRIGGERS
+
+
+def test_each_check_is_one_line_with_distance_and_threshold(
+    connection: str,
+    imagekit: ImageKitEmulator,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trigger = triggers(imagekit, max_distance=64)[0]
+    with caplog.at_level(logging.INFO):
+        asyncio.run(first(trigger))
+    # Airflow 2 logs by way of logging (and may print it, too); Airflow 3 prints.
+    logged = [record.getMessage() for record in caplog.records]
+    told = logged if not AIRFLOW_3 else capsys.readouterr().out.splitlines()
+    lines = [line for line in told if "distance" in line]
+    assert len(lines) == 1
+    assert "of 64 bits; at most 64 is met" in lines[0]
+
+
+def test_a_retry_says_what_was_met_how_long_the_wait_is_and_the_request_id(
+    connection: str, imagekit: ImageKitEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    imagekit.inject(status=503, body={"message": "Away for a moment."})
+    asyncio.run(first(triggers(imagekit, max_distance=64)[0]))
+    [line] = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert "503: Away for a moment." in line
+    assert "request id" in line
+    assert "Retry 1 in" in line
+    assert line.count("GET") == 1
