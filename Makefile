@@ -52,6 +52,11 @@ test-stack: .venv/.stack ## Kill and starve a whole Airflow, and look at its UI 
 benchmark-triggerer: .venv/.dev ## A thousand triggers in one event loop: its stalls, memory, requests
 	.venv/bin/python -m benchmarks.triggerer
 
+.PHONY: benchmark-library
+benchmark-library: .venv/.dev ## A library's metadata in this way and in others: speed, CPU, memory, refusals
+	.venv/bin/python -m benchmarks.library
+	.venv/bin/python -m benchmarks.library --files 5000 --limit 40
+
 .PHONY: faults
 faults: .venv/.dev ## Write docs/faults.md anew from the fault matrix's results
 	IMAGEKIT_WRITE_FAULTS_PAGE=1 .venv/bin/pytest tests/faults
