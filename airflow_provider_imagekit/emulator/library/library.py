@@ -223,7 +223,10 @@ class Library:
         # Only a symbolic link can lead elsewhere, so only it pays for the resolving.
         if entry.is_symlink():
             return self._stat(path)
-        return entry.stat() if entry.is_file() else None
+        try:
+            return entry.stat() if entry.is_file() else None
+        except OSError:
+            return None  # removed while we look; the rest of its folder is still to be seen
 
 
 def _signature(status: os.stat_result) -> str:
