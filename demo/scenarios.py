@@ -54,9 +54,10 @@ def main() -> None:
     progress = Progress(os.fdopen(int(sys.argv[2]), "w", encoding="utf-8"))
     get_listener_manager().add_listener(progress)
     bag = DagBag(dag_folder=os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
-    if bag.import_errors:
-        raise SystemExit(f"DAGs that cannot be imported: {bag.import_errors}")
-    for dag_id, conf in json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")):
+    plan = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    if missing := {dag_id for dag_id, _ in plan} - bag.dags.keys():
+        raise SystemExit(f"No such DAGs: {missing}; import errors: {bag.import_errors}")
+    for dag_id, conf in plan:
         started = time.monotonic()
         progress.tell("start", dag_id=dag_id)
         run = bag.dags[dag_id].test(run_conf=conf)
