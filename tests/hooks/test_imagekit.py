@@ -141,6 +141,7 @@ class TestForm:
         declared = CONNECTION_TYPE["ui-field-behaviour"]
         assert behaviour == {name.replace("-", "_"): value for name, value in declared.items()}
 
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # those of the form library itself
     @pytest.mark.skipif(AIRFLOW_3, reason="Airflow 3 has no form library and reads the declared form")
     def test_on_airflow_2_each_declared_field_is_a_widget(self) -> None:
         assert ImageKitHook.get_connection_form_widgets().keys() == CONNECTION_TYPE["conn-fields"].keys()
