@@ -29,7 +29,7 @@ from airflow_provider_imagekit.library.privacy import Privacy
 from airflow_provider_imagekit.library.progress import Progress
 from airflow_provider_imagekit.library.rows import LISTED_FIELDS, RowBuilder
 from airflow_provider_imagekit.library.storage import copy, written_whole
-from airflow_provider_imagekit.library.tables import format_of, json_line, read_table, write_table
+from airflow_provider_imagekit.library.tables import json_line, read_table, writable_format_of, write_table
 from airflow_provider_imagekit.library.values import iso
 from airflow_provider_imagekit.paging import Page
 
@@ -97,7 +97,7 @@ class LibraryRun:
         self._client = client
         self._source = source
         self._output = output
-        self._form = format_of(output.name)
+        self._form = writable_format_of(output.name)
         self._settings = settings
         self._as_of = iso(as_of)
         self._write = write

@@ -16,7 +16,15 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.library.schema import COLUMNS, Kind, Row
 from airflow_provider_imagekit.library.values import iso
 
-__all__ = ["TableFormat", "format_of", "json_line", "read_any", "read_table", "write_table"]
+__all__ = [
+    "TableFormat",
+    "format_of",
+    "json_line",
+    "read_any",
+    "read_table",
+    "writable_format_of",
+    "write_table",
+]
 
 # Rows of a Parquet row group; they are in memory together. EXIF makes it some 10 MB.
 _ROW_GROUP = 4096
@@ -43,6 +51,20 @@ def format_of(name: str) -> TableFormat:
         raise ImageKitInputError(
             f"The ending of {name[-200:]!r} names no form of table.", help="Use .jsonl, .parquet or .csv."
         ) from None
+
+
+def writable_format_of(name: str) -> TableFormat:
+    """
+    Tell the form in which a library's table is written, by the ending of its name.
+
+    :raises ImageKitInputError: for CSV, and as :func:`format_of` does.
+    """
+    form = format_of(name)
+    if form is TableFormat.CSV:
+        raise ImageKitInputError(
+            "A library's table cannot be written as CSV, which has no types.", help="Use .jsonl or .parquet."
+        )
+    return form
 
 
 def json_line(value: Any) -> bytes:
@@ -86,16 +108,10 @@ def write_table(stream: IO[bytes], rows: Iterable[Row], form: TableFormat) -> in
 
     :param stream: opened for writing.
     :param rows: in the order in which they shall stand.
-    :param form: JSON Lines or Parquet.
-    :raises ImageKitInputError: for CSV, and for Parquet without pyarrow.
+    :param form: as :func:`writable_format_of` tells it.
+    :raises ImageKitInputError: for Parquet without pyarrow.
     """
-    if form is TableFormat.JSONL:
-        return _write_json(stream, rows)
-    if form is TableFormat.PARQUET:
-        return _write_parquet(stream, rows)
-    raise ImageKitInputError(
-        "A library's table cannot be written as CSV, which has no types.", help="Use .jsonl or .parquet."
-    )
+    return _write_parquet(stream, rows) if form is TableFormat.PARQUET else _write_json(stream, rows)
 
 
 def _json_rows(stream: IO[bytes]) -> Iterator[dict[str, Any]]:

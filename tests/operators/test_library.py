@@ -221,9 +221,12 @@ class TestWhichFiles:
         assert imagekit.requests == []
 
     @pytest.mark.parametrize("output", ["", "folder/", "table.csv", "table", "table.xlsx"])
-    def test_an_output_that_cannot_be_written_is_refused(self, connection: str, output: str) -> None:
+    def test_an_output_that_cannot_be_written_is_refused_before_it_costs_a_call(
+        self, connection: str, imagekit: ImageKitEmulator, output: str
+    ) -> None:
         with pytest.raises(AirflowFailException, match=r"output_path|ending|CSV"):
             operator(output).execute(context())
+        assert imagekit.requests == []
 
 
 class TestObjectStorage:
