@@ -93,7 +93,7 @@ def test_of_triggers_that_wake_together_no_more_begin_a_check_than_there_are_thr
         return count
 
     imagekit.inject(delay=1.5, times=None)
-    assert asyncio.run(begin()) == THREADS
+    assert 1 <= asyncio.run(begin()) <= THREADS  # a busy machine may not get as far as all of them
 
 
 def test_none_is_lost_when_all_become_true_at_once(connection: str, imagekit: ImageKitEmulator) -> None:
