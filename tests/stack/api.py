@@ -49,10 +49,11 @@ class Api:
             return answer.json() if answer.content else None
         raise TimeoutError(path)
 
-    def trigger(self, dag_id: str) -> str:
-        """Start a DAG run and return its path."""
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
+        """Start a DAG run, with these params, and return its path."""
         wait_until(lambda: dag_id in self._dag_ids(), 60, f"{dag_id} is parsed")
-        run = self.call("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"]
+        body = {"logical_date": None, "conf": conf or {}}
+        run = self.call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
         return f"/dags/{dag_id}/dagRuns/{run}"
 
     def tasks(self, run: str) -> list[dict[str, Any]]:
