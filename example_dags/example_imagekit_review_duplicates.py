@@ -48,18 +48,21 @@ with DAG(
     # [START howto_review_duplicates]
     @task
     def side_by_side(groups_path: str) -> str:
-        """Return a Markdown table of the pictures; a group's keeper comes first."""
-        lines = ["| keep? | picture | bits away | name |", "|---|---|---:|---|"]
+        """Return a Markdown table: what to keep beside what looks like it."""
+        lines = ["| keep | tag as duplicate | bits apart |", "|---|---|---:|"]
         for row in read_table(groups_path):
-            keep, picture = "**keep**" if row["keep"] else "", thumbnail_url(row["url"], 200, 150)
-            lines.append(f"| {keep} | ![]({picture}) | {row['distance']} | {row['path']} |")
+            picture = f"![]({thumbnail_url(row['url'], 200, 150)}) {row['path']}"
+            if row["keep"]:  # it comes first in its group
+                keeper = picture
+            else:
+                lines.append(f"| {keeper} | {picture} | {row['distance']} |")
         if len(lines) == 2:
             raise AirflowSkipException("No near-duplicates: nothing to ask.")
         return "\n".join(lines)
 
     approve = ApprovalOperator(
         task_id="approve",
-        subject="Near-duplicates: keep the suggested pictures?",
+        subject="Tag the pictures on the right as duplicates of those on the left?",
         body=side_by_side(find.output["groups_path"]),  # type: ignore[arg-type]
         defaults="Reject",
         response_timeout=timedelta(days=2),
