@@ -18,7 +18,6 @@ from airflow_provider_imagekit.library.failures import parse_max_failed
 from airflow_provider_imagekit.library.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.run import LibraryRun, Settings
 from airflow_provider_imagekit.library.sources import (
-    Batch,
     Given,
     Search,
     files_of_rows,
@@ -34,6 +33,7 @@ from airflow_provider_imagekit.operators.arguments import (
 )
 from airflow_provider_imagekit.operators.assets import tell_assets
 from airflow_provider_imagekit.operators.failing import failing_for_good
+from airflow_provider_imagekit.operators.pointers import part_of_table
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -68,9 +68,9 @@ class LibraryMetadataOperator(BaseOperator):
     :param file_ids: ids of files, or records as ImageKit lists them: a list, or a text with commas. Ids alone
         tell no version, so these files are fetched by every run. (templated)
     :param urls: delivery URLs of the account; fetched by every run as well. (templated)
-    :param input_path: a table of files (``.jsonl``, ``.csv``, ``.parquet``), or one of the pointers that
-        ``ListFilesOperator`` returns. With ``versionInfo`` or ``updatedAt`` in it, only changes are fetched.
-        (templated)
+    :param input_path: a table of files (``.jsonl``, ``.csv``, ``.parquet``), or what ``ListFilesOperator``
+        returns with ``output_path``: all of its pointers, or one of them. With ``versionInfo`` or
+        ``updatedAt`` in it, only changes are fetched. (templated)
     :param file_id_column: its column of file ids. (templated)
     :param url_column: its column of delivery URLs, used instead if given. (templated)
     :param gps: what becomes of coordinates: ``drop`` (the default), ``coarse`` (a tenth of a degree) or
@@ -122,7 +122,7 @@ class LibraryMetadataOperator(BaseOperator):
         file_type: str | None = None,
         file_ids: Sequence[Any] | str | None = None,
         urls: Sequence[str] | str | None = None,
-        input_path: Mapping[str, Any] | str | None = None,
+        input_path: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | None = None,
         file_id_column: str = "fileId",
         url_column: str | None = None,
         gps: str = GpsPolicy.DROP.value,
@@ -236,10 +236,8 @@ class LibraryMetadataOperator(BaseOperator):
         return Search(search_query, path, optional_text(self.file_type))
 
     def _table(self, resources: ExitStack) -> Given:
-        pointer = self.input_path if isinstance(self.input_path, Mapping) else {"path": self.input_path}
-        path = storage_path(pointer.get("path"), "input_path")
-        of = as_whole_number(pointer.get("batches", 1), "batches", least=1, most=1 << 20)
-        batch = Batch(as_whole_number(pointer.get("batch", 0), "batch", least=0, most=of - 1), of)
+        address, batch = part_of_table(self.input_path)
+        path = storage_path(address, "input_path")
         try:
             stream = resources.enter_context(read_locally(path))
         except FileNotFoundError as error:

@@ -13,8 +13,8 @@ from demo.stack import AirflowStack
 
 __all__ = ["READING_SECONDS", "Api", "wait_until"]
 
-#: What a person takes to decide. Airflow 3.3.2 asks again if the answer comes before the process that asked has
-#: ended, some 6 s after the question.
+#: What a person takes to decide. Airflow 3.3.2 asks again if the answer comes before the process that asked
+#: has ended, some 6 s after the question.
 READING_SECONDS = 12
 
 
