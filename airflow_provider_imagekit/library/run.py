@@ -30,7 +30,7 @@ from airflow_provider_imagekit.library.progress import Progress
 from airflow_provider_imagekit.library.rows import LISTED_FIELDS, RowBuilder
 from airflow_provider_imagekit.library.storage import copy, written_whole
 from airflow_provider_imagekit.library.tables import json_line, read_table, writable_format_of, write_table
-from airflow_provider_imagekit.library.values import iso
+from airflow_provider_imagekit.library.values import as_text, iso
 from airflow_provider_imagekit.paging import Page
 
 if TYPE_CHECKING:
@@ -285,4 +285,4 @@ class LibraryRun:
 
 def _files(page: Page) -> list[dict[str, Any]]:
     """Return the files of a page, without the folders that a search can bring along."""
-    return [item for item in page.items if item.get("fileId") or item.get("url")]
+    return [item for item in page.items if as_text(item.get("fileId")) or as_text(item.get("url"))]
