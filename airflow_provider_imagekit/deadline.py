@@ -37,7 +37,7 @@ class DeadlineAdapter(HTTPAdapter):
 
     All addresses of the host and its TLS handshake share that time. Two things come on top: the resolution of
     the name, which Python cannot end, and the way to a proxy and through it, at most :data:`STEP_TIMEOUT` for
-    each step.
+    each step. One gap is left: inside a proxy's own TLS, urllib3 limits each byte of a TLS record by itself.
     """
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:

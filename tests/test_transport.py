@@ -172,7 +172,7 @@ def test_a_tls_handshake_that_drips_is_given_up_after_the_timeout(way: Way) -> N
 
 
 def test_a_proxy_whose_consent_drips_is_given_up_after_the_timeout(way: Way) -> None:
-    server, proxy = way.relay(way.port, tls=True), way.relay(drip=DRIP)
+    server, proxy = way.relay(way.port, tls=True), way.relay(drip=4 * DRIP)
     client = way.client(f"https://127.0.0.1:{server.port}", f"http://127.0.0.1:{proxy.port}")
     assert seconds_until_given_up(lambda: client.get_file_metadata("a" * 24)) < AT_MOST
 
