@@ -51,7 +51,8 @@ class ImageKitClient:
 
     :param private_key: the account's private key.
     :param base_url: address of the API; plain http is refused except for a loopback address.
-    :param timeout: most seconds for one answer to arrive whole (connecting: 5 of them at most).
+    :param timeout: most seconds until an answer has arrived whole, connecting included; see
+        :class:`~airflow_provider_imagekit.deadline.DeadlineAdapter`.
     :param max_retries: most repetitions of a request after connection errors, timeouts, 408, 429 and 5xx.
     :param max_wait: most seconds that one call waits in all, for rate limits and between tries.
     :param requests_per_second: steady rate for all clients of the process with this key; ``None``: no limit.
@@ -62,7 +63,6 @@ class ImageKitClient:
     :param user_agent: what stands behind this package's name in the ``User-Agent`` header.
     :param budget: the request budget; the account's shared one unless given.
     :param sleep: waits for a number of seconds between tries.
-    :param clock: monotonic seconds.
     :param jitter: random numbers from 0 to 1.
     """
 
@@ -81,7 +81,6 @@ class ImageKitClient:
         user_agent: str = "",
         budget: RequestBudget | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.base_url = check_base_url(base_url)
@@ -101,7 +100,6 @@ class ImageKitClient:
             verify=verify,
             proxies=proxies,
             user_agent=user_agent,
-            clock=clock,
         )
 
     def __repr__(self) -> str:

@@ -214,7 +214,7 @@ class TestErrors:
     ) -> None:
         imagekit.inject(drip=0.05, times=None)
         client = client_of(imagekit, clock, timeout=0.4, max_retries=0)
-        with pytest.raises(ImageKitTransportError, match=r"No whole answer within 0\.4 s"):
+        with pytest.raises(ImageKitTransportError, match="timed out"):
             client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
 
     def test_a_server_that_is_silent_is_left_after_the_timeout(

@@ -254,6 +254,12 @@ FAULTS = [
         extra=SLOW,
     ),
     Fault(
+        "headers that drip byte by byte",
+        answers(status=200, body=ANSWER, drip_headers=0.01),
+        *passes(TRANSPORT),
+        extra=SLOW,
+    ),
+    Fault(
         "a body over the size limit",
         answers(status=200, body="[]", content_length=MAX_BODY + 1),
         *lasts("ImageKitOversizeError"),
