@@ -8,8 +8,10 @@ import functools
 import json
 import math
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from airflow.providers.common.compat.sdk import (
@@ -24,14 +26,35 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.hooks.settings import ClientSettings
+from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
+from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, RemoteUrlMetadataOperator
+from airflow_provider_imagekit.operators.phash import PHashBranchOperator, PHashShortCircuitOperator
+from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests import pictures
-from tests.faults.faults import AS_ANSWERED, FAILS, RETRIES, SUCCESS, WAITS, WHOLE, Fault
+from tests.faults.faults import (
+    AS_ANSWERED,
+    BRANCH,
+    CHECK,
+    FAILS,
+    GOES_ON,
+    LIBRARY,
+    LISTING,
+    REPORT,
+    RETRIES,
+    SHORT_CIRCUIT,
+    SUCCESS,
+    WAITS,
+    WELL,
+    WHOLE,
+    Fault,
+    Says,
+)
 from tests.support import AIRFLOW_3, Clock
 
-__all__ = ["CALLERS", "CALLS", "SENSORS", "Outcome", "meet"]
+__all__ = ["CALLERS", "CALLS", "OPERATORS", "SENSORS", "Outcome", "meet", "says"]
 
 POKE_INTERVAL = 60.0
 MOST_CHECKS = 80
@@ -120,6 +143,7 @@ class Scene:
 class TaskInstance:
     """What the tasks ask of their task instance."""
 
+    dag_id, task_id, run_id = "faults", "task", "run"
     max_tries = 0
     map_index = -1
 
@@ -186,6 +210,73 @@ def run_url_operator(scene: Scene) -> Any:
     return operator.execute(context())
 
 
+class Branch(PHashBranchOperator):
+    """The operator, without the tasks behind it, which Airflow would skip."""
+
+    def _act(self, context: Any, value: dict[str, Any]) -> None:
+        pass
+
+
+def run_branch(scene: Scene) -> Any:
+    operator = Branch(
+        task_id="branch",
+        file_id=scene.file_id,
+        reference_phash=reference(scene.imagekit),
+        follow_task_ids_if_similar="same",
+        follow_task_ids_if_different="other",
+        follow_task_ids_if_undecidable="ask",
+    )
+    operator.hook = scene.hook()
+    return operator.execute(context())["branch"]
+
+
+def run_short_circuit(scene: Scene) -> Any:
+    operator = PHashShortCircuitOperator(
+        task_id="go_on",
+        file_id=scene.file_id,
+        reference_phash=reference(scene.imagekit),
+        on_undecidable="continue",
+    )
+    operator.hook = scene.hook()
+    return operator.execute(context())["decision"]
+
+
+def run_transformation_check(scene: Scene) -> Any:
+    operator = TransformationCheckOperator(
+        task_id="check", phash=reference(scene.imagekit), variants=[{"url": scene.url}]
+    )
+    operator.hook = scene.hook()
+    return operator.execute(context())["passed"]
+
+
+def run_listing(scene: Scene) -> Any:
+    operator = ListFilesOperator(task_id="list", max_xcom_bytes=1 << 20)
+    operator.hook = scene.hook()
+    return operator.execute(context())
+
+
+class FileFailedError(Exception):
+    """The run went on without the file, whose error is this one's text."""
+
+
+def run_library(scene: Scene) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder, "table.jsonl")
+        operator = LibraryMetadataOperator(
+            task_id="library", file_ids=[scene.file_id], output_path=str(table), threads=1
+        )
+        operator.hook = scene.hook()
+        done = operator.execute(context())
+        for failed in _rows(done["errors_path"]):
+            raise FileFailedError(failed["error"])
+        [row] = _rows(table)
+        return row.get("phash")
+
+
+def _rows(table: str | Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(table).read_text("utf-8").splitlines()]
+
+
 def run_poking(scene: Scene) -> Any:
     return sensor(scene).execute(context())
 
@@ -235,13 +326,20 @@ CALLS: dict[str, tuple[Callable[[Scene], Any], int]] = {
     "FileMetadataOperator": (run_file_operator, 1),
     "RemoteUrlMetadataOperator": (run_url_operator, 1),
 }
+OPERATORS: dict[str, tuple[Callable[[Scene], Any], int]] = {
+    BRANCH: (run_branch, 1),
+    SHORT_CIRCUIT: (run_short_circuit, 1),
+    CHECK: (run_transformation_check, 1),
+    LISTING: (run_listing, 1),
+    LIBRARY: (run_library, 1),
+}
 SENSORS: dict[str, tuple[Callable[[Scene], Any], int]] = {
     "sensor, poke": (run_poking, 1),
     "sensor, reschedule": (run_rescheduled, 1),
     "sensor, deferrable, first check": (run_deferrable, 1),
     "sensor, after deferral": (run_deferrable, 2),
 }
-CALLERS = CALLS | SENSORS
+CALLERS = CALLS | OPERATORS | SENSORS
 
 
 def meet(
@@ -254,13 +352,13 @@ def meet(
     :return: ``None`` where the caller cannot meet it.
     """
     call, starts_at = CALLERS[caller]
-    if fault.call is None and caller in CALLS:
+    if says(fault, caller) is None:
         return None
     if fault.before is not None:
         if caller == "sensor, deferrable, first check":
             return None
         starts_at = 2
-    expected = truth(imagekit) if caller in CALLS else _verdict(imagekit)
+    expected = _well(imagekit, caller)
     scene = Scene(fault, imagekit, starts_at=starts_at)
     scene.next_check()
     end, error, xcom = "", "", ""
@@ -279,16 +377,31 @@ def meet(
     return Outcome(end, error, scene.requests or 0, math.ceil(scene.waited * 10) / 10, xcom)
 
 
-def _verdict(imagekit: ImageKitEmulator) -> dict[str, Any]:
-    phash = reference(imagekit)
-    return {"matched": True, "distance": 0, "similarity": 1.0, "phash": phash, "reference_phash": phash}
+def says(fault: Fault, caller: str) -> Says | None:
+    """Return what a caller must make of a fault."""
+    if caller in OPERATORS:
+        return fault.operator(caller)
+    return fault.call if caller in CALLS else fault.sensor
+
+
+@functools.cache
+def _well(imagekit: ImageKitEmulator, caller: str) -> Any:
+    """What comes of it when all is well; a sensor needs no more than the operators do."""
+    if caller in SENSORS:
+        phash = reference(imagekit)
+        return {"matched": True, "distance": 0, "similarity": 1.0, "phash": phash, "reference_phash": phash}
+    scene = Scene(WELL, imagekit, starts_at=1)
+    with _connection(imagekit, WELL):
+        return CALLERS[caller][0](scene)
 
 
 def _ended(raised: Exception, caller: str) -> tuple[str, str]:
     if caller == "client call" and isinstance(raised, ImageKitError):
         return RETRIES if raised.retryable else FAILS, type(raised).__name__
+    if isinstance(raised, FileFailedError):
+        return GOES_ON, str(raised)
     if isinstance(raised, AirflowFailException):
-        return FAILS, type(raised.__cause__).__name__
+        return FAILS, REPORT if raised.__cause__ is None else type(raised.__cause__).__name__
     if isinstance(raised, AirflowSkipException):
         return "skipped", type(raised.__cause__).__name__
     if isinstance(raised, ImageKitError):
