@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.faults.callers import CALLS, OPERATORS, POKE_INTERVAL, SENSORS, Outcome
+from tests.faults.callers import Outcome
 from tests.faults.faults import AS_ANSWERED, FAILS, FAULTS, GOES_ON, LIBRARY, REPORT, RETRIES, SUCCESS, WAITS
+from tests.faults.operators import CALLS, OPERATORS
+from tests.faults.sensors import POKE_INTERVAL, SENSORS
 
 __all__ = ["PAGE", "Results", "render"]
 
