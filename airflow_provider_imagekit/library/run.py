@@ -28,16 +28,17 @@ from airflow_provider_imagekit.library.plan import Plan
 from airflow_provider_imagekit.library.privacy import Privacy
 from airflow_provider_imagekit.library.progress import Progress
 from airflow_provider_imagekit.library.rows import LISTED_FIELDS, RowBuilder
-from airflow_provider_imagekit.library.storage import copy, written_whole
-from airflow_provider_imagekit.library.tables import json_line, read_table, writable_format_of, write_table
+from airflow_provider_imagekit.library.tables import read_table, writable_format_of, write_table
 from airflow_provider_imagekit.library.values import iso
 from airflow_provider_imagekit.paging import Page
+from airflow_provider_imagekit.paths import copy, written_whole
+from airflow_provider_imagekit.tables import json_line
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client import ImageKitClient
     from airflow_provider_imagekit.library.schema import Row
     from airflow_provider_imagekit.library.sources import Source
-    from airflow_provider_imagekit.library.storage import StoragePath
+    from airflow_provider_imagekit.paths import StoragePath
 
 __all__ = ["LibraryRun", "Settings"]
 

@@ -16,8 +16,9 @@ from airflow_provider_imagekit.similarity.duplicates import (
     find_near_duplicates,
 )
 from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
-from airflow_provider_imagekit.similarity.tables import TableFormat, read_id_pairs, write_rows
+from airflow_provider_imagekit.similarity.tables import read_id_pairs
 from airflow_provider_imagekit.storage import exists, read_table, written_whole
+from airflow_provider_imagekit.tables import TableFormat, write_rows
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.similarity.records import HashRecord

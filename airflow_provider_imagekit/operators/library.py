@@ -24,8 +24,6 @@ from airflow_provider_imagekit.library.sources import (
     files_of_rows,
     files_of_urls,
 )
-from airflow_provider_imagekit.library.storage import read_locally
-from airflow_provider_imagekit.library.tables import format_of, read_any
 from airflow_provider_imagekit.operators.arguments import (
     as_flag,
     as_whole_number,
@@ -34,6 +32,8 @@ from airflow_provider_imagekit.operators.arguments import (
 )
 from airflow_provider_imagekit.operators.assets import tell_assets
 from airflow_provider_imagekit.operators.failing import failing_for_good
+from airflow_provider_imagekit.paths import read_locally
+from airflow_provider_imagekit.tables import format_of, read_rows
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -244,7 +244,7 @@ class LibraryMetadataOperator(BaseOperator):
             stream = resources.enter_context(read_locally(path))
         except FileNotFoundError as error:
             raise ImageKitInputError(f"There is no file {path}.") from error
-        rows: Iterator[dict[str, Any]] = read_any(stream, format_of(path.name))
+        rows: Iterator[dict[str, Any]] = read_rows(stream, format_of(path.name))
         url_column = optional_text(self.url_column)
         columns = {"url_column": url_column} if url_column else {"file_id_column": self.file_id_column}
         return Given(files_of_rows(rows, batch=batch, **columns), f"{path} {batch} {columns}")
