@@ -82,14 +82,7 @@ class LibraryMetadataOperator(BaseOperator):
 
     template_fields: Sequence[str] = (
         "output_path",
-        "search_query",
-        "path",
-        "file_type",
-        "file_ids",
-        "urls",
-        "input_path",
-        "file_id_column",
-        "url_column",
+        *FILE_ARGUMENTS,
         "gps",
         "personal",
         "timezone",
