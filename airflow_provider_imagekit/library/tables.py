@@ -13,13 +13,12 @@ from airflow_provider_imagekit.library.values import iso
 from airflow_provider_imagekit.tables import (
     TableFormat,
     format_of,
-    json_line,
     json_text,
     read_rows,
     write_rows,
 )
 
-__all__ = ["json_line", "read_table", "writable_format_of", "write_table"]
+__all__ = ["read_table", "writable_format_of", "write_table"]
 
 # EXIF makes the rows large: that many are some 10 MB.
 _ROW_GROUP = 4096

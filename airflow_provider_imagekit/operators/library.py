@@ -56,9 +56,9 @@ class LibraryMetadataOperator(BaseOperator):
     :param file_ids: ids of files, or records as ImageKit lists them: a list, or a text with commas. Ids alone
         tell no version, so these files are fetched by every run. (templated)
     :param urls: delivery URLs of the account; fetched by every run as well. (templated)
-    :param input_path: a table of files (``.jsonl``, ``.csv``, ``.parquet``), or one of the pointers that
-        ``ListFilesOperator`` returns. With ``versionInfo`` or ``updatedAt`` in it, only changes are fetched.
-        (templated)
+    :param input_path: a table of files (``.jsonl``, ``.csv``, ``.parquet``), or what ``ListFilesOperator``
+        returns with ``output_path``: all of its pointers, or one of them. With ``versionInfo`` or
+        ``updatedAt`` in it, only changes are fetched. (templated)
     :param file_id_column: its column of file ids. (templated)
     :param url_column: its column of delivery URLs, used instead if given. (templated)
     :param gps: what becomes of coordinates: ``drop`` (the default), ``coarse`` (a tenth of a degree) or
@@ -103,7 +103,7 @@ class LibraryMetadataOperator(BaseOperator):
         file_type: str | None = None,
         file_ids: Sequence[Any] | str | None = None,
         urls: Sequence[str] | str | None = None,
-        input_path: Mapping[str, Any] | str | None = None,
+        input_path: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | None = None,
         file_id_column: str = "fileId",
         url_column: str | None = None,
         gps: str = GpsPolicy.DROP.value,

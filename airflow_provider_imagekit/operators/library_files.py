@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.library.sources import Batch, Given, Search, files_of_rows, files_of_urls
-from airflow_provider_imagekit.operators.arguments import as_whole_number, optional_text, storage_path
+from airflow_provider_imagekit.library.sources import Given, Search, files_of_rows, files_of_urls
+from airflow_provider_imagekit.operators.arguments import optional_text, storage_path
+from airflow_provider_imagekit.operators.pointers import part_of_table
 from airflow_provider_imagekit.paths import read_locally
 from airflow_provider_imagekit.tables import format_of, read_rows
 
@@ -51,7 +52,7 @@ def parse_source(
     :param file_type: ``all``, ``image`` or ``non-image``.
     :param file_ids: ids of files, or records as ImageKit lists them: a list, or a text with commas.
     :param urls: delivery URLs: a list, or a text with commas.
-    :param input_path: a table of files, or a pointer to one: ``path``, ``batch``, ``batches``.
+    :param input_path: a table of files, or what ``ListFilesOperator`` returns in place of one.
     :param file_id_column: the table's column of file ids.
     :param url_column: its column of delivery URLs, used instead if given.
     :raises ImageKitInputError: if two of them say which files, or something cannot be read.
@@ -79,10 +80,8 @@ def parse_source(
 
 
 def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Given:
-    pointer = input_path if isinstance(input_path, Mapping) else {"path": input_path}
-    path = storage_path(pointer.get("path"), "input_path")
-    of = as_whole_number(pointer.get("batches", 1), "batches", least=1, most=1 << 20)
-    batch = Batch(as_whole_number(pointer.get("batch", 0), "batch", least=0, most=of - 1), of)
+    address, batch = part_of_table(input_path)
+    path = storage_path(address, "input_path")
     try:
         stream = resources.enter_context(read_locally(path))
     except FileNotFoundError as error:

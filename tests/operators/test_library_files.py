@@ -87,6 +87,16 @@ class TestWhichFiles:
             names += [row["name"] for row in rows(part)]
         assert sorted(names) == sorted(file["name"] for file in imagekit.files())
 
+    @pytest.mark.parametrize("batches", [1, 3])
+    def test_a_whole_listing_is_one_table(
+        self, connection: str, imagekit: ImageKitEmulator, table: Path, tmp_path: Path, batches: int
+    ) -> None:
+        listing = ListFilesOperator(
+            task_id="files", output_path=str(tmp_path / "listing.jsonl"), batches=batches
+        ).execute(context())
+        operator(table, input_path=listing).execute(context())
+        assert sorted(row["name"] for row in rows(table)) == sorted(file["name"] for file in imagekit.files())
+
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
