@@ -12,12 +12,12 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.library.sources import Batch
-from airflow_provider_imagekit.library.storage import written_whole
-from airflow_provider_imagekit.library.tables import json_line
 from airflow_provider_imagekit.operators.arguments import as_whole_number, optional_text, storage_path
 from airflow_provider_imagekit.operators.assets import tell_assets
 from airflow_provider_imagekit.operators.failing import failing_for_good
 from airflow_provider_imagekit.operators.pointers import pointers
+from airflow_provider_imagekit.paths import written_whole
+from airflow_provider_imagekit.tables import json_line
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

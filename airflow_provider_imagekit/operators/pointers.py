@@ -7,9 +7,9 @@ from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.library.sources import Batch
-from airflow_provider_imagekit.library.storage import read_locally
-from airflow_provider_imagekit.library.tables import format_of, read_any
 from airflow_provider_imagekit.operators.arguments import as_whole_number, storage_path
+from airflow_provider_imagekit.paths import read_locally
+from airflow_provider_imagekit.tables import format_of, read_rows
 
 __all__ = ["part_of_table", "pointers", "read_listing"]
 
@@ -78,7 +78,7 @@ def read_listing(listed: Any) -> Iterator[dict[str, Any]]:
     path = storage_path(address, "path")
     try:
         with read_locally(path) as stream:
-            rows = read_any(stream, format_of(path.name))
+            rows = read_rows(stream, format_of(path.name))
             yield from (row for row in rows if str(row.get("fileId")) in batch)
     except FileNotFoundError as error:
         raise ImageKitInputError(f"There is no file {path}.") from error
