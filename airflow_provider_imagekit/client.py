@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import posixpath
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from airflow_provider_imagekit import api
 from airflow_provider_imagekit.budget import RequestBudget, shared_budget
-from airflow_provider_imagekit.exceptions import (
-    ImageKitError,
-    ImageKitInputError,
-    ImageKitNotFoundError,
-    ImageKitRateLimitError,
-    MissingPHashError,
-)
-from airflow_provider_imagekit.in_flight import InFlight
+from airflow_provider_imagekit.calls import Calls
+from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitNotFoundError, MissingPHashError
 from airflow_provider_imagekit.paging import identity, pages
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.retry import RetryLimits
 from airflow_provider_imagekit.transport import Transport, check_base_url
 
-__all__ = ["ImageKitClient", "Waits"]
-
-log = logging.getLogger(__name__)
-
-
-class Waits:
-    """What the rate limit has cost a client so far: ``seconds`` of waiting, and requests ``refused``."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.seconds = 0.0
-        self.refused = 0
-
-    def add(self, seconds: float, *, refused: bool = False) -> None:
-        """Count a wait, a refusal, or both."""
-        with self._lock:
-            self.seconds += seconds
-            self.refused += refused
+__all__ = ["ImageKitClient"]
 
 
 class ImageKitClient:
@@ -51,7 +26,8 @@ class ImageKitClient:
 
     :param private_key: the account's private key.
     :param base_url: address of the API; plain http is refused except for a loopback address.
-    :param timeout: most seconds for one answer to arrive whole (connecting: 5 of them at most).
+    :param timeout: most seconds until an answer has arrived whole, connecting included; see
+        :class:`~airflow_provider_imagekit.deadline.DeadlineAdapter`.
     :param max_retries: most repetitions of a request after connection errors, timeouts, 408, 429 and 5xx.
     :param max_wait: most seconds that one call waits in all, for rate limits and between tries.
     :param requests_per_second: steady rate for all clients of the process with this key; ``None``: no limit.
@@ -62,7 +38,6 @@ class ImageKitClient:
     :param user_agent: what stands behind this package's name in the ``User-Agent`` header.
     :param budget: the request budget; the account's shared one unless given.
     :param sleep: waits for a number of seconds between tries.
-    :param clock: monotonic seconds.
     :param jitter: random numbers from 0 to 1.
     """
 
@@ -81,19 +56,12 @@ class ImageKitClient:
         user_agent: str = "",
         budget: RequestBudget | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.base_url = check_base_url(base_url)
         self.limits = RetryLimits(max_retries, max_wait)
         self.requests_per_second = requests_per_second
-        self.waits = Waits()
-        self._budget = budget or shared_budget(
-            self.base_url, private_key, requests_per_second, rate_limit_url
-        )
-        self._in_flight = InFlight()
-        self._sleep = sleep
-        self._jitter = jitter
+        budget = budget or shared_budget(self.base_url, private_key, requests_per_second, rate_limit_url)
         self._transport = Transport(
             private_key,
             self.base_url,
@@ -101,8 +69,9 @@ class ImageKitClient:
             verify=verify,
             proxies=proxies,
             user_agent=user_agent,
-            clock=clock,
         )
+        self._calls = Calls(self._transport, budget, sleep=sleep, jitter=jitter)
+        self.waits = self._calls.waits
 
     def __repr__(self) -> str:
         return f"ImageKitClient({self.base_url})"
@@ -249,30 +218,4 @@ class ImageKitClient:
         :param limits: how far to go in repeating it; the client's own unless given.
         :raises ImageKitError: the last try's error.
         """
-        limits = limits or self.limits
-        return self._in_flight.share((request.target, limits), lambda: self._send(request, limits))
-
-    def _send(self, request: api.Request, limits: RetryLimits) -> Any:
-        retries, waited = 0, 0.0
-        while True:
-            turn = self._budget.acquire(limits.max_wait - waited)
-            self.waits.add(turn)
-            waited += turn
-            try:
-                return self._transport.get(request)
-            except ImageKitError as error:
-                delay = limits.delay(error, retries=retries, waited=waited, jitter=self._jitter())
-                if isinstance(error, ImageKitRateLimitError):
-                    self.waits.add(0.0, refused=True)
-                    self._budget.pause(_pause_after(error, delay))
-                if delay is None:
-                    raise
-                retries += 1
-                log.warning("%s: %s Retry %d in %.1f s.", request, error, retries, delay)
-            self._sleep(delay)
-            waited += delay
-
-
-def _pause_after(error: ImageKitRateLimitError, delay: float | None) -> float:
-    """Return the seconds for which the whole account is quiet: until the reset, or as long as this caller."""
-    return error.reset_ms / 1000 if error.reset_ms is not None else delay or 0.0
+        return self._calls.call(request, limits or self.limits)

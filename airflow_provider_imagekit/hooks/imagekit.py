@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import functools
 import importlib.metadata
@@ -43,6 +44,14 @@ def _shared_client(settings: ClientSettings) -> ImageKitClient:
         proxies=dict(settings.proxies),
         user_agent=f"apache-airflow/{importlib.metadata.version('apache-airflow')}",
     )
+
+
+def _mask(settings: ClientSettings) -> None:
+    """Keep out of the logs what Airflow does not: a key in login, and the form in which keys travel."""
+    mask_secret(settings.private_key)
+    mask_secret(base64.b64encode(f"{settings.private_key}:".encode()).decode())
+    if settings.rate_limit_url and (password := urlsplit(settings.rate_limit_url).password):
+        mask_secret(password)
 
 
 # A child of fork() must not share its parent's sockets.
@@ -103,10 +112,7 @@ class ImageKitHook(BaseHook):
         if self._client is None or refresh:
             connection = self.get_connection(self.imagekit_conn_id)
             settings = self._settings(connection, connection.extra_dejson)
-            # Airflow masks the key itself; this is the form in which it travels.
-            mask_secret(base64.b64encode(f"{settings.private_key}:".encode()).decode())
-            if settings.rate_limit_url and (password := urlsplit(settings.rate_limit_url).password):
-                mask_secret(password)
+            _mask(settings)
             self._client = self.client_of(settings)
         return self._client
 
@@ -115,6 +121,8 @@ class ImageKitHook(BaseHook):
         if self._client is None or refresh:
             connection = await get_async_connection(self.imagekit_conn_id, hook=self)
             settings = self._settings(connection, await get_async_extra_dejson(connection))
+            # In a thread, since Airflow waits for its supervisor here, whose answer the event loop reads.
+            await asyncio.to_thread(_mask, settings)
             self._client = self.client_of(settings)
         return self._client
 
@@ -185,5 +193,4 @@ class ImageKitHook(BaseHook):
                 "move it to password.",
                 self.imagekit_conn_id,
             )
-            mask_secret(connection.login)
         return client_settings(connection, extra)

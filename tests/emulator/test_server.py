@@ -143,6 +143,17 @@ def test_an_answer_may_be_slow_or_drip(ik, get):
         assert time.monotonic() - started >= 0.1
 
 
+def test_the_headers_may_drip_and_the_body_come_at_once(ik, get):
+    whole = get("/v1/files?limit=1")
+    ik.inject(drip_headers=0.001)
+    answer = get("/v1/files?limit=1", stream=True)
+    assert answer.elapsed.total_seconds() >= 0.1  # until the headers were there
+    assert answer.json() == whole.json()
+    assert set(whole.headers) - set(answer.headers) <= {"date", "server"}  # the web server's own
+    ik.inject(drip_headers=0.001, drip=0.001)
+    assert get("/v1/files?limit=1").json() == whole.json()
+
+
 def test_an_answer_may_be_a_redirect_or_compressed_or_any_body(ik, get):
     ik.inject(redirect="/elsewhere")
     answer = get("/v1/files", allow_redirects=False)
@@ -179,6 +190,7 @@ def test_a_status_alone_is_answered_in_imagekits_words(ik, get, fault, status, m
         {"status": 99},
         {"delay": -1},
         {"drip": float("nan")},
+        {"drip_headers": -1},
         {"content_length": -1},
         {"headers": {"a b": "c"}},
         {"headers": {"a": "b\r\nc: d"}},

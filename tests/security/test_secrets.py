@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import http.client
 import json
 import logging
+import secrets
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,12 +19,11 @@ from airflow_provider_imagekit.client import ImageKitClient
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests.faults.callers import CALLERS, meet
 from tests.faults.faults import FAULTS, Fault
 
 PACKAGE = Path(__file__).parents[2] / "airflow_provider_imagekit"
-
-REDIS_PASSWORD = "redis-password-9c"
 
 # The slow ones hold nothing else than the quick ones.
 QUICK = [fault for fault in FAULTS if not fault.extra]
@@ -67,7 +69,7 @@ def test_the_key_is_in_no_repr(connection: str, imagekit: ImageKitEmulator) -> N
     from airflow_provider_imagekit.hooks.settings import client_settings
 
     settings = client_settings(hook.get_connection(connection), {"rate_limit_url": "redis://:pw-secret@h"})
-    for thing in (hook, client, client._transport, client._budget, settings):
+    for thing in (hook, client, client._transport, client._calls, client._calls._budget, settings):
         assert imagekit.private_key not in repr(thing)
         assert "pw-secret" not in repr(thing)
 
@@ -130,13 +132,41 @@ def test_nothing_of_the_package_turns_on_the_http_debug_output() -> None:
     assert not [path for path in PACKAGE.rglob("*.py") if "debuglevel" in path.read_text("utf-8")]
 
 
+def ask_by_hook() -> None:
+    ImageKitHook().get_conn()
+
+
+def ask_by_trigger() -> None:
+    async def once(_: float) -> None:
+        """Check at once."""
+
+    trigger = PHashDistanceTrigger(
+        imagekit_conn_id="imagekit_default",
+        poke_interval=60.0,
+        file_id="a" * 24,
+        reference_phash="f06830ca9f1e3e90",
+        max_distance=8,
+    )
+    trigger.sleep = once
+
+    async def fire() -> None:
+        await anext(trigger.run())
+
+    asyncio.run(fire())
+
+
+@pytest.mark.parametrize("field", ["password", "login"])
+@pytest.mark.parametrize("ask", [ask_by_hook, ask_by_trigger])
 def test_airflow_masks_the_key_the_form_in_which_it_travels_and_the_password_of_redis(
-    imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+    ask: Callable[[], None], field: str, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = imagekit.airflow_connection
-    connection["extra"]["rate_limit_url"] = f"redis://:{REDIS_PASSWORD}@127.0.0.1:1/0"
+    connection[field] = connection.pop("password")
+    redis_password = f"redis-password-{secrets.token_hex(4)}"
+    connection["extra"]["rate_limit_url"] = f"redis://:{redis_password}@127.0.0.1:1/0"
     monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(connection))
-    ImageKitHook().get_conn()
+    imagekit.inject(status=400)  # ends the wait of a trigger
+    ask()
     travelling = base64.b64encode(f"{imagekit.private_key}:".encode()).decode()
-    for secret in (imagekit.private_key, travelling, REDIS_PASSWORD):
+    for secret in (imagekit.private_key, travelling, redis_password):
         assert secret not in str(redact(f"somebody prints {secret} here"))

@@ -38,6 +38,7 @@ class Fault:
     :param expired_key: answer as to a private key that has just expired (403).
     :param delay: seconds before the answer starts.
     :param drip: seconds between any two bytes of the body.
+    :param drip_headers: seconds between any two bytes of the status line and the headers.
     :param drop: reset the connection: ``"before"`` anything is sent, or in the ``"middle"`` of the body.
     :param truncate: stop in the middle of the body and close the connection in good order.
     :param content_length: length to state in the header, whatever the body's.
@@ -56,6 +57,7 @@ class Fault:
     expired_key: bool = False
     delay: float = 0.0
     drip: float = 0.0
+    drip_headers: float = 0.0
     drop: Literal["", "before", "middle"] = ""
     truncate: bool = False
     content_length: int | None = None
@@ -72,8 +74,8 @@ class Fault:
             raise ValueError("drop is 'before' or 'middle'.")
         if self.status is not None and not 200 <= self.status <= 599:
             raise ValueError("status is from 200 to 599.")
-        if not (0 <= self.delay < math.inf and 0 <= self.drip < math.inf):
-            raise ValueError("Each of delay and drip is a number of seconds, not negative.")
+        if not all(0 <= seconds < math.inf for seconds in (self.delay, self.drip, self.drip_headers)):
+            raise ValueError("Each of delay, drip and drip_headers is a number of seconds, not negative.")
         if self.content_length is not None and self.content_length < 0:
             raise ValueError("content_length is a number of bytes, not negative.")
         for name, value in self.headers.items():

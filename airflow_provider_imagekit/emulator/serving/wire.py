@@ -109,7 +109,24 @@ async def send_with_fault(answer: Answer, fault: Fault, scope: Scope, send: Send
 
 
 def _breaks_connection(fault: Fault) -> bool:
-    return bool(fault.drop or fault.truncate or fault.garbage or fault.content_length is not None)
+    return bool(
+        fault.drop
+        or fault.truncate
+        or fault.garbage
+        or fault.drip_headers
+        or fault.content_length is not None
+    )
+
+
+async def _write(transport: asyncio.Transport, content: bytes, pause: float) -> None:
+    if not pause:
+        transport.write(content)
+        return
+    for index in range(len(content)):
+        if transport.is_closing():  # the other side has given up
+            return
+        transport.write(content[index : index + 1])
+        await asyncio.sleep(pause)
 
 
 async def _break(answer: Answer, fault: Fault, transport: asyncio.Transport) -> None:
@@ -119,7 +136,8 @@ async def _break(answer: Answer, fault: Fault, transport: asyncio.Transport) -> 
         transport.write(_GARBAGE)
     elif fault.drop != "before":
         whole = not (fault.drop or fault.truncate)
-        transport.write(answer.encode() + (answer.body if whole else answer.body[: len(answer.body) // 2]))
+        await _write(transport, answer.encode(), fault.drip_headers)
+        await _write(transport, answer.body if whole else answer.body[: len(answer.body) // 2], fault.drip)
     if fault.drop:
         # A reset overtakes what the other side has not read yet, so leave it the time to read.
         await asyncio.sleep(_FLUSH_SECONDS if fault.drop == "middle" else 0)

@@ -1,0 +1,120 @@
+"""
+A limit of time on whole answers.
+
+``requests`` and urllib3 limit the time between two arrivals of bytes: a server that sends one byte every few
+seconds, be it of its headers, its body or a proxy's consent, holds its caller for hours.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import io
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+from urllib3.util.connection import allowed_gai_family
+
+if TYPE_CHECKING:
+    import requests
+    from _typeshed import WriteableBuffer
+
+__all__ = ["STEP_TIMEOUT", "DeadlineAdapter"]
+
+#: Most seconds for one step towards a server: one address of its host, a proxy's tunnel, a TLS handshake.
+STEP_TIMEOUT = 5.0
+
+_AT_ONCE = 0.001
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """
+    Sends requests whose ``timeout`` in seconds is for all of it: connecting, status line, headers and body.
+
+    All addresses of the host and its TLS handshake share that time. Two things come on top: the resolution of
+    the name, which Python cannot end, and the way to a proxy and through it, at most :data:`STEP_TIMEOUT` for
+    each step. One gap is left: inside a proxy's own TLS, urllib3 limits each byte of a TLS record by itself.
+    """
+
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request."""
+        return super().send(*args, **kwargs | {"timeout": urllib3.Timeout(total=kwargs["timeout"])})
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the pool for a request: the server's, or that of an HTTP or a SOCKS proxy."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = _bounded(pool.ConnectionCls)
+        return pool
+
+
+class _Reader(io.RawIOBase):
+    """
+    Reads a socket for as long, in all, as its timeout says at the beginning.
+
+    :param raw: the socket's own reader.
+    :param sock: the socket.
+    """
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw = raw
+        self._sock = sock
+        seconds = sock.gettimeout()
+        self._end = None if seconds is None else time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        if self._end is not None:
+            left = self._end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer, a proxy's to ``CONNECT`` included, that is read through a :class:`_Reader`."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Reader(self.fp.detach(), sock))
+
+
+class _Connection(HTTPConnection):
+    """What a bounded connection does otherwise than urllib3's."""
+
+    response_class = _Answer
+
+    def _new_conn(self) -> socket.socket:
+        # urllib3 gives each address of a host all the time there is. A SOCKS proxy connects by itself.
+        whole, began = self.timeout, time.monotonic()
+        if whole is not None and not hasattr(self, "_socks_options"):
+            self.timeout = min(STEP_TIMEOUT, whole / self._count_addresses())
+        sock = super()._new_conn()
+        if whole is not None:
+            left = whole - (time.monotonic() - began)
+            sock.settimeout(min(STEP_TIMEOUT, max(left, _AT_ONCE)))
+        return sock
+
+    def _count_addresses(self) -> int:
+        host = self._dns_host.strip("[]")
+        try:
+            return len(socket.getaddrinfo(host, self.port, allowed_gai_family(), socket.SOCK_STREAM))
+        except (OSError, UnicodeError):  # urllib3 will meet it too, and has the words for it
+            return 1
+
+
+@functools.cache
+def _bounded(connection_class: type[HTTPConnection]) -> type[HTTPConnection]:
+    if issubclass(connection_class, _Connection):
+        return connection_class
+    return type(connection_class.__name__, (_Connection, connection_class), {})

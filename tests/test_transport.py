@@ -1,0 +1,198 @@
+"""Every way to the server: TLS, proxies, and one limit of time for a whole answer."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from urllib3.exceptions import InsecureRequestWarning
+
+from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.exceptions import ImageKitTransportError
+from tests import pictures
+from tests.relay import Relay, certificate
+
+TIMEOUT = 0.5
+# What a busy machine may add; without a limit each of these answers takes much longer.
+AT_MOST = TIMEOUT + 2.5
+DRIP = 0.05
+
+WAYS = ["http", "https", "http, proxy", "https, proxy", "https, proxy with TLS", "https, SOCKS proxy"]
+
+
+class Way:
+    """
+    A way to the local server.
+
+    :param stack: ends the servers on the way.
+    :param imagekit: the local server.
+    :param pem: certificate and key.
+    """
+
+    def __init__(self, stack: contextlib.ExitStack, imagekit: ImageKitEmulator, pem: Path) -> None:
+        self._stack = stack
+        self._imagekit = imagekit
+        self._pem = pem
+        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._tls.load_cert_chain(pem)
+
+    def relay(self, port: int | None = None, *, tls: bool = False, drip: float = 0) -> Relay:
+        """Put a server on the way."""
+        return self._stack.enter_context(Relay(port, tls=self._tls if tls else None, drip=drip))
+
+    @property
+    def port(self) -> int:
+        """The local server's own port."""
+        return int(self._imagekit.url.rpartition(":")[2])
+
+    def client(self, base_url: str, proxy: str = "", **arguments: Any) -> ImageKitClient:
+        """Return a client that asks once, for an address and through a proxy."""
+        defaults = {
+            "private_key": self._imagekit.private_key,
+            "base_url": base_url,
+            "timeout": TIMEOUT,
+            "max_retries": 0,
+            "verify": str(self._pem),
+            "proxies": {"http": proxy, "https": proxy} if proxy else None,
+        }
+        return self._stack.enter_context(ImageKitClient(**defaults | arguments))
+
+    def named(self, way: str, timeout: float = TIMEOUT) -> tuple[ImageKitClient, list[Relay]]:
+        """Return a client for one of :data:`WAYS`, and the servers that it must pass."""
+        scheme, _, proxy = way.partition(", ")
+        relays, port, address = [], self.port, ""
+        if scheme == "https":
+            relays.append(self.relay(port, tls=True))
+            port = relays[-1].port
+        if proxy:
+            relays.append(self.relay(tls=proxy == "proxy with TLS"))
+            kind = {"proxy": "http", "proxy with TLS": "https", "SOCKS proxy": "socks5"}[proxy]
+            address = f"{kind}://127.0.0.1:{relays[-1].port}"
+        if proxy == "SOCKS proxy":
+            pytest.importorskip("socks")
+        return self.client(f"{scheme}://127.0.0.1:{port}", address, timeout=timeout), relays
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def way(imagekit: ImageKitEmulator, pem: Path) -> Iterator[Way]:
+    with contextlib.ExitStack() as stack:
+        yield Way(stack, imagekit, pem)
+
+
+def seconds_until_given_up(call: Callable[[], object]) -> float:
+    began = time.monotonic()
+    with pytest.raises(ImageKitTransportError, match="timed out"):
+        call()
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_an_answer_comes_on_every_way_and_its_socket_is_kept(
+    name: str, way: Way, imagekit: ImageKitEmulator
+) -> None:
+    client, relays = way.named(name, timeout=30)
+    file_id = imagekit.file_id(pictures.ORIGINAL)
+    answers = [client.get_file_metadata(file_id) for _ in range(3)]
+    assert answers[0]["pHash"]
+    assert answers == [answers[0]] * 3
+    assert [relay.connections for relay in relays] == [1] * len(relays)
+
+
+@pytest.mark.parametrize("verify", [True, "/nowhere.pem"])
+def test_a_server_that_the_client_has_no_reason_to_trust_gets_no_key(
+    verify: bool | str, way: Way, imagekit: ImageKitEmulator
+) -> None:
+    client = way.client(f"https://127.0.0.1:{way.relay(way.port, tls=True).port}", verify=verify, timeout=30)
+    with pytest.raises(ImageKitTransportError, match=r"self-signed certificate|nowhere\.pem"):
+        client.get_file_metadata("a" * 24)
+    assert imagekit.requests == []
+
+
+@pytest.mark.parametrize("verify", [False, "the server's certificate"])
+def test_verify_counts_for_more_than_the_ca_bundle_of_the_environment(
+    verify: bool | str, way: Way, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", requests.certs.where())
+    arguments = {} if verify else {"verify": False}
+    client = way.client(f"https://127.0.0.1:{way.relay(way.port, tls=True).port}", timeout=30, **arguments)
+    with contextlib.nullcontext() if verify else pytest.warns(InsecureRequestWarning):
+        assert client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+
+
+def test_the_ca_bundle_of_the_environment_is_used_where_verify_says_nothing(
+    way: Way, imagekit: ImageKitEmulator, pem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+    client = way.client(f"https://127.0.0.1:{way.relay(way.port, tls=True).port}", timeout=30, verify=True)
+    assert client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+
+
+@pytest.mark.parametrize("proxy", ["its own", "of the environment"])
+def test_its_own_proxy_counts_for_more_than_that_of_the_environment(
+    proxy: str, way: Way, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = way.relay(), way.relay()
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{other.port}")
+    monkeypatch.setenv("no_proxy", "")
+    client = way.client(
+        imagekit.url, f"http://127.0.0.1:{own.port}" if proxy == "its own" else "", timeout=30
+    )
+    assert client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+    assert (own.connections, other.connections) == ((1, 0) if proxy == "its own" else (0, 1))
+
+
+@pytest.mark.parametrize("fault", [{"drip_headers": DRIP}, {"drip": DRIP}], ids=["headers", "body"])
+@pytest.mark.parametrize("name", WAYS)
+def test_an_answer_that_drips_is_given_up_after_the_timeout(
+    name: str, fault: dict[str, float], way: Way, imagekit: ImageKitEmulator
+) -> None:
+    client, _ = way.named(name)
+    imagekit.inject(**fault)
+    assert seconds_until_given_up(lambda: client.get_file_metadata("a" * 24)) < AT_MOST
+    assert len(imagekit.requests) == 1
+
+
+def test_a_tls_handshake_that_drips_is_given_up_after_the_timeout(way: Way) -> None:
+    slow = way.relay(way.relay(way.port, tls=True).port, drip=DRIP)
+    client = way.client(f"https://127.0.0.1:{slow.port}")
+    assert seconds_until_given_up(lambda: client.get_file_metadata("a" * 24)) < AT_MOST
+
+
+def test_a_proxy_whose_consent_drips_is_given_up_after_the_timeout(way: Way) -> None:
+    server, proxy = way.relay(way.port, tls=True), way.relay(drip=4 * DRIP)
+    client = way.client(f"https://127.0.0.1:{server.port}", f"http://127.0.0.1:{proxy.port}")
+    assert seconds_until_given_up(lambda: client.get_file_metadata("a" * 24)) < AT_MOST
+
+
+def test_all_addresses_of_a_host_share_the_timeout(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.ExitStack() as stack:
+        deaf = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(deaf.getsockname())
+        real = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: real(*args, **kwargs)[:1] * 20)
+        client = way.client(f"http://localhost:{deaf.getsockname()[1]}")
+        assert seconds_until_given_up(lambda: client.get_file_metadata("a" * 24)) < AT_MOST
+
+
+def test_each_answer_on_a_kept_socket_has_the_whole_timeout(way: Way, imagekit: ImageKitEmulator) -> None:
+    client, [relay] = way.named("https", timeout=1.0)
+    imagekit.inject(delay=0.3, times=None)
+    for _ in range(5):
+        client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+    assert relay.connections == 1
