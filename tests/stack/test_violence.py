@@ -23,6 +23,7 @@ from demo.stack import AirflowStack
 from tests import pictures
 from tests.stack.api import Api, wait_until
 from tests.stack.whole_airflow import whole_airflow
+from tests.support import AIRFLOW_3
 
 SENSORS = 50
 RATE = 10
@@ -126,8 +127,9 @@ def test_imagekit_is_down_for_a_minute_and_the_scheduler_is_killed(night: Night)
 def test_imagekit_answers_429_for_a_minute_and_the_api_server_restarts(night: Night) -> None:
     start = time.monotonic()
     night.imagekit.inject(status=429, headers={"X-RateLimit-Reset": str(OUTAGE_SECONDS * 1000)}, times=None)
-    night.stack.kill("api-server")
-    night.stack.start("api-server")
+    server = "api-server" if AIRFLOW_3 else "webserver"
+    night.stack.kill(server)
+    night.stack.start(server)
     night.stack.wait_until_healthy()
     time.sleep(max(start + OUTAGE_SECONDS - time.monotonic(), 0))
     asked = len(night.asked(start))

@@ -60,12 +60,12 @@ with DAG("stack_contract", schedule=None, **COMMON):
 
     # ImageKit does not answer those that are stuck.
     sensor("poke_too_long", poke_interval=1, execution_timeout=seconds(5), retries=1)
-    sensor("poke_too_long_softly", poke_interval=60, execution_timeout=seconds(5), soft_fail=True)
+    sensor("poke_too_long_softly", poke_interval=60, execution_timeout=seconds(20), soft_fail=True)
     sensor("poke_stuck", execution_timeout=seconds(5), retries=1)
     sensor("poke_stuck_softly", execution_timeout=seconds(5), soft_fail=True)
     rescheduled = {"mode": "reschedule", "retries": 1}
     # Airflow 3 loses tasks that come back within some 6 seconds (apache/airflow#71580).
-    sensor("reschedule_long", poke_interval=10, timeout=12, execution_timeout=seconds(8), **rescheduled)
+    sensor("reschedule_long", poke_interval=15, timeout=20, execution_timeout=seconds(18), **rescheduled)
     sensor("reschedule_stuck", execution_timeout=seconds(5), **rescheduled)
     sensor("reschedule_stuck_softly", mode="reschedule", execution_timeout=seconds(5), soft_fail=True)
     deferrable("deferrable_stuck", execution_timeout=seconds(5), retries=1)
