@@ -48,6 +48,11 @@ test-stack: .venv/.stack ## Kill and starve a whole Airflow, and look at its UI 
 	$(call debian,chromedriver,chromium chromium-driver)
 	IMAGEKIT_TEST_STACK=1 .venv/bin/pytest tests/stack tests/ui
 
+.PHONY: test-stack-airflow2
+test-stack-airflow2: .venv-airflow2/.stack ## Press the buttons and kill the triggerer of a whole Airflow 2 (2 minutes)
+	$(call debian,initdb,postgresql)
+	IMAGEKIT_TEST_STACK=1 .venv-airflow2/bin/pytest tests/stack/test_contract.py
+
 .PHONY: benchmark-triggerer
 benchmark-triggerer: .venv/.dev ## A thousand triggers in one event loop: its stalls, memory, requests
 	.venv/bin/python -m benchmarks.triggerer
@@ -97,6 +102,10 @@ clean: ## Remove the environments and everything built
 	$(call environment,.venv-airflow2,$(PYTHON_AIRFLOW2))
 	$(call install,.venv-airflow2,-c constraints/airflow-2.txt -e '.[$(EXTRAS)]' --group dev)
 	$(call install,.venv-airflow2,-c constraints/airflow-2.txt --no-deps --group photos)
+	@touch $@
+
+.venv-airflow2/.stack: .venv-airflow2/.dev
+	$(call install,.venv-airflow2,-c constraints/airflow-2.txt --group stack)
 	@touch $@
 
 # The vendor's older client cannot live beside the newer one.

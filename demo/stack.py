@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import psutil
 import requests
@@ -34,15 +34,6 @@ if TYPE_CHECKING:
 
 START_SECONDS = 180
 STOP_SECONDS = 20
-COMPONENTS = {"metadatabase", "scheduler", "triggerer", "dag_processor"}
-
-# Log servers would listen on all addresses; the UI reads the files.
-PROCESSES = {
-    "api-server": ("--workers", "1"),
-    "scheduler": ("--skip-serve-logs",),
-    "triggerer": ("--skip-serve-logs",),
-    "dag-processor": (),
-}
 
 
 class StackError(Exception):
@@ -59,6 +50,16 @@ class AirflowStack:
     """
 
     username = "admin"
+    #: The processes with their arguments. Log servers would listen on all addresses; the UI reads the files.
+    processes: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "api-server": ("--workers", "1", "--host", "127.0.0.1", "--port", "{port}"),
+        "scheduler": ("--skip-serve-logs",),
+        "triggerer": ("--skip-serve-logs",),
+        "dag-processor": (),
+    }
+    #: Where the health of which components is told.
+    health_path = "/api/v2/monitor/health"
+    components = frozenset({"metadatabase", "scheduler", "triggerer", "dag_processor"})
 
     def __init__(self, dags: Path, connection: str, environment: Mapping[str, str] | None = None) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="imagekit-airflow-"))
@@ -66,8 +67,8 @@ class AirflowStack:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         passwords = self.home / "passwords.json"
-        self._environment = airflow_environment(self.home, dags, connection)
-        self._environment |= server_environment(self.port, passwords) | dict(environment or {})
+        self.environment = airflow_environment(self.home, dags, connection)
+        self.environment |= server_environment(self.port, passwords) | dict(environment or {})
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._orphans: list[psutil.Process] = []
         passwords.touch(mode=0o600)
@@ -75,9 +76,8 @@ class AirflowStack:
 
     def __enter__(self) -> Self:
         try:
-            self._run("migrate", "db", "migrate").wait()
-            self.check()
-            for name in PROCESSES:
+            self.prepare()
+            for name in self.processes:
                 self.start(name)
             self.wait_until_healthy()
         except BaseException:
@@ -90,13 +90,16 @@ class AirflowStack:
         if kind is None or not issubclass(kind, StackError):  # a failed stack's logs are kept
             shutil.rmtree(self.home, ignore_errors=True)
 
+    def prepare(self) -> None:
+        """Do what must be done before the processes start."""
+        self.run_once("migrate", "db", "migrate")
+
     def start(self, name: str) -> None:
-        """Start one of :data:`PROCESSES`."""
-        port = ["--host", "127.0.0.1", "--port", str(self.port)] if name == "api-server" else []
-        self._run(name, name, *port, *PROCESSES[name])
+        """Start one of :attr:`processes`."""
+        self._run(name, name, *(argument.format(port=self.port) for argument in self.processes[name]))
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
-        """Send one of :data:`PROCESSES` a signal that ends it; what it started goes with the whole stack."""
+        """Send one of :attr:`processes` a signal that ends it; what it started goes with the whole stack."""
         process = self._processes.pop(name)
         self._orphans += psutil.Process(process.pid).children(recursive=True)
         process.send_signal(number)
@@ -110,13 +113,13 @@ class AirflowStack:
         """
         for name, process in self._processes.items():
             ended = process.poll()
-            if ended is not None and (name != "migrate" or ended):
+            if ended is not None:
                 raise StackError(f"Airflow's {name} ended with exit code {ended}; see {self._log(name)}")
 
     def health(self) -> dict[str, Any]:
         """Return the state of each component; nothing while the API server does not answer."""
         try:
-            answer = requests.get(f"{self.url}/api/v2/monitor/health", timeout=5)
+            answer = requests.get(f"{self.url}{self.health_path}", timeout=5)
             return dict(answer.json()) if answer.ok else {}
         except (requests.RequestException, ValueError):
             return {}
@@ -143,12 +146,22 @@ class AirflowStack:
             process.wait()
         self._processes.clear()
 
+    def run_once(self, name: str, *arguments: str) -> None:
+        """
+        Run a command of Airflow to its end.
+
+        :raises StackError: naming its log, if it fails.
+        """
+        if self._run(name, *arguments).wait():
+            self.check()
+        del self._processes[name]
+
     def _run(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         with self._log(name).open("ab") as log:
             # A session of its own: Ctrl-C reaches this process alone, which then stops the others in order.
             self._processes[name] = subprocess.Popen(
                 airflow_command(*arguments),
-                env=self._environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -169,7 +182,7 @@ class AirflowStack:
         while time.monotonic() < deadline:
             self.check()
             health = self.health()
-            if health and all(health.get(name, {}).get("status") == "healthy" for name in COMPONENTS):
+            if health and all(health.get(name, {}).get("status") == "healthy" for name in self.components):
                 return
             time.sleep(1)
         raise StackError(f"Airflow was not healthy after {START_SECONDS} s; see the logs in {self.home}")

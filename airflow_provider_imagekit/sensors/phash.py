@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     BaseSensorOperator,
     PokeReturnValue,
     conf,
@@ -54,6 +55,9 @@ class PHashDistanceSensor(BaseSensorOperator):
     too: that skips only when the time is over. What can change is asked anew at each check, the reference
     included; pass its hash as ``reference_phash`` to spare that request. Literal hashes are decided at once,
     without a request.
+
+    ``timeout`` is for the whole wait, and so is ``execution_timeout``, deferred or not; in reschedule mode
+    Airflow takes that for each check.
 
     Held against many pictures (a list of hashes, or a bank: a file of them), the nearest decides: with
     ``max_distance`` a picture matches that is among them, with ``min_distance`` one that is not.
@@ -157,7 +161,7 @@ class PHashDistanceSensor(BaseSensorOperator):
                 **gate.arguments(),
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout),
+            timeout=self._longest_wait(context),
         )
 
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
@@ -179,8 +183,8 @@ class PHashDistanceSensor(BaseSensorOperator):
         """
         Resume after the deferral, on every Airflow version with the outcome that the other modes have.
 
-        ``soft_fail`` skips when the time is over. Airflow's own method would skip after a crashed trigger,
-        too, and Airflow 2 would retry after a timeout.
+        ``soft_fail`` skips when the ``timeout`` is over. Airflow's own method would skip after a crashed
+        trigger, too, and Airflow 2 would retry after a timeout.
         """
         if next_method != _DEFERRAL_FAILED:
             return super().resume_execution(next_method, next_kwargs, context)
@@ -189,10 +193,25 @@ class PHashDistanceSensor(BaseSensorOperator):
             for line in (next_kwargs or {}).get("traceback") or ():
                 self.log.error("%s", line.rstrip())
             self._fail(ImageKitError(f"The trigger failed: {reason}"))
+        if self.execution_timeout and self.execution_timeout <= timedelta(seconds=self.timeout):
+            raise AirflowTaskTimeout(f"The execution_timeout of {self.execution_timeout} is over.")
         message = f"Sensor has timed out; the specified timeout is {self.timeout:g} s."
         if self.soft_fail:
             raise AirflowSkipException(message)
         raise AirflowSensorTimeout(message)
+
+    def _longest_wait(self, context: Context) -> timedelta:
+        """
+        Return how long the task may be deferred.
+
+        Its waiting counts for its ``execution_timeout``, says Airflow's documentation. Airflow 2 sees to that
+        by itself, Airflow 3 does not (apache/airflow#69678).
+        """
+        timeout = timedelta(seconds=self.timeout)
+        if not self.execution_timeout:
+            return timeout
+        left = context["ti"].start_date + self.execution_timeout - datetime.now(UTC)
+        return max(min(timeout, left), timedelta(0))
 
     def _gate(self) -> PHashGate:
         if self.on_mismatch not in _ON_MISMATCH:

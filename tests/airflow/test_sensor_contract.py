@@ -1,4 +1,4 @@
-"""Airflow's switches of a sensor on the installed Airflow; tests/stack has more of the deferred ones."""
+"""Airflow's switches of a sensor, by dag.test(); tests/stack/test_contract.py has the rest."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ with DAG("contract", schedule=None) as dag:
     # LAST
 """
 
-# Airflow 2's dag.test() ends with the task that runs out of time.
+# Airflow 2's dag.test() ends with the task that runs out of time; its scheduler does not.
 LAST = 'sensor("runs_too_long", timeout=3600, execution_timeout=timedelta(seconds=2), **MISSING)'
 
 

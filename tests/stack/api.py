@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 import requests
 
 from demo.stack import AirflowStack
+from tests.support import AIRFLOW_3
 
 __all__ = ["READING_SECONDS", "Api", "wait_until"]
 
@@ -27,25 +29,15 @@ class Api:
 
     def __init__(self, stack: AirflowStack) -> None:
         self._stack = stack
-        self._token = ""
+        self._session = requests.Session()
 
     def call(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """Send a request; over a restart of the API server, too."""
         for _ in range(30):
             try:
-                if not self._token:
-                    login = {"username": self._stack.username, "password": self._stack.password}
-                    answer = requests.post(f"{self._stack.url}/auth/token", json=login, timeout=30)
-                    answer.raise_for_status()
-                    self._token = answer.json()["access_token"]
-                answer = requests.request(
-                    method,
-                    f"{self._stack.url}/api/v2{path}",
-                    json=body,
-                    params=query,
-                    headers={"Authorization": f"Bearer {self._token}"},
-                    timeout=30,
-                )
+                self._log_in()
+                url = f"{self._stack.url}/api/{'v2' if AIRFLOW_3 else 'v1'}{path}"
+                answer = self._session.request(method, url, json=body, params=query, timeout=30)
             except requests.RequestException:
                 time.sleep(1)
                 continue
@@ -56,7 +48,9 @@ class Api:
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
         """Start a DAG run, with these params, and return its path."""
         wait_until(lambda: dag_id in self._dag_ids(), 60, f"{dag_id} is parsed")
-        body = {"logical_date": None, "conf": conf or {}}
+        body: dict[str, Any] = {"conf": conf or {}}
+        if AIRFLOW_3:
+            body["logical_date"] = None
         run = self.call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
         return f"/dags/{dag_id}/dagRuns/{run}"
 
@@ -68,9 +62,35 @@ class Api:
         """Return how many task instances are in each state."""
         return Counter(str(task["state"]) for task in self.tasks(run))
 
-    def state_of(self, run: str, task_id: str) -> str:
-        """Return the state of one task."""
-        return str(self.call("GET", f"{run}/taskInstances/{task_id}")["state"])
+    def task(self, run: str, task_id: str) -> dict[str, Any]:
+        """Return one task instance."""
+        return dict(self.call("GET", f"{run}/taskInstances/{task_id}"))
+
+    def clear(self, run: str, task_id: str) -> None:
+        """Clear one task, as the UI's button does."""
+        _, _, dag_id, _, run_id = run.split("/")
+        body = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": [task_id]}
+        self.call("POST", f"/dags/{dag_id}/clearTaskInstances", body)
+
+    def mark(self, run: str, task_id: str, state: str) -> None:
+        """Mark one task as success, failed or skipped, as the UI's buttons do."""
+        body = {"new_state": state} if AIRFLOW_3 else {"new_state": state, "dry_run": False}
+        self.call("PATCH", f"{run}/taskInstances/{task_id}", body)
+
+    def xcom(self, run: str, task_id: str, **query: Any) -> Any:
+        """Return the value that a task returned."""
+        path = f"{run}/taskInstances/{task_id}/xcomEntries/return_value"
+        value = self.call("GET", path, **query, **({} if AIRFLOW_3 else {"stringify": "false"}))["value"]
+        return json.loads(value) if isinstance(value, str) else value
+
+    def _log_in(self) -> None:
+        login = {"username": self._stack.username, "password": self._stack.password}
+        if not AIRFLOW_3:
+            self._session.auth = (login["username"], login["password"])
+        elif "Authorization" not in self._session.headers:
+            answer = self._session.post(f"{self._stack.url}/auth/token", json=login, timeout=30)
+            answer.raise_for_status()
+            self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def _dag_ids(self) -> set[str]:
         return {dag["dag_id"] for dag in self.call("GET", "/dags")["dags"]}

@@ -7,7 +7,6 @@ The tests of this module are one story and run in order; each leaves the sensors
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import secrets
 import time
@@ -15,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import sqlalchemy
 
@@ -24,23 +22,16 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from demo.stack import AirflowStack
 from tests import pictures
 from tests.stack.api import Api, wait_until
-from tests.stack.postgres import metadata_database
+from tests.stack.whole_airflow import whole_airflow
+from tests.support import AIRFLOW_3
 
 SENSORS = 50
 RATE = 10
 OUTAGE_SECONDS = 60
-DAGS = Path(__file__).with_name("dags")
+DAGS = Path(__file__).with_name("dags") / "night"
 OLD_KEY, NEW_KEY, WRONG_KEY = (
     f"private_{name}{secrets.token_urlsafe(16)}=" for name in ("old", "new", "bad")
 )
-
-# Airflow's own patience, shortened so that the night takes minutes.
-QUICK = {
-    "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "3",
-    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
-}
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -48,13 +39,12 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 class Night:
     """The running Airflow, the ImageKit that it asks, and the pictures that its sensors wait for."""
 
-    def __init__(self, stack: AirflowStack, imagekit: ImageKitEmulator, database: str, come: Any) -> None:
+    def __init__(self, stack: AirflowStack, imagekit: ImageKitEmulator, come: Any) -> None:
         self.stack = stack
         self.imagekit = imagekit
-        self.database = database
         self.let_the_pictures_come = come
         self.api = Api(stack)
-        self.waiting = self.contract = ""
+        self.waiting = ""
 
     def connect(self, connection_id: str, key: str, method: str = "POST") -> None:
         """Write an Airflow Connection as a user does."""
@@ -95,7 +85,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
             pictures.scene(number).resize((160, 120)).save(library / name)
 
     come()
-    with metadata_database() as database, ImageKitEmulator(library=library, private_key=OLD_KEY) as imagekit:
+    with ImageKitEmulator(library=library, private_key=OLD_KEY) as imagekit:
         with ImageKitClient(OLD_KEY, base_url=imagekit.url) as client:
             ids = [imagekit.file_id(name) for name in names]
             waited_for = [
@@ -104,63 +94,16 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
             ]
         for name in names:
             (library / name).unlink()
-        environment = QUICK | database | {"IMAGEKIT_STACK_PICTURES": json.dumps(waited_for)}
-        stack = AirflowStack(DAGS, "", environment)
-        del stack._environment["AIRFLOW_CONN_IMAGEKIT_DEFAULT"]  # it stands in the metadata database here
-        with stack:
+        # The Airflow Connection stands in the metadata database here.
+        with whole_airflow(DAGS, {}, IMAGEKIT_STACK_PICTURES=json.dumps(waited_for)) as stack:
             imagekit.clear()
-            url = environment.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{stack.home}/airflow.db")
-            yield Night(stack, imagekit, url, come)
-        assert not left_behind(str(stack.home))
+            yield Night(stack, imagekit, come)
 
 
 def test_fifty_sensors_defer(night: Night) -> None:
     night.connect("imagekit_default", OLD_KEY)
-    night.connect("imagekit_wrong", WRONG_KEY)
-    night.contract = night.api.trigger("stack_contract")
     night.waiting = night.api.trigger("stack_waiting")
     wait_until(night.all_wait, 300, "all sensors are deferred")
-
-
-def test_the_contract_of_sensors_holds(night: Night) -> None:
-    api, run = night.api, night.contract
-    ends = {
-        "times_out": "failed",
-        "times_out_softly": "skipped",
-        "wrong_key": "failed",
-        "wrong_key_with_policy": "failed",
-        "operator_with_wrong_key": "failed",
-    }
-    wait_until(lambda: all(api.state_of(run, task) == end for task, end in ends.items()), 120, f"{ends}")
-    for task in ("times_out", "wrong_key_with_policy", "operator_with_wrong_key"):
-        assert api.call("GET", f"{run}/taskInstances/{task}")["try_number"] == 1
-
-
-def test_a_deferred_task_can_be_cleared_and_marked(night: Night) -> None:
-    api, run = night.api, night.contract
-    wait_until(lambda: api.state_of(run, "is_cleared") == "deferred", 60, "it waits")
-    body = {
-        "dry_run": False,
-        "task_ids": ["is_cleared"],
-        "only_failed": False,
-        "dag_run_id": run.split("/")[-1],
-    }
-    api.call("POST", "/dags/stack_contract/clearTaskInstances", body)
-    wait_until(
-        lambda: (
-            (task := api.call("GET", f"{run}/taskInstances/is_cleared"))["state"] == "deferred"
-            and task["try_number"] == 2
-        ),
-        90,
-        "the cleared task waits again",
-    )
-    for task in ("is_marked_success", "is_cleared"):
-        api.call("PATCH", f"{run}/taskInstances/{task}", {"new_state": "success"})
-    wait_until(lambda: api.state_of(run, "is_cleared") == "success", 30, "it is marked")
-    time.sleep(10)  # Airflow takes the triggers of ended tasks back within a few seconds
-    start = time.monotonic()
-    night.wait_for_polls()
-    assert not [r for r in night.imagekit.requests if r.time >= start and "ffffffff" in r.raw_target]
 
 
 def test_the_triggerer_is_killed(night: Night) -> None:
@@ -184,8 +127,9 @@ def test_imagekit_is_down_for_a_minute_and_the_scheduler_is_killed(night: Night)
 def test_imagekit_answers_429_for_a_minute_and_the_api_server_restarts(night: Night) -> None:
     start = time.monotonic()
     night.imagekit.inject(status=429, headers={"X-RateLimit-Reset": str(OUTAGE_SECONDS * 1000)}, times=None)
-    night.stack.kill("api-server")
-    night.stack.start("api-server")
+    server = "api-server" if AIRFLOW_3 else "webserver"
+    night.stack.kill(server)
+    night.stack.start(server)
     night.stack.wait_until_healthy()
     time.sleep(max(start + OUTAGE_SECONDS - time.monotonic(), 0))
     asked = len(night.asked(start))
@@ -210,7 +154,7 @@ def test_the_requests_stay_within_the_budget(night: Night) -> None:
 
 
 def test_no_key_is_in_the_metadata_database_while_the_sensors_wait(night: Night) -> None:
-    engine = sqlalchemy.create_engine(night.database)
+    engine = sqlalchemy.create_engine(night.stack.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
     tables = set(sqlalchemy.inspect(engine).get_table_names())
     assert {"trigger", "task_instance", "xcom", "rendered_task_instance_fields"} <= tables
     with engine.connect() as connection:
@@ -225,10 +169,7 @@ def test_every_sensor_ends_with_the_right_xcom(night: Night) -> None:
     wait_until(lambda: night.api.states(night.waiting) == {"success": SENSORS}, 300, "all have succeeded")
     seen = set()
     for number in range(SENSORS):
-        entry = night.api.call(
-            "GET", f"{night.waiting}/taskInstances/waits/xcomEntries/return_value", map_index=number
-        )
-        value = entry["value"] if isinstance(entry["value"], dict) else json.loads(entry["value"])
+        value = night.api.xcom(night.waiting, "waits", map_index=number)
         fields = night.api.call("GET", f"{night.waiting}/taskInstances/waits/{number}")["rendered_fields"]
         assert (value["matched"], value["distance"]) == (True, 0)
         assert value["phash"] == value["reference_phash"] == fields["reference_phash"]
@@ -242,16 +183,6 @@ def test_no_key_is_in_any_log(night: Night) -> None:
     everything = "".join(path.read_text("utf-8", "replace") for path in logs)
     assert "The distance is 0 of 64 bits" in everything
     assert not [key for key in secret_texts() if key in everything]
-
-
-def left_behind(home: str) -> list[str]:
-    """Return the processes that still run for an Airflow."""
-    found = []
-    for process in psutil.process_iter(["name"]):
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get("AIRFLOW_HOME") == home:
-                found.append(process.name())
-    return found
 
 
 def secret_texts() -> list[str]:

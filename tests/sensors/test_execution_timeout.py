@@ -1,0 +1,101 @@
+"""``execution_timeout`` of a sensor, in the task's process; tests/stack/test_contract.py has the states."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    AirflowTaskTimeout,
+    TaskDeferred,
+    timeout,
+)
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
+from tests import pictures
+
+SECONDS = 0.5
+MINUTE = timedelta(seconds=60)
+NEVER = "f06830ca9f1e3e90"
+
+
+class Task:
+    """A task instance that has started some seconds ago."""
+
+    def __init__(self, age: float = 0.0) -> None:
+        self.start_date = datetime.now(UTC) - timedelta(seconds=age)
+
+
+def sensor(file_id: str = "a" * 24, **arguments: Any) -> PHashDistanceSensor:
+    return PHashDistanceSensor(
+        task_id="gate", file_id=file_id, reference_phash=NEVER, min_distance=0, **arguments
+    )
+
+
+def context(age: float = 0.0) -> Any:
+    return {"ti": Task(age)}
+
+
+def sockets(imagekit: ImageKitEmulator) -> list[Any]:
+    """Return this process's own ends of connections to the server."""
+    port = urlsplit(imagekit.url).port
+    return [c for c in psutil.Process().net_connections("tcp") if c.raddr and c.raddr.port == port]
+
+
+def polling_threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("imagekit")}
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_it_ends_a_check_that_hangs_and_leaves_nothing_behind(
+    deferrable: bool, connection: str, imagekit: ImageKitEmulator
+) -> None:
+    gate = sensor(imagekit.file_id(pictures.ORIGINAL), deferrable=deferrable)
+    threads, before = polling_threads(), len(sockets(imagekit))
+    imagekit.inject(delay=30)
+    start = time.monotonic()
+    with pytest.raises(AirflowTaskTimeout), timeout(SECONDS):
+        gate.execute(context())
+    assert time.monotonic() - start < 10 * SECONDS
+    assert len(sockets(imagekit)) <= before
+    assert polling_threads() == threads
+    # Nor is a turn of the account's budget held, or an answer waited for that will not come.
+    assert gate.execute(context())["matched"]
+    gate.hook.get_conn().close()
+
+
+@pytest.mark.parametrize("age", [0, 20])
+def test_a_task_is_deferred_for_what_is_left_of_it(age: float, connection: str) -> None:
+    with pytest.raises(TaskDeferred) as caught:
+        sensor(deferrable=True, timeout=3600, execution_timeout=MINUTE).execute(context(age))
+    waits = caught.value.timeout
+    assert waits is not None
+    assert 50 - age < waits.total_seconds() <= 60 - age
+
+
+def test_a_task_is_not_deferred_for_less_than_no_time(connection: str) -> None:
+    with pytest.raises(TaskDeferred) as caught:
+        sensor(deferrable=True, execution_timeout=MINUTE).execute(context(age=70))
+    assert caught.value.timeout == timedelta(0)
+
+
+@pytest.mark.parametrize("soft_fail", [False, True])
+@pytest.mark.parametrize("seconds", [60, 3600])
+def test_a_task_whose_wait_it_ended_may_be_retried_and_is_no_skip(seconds: float, soft_fail: bool) -> None:
+    gate = sensor(deferrable=True, timeout=seconds, soft_fail=soft_fail, execution_timeout=MINUTE)
+    with pytest.raises(AirflowTaskTimeout):
+        gate.resume_execution("__fail__", {"error": "Trigger timeout"}, context())
+
+
+def test_a_shorter_timeout_is_what_ends_the_wait() -> None:
+    with pytest.raises(AirflowSensorTimeout):
+        sensor(deferrable=True, timeout=59, execution_timeout=MINUTE).resume_execution(
+            "__fail__", {"error": "Trigger timeout"}, context()
+        )
