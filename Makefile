@@ -56,6 +56,7 @@ benchmark-triggerer: .venv/.dev ## A thousand triggers in one event loop: its st
 benchmark-library: .venv/.dev ## A library's metadata in this way and in others: speed, CPU, memory, refusals
 	.venv/bin/python -m benchmarks.library
 	.venv/bin/python -m benchmarks.library --files 5000 --limit 40
+	.venv/bin/python -m benchmarks.library_nightly
 
 .PHONY: faults
 faults: .venv/.dev ## Write docs/faults.md anew from the fault matrix's results

@@ -159,9 +159,11 @@ def decode(request: Request, status: int, headers: Mapping[str, str], body: byte
             status=status,
             request_id=request_id,
         ) from error
-    if not isinstance(value, request.expects):
+    objects = value if isinstance(value, list) else [value]
+    if not isinstance(value, request.expects) or not all(isinstance(item, dict) for item in objects):
+        expected = "a list of objects" if request.expects is list else "an object"
         raise ImageKitResponseError(
-            f"The answer is a {type(value).__name__}, not a {request.expects.__name__}: {_excerpt(body)}",
+            f"The answer is JSON, but not {expected}: {_excerpt(body)}",
             status=status,
             request_id=request_id,
         )

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import posixpath
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from airflow_provider_imagekit import api
 from airflow_provider_imagekit.budget import RequestBudget, shared_budget
-from airflow_provider_imagekit.exceptions import (
-    ImageKitError,
-    ImageKitInputError,
-    ImageKitNotFoundError,
-    ImageKitRateLimitError,
-    MissingPHashError,
-)
-from airflow_provider_imagekit.in_flight import InFlight
+from airflow_provider_imagekit.calls import Calls
+from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitNotFoundError, MissingPHashError
 from airflow_provider_imagekit.paging import identity, pages
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.retry import RetryLimits
 from airflow_provider_imagekit.transport import Transport, check_base_url
 
-__all__ = ["ImageKitClient", "Waits"]
-
-log = logging.getLogger(__name__)
-
-
-class Waits:
-    """What the rate limit has cost a client so far: ``seconds`` of waiting, and requests ``refused``."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.seconds = 0.0
-        self.refused = 0
-
-    def add(self, seconds: float, *, refused: bool = False) -> None:
-        """Count a wait, a refusal, or both."""
-        with self._lock:
-            self.seconds += seconds
-            self.refused += refused
+__all__ = ["ImageKitClient"]
 
 
 class ImageKitClient:
@@ -86,13 +61,7 @@ class ImageKitClient:
         self.base_url = check_base_url(base_url)
         self.limits = RetryLimits(max_retries, max_wait)
         self.requests_per_second = requests_per_second
-        self.waits = Waits()
-        self._budget = budget or shared_budget(
-            self.base_url, private_key, requests_per_second, rate_limit_url
-        )
-        self._in_flight = InFlight()
-        self._sleep = sleep
-        self._jitter = jitter
+        budget = budget or shared_budget(self.base_url, private_key, requests_per_second, rate_limit_url)
         self._transport = Transport(
             private_key,
             self.base_url,
@@ -101,6 +70,8 @@ class ImageKitClient:
             proxies=proxies,
             user_agent=user_agent,
         )
+        self._calls = Calls(self._transport, budget, sleep=sleep, jitter=jitter)
+        self.waits = self._calls.waits
 
     def __repr__(self) -> str:
         return f"ImageKitClient({self.base_url})"
@@ -247,30 +218,4 @@ class ImageKitClient:
         :param limits: how far to go in repeating it; the client's own unless given.
         :raises ImageKitError: the last try's error.
         """
-        limits = limits or self.limits
-        return self._in_flight.share((request.target, limits), lambda: self._send(request, limits))
-
-    def _send(self, request: api.Request, limits: RetryLimits) -> Any:
-        retries, waited = 0, 0.0
-        while True:
-            turn = self._budget.acquire(limits.max_wait - waited)
-            self.waits.add(turn)
-            waited += turn
-            try:
-                return self._transport.get(request)
-            except ImageKitError as error:
-                delay = limits.delay(error, retries=retries, waited=waited, jitter=self._jitter())
-                if isinstance(error, ImageKitRateLimitError):
-                    self.waits.add(0.0, refused=True)
-                    self._budget.pause(_pause_after(error, delay))
-                if delay is None:
-                    raise
-                retries += 1
-                log.warning("%s: %s Retry %d in %.1f s.", request, error, retries, delay)
-            self._sleep(delay)
-            waited += delay
-
-
-def _pause_after(error: ImageKitRateLimitError, delay: float | None) -> float:
-    """Return the seconds for which the whole account is quiet: until the reset, or as long as this caller."""
-    return error.reset_ms / 1000 if error.reset_ms is not None else delay or 0.0
+        return self._calls.call(request, limits or self.limits)

@@ -14,8 +14,10 @@ from typing import IO, TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError, ImageKitTransportError
+from airflow_provider_imagekit.paths import read_locally
 from airflow_provider_imagekit.similarity.bank import BankCache, PHashBank
-from airflow_provider_imagekit.similarity.tables import format_of, read_records, read_rows
+from airflow_provider_imagekit.similarity.tables import read_records
+from airflow_provider_imagekit.tables import format_of, read_rows
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.phash import PHash
@@ -71,11 +73,8 @@ def read_table(path: str) -> Iterator[dict[str, Any]]:
     with _told_apart(path):
         table_format = format_of(path)
         # A copy on this machine can seek, as Parquet must, and costs no call to the storage a line.
-        with tempfile.TemporaryFile() as copy:
-            with ObjectStoragePath(path).open("rb") as file:
-                shutil.copyfileobj(file, copy, _CHUNK)
-            copy.seek(0)
-            yield from read_rows(copy, table_format)
+        with read_locally(ObjectStoragePath(path)) as file:
+            yield from read_rows(file, table_format)
 
 
 @contextmanager

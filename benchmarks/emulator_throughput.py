@@ -34,9 +34,16 @@ REQUIRED_PER_SECOND = 1000
 
 
 @contextmanager
-def served(library: Path) -> Iterator[dict[str, object]]:
+def served(library: Path, *options: str) -> Iterator[dict[str, object]]:
     """Serve a library by the command line and give the connection that it prints."""
-    command = [sys.executable, "-m", "airflow_provider_imagekit.emulator", "--library", str(library)]
+    command = [
+        sys.executable,
+        "-m",
+        "airflow_provider_imagekit.emulator",
+        "--library",
+        str(library),
+        *options,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline()
         yield json.loads(re.search(r"'(\{.*\})'", line)[1])

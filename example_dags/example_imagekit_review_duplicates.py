@@ -2,8 +2,8 @@
 ### A person approves what the search suggests (Airflow 3.1 and later)
 
 A search suggests for each group of near-duplicates which picture to keep. Somebody sees the pictures side by
-side, under *Required Actions* in Airflow, and approves or rejects; only then the run goes on. Nobody answers
-for two days: rejected.
+side, under *Required Actions* in Airflow. Approved: the others get the tag `duplicate` in the media library.
+Rejected, or no answer for two days: nothing happens. Nothing found: nobody is asked.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from __future__ import annotations
 import os
 import tempfile
 from datetime import timedelta
-from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Param, task
+from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, Param, task
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
@@ -37,38 +36,50 @@ with DAG(
 ):
 
     @task
-    def hashes(folder: str) -> list[dict[str, Any]]:
+    def hashes(folder: str) -> list[dict]:
         hook = ImageKitHook()
-        files = hook.list_files(path=folder, file_type="image", limit=100)
+        files = hook.list_files(path=folder, file_type="image", limit=50)  # as many as somebody looks at
         return [file | {"pHash": str(hook.get_phash(file_id=file["fileId"]))} for file in files]
 
     find = FindNearDuplicatesOperator(
-        task_id="find", records=hashes("{{ params.folder }}"), output_path="{{ params.output }}"
+        task_id="find", records=hashes("{{ params.folder }}"), output_path="{{ params.output }}/{{ run_id }}"
     )
 
     # [START howto_review_duplicates]
     @task
     def side_by_side(groups_path: str) -> str:
-        """Return a Markdown table of the first pictures; a group's keeper comes first."""
-        lines = ["| keep? | picture | bits away | name |", "|---|---|---:|---|"]
-        for row in list(read_table(groups_path))[:40]:
-            thumbnail = thumbnail_url(row["url"], 200, 150)
-            keep = "**keep**" if row["keep"] else ""
-            lines.append(f"| {keep} | ![]({thumbnail}) | {row['distance']} | {row['path']} |")
+        """Return a Markdown table: what to keep beside what looks like it."""
+        lines = ["| keep | tag as duplicate | bits apart |", "|---|---|---:|"]
+        for row in read_table(groups_path):
+            picture = f"![]({thumbnail_url(row['url'], 200, 150)}) {row['path']}"
+            if row["keep"]:  # it comes first in its group
+                keeper = picture
+            else:
+                lines.append(f"| {keeper} | {picture} | {row['distance']} |")
+        if len(lines) == 2:
+            raise AirflowSkipException("No near-duplicates: nothing to ask.")
         return "\n".join(lines)
 
     approve = ApprovalOperator(
         task_id="approve",
-        subject="Near-duplicates: keep the suggested pictures?",
+        subject="Tag the pictures on the right as duplicates of those on the left?",
         body=side_by_side(find.output["groups_path"]),  # type: ignore[arg-type]
         defaults="Reject",
         response_timeout=timedelta(days=2),
     )
-    # [END howto_review_duplicates]
 
     @task
-    def archive(groups_path: str) -> list[str]:
-        """Return what you may move or tag now; nothing in this provider deletes a picture."""
-        return [row["id"] for row in read_table(groups_path) if not row["keep"]]
+    def tag(groups_path: str) -> list[str]:
+        """Tag by ImageKit's own client, with a key that may write; this provider only ever reads."""
+        from imagekitio import ImageKit
 
-    approve >> archive(find.output["groups_path"])
+        ids = [row["id"] for row in read_table(groups_path) if not row["keep"]]
+        key = ImageKitHook.get_connection("imagekit_default").password
+        with ImageKit(private_key=key, base_url=ImageKitHook().get_conn().base_url) as account:
+            for file_id in ids:
+                tags = account.files.get(file_id).tags or []
+                account.files.update(file_id, tags=sorted({*tags, "duplicate"}))
+        return ids
+
+    approve >> tag(find.output["groups_path"])
+    # [END howto_review_duplicates]

@@ -31,8 +31,10 @@ os.environ.update(
 for name in [name for name in os.environ if name.startswith("AIRFLOW_CONN_")]:
     del os.environ[name]
 
+from airflow_provider_imagekit.client import ImageKitClient  # noqa: E402
 from airflow_provider_imagekit.emulator import ImageKitEmulator  # noqa: E402
 from tests import pictures  # noqa: E402
+from tests.support import Clock, client_of  # noqa: E402
 
 
 def pytest_unconfigure() -> None:
@@ -65,3 +67,15 @@ def connection(imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch) -> s
     """The id of an Airflow Connection to the local server."""
     monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))
     return "imagekit_default"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Time of the test's own."""
+    return Clock()
+
+
+@pytest.fixture
+def client(imagekit: ImageKitEmulator, clock: Clock) -> ImageKitClient:
+    """A client of the local server that sleeps on the test's clock."""
+    return client_of(imagekit, clock)

@@ -6,6 +6,10 @@ import importlib.metadata
 import socket
 import threading
 
+from airflow_provider_imagekit.budget import RequestBudget
+from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+
 #: Whether the tests run on Airflow 3.
 AIRFLOW_3 = not importlib.metadata.version("apache-airflow").startswith("2.")
 
@@ -26,6 +30,20 @@ class Clock:
         with self._lock:
             self.slept.append(seconds)
             self.now += seconds
+
+
+def client_of(imagekit: ImageKitEmulator, clock: Clock, **arguments: object) -> ImageKitClient:
+    """Return a client of a local server that sleeps on a clock and shares its budget with nobody."""
+    return ImageKitClient(
+        **{
+            "private_key": imagekit.private_key,
+            "base_url": imagekit.url,
+            "sleep": clock.sleep,
+            "jitter": lambda: 0.0,
+            "budget": RequestBudget(clock=clock, sleep=clock.sleep),
+            **arguments,
+        }  # type: ignore[arg-type]
+    )
 
 
 def free_port() -> int:

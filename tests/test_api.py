@@ -184,8 +184,13 @@ class TestAnswers:
 
     @pytest.mark.parametrize("body", [[], "text", 3, None, True])
     def test_json_of_another_type_is_a_response_error(self, body: Any) -> None:
-        with pytest.raises(ImageKitResponseError, match="not a dict"):
+        with pytest.raises(ImageKitResponseError, match="not an object"):
             answer(200, body)
+
+    @pytest.mark.parametrize("body", [{}, "text", None, [1], [{}, []], [{"fileId": "a"}, None]])
+    def test_a_listing_of_anything_but_objects_is_a_response_error(self, body: Any) -> None:
+        with pytest.raises(ImageKitResponseError, match="not a list of objects"):
+            api.decode(api.list_files(), 200, {}, json.dumps(body).encode())
 
     @pytest.mark.parametrize("body", [b"", b"<html>502</html>", b"[1]", b'{"message": null}'])
     def test_an_error_without_imagekits_body_still_has_its_class_and_a_text(self, body: bytes) -> None:

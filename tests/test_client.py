@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import base64
 import logging
-import threading
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
-from airflow_provider_imagekit.budget import RequestBudget
 from airflow_provider_imagekit.client import ImageKitClient
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import (
@@ -24,36 +22,12 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitTransportError,
     MissingPHashError,
 )
-from airflow_provider_imagekit.retry import RetryLimits
 from tests import pictures
-from tests.support import Clock
+from tests.support import Clock, client_of
 
 SIGNED = (
     "tr:w-300,h-200/shop/a b+c/ü%2F.jpg?tr=w-1&ik-t=9999999999&ik-s=32dbbbfc5f945c0403c71b54c38e76896ef2d6b0"
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-def client_of(imagekit: ImageKitEmulator, clock: Clock, **arguments: object) -> ImageKitClient:
-    return ImageKitClient(
-        **{
-            "private_key": imagekit.private_key,
-            "base_url": imagekit.url,
-            "sleep": clock.sleep,
-            "jitter": lambda: 0.0,
-            "budget": RequestBudget(clock=clock, sleep=clock.sleep),
-            **arguments,
-        }  # type: ignore[arg-type]
-    )
-
-
-@pytest.fixture
-def client(imagekit: ImageKitEmulator, clock: Clock) -> ImageKitClient:
-    return client_of(imagekit, clock)
 
 
 class TestCalls:
@@ -231,62 +205,6 @@ class TestErrors:
         imagekit.inject(status=200, body=b"[" + b" " * (65 * 1024 * 1024) + b"]", gzip=True)
         with pytest.raises(ImageKitResponseError, match="larger than"):
             client_of(imagekit, clock, max_retries=0).get_file_metadata("a" * 24)
-
-
-class TestRateLimit:
-    def test_the_reset_is_waited_for_in_milliseconds(
-        self, client: ImageKitClient, imagekit: ImageKitEmulator, clock: Clock
-    ) -> None:
-        imagekit.inject(status=429, headers={"X-RateLimit-Reset": "3000"})
-        client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
-        assert clock.slept == [3.0]
-
-    def test_one_callers_429_holds_back_every_client_of_the_account(
-        self, imagekit: ImageKitEmulator, clock: Clock
-    ) -> None:
-        budget = RequestBudget(clock=clock, sleep=clock.sleep)
-        refused = client_of(imagekit, clock, budget=budget, max_retries=0)
-        other = client_of(imagekit, clock, budget=budget)
-        imagekit.inject(status=429, headers={"X-RateLimit-Reset": "5000"})
-        with pytest.raises(ImageKitRateLimitError):
-            refused.get_file_metadata("a" * 24)
-        other.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
-        assert clock.slept == [5.0]
-
-    def test_a_reset_beyond_the_longest_wait_ends_at_once_with_the_time_left(
-        self, client: ImageKitClient, imagekit: ImageKitEmulator, clock: Clock
-    ) -> None:
-        imagekit.inject(status=429, headers={"X-RateLimit-Reset": "900000"}, times=None)
-        with pytest.raises(ImageKitRateLimitError) as caught:
-            client.get_file_metadata("a" * 24)
-        assert caught.value.reset_ms == 900_000
-        assert clock.slept == []
-        with pytest.raises(ImageKitRateLimitError, match="would wait"):
-            client.get_file_metadata("a" * 24)
-        assert len(imagekit.requests) == 1
-
-    def test_limits_of_one_call_can_be_tighter(
-        self, client: ImageKitClient, imagekit: ImageKitEmulator, clock: Clock
-    ) -> None:
-        imagekit.inject(status=503, times=None)
-        with pytest.raises(ImageKitServerError):
-            client.get_phash(file_id="a" * 24, limits=RetryLimits(max_retries=1, max_wait=5))
-        assert len(imagekit.requests) == 2
-
-    def test_threads_share_a_client(self, imagekit: ImageKitEmulator) -> None:
-        client = ImageKitClient(imagekit.private_key, base_url=imagekit.url)
-        file_id = imagekit.file_id(pictures.ORIGINAL)
-        widths: list[int] = []
-        threads = [
-            threading.Thread(target=lambda: widths.append(client.get_file_metadata(file_id)["width"]))
-            for _ in range(12)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        client.close()
-        assert widths == [640] * 12
 
 
 class TestListing:

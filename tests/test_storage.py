@@ -13,8 +13,8 @@ from airflow_provider_imagekit.exceptions import (
 )
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.references import BankFile
-from airflow_provider_imagekit.similarity.tables import write_rows
 from airflow_provider_imagekit.storage import load_bank, read_table, written_whole
+from airflow_provider_imagekit.tables import write_rows
 
 A, B, FLAT = "f06830ca9f1e3e90", "2222222222222222", "ccc9e67048f23f1d"
 ROWS = [
@@ -83,7 +83,7 @@ class TestBank:
             ("bank.jsonl", b"\xff\xff", "bank.jsonl"),
             ("bank.csv", b"fileId,hash\na,1\n", "no column 'pHash'"),
             ("bank.csv", b"fileId,pHash\na,\xff\n", "bank.csv cannot be read"),
-            ("bank.parquet", b"no parquet", "bank.parquet cannot be read"),
+            ("bank.parquet", b"no parquet", "bank.parquet: This is no Parquet file"),
             ("bank.txt", b"", "names no form of table"),
         ],
     )

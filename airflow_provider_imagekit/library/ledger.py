@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from airflow_provider_imagekit.library.rows import listing_row, version_of
 from airflow_provider_imagekit.library.schema import Row, row_key
+from airflow_provider_imagekit.library.values import as_text
 
 __all__ = ["Entry", "Ledger", "State", "Task"]
 
@@ -95,7 +96,7 @@ class Ledger:
         rows = []
         for record in records:
             row = listing_row(record)
-            url = None if row["file_id"] else record.get("url")
+            url = None if row["file_id"] else as_text(record.get("url"))
             rows.append((row_key(row), url, version_of(row), json.dumps(row), State.NEW))
         self._database.executemany(
             "INSERT INTO file VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (key) DO UPDATE SET "

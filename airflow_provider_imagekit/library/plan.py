@@ -56,6 +56,7 @@ class Plan:
             (self.fetched_before, "fetched by an earlier try"),
             (self.unreadable, "known as unreadable"),
         ]
+        calls = f"{self.metadata_calls:,} metadata call{'' if self.metadata_calls == 1 else 's'}"
         without_call = ", ".join(f"{count:,} {why}" for count, why in skipped if count) or "none"
         if self.seconds is None:
             time = "the account's limit sets the time, for the Airflow Connection has no requests_per_second"
@@ -64,7 +65,7 @@ class Plan:
         return (
             f"{self.files:,} files listed in {self.list_calls:,} calls. To fetch: {self.new:,} new, "
             f"{self.changed:,} changed, {self.failed_before:,} failed before. Skipped: {without_call}. "
-            f"Deleted: {self.deleted:,}. That makes {self.metadata_calls:,} metadata calls; {time}."
+            f"Deleted: {self.deleted:,}. That makes {calls}; {time}."
         )
 
 

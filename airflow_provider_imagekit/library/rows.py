@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -24,26 +25,23 @@ if TYPE_CHECKING:
 
 __all__ = ["LISTED_FIELDS", "RowBuilder", "listing_row", "version_of"]
 
-#: Fields of the metadata that columns hold, or that say nothing (``quality`` is 0 in every known answer).
-_IN_COLUMNS = frozenset(
-    {
-        "audioCodec",
-        "bitRate",
-        "density",
-        "duration",
-        "exif",
-        "format",
-        "hasColorProfile",
-        "hasTransparency",
-        "height",
-        "pHash",
-        "quality",
-        "size",
-        "videoCodec",
-        "width",
-    }
-)
+#: Columns that hold one field of the metadata each: the field, and what makes it of the column's type.
+_PLAIN_COLUMNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "width": ("width", as_integer),
+    "height": ("height", as_integer),
+    "size": ("size", as_integer),
+    "format": ("format", as_text),
+    "has_color_profile": ("hasColorProfile", as_boolean),
+    "has_transparency": ("hasTransparency", as_boolean),
+    "density": ("density", as_number),
+    "duration": ("duration", as_number),
+    "bit_rate": ("bitRate", as_integer),
+    "video_codec": ("videoCodec", as_text),
+    "audio_codec": ("audioCodec", as_text),
+}
 
+#: Fields of the metadata that columns hold, or that say nothing (``quality`` is 0 in every known answer).
+_IN_COLUMNS = {field for field, _ in _PLAIN_COLUMNS.values()} | {"exif", "pHash", "quality"}
 
 #: What of a listed file is used, or tells it from a folder.
 LISTED_FIELDS = (
@@ -118,21 +116,10 @@ class RowBuilder:
         exif = as_dict(metadata.get("exif"))
         image, camera = as_dict(exif.get("image")), as_dict(exif.get("exif"))
         capture, position = captured(exif, self._zone), place(exif)
-        phash = _phash(metadata.get("pHash"))
         row: Row = {
-            "width": as_integer(metadata.get("width")),
-            "height": as_integer(metadata.get("height")),
-            "size": as_integer(metadata.get("size")),
-            "format": as_text(metadata.get("format")),
-            "phash": phash,
-            "has_color_profile": as_boolean(metadata.get("hasColorProfile")),
-            "has_transparency": as_boolean(metadata.get("hasTransparency")),
-            "density": as_number(metadata.get("density")),
+            **{column: typed(metadata.get(field)) for column, (field, typed) in _PLAIN_COLUMNS.items()},
+            "phash": _phash(metadata.get("pHash")),
             "orientation": _orientation(image.get("Orientation")),
-            "duration": as_number(metadata.get("duration")),
-            "bit_rate": as_integer(metadata.get("bitRate")),
-            "video_codec": as_text(metadata.get("videoCodec")),
-            "audio_codec": as_text(metadata.get("audioCodec")),
             "camera_make": as_text(image.get("Make")),
             "camera_model": as_text(image.get("Model")),
             "lens_model": as_text(camera.get("LensModel")),

@@ -23,21 +23,22 @@ from airflow_provider_imagekit.library.failures import Failures, error_row, is_l
 from airflow_provider_imagekit.library.fetching import Outcome, fetch_all
 from airflow_provider_imagekit.library.journal import Journal
 from airflow_provider_imagekit.library.ledger import Ledger, State, Task
+from airflow_provider_imagekit.library.listing import list_files, recall_results
 from airflow_provider_imagekit.library.merge import compare, in_order, merged
 from airflow_provider_imagekit.library.plan import Plan
 from airflow_provider_imagekit.library.privacy import Privacy
 from airflow_provider_imagekit.library.progress import Progress
-from airflow_provider_imagekit.library.rows import LISTED_FIELDS, RowBuilder
-from airflow_provider_imagekit.library.storage import copy, written_whole
-from airflow_provider_imagekit.library.tables import json_line, read_table, writable_format_of, write_table
+from airflow_provider_imagekit.library.rows import RowBuilder
+from airflow_provider_imagekit.library.tables import read_table, writable_format_of, write_table
 from airflow_provider_imagekit.library.values import iso
-from airflow_provider_imagekit.paging import Page
+from airflow_provider_imagekit.paths import copy, written_whole
+from airflow_provider_imagekit.tables import json_line
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client import ImageKitClient
     from airflow_provider_imagekit.library.schema import Row
     from airflow_provider_imagekit.library.sources import Source
-    from airflow_provider_imagekit.library.storage import StoragePath
+    from airflow_provider_imagekit.paths import StoragePath
 
 __all__ = ["LibraryRun", "Settings"]
 
@@ -137,9 +138,11 @@ class LibraryRun:
         :param dry: whether to leave no journal, since nothing follows.
         :raises ImageKitError: if the files cannot be listed, or the published table cannot be used.
         """
-        list_calls = self._list(dry=dry)
+        list_calls = list_files(
+            self._client, self._source, self._ledger, self._journal, dry=dry, stopped=lambda: self._stopped
+        )
         gone = compare(self._published(), self._ledger)
-        self._recall_results()
+        recall_results(self._journal, self._ledger, of_other_runs=not self._settings.full_refresh)
         counts = self._ledger.counts()
         return Plan(
             files=counts.total(),
@@ -206,42 +209,6 @@ class LibraryRun:
             "unreadable": counts[State.UNREADABLE],
         }
 
-    def _list(self, *, dry: bool) -> int:
-        """Fill the ledger from the journal and the source; return how many calls that cost."""
-        last: Page | None = None
-        if self._source.costs_calls:
-            for is_ours, event in self._journal.earlier():
-                if is_ours and "page" in event:
-                    last = Page(event["page"], event["skip"])
-                    self._ledger.add(_files(last))
-                elif is_ours and "listed" in event:
-                    return 0
-        calls = 0
-        for page in self._source.pages(self._client, last):
-            if self._stopped:
-                raise LibraryStoppedError("Stopped while listing.")
-            self._ledger.add(_files(page))
-            if self._source.costs_calls:
-                calls += 1
-                if not dry:
-                    slim = [{name: item.get(name) for name in LISTED_FIELDS} for item in page.items]
-                    self._journal.append({"page": slim, "skip": page.skip})
-        if calls and not dry:
-            self._journal.append({"listed": True})
-            self._journal.flush()
-        return calls
-
-    def _recall_results(self) -> None:
-        """Take from the journal what earlier tries fetched, as far as it is of the version listed now."""
-        for is_ours, event in self._journal.earlier():
-            # Another run's answer is as good as ours if a version tells that the file is the same.
-            if not is_ours and (self._settings.full_refresh or event.get("version") is None):
-                continue
-            if "row" in event:
-                self._ledger.settle(event["key"], event["version"], State.FETCHED, event["row"])
-            elif "failed" in event and is_ours:
-                self._ledger.settle(event["key"], event["version"], State.FAILED, event["failed"])
-
     def _published(self) -> Iterator[Row]:
         """Yield the rows of the published table, from a copy: nobody changes it under us, and it can seek."""
         if self._settings.full_refresh:
@@ -281,8 +248,3 @@ class LibraryRun:
         with written_whole(self.errors, self._workplace) as stream:
             for row in self._ledger.errors():
                 stream.write(json_line(row))
-
-
-def _files(page: Page) -> list[dict[str, Any]]:
-    """Return the files of a page, without the folders that a search can bring along."""
-    return [item for item in page.items if item.get("fileId") or item.get("url")]

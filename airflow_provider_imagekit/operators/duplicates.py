@@ -15,9 +15,11 @@ from airflow_provider_imagekit.similarity.duplicates import (
     NearDuplicates,
     find_near_duplicates,
 )
+from airflow_provider_imagekit.similarity.references import parse_low_information
 from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
-from airflow_provider_imagekit.similarity.tables import TableFormat, read_id_pairs, write_rows
+from airflow_provider_imagekit.similarity.tables import read_id_pairs
 from airflow_provider_imagekit.storage import exists, read_table, written_whole
+from airflow_provider_imagekit.tables import TableFormat, write_rows
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.similarity.records import HashRecord
@@ -141,7 +143,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
             reference=self._table(self.reference_path) if self.reference_path else (),
             policy=policy,
             not_duplicates=self._strangers(),
-            low_information=self._flat(),
+            low_information=parse_low_information(self.low_information),
             max_pairs=int(self._number("max_pairs")),
         )
         self.log.info("Found: %s", found.counts())

@@ -13,14 +13,12 @@ from airflow_provider_imagekit.links.report import ImageKitReportLink
 from airflow_provider_imagekit.operators.assets import tell_assets
 from airflow_provider_imagekit.operators.failing import failing_for_good
 from airflow_provider_imagekit.similarity.pairs import MAX_PAIRS
-from airflow_provider_imagekit.similarity.references import parse_phashes
 from airflow_provider_imagekit.similarity.tables import read_records
 from airflow_provider_imagekit.storage import read_table
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_imagekit.phash import PHash
     from airflow_provider_imagekit.similarity.records import HashRecord
 
 __all__ = ["HashTableOperator"]
@@ -111,9 +109,6 @@ class HashTableOperator(BaseOperator):
 
     def _read(self, rows: Any) -> Iterator[HashRecord]:
         return read_records(rows, id_column=self.id_column or "", phash_column=self.phash_column or "")
-
-    def _flat(self) -> frozenset[PHash]:
-        return frozenset(parse_phashes(self.low_information or (), "low_information"))
 
     def _number(self, name: str, most: float = float("inf")) -> float:
         """Return an argument as a number from 0; templates yield texts."""

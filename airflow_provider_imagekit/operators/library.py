@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,23 +17,11 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.library.failures import parse_max_failed
 from airflow_provider_imagekit.library.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.run import LibraryRun, Settings
-from airflow_provider_imagekit.library.sources import (
-    Batch,
-    Given,
-    Search,
-    files_of_rows,
-    files_of_urls,
-)
-from airflow_provider_imagekit.library.storage import read_locally
-from airflow_provider_imagekit.library.tables import format_of, read_any
-from airflow_provider_imagekit.operators.arguments import (
-    as_flag,
-    as_whole_number,
-    optional_text,
-    storage_path,
-)
+from airflow_provider_imagekit.operators.arguments import as_flag, as_whole_number, storage_path
 from airflow_provider_imagekit.operators.assets import tell_assets
 from airflow_provider_imagekit.operators.failing import failing_for_good
+from airflow_provider_imagekit.operators.library_files import FILE_ARGUMENTS, parse_source
+from airflow_provider_imagekit.tables import format_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -68,9 +56,9 @@ class LibraryMetadataOperator(BaseOperator):
     :param file_ids: ids of files, or records as ImageKit lists them: a list, or a text with commas. Ids alone
         tell no version, so these files are fetched by every run. (templated)
     :param urls: delivery URLs of the account; fetched by every run as well. (templated)
-    :param input_path: a table of files (``.jsonl``, ``.csv``, ``.parquet``), or one of the pointers that
-        ``ListFilesOperator`` returns. With ``versionInfo`` or ``updatedAt`` in it, only changes are fetched.
-        (templated)
+    :param input_path: a table of files (``.jsonl``, ``.csv``, ``.parquet``), or what ``ListFilesOperator``
+        returns with ``output_path``: all of its pointers, or one of them. With ``versionInfo`` or
+        ``updatedAt`` in it, only changes are fetched. (templated)
     :param file_id_column: its column of file ids. (templated)
     :param url_column: its column of delivery URLs, used instead if given. (templated)
     :param gps: what becomes of coordinates: ``drop`` (the default), ``coarse`` (a tenth of a degree) or
@@ -94,14 +82,7 @@ class LibraryMetadataOperator(BaseOperator):
 
     template_fields: Sequence[str] = (
         "output_path",
-        "search_query",
-        "path",
-        "file_type",
-        "file_ids",
-        "urls",
-        "input_path",
-        "file_id_column",
-        "url_column",
+        *FILE_ARGUMENTS,
         "gps",
         "personal",
         "timezone",
@@ -122,7 +103,7 @@ class LibraryMetadataOperator(BaseOperator):
         file_type: str | None = None,
         file_ids: Sequence[Any] | str | None = None,
         urls: Sequence[str] | str | None = None,
-        input_path: Mapping[str, Any] | str | None = None,
+        input_path: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | None = None,
         file_id_column: str = "fileId",
         url_column: str | None = None,
         gps: str = GpsPolicy.DROP.value,
@@ -163,8 +144,9 @@ class LibraryMetadataOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Bring the table up to date; see the class."""
+        files = {name: getattr(self, name) for name in FILE_ARGUMENTS}
         with failing_for_good(), ExitStack() as resources:
-            result = self._bring_up_to_date(context, self._source(resources))
+            result = self._bring_up_to_date(context, parse_source(resources, **files))
         tell_assets(self, context, result)
         return result
 
@@ -213,51 +195,6 @@ class LibraryMetadataOperator(BaseOperator):
             max_failed=parse_max_failed(self.max_failed),
             threads=as_whole_number(self.threads, "threads", least=1, most=_MOST_THREADS),
         )
-
-    def _source(self, resources: ExitStack) -> Source:
-        search_query, path = optional_text(self.search_query), optional_text(self.path)
-        given = {
-            "search_query or path": search_query or path,
-            "file_ids": self.file_ids,
-            "urls": self.urls,
-            "input_path": self.input_path,
-        }
-        named = [name for name, value in given.items() if value is not None and value != ""]
-        if len(named) > 1:
-            raise ImageKitInputError(f"Both {' and '.join(named)} say which files.", help="Use one of them.")
-        if named == ["file_ids"]:
-            files = _items(self.file_ids)
-            rows = (file if isinstance(file, Mapping) else {"fileId": file} for file in files)
-            return Given(files_of_rows(rows, file_id_column="fileId"), "file_ids")
-        if named == ["urls"]:
-            return Given(files_of_urls(_items(self.urls)), "urls")
-        if named == ["input_path"]:
-            return self._table(resources)
-        return Search(search_query, path, optional_text(self.file_type))
-
-    def _table(self, resources: ExitStack) -> Given:
-        pointer = self.input_path if isinstance(self.input_path, Mapping) else {"path": self.input_path}
-        path = storage_path(pointer.get("path"), "input_path")
-        of = as_whole_number(pointer.get("batches", 1), "batches", least=1, most=1 << 20)
-        batch = Batch(as_whole_number(pointer.get("batch", 0), "batch", least=0, most=of - 1), of)
-        try:
-            stream = resources.enter_context(read_locally(path))
-        except FileNotFoundError as error:
-            raise ImageKitInputError(f"There is no file {path}.") from error
-        rows: Iterator[dict[str, Any]] = read_any(stream, format_of(path.name))
-        url_column = optional_text(self.url_column)
-        columns = {"url_column": url_column} if url_column else {"file_id_column": self.file_id_column}
-        return Given(files_of_rows(rows, batch=batch, **columns), f"{path} {batch} {columns}")
-
-
-def _items(value: Any) -> Sequence[Any]:
-    if isinstance(value, str):
-        return [item for item in value.split(",") if item.strip()]
-    if isinstance(value, Mapping) or not isinstance(value, Sequence):
-        raise ImageKitInputError(
-            f"{type(value).__name__} is no list of files.", help="Pass a list, or a text with commas."
-        )
-    return value
 
 
 def _choice(policy: Any, value: Any, argument: str) -> Any:

@@ -12,11 +12,12 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.library.sources import Batch
-from airflow_provider_imagekit.library.storage import written_whole
-from airflow_provider_imagekit.library.tables import json_line
 from airflow_provider_imagekit.operators.arguments import as_whole_number, optional_text, storage_path
 from airflow_provider_imagekit.operators.assets import tell_assets
 from airflow_provider_imagekit.operators.failing import failing_for_good
+from airflow_provider_imagekit.operators.pointers import pointers
+from airflow_provider_imagekit.paths import written_whole
+from airflow_provider_imagekit.tables import json_line
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -51,17 +52,30 @@ FILE_FIELDS = (
 
 _MOST_MAPPED = 1024  # Airflow's own default of [core] max_map_length
 
+# An XCom is a value in a row of the metadata database; Airflow's own constant for its size was 49,344 bytes.
+_MOST_XCOM_BYTES = 48_000
+_ANY_LENGTH = 1 << 62
+
 
 class ListFilesOperator(BaseOperator):
     """
     List files of the media library: ``GET /v1/files``, over as many pages as there are.
 
     A file that stays in the library is listed once, whatever is uploaded, renamed or deleted meanwhile.
-    Without ``output_path`` the files themselves go to XCom, ready for
-    ``FileMetadataOperator.partial(...).expand(file_id=files.output.map(lambda file: file["fileId"]))``.
-    With it they go to a JSON Lines file that appears whole, and XCom has a list of pointers to it, ready for
-    ``LibraryMetadataOperator.partial(...).expand(input_path=files.output)``. What XCom holds follows from the
-    arguments, never from how many files there are.
+
+    **What XCom holds** follows from the arguments, never from how many files there are, so what worked
+    downstream last night works tonight:
+
+    - Without ``output_path`` the files themselves, ready for
+      ``FileMetadataOperator.partial(...).expand(file_id=files.output.map(lambda file: file["fileId"]))``.
+      More than ``max_xcom_bytes`` fail the task, unless Airflow's ``XComObjectStorageBackend`` is in use:
+      it keeps large values in a file and small ones in the database, and tasks get the files either way.
+    - With ``output_path`` pointers: the files, as many as there are, go to a JSON Lines file that appears
+      whole. Ready for ``LibraryMetadataOperator(input_path=files.output)``, and with ``batches`` for
+      ``LibraryMetadataOperator.partial(...).expand(input_path=files.output)``.
+
+    :func:`~airflow_provider_imagekit.operators.pointers.read_listing` gives a task of your own the files in
+    both cases.
 
     .. seealso:: :class:`~airflow_provider_imagekit.operators.library.LibraryMetadataOperator`, which lists by
         itself.
@@ -80,7 +94,9 @@ class ListFilesOperator(BaseOperator):
     :param output_path: file for the listing, on this machine or in any store of ``ObjectStoragePath``.
         (templated)
     :param batches: pointers to return, 1 to 1,024; a file is always in the same batch. (templated)
-    :param max_xcom_bytes: most bytes of JSON to put into XCom. (templated)
+    :param max_xcom_bytes: most bytes of JSON to put into XCom without ``output_path``. By default 48,000,
+        some 200 files with the default ``fields``; any number if ``[core] xcom_backend`` is Airflow's
+        ``XComObjectStorageBackend`` with a threshold. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :return: the files; or with ``output_path`` for each batch ``path``, ``batch``, ``batches``, ``count``.
     :raises AirflowFailException: from the error that no retry can mend, such as a listing too long for XCom.
@@ -114,7 +130,7 @@ class ListFilesOperator(BaseOperator):
         fields: Sequence[str] | str | None = None,
         output_path: str | None = None,
         batches: int | str = 1,
-        max_xcom_bytes: int | str = 48_000,
+        max_xcom_bytes: int | str | None = None,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -147,15 +163,17 @@ class ListFilesOperator(BaseOperator):
         return listed
 
     def _to_xcom(self) -> list[dict[str, Any]]:
-        most = as_whole_number(self.max_xcom_bytes, "max_xcom_bytes", least=0, most=1 << 30)
-        size = 0
+        most, size = self._most_xcom_bytes(), 0
         records: list[dict[str, Any]] = []
         for record in self._records(XCOM_FIELDS):
             size += len(json.dumps(record)) + 2
             if size > most:
                 raise ImageKitInputError(
-                    f"The listing is too long for XCom: {len(records):,} files make {most:,} bytes.",
-                    help="Give an output_path, fewer fields, a limit, or a larger max_xcom_bytes.",
+                    f"The listing is too long for XCom: max_xcom_bytes is {most:,}, which holds "
+                    f"{len(records):,} of its files.",
+                    help="Set output_path: any number of files go to a file, and XCom has pointers to it, "
+                    "which read_listing() and LibraryMetadataOperator(input_path=...) read. Or list less "
+                    '(limit, fields="fileId"), or raise max_xcom_bytes if your XCom backend may hold more.',
                 )
             records.append(record)
         return records
@@ -169,10 +187,15 @@ class ListFilesOperator(BaseOperator):
             for record in self._records(FILE_FIELDS):
                 counts[Batch.number_of(str(record.get("fileId")), of)] += 1
                 stream.write(json_line(record))
-        return [
-            {"path": output_path, "batch": number, "batches": of, "count": count}
-            for number, count in enumerate(counts)
-        ]
+        return pointers(output_path, counts)
+
+    def _most_xcom_bytes(self) -> int:
+        if (given := optional_text(self.max_xcom_bytes)) is not None:
+            return as_whole_number(given, "max_xcom_bytes", least=0, most=_ANY_LENGTH)
+        backend = conf.get("core", "xcom_backend", fallback="")
+        threshold = conf.getint("common.io", "xcom_objectstorage_threshold", fallback=-1)
+        by_size = backend.endswith(".XComObjectStorageBackend") and threshold >= 0
+        return _ANY_LENGTH if by_size else _MOST_XCOM_BYTES
 
     def _records(self, default_fields: Sequence[str]) -> Iterator[dict[str, Any]]:
         fields = self.fields or default_fields

@@ -184,7 +184,9 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
 
 def _summary(metadata: dict[str, Any]) -> str:
     kind = metadata.get("format") or metadata.get("mimeType") or "file"
-    tags = sum(len(section) for section in (metadata.get("exif") or {}).values() if isinstance(section, dict))
+    exif = metadata.get("exif")
+    sections = exif.values() if isinstance(exif, dict) else ()
+    tags = sum(len(section) for section in sections if isinstance(section, dict))
     return (
         f"{metadata.get('width')}x{metadata.get('height')} {kind}, {metadata.get('size')} bytes, "
         f"pHash {metadata.get('pHash')}, {tags} EXIF tags"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.operators.hash_tables import HashTableOperator
 from airflow_provider_imagekit.similarity.labels import LabelledPair, read_labels
+from airflow_provider_imagekit.similarity.references import parse_low_information
 from airflow_provider_imagekit.similarity.threshold import threshold_report
 from airflow_provider_imagekit.similarity.threshold_plot import plot_threshold_report
 from airflow_provider_imagekit.storage import read_table, written_whole
@@ -94,7 +95,7 @@ class ThresholdReportOperator(HashTableOperator):
             max_radius=self.max_distance,
             max_false_share=self._number("max_false_share", most=1),
             min_precision=self._number("min_precision", most=1),
-            low_information=self._flat(),
+            low_information=parse_low_information(self.low_information),
             max_pairs=int(self._number("max_pairs")),
         )
         text = report.as_markdown()

@@ -16,7 +16,7 @@ from airflow_provider_imagekit.exceptions import (
 )
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.failing import failing_for_good
-from airflow_provider_imagekit.similarity.references import ImageRef, parse_phashes
+from airflow_provider_imagekit.similarity.references import ImageRef, parse_low_information
 from airflow_provider_imagekit.similarity.variants import VariantCheck
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class TransformationCheckOperator(BaseOperator):
             context["map_index_template"] = "{{ task.file_id or task.url or task.phash }}"
         with failing_for_good():
             checks = self._checks()
-            flat = frozenset(parse_phashes(self.low_information or (), "low_information"))
+            flat = parse_low_information(self.low_information)
             image = ImageRef.parse(file_id=self.file_id, url=self.url, phash=self.phash)
             master = image.resolve(self.hook.get_phash)
             found = [self._checked(url, check, master, flat) for url, check in checks]

@@ -14,7 +14,7 @@ from airflow_provider_imagekit.similarity.references import (
     BankFile,
     HashList,
     ImageRef,
-    parse_phashes,
+    parse_low_information,
     parse_reference,
 )
 from airflow_provider_imagekit.similarity.verdict import Verdict, judge
@@ -109,7 +109,7 @@ class PHashGate:
                 phash_column=bank_phash_column,
             ),
             DistanceBounds.parse(max_distance, min_distance),
-            frozenset(parse_phashes(low_information or (), "low_information")),
+            parse_low_information(low_information),
             _count("max_matches", max_matches),
         )
 

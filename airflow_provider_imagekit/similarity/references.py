@@ -14,7 +14,15 @@ from airflow_provider_imagekit.similarity.verdict import is_low_information
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MAX_LISTED", "BankFile", "HashList", "ImageKind", "ImageRef", "parse_phashes", "parse_reference"]
+__all__ = [
+    "MAX_LISTED",
+    "BankFile",
+    "HashList",
+    "ImageKind",
+    "ImageRef",
+    "parse_low_information",
+    "parse_reference",
+]
 
 #: Most hashes of a list: a trigger keeps them in Airflow's database while it waits.
 MAX_LISTED: Final = 1000
@@ -141,20 +149,22 @@ def parse_reference(
         columns = ("" if _is_absent(name) else str(name) for name in (id_column, phash_column))
         return BankFile(_text(kind, value), *columns)
     if kind == "reference_phash" and (not isinstance(value, str) or "," in value):
-        return HashList(tuple(str(phash) for phash in parse_phashes(value, kind, most=MAX_LISTED)))
+        return HashList(tuple(str(phash) for phash in _phashes(value, kind, most=MAX_LISTED)))
     return _picture("reference_", ImageKind(kind.removeprefix("reference_")), value)
 
 
-def parse_phashes(values: object, name: str, *, most: int | None = None) -> list[PHash]:
+def parse_low_information(values: object) -> frozenset[PHash]:
     """
-    Read several hashes.
+    Read the argument ``low_information``: the hashes besides zero that cannot be decided on.
 
     :param values: a list, or a text with commas; blank entries (pictures without a hash) are passed over.
-    :param name: the argument's name, for the error.
-    :param most: refuse more than this.
-    :raises ImageKitInputError: if it is neither, or too long.
+    :raises ImageKitInputError: if it is neither.
     :raises InvalidPHashError: if a hash is malformed.
     """
+    return frozenset(_phashes(values or (), "low_information"))
+
+
+def _phashes(values: object, name: str, *, most: int | None = None) -> list[PHash]:
     if isinstance(values, str):
         values = values.split(",")
     if not isinstance(values, Iterable) or isinstance(values, dict | bytes):

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.retry_policy import ImageKitRetryPolicy
 from tests import pictures
 from tests.airflow.conftest import RunDag, environment
+from tests.support import AIRFLOW_3
 
 REPOSITORY = Path(__file__).parents[2]
 README = REPOSITORY / "README.md"
 CONNECTION_PAGE = REPOSITORY / "docs/connection.md"
+EMULATOR_PAGE = REPOSITORY / "docs/emulator.md"
+RATE_LIMITS_PAGE = REPOSITORY / "docs/rate-limits.md"
 KEY = "private_Ab+Cd/Ef=="
 
 
@@ -33,7 +39,7 @@ def bash(script: str, home: Path) -> str:
         check=False,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -98,3 +104,40 @@ class TestConnectionPage:
         printed = bash(f"{add}\n{get} --output json\n{delete}", airflow_home)
         assert KEY in printed
         assert "imagekit" in printed
+
+
+class TestRateLimitsPage:
+    def test_the_connection_with_redis(self, airflow_home: Path) -> None:
+        [script] = snippets(RATE_LIMITS_PAGE, "bash")
+        install, add = script.split("\n", 1)
+        assert install.startswith("pip install 'airflow-provider-imagekit[redis]'")
+        get, delete = (f"airflow connections {verb} imagekit_default" for verb in ("get", "delete"))
+        assert "redis://" in bash(f"{add}\n{get} --output json\n{delete}", airflow_home)
+
+    @pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no retry policies")
+    def test_the_retry_policy(self) -> None:
+        [source] = snippets(RATE_LIMITS_PAGE, "python")
+        with DAG("page", schedule=None) as dag:
+            exec(compile(source, str(RATE_LIMITS_PAGE), "exec"), {})
+        [task] = dag.tasks
+        assert isinstance(task.retry_policy, ImageKitRetryPolicy)
+
+
+class TestEmulatorPage:
+    def test_the_test_of_a_dag(self, airflow_home: Path, library: Path, tmp_path: Path) -> None:
+        (tmp_path / "pictures").mkdir()
+        shutil.copy(library / pictures.ORIGINAL, tmp_path / "pictures/hero.jpg")
+        (tmp_path / "dags").mkdir()
+        for source in snippets(EMULATOR_PAGE, "python"):
+            if found := re.match(r"# (\S+\.py)\n", source):
+                (tmp_path / found.group(1)).write_text(source, "utf-8")
+        [script] = snippets(EMULATOR_PAGE, "bash")
+        assert "1 passed" in bash(f"cd {tmp_path}\n{script}", airflow_home)
+
+    def test_the_server_in_python(
+        self, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        [source] = [text for text in snippets(EMULATOR_PAGE, "python") if "with ImageKitEmulator" in text]
+        (tmp_path / "pictures").symlink_to(library)
+        monkeypatch.chdir(tmp_path)
+        exec(compile(source, str(EMULATOR_PAGE), "exec"), {})

@@ -10,8 +10,8 @@ ROOT = Path(airflow_provider_imagekit.emulator.__file__).parent
 PACKAGE = "airflow_provider_imagekit"
 # Each part may import those before it, and itself.
 ORDER = [
-    "errors", "pictures", "transforms", "library", "search", "auth", "limits", "account", "routes", "serving",
-    "server", "pytest_plugin", "__init__", "__main__",
+    "errors", "pictures", "transforms", "library", "search", "auth", "limits", "account", "routes",
+    "description", "serving", "server", "pytest_plugin", "__init__", "__main__",
 ]  # fmt: skip
 THIRD_PARTY = {"PIL", "starlette", "uvicorn", "pytest"}
 

@@ -1,40 +1,40 @@
-"""The columns of the fault matrix: who meets a fault, run as Airflow would, on a clock of the test's own."""
+"""The columns of the fault matrix: what comes of it when a caller meets a fault."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from airflow.providers.common.compat.sdk import (
-    AirflowFailException,
-    AirflowSkipException,
-    TaskDeferred,
-)
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_provider_imagekit.budget import RequestBudget
-from airflow_provider_imagekit.client import ImageKitClient
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitError
-from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.hooks.settings import ClientSettings
-from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, RemoteUrlMetadataOperator
-from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
-from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
-from tests import pictures
-from tests.faults.faults import AS_ANSWERED, FAILS, RETRIES, SUCCESS, WAITS, WHOLE, Fault
-from tests.support import AIRFLOW_3, Clock
+from tests.faults.faults import (
+    AS_ANSWERED,
+    FAILS,
+    GOES_ON,
+    REPORT,
+    RETRIES,
+    SUCCESS,
+    WAITS,
+    WELL,
+    WHOLE,
+    Fault,
+    Says,
+)
+from tests.faults.operators import CALLS, OPERATORS, FileFailedError
+from tests.faults.scene import Scene, reference
+from tests.faults.sensors import SENSORS
 
-__all__ = ["CALLERS", "CALLS", "SENSORS", "Outcome", "meet"]
+__all__ = ["CALLERS", "Outcome", "meet", "says"]
 
-POKE_INTERVAL = 60.0
-MOST_CHECKS = 80
+CALLERS = CALLS | OPERATORS | SENSORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,194 +56,6 @@ class Outcome:
     xcom: str
 
 
-class Scene:
-    """One caller, one fault, one server, one clock."""
-
-    def __init__(self, fault: Fault, imagekit: ImageKitEmulator, *, starts_at: int) -> None:
-        self.fault = fault
-        self.imagekit = imagekit
-        self.clock = Clock()
-        self.file_id = imagekit.file_id(pictures.ORIGINAL)
-        self.url = imagekit.file_url(pictures.ORIGINAL)
-        self.requests: int | None = None
-        self.waited = 0.0
-        self._budget = RequestBudget(clock=self.clock, sleep=self.clock.sleep)
-        self._starts_at = starts_at
-        self._check = 0
-        self._lasting = contextlib.ExitStack()
-        self.client_of = functools.cache(self._client_of)
-
-    @property
-    def went_on(self) -> bool:
-        """Whether the caller was still there when the fault was over."""
-        return self._check >= self._starts_at + self.fault.checks
-
-    def hook(self) -> ImageKitHook:
-        hook = ImageKitHook()
-        hook.client_of = self.client_of
-        return hook
-
-    def next_check(self, waited: float = 0.0) -> None:
-        """Come to the next check, some seconds after the one before."""
-        self.clock.now += waited
-        self._check += 1
-        if self._check > MOST_CHECKS:
-            raise TimeoutError
-        if self._check == self._starts_at:
-            self.imagekit.clear()
-            self.clock.slept.clear()
-            self._lasting.enter_context(self.fault.server(self.imagekit))
-        elif self._check == self._starts_at + self.fault.checks:
-            self.end()
-        elif self._check < self._starts_at:
-            self.imagekit.inject(**(self.fault.before or {"status": 404}))
-
-    def end(self) -> None:
-        """End the fault, and note what it has cost."""
-        if self.requests is None:
-            self.requests, self.waited = len(self.imagekit.requests), sum(self.clock.slept)
-        self._lasting.close()
-
-    def _client_of(self, settings: ClientSettings) -> ImageKitClient:
-        return ImageKitClient(
-            settings.private_key,
-            base_url=settings.base_url,
-            timeout=settings.timeout,
-            max_retries=settings.max_retries,
-            max_wait=settings.max_wait,
-            budget=self._budget,
-            sleep=self.clock.sleep,
-            jitter=lambda: 1.0,
-        )
-
-
-class TaskInstance:
-    """What the tasks ask of their task instance."""
-
-    max_tries = 0
-    map_index = -1
-
-    @staticmethod
-    def get_first_reschedule_date(_context: Any) -> None:
-        return None
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        json.dumps({key: value}, allow_nan=False)
-
-
-def context() -> Any:
-    return {"ti": TaskInstance(), "outlet_events": {}}
-
-
-class Sensor(PHashDistanceSensor):
-    """The sensor; its interval between two pokes passes on the scene's clock."""
-
-    scene: Scene
-
-    def _get_next_poke_interval(self, *arguments: Any) -> float:
-        self.scene.next_check(super()._get_next_poke_interval(*arguments))
-        return 0.0
-
-
-def sensor(scene: Scene, **arguments: Any) -> Sensor:
-    made = Sensor(
-        task_id="sensor",
-        file_id=scene.file_id,
-        reference_phash=reference(scene.imagekit),
-        max_distance=8,
-        poke_interval=POKE_INTERVAL,
-        **arguments,
-    )
-    made.scene, made.hook = scene, scene.hook()
-    return made
-
-
-@functools.cache
-def reference(imagekit: ImageKitEmulator) -> str:
-    return str(truth(imagekit)["pHash"])
-
-
-@functools.cache
-def truth(imagekit: ImageKitEmulator) -> dict[str, Any]:
-    """What ImageKit says of the picture when all is well."""
-    with ImageKitClient(imagekit.private_key, base_url=imagekit.url) as client:
-        return client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
-
-
-def call_client(scene: Scene) -> Any:
-    return scene.hook().get_conn().get_file_metadata(scene.file_id)
-
-
-def run_file_operator(scene: Scene) -> Any:
-    operator = FileMetadataOperator(task_id="file", file_id=scene.file_id)
-    operator.hook = scene.hook()
-    return operator.execute(context())
-
-
-def run_url_operator(scene: Scene) -> Any:
-    operator = RemoteUrlMetadataOperator(task_id="url", url=scene.url)
-    operator.hook = scene.hook()
-    return operator.execute(context())
-
-
-def run_poking(scene: Scene) -> Any:
-    return sensor(scene).execute(context())
-
-
-def run_rescheduled(scene: Scene) -> Any:
-    while True:
-        fresh = sensor(scene, mode="reschedule")  # each check is a process of its own
-        if not AIRFLOW_3:  # there, execute() asks the metadata database for the time of the first check
-            found = fresh.poke(context())
-            if found:
-                return found.xcom_value
-            scene.next_check(POKE_INTERVAL)
-            continue
-        try:
-            return fresh.execute(context())
-        except Exception as error:
-            if type(error).__name__ != "AirflowRescheduleException":
-                raise
-
-
-def run_deferrable(scene: Scene) -> Any:
-    try:
-        return sensor(scene, deferrable=True).execute(context())
-    except TaskDeferred as deferred:
-        arguments = json.loads(json.dumps(deferred.trigger.serialize()[1]))
-        payload = json.loads(json.dumps(_fire(scene, PHashDistanceTrigger(**arguments))))
-        resumed = sensor(scene, deferrable=True)
-        return resumed.resume_execution(deferred.method_name, {"event": payload}, context())
-
-
-def _fire(scene: Scene, trigger: PHashDistanceTrigger) -> Any:
-    async def sleep(seconds: float) -> None:
-        scene.next_check(seconds)
-
-    async def first() -> Any:
-        event = await anext(trigger.run())
-        return event.payload
-
-    trigger.sleep = sleep
-    trigger.hook = scene.hook()
-    return asyncio.run(first())
-
-
-#: Who calls: a function, and with which check the fault begins.
-CALLS: dict[str, tuple[Callable[[Scene], Any], int]] = {
-    "client call": (call_client, 1),
-    "FileMetadataOperator": (run_file_operator, 1),
-    "RemoteUrlMetadataOperator": (run_url_operator, 1),
-}
-SENSORS: dict[str, tuple[Callable[[Scene], Any], int]] = {
-    "sensor, poke": (run_poking, 1),
-    "sensor, reschedule": (run_rescheduled, 1),
-    "sensor, deferrable, first check": (run_deferrable, 1),
-    "sensor, after deferral": (run_deferrable, 2),
-}
-CALLERS = CALLS | SENSORS
-
-
 def meet(
     fault: Fault, caller: str, imagekit: ImageKitEmulator, *, told: list[BaseException] | None = None
 ) -> Outcome | None:
@@ -254,13 +66,13 @@ def meet(
     :return: ``None`` where the caller cannot meet it.
     """
     call, starts_at = CALLERS[caller]
-    if fault.call is None and caller in CALLS:
+    if says(fault, caller) is None:
         return None
     if fault.before is not None:
         if caller == "sensor, deferrable, first check":
             return None
         starts_at = 2
-    expected = truth(imagekit) if caller in CALLS else _verdict(imagekit)
+    expected = _well(imagekit, caller)
     scene = Scene(fault, imagekit, starts_at=starts_at)
     scene.next_check()
     end, error, xcom = "", "", ""
@@ -279,16 +91,31 @@ def meet(
     return Outcome(end, error, scene.requests or 0, math.ceil(scene.waited * 10) / 10, xcom)
 
 
-def _verdict(imagekit: ImageKitEmulator) -> dict[str, Any]:
-    phash = reference(imagekit)
-    return {"matched": True, "distance": 0, "similarity": 1.0, "phash": phash, "reference_phash": phash}
+def says(fault: Fault, caller: str) -> Says | None:
+    """Return what a caller must make of a fault."""
+    if caller in OPERATORS:
+        return fault.operator(caller)
+    return fault.call if caller in CALLS else fault.sensor
+
+
+@functools.cache
+def _well(imagekit: ImageKitEmulator, caller: str) -> Any:
+    """What comes of it when all is well; a sensor needs no more than the operators do."""
+    if caller in SENSORS:
+        phash = reference(imagekit)
+        return {"matched": True, "distance": 0, "similarity": 1.0, "phash": phash, "reference_phash": phash}
+    scene = Scene(WELL, imagekit, starts_at=1)
+    with _connection(imagekit, WELL):
+        return CALLERS[caller][0](scene)
 
 
 def _ended(raised: Exception, caller: str) -> tuple[str, str]:
     if caller == "client call" and isinstance(raised, ImageKitError):
         return RETRIES if raised.retryable else FAILS, type(raised).__name__
+    if isinstance(raised, FileFailedError):
+        return GOES_ON, str(raised)
     if isinstance(raised, AirflowFailException):
-        return FAILS, type(raised.__cause__).__name__
+        return FAILS, REPORT if raised.__cause__ is None else type(raised.__cause__).__name__
     if isinstance(raised, AirflowSkipException):
         return "skipped", type(raised.__cause__).__name__
     if isinstance(raised, ImageKitError):

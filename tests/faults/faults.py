@@ -8,21 +8,32 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.transport import MAX_BODY
 
-__all__ = ["AS_ANSWERED", "FAILS", "FAULTS", "RETRIES", "SUCCESS", "WAITS", "WHOLE", "Fault", "Says"]
+__all__ = [
+    "AS_ANSWERED", "BRANCH", "CHECK", "FAILS", "FAULTS", "GOES_ON", "LIBRARY", "LISTING", "REPORT", "RETRIES",
+    "SHORT_CIRCUIT", "SUCCESS", "WAITS", "WELL", "WHOLE", "Fault", "Says",
+]  # fmt: skip
 
 Server = Callable[[ImageKitEmulator], AbstractContextManager[object]]
+
+# Errors that every other file would meet as well, so that a library stops at the first.
+OF_THE_RUN = ("ImageKitAuthError",)
 
 #: Airflow Connection's timeout in the rows in which the server lets its callers wait.
 SHORT_TIMEOUT = 0.15
 
 SUCCESS, WAITS, FAILS, RETRIES = "success", "waits on", "fails, no retry", "fails, may be retried"
+GOES_ON = "goes on, one file less"
 WHOLE, AS_ANSWERED = "whole", "as answered"
+REPORT = "a report of what is wrong"
+
+BRANCH, SHORT_CIRCUIT = "PHashBranchOperator", "PHashShortCircuitOperator"
+CHECK, LISTING, LIBRARY = "TransformationCheckOperator", "ListFilesOperator", "LibraryMetadataOperator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,7 @@ class Fault:
     :param call: what a call of the client, and so an operator, must make of it; ``None`` where the fault
         needs somebody who waits.
     :param sensor: what a check of a sensor must make of it, in every mode.
+    :param but: what operators must make of it that differ from a call; ``None`` where it is none of theirs.
     :param checks: for how many checks of a sensor it lasts.
     :param before: what a sensor's first check meets before the fault begins with the second.
     :param extra: fields of the Airflow Connection.
@@ -68,9 +80,17 @@ class Fault:
     server: Server
     call: Says | None
     sensor: Says
+    but: dict[str, Says | None] = field(default_factory=dict)
     checks: int = 1
     before: dict[str, Any] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+    def operator(self, name: str) -> Says | None:
+        """Return what an operator must make of it."""
+        says = self.but.get(name, self.call)
+        if name == LIBRARY and says and says.error not in ("", *OF_THE_RUN):
+            return replace(says, end=GOES_ON)
+        return says
 
 
 def answers(**fault: Any) -> Server:
@@ -165,12 +185,17 @@ ANSWER = json.dumps({"width": 640, "pHash": "f06830ca9f1e3e90"})
 SLOW = {"timeout": SHORT_TIMEOUT}
 WAITING = Says(WAITS)
 FINE = Says(SUCCESS, xcom=AS_ANSWERED)
+FOUND = {CHECK: Says(FAILS, REPORT)}
+NO_HASH = {**FOUND, LISTING: None}
+BAD_HASH = {**dict.fromkeys((BRANCH, SHORT_CIRCUIT, CHECK), Says(FAILS, INVALID)), LISTING: None}
+
+WELL = Fault("no fault", lambda _imagekit: contextlib.nullcontext(), None, WAITING)
 
 FAULTS = [
-    Fault("400: the request or the file is at fault", status(400), *lasts("ImageKitBadRequestError")),
+    Fault("400: the request or the file is at fault", status(400), *lasts("ImageKitBadRequestError"), FOUND),
     Fault("401: no key arrived", status(401), *lasts("ImageKitAuthError")),
     Fault("403: the key is wrong, expired, or may not", status(403), *lasts("ImageKitAuthError")),
-    Fault("404: no such file", status(404), Says(FAILS, "ImageKitNotFoundError"), WAITING),
+    Fault("404: no such file", status(404), Says(FAILS, "ImageKitNotFoundError"), WAITING, FOUND),
     Fault("408: the server gave up waiting", status(408), *passes(SERVER)),
     Fault("423: a bulk job holds the file", status(423), *passes(SERVER)),
     Fault(
@@ -227,10 +252,10 @@ FAULTS = [
     Fault("200 with an empty body", answers(status=200, body=b""), *passes(RESPONSE)),
     Fault("200 with truncated JSON", answers(status=200, body='{"width": 64'), *passes(RESPONSE)),
     Fault("200 with JSON of another type", answers(status=200, body=[1, 2]), *passes(RESPONSE)),
-    Fault("200 without pHash (a video)", hash_is(), FINE, Says(RETRIES, MISSING)),
-    Fault("200 with pHash null", hash_is(pHash=None), FINE, Says(RETRIES, MISSING)),
-    Fault("200 with pHash that is none", hash_is(pHash="not a hash"), FINE, Says(RETRIES, INVALID)),
-    Fault("200 with pHash of zeros (a black picture)", hash_is(pHash="0" * 16), FINE, Says(WAITS)),
+    Fault("200 without pHash (a video)", hash_is(), FINE, Says(RETRIES, MISSING), NO_HASH),
+    Fault("200 with pHash null", hash_is(pHash=None), FINE, Says(RETRIES, MISSING), NO_HASH),
+    Fault("200 with pHash that is none", hash_is(pHash="not a hash"), FINE, Says(RETRIES, INVALID), BAD_HASH),
+    Fault("200 with pHash of zeros (a black picture)", hash_is(pHash="0" * 16), FINE, WAITING, NO_HASH),
     Fault(
         "Content-Length too large",
         answers(status=200, body=ANSWER, content_length=len(ANSWER) + 10),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.faults.callers import CALLS, POKE_INTERVAL, SENSORS, Outcome
-from tests.faults.faults import AS_ANSWERED, FAILS, FAULTS, RETRIES, SUCCESS, WAITS
+from tests.faults.callers import Outcome
+from tests.faults.faults import AS_ANSWERED, FAILS, FAULTS, GOES_ON, LIBRARY, REPORT, RETRIES, SUCCESS, WAITS
+from tests.faults.operators import CALLS, OPERATORS
+from tests.faults.sensors import POKE_INTERVAL, SENSORS
 
 __all__ = ["PAGE", "Results", "render"]
 
@@ -33,33 +36,48 @@ How to read a cell:
 - **raises**: the error named, which is Airflow's to retry as the task's `retries` say. A sensor never turns
   it into a skip, `soft_fail` or not. With `ImageKitRetryPolicy` (Airflow 3.3 and later) errors that no retry
   mends fail at once here, too.
+- **goes on**: the library's run comes to its end without the file, whose error is in the errors table, and
+  fails only if more files than `max_failed` have one; see [library.md](library.md).
 - The number of requests is what reached the server while the fault lasted; the seconds are the most that the
   caller itself waited meanwhile, without what the server took and without the intervals between a sensor's
   checks. Where a fault lasts for several checks, both are for all of them.
 
-The columns: a *call* of the client or hook, `FileMetadataOperator` and `RemoteUrlMetadataOperator`; and a
-*sensor* in poke mode, in reschedule mode, deferrable at the first check, and deferrable in the triggerer.
-A cell that holds several of them says that all of them were run and agree.
+The columns: a *call* of the client or hook, and the operators, of which those that differ are named;
+`LibraryMetadataOperator`, for one of its files; and a *sensor* in poke mode, in reschedule mode, deferrable
+at the first check, and deferrable in the triggerer. All of them were run for every cell.
 """
 
 
 def render(results: Results) -> str:
     """Return the page."""
-    lines = [HEAD, "| What goes wrong | Call and operators | Sensor in every mode |", "| --- | --- | --- |"]
+    lines = [
+        HEAD,
+        "| What goes wrong | Call and operators | Library | Sensor in every mode |",
+        "|---|---|---|---|",
+    ]
+    operators = [*CALLS, *(name for name in OPERATORS if name != LIBRARY)]
     for fault in FAULTS:
         lasting = f" (for {fault.checks} checks)" if fault.checks > 1 else ""
-        calls = _cells(results, fault.name, list(CALLS))
-        sensors = _cells(results, fault.name, list(SENSORS))
-        lines.append(f"| {fault.name}{lasting} | {calls} | {sensors} |")
+        cells = (_cells(results, fault.name, callers) for callers in (operators, [LIBRARY], list(SENSORS)))
+        lines.append(f"| {fault.name}{lasting} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def _cells(results: Results, fault: str, callers: Sequence[str]) -> str:
-    """Return one text if all agree, else one for each."""
+    """Return what most of them do, and then who does otherwise."""
     texts = {caller: _cell(outcome) for caller in callers if (outcome := results[fault, caller]) is not None}
-    if len(set(texts.values())) <= 1:
-        return next(iter(texts.values()), "—")
-    return "<br>".join(f"{caller}: {text}" for caller, text in texts.items())
+    if not texts:
+        return "—"
+    (usual, _), *others = Counter(texts.values()).most_common()
+    return "<br>".join(
+        [
+            usual,
+            *(
+                f"{', '.join(f'`{who}`' for who in texts if texts[who] == text)}: {text}"
+                for text, _ in others
+            ),
+        ]
+    )
 
 
 def _cell(outcome: Outcome) -> str:
@@ -69,7 +87,8 @@ def _cell(outcome: Outcome) -> str:
     end = {
         SUCCESS: "success" + (", as answered" if outcome.xcom == AS_ANSWERED else ""),
         WAITS: "waits on",
-        FAILS: f"fails: `{outcome.error}`",
+        FAILS: f"fails: {outcome.error if outcome.error == REPORT else f'`{outcome.error}`'}",
+        GOES_ON: f"goes on: `{outcome.error}`",
         RETRIES: f"raises `{outcome.error}`",
     }[outcome.end]
     return f"{end}; {cost}"

@@ -11,7 +11,7 @@ import os
 import pytest
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from tests.faults.callers import CALLERS, CALLS, Outcome, meet
+from tests.faults.callers import CALLERS, Outcome, meet, says
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.page import PAGE, render
 
@@ -36,11 +36,11 @@ class TestFault:
             outcome = results[fault.name, caller] = meet(fault, caller, imagekit)
             if outcome is None:
                 continue
-            says = fault.call if caller in CALLS else fault.sensor
-            assert says is not None
-            assert (outcome.end, outcome.error, outcome.xcom) == (says.end, says.error, says.xcom), caller
-            assert outcome.requests <= says.requests, caller
-            assert outcome.waited <= says.waited + ROUNDING, caller
+            must = says(fault, caller)
+            assert must is not None
+            assert (outcome.end, outcome.error, outcome.xcom) == (must.end, must.error, must.xcom), caller
+            assert outcome.requests <= must.requests, caller
+            assert outcome.waited <= must.waited + ROUNDING, caller
 
 
 def test_the_page_tells_what_the_tests_have_found(

@@ -18,7 +18,8 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.library.plan import Plan
 from airflow_provider_imagekit.library.run import LibraryRun, Settings
 from airflow_provider_imagekit.library.sources import Search, Source
-from airflow_provider_imagekit.library.tables import format_of, read_table
+from airflow_provider_imagekit.library.tables import read_table
+from airflow_provider_imagekit.tables import format_of
 
 FILES = 60
 AS_OF = datetime(2024, 6, 1, tzinfo=UTC)

@@ -90,6 +90,7 @@ class TestNextRun:
         redraw(7, 300)
         plan, _ = nightly.run()
         assert (plan.changed, plan.unchanged, nightly.calls()) == (1, FILES - 1, (1, 1))
+        assert "That makes 1 metadata call;" in str(plan)
         after = {row["name"]: row for row in nightly.rows()}
         assert {name for name in after if after[name] != before[name]} == {"0007.jpg"}
         assert after["0007.jpg"]["phash"] != before["0007.jpg"]["phash"]

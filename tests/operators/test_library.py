@@ -1,16 +1,15 @@
+"""The library operator in a task: its result, its stores, its failures, its end."""
+
 from __future__ import annotations
 
-import csv
 import json
 import secrets
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, Asset, ObjectStoragePath
@@ -24,42 +23,10 @@ from airflow_provider_imagekit.exceptions import (
 )
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 from airflow_provider_imagekit.operators.listing import ListFilesOperator
-from tests import pictures
+from tests.operators.libraries import context, metadata_calls, operator, rows
 from tests.support import AIRFLOW_3
 
 attach = import_module("airflow.sdk.io" if AIRFLOW_3 else "airflow.io.store").attach
-
-AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
-
-
-class Task:
-    """As much of a task instance as an operator looks at."""
-
-    dag_id, task_id, map_index = "dag", "library", -1
-
-    def __init__(self, run_id: str) -> None:
-        self.run_id = run_id
-
-
-def context(run: str = "run", **more: Any) -> Any:
-    return {"ti": Task(run), "data_interval_end": AS_OF, **more}
-
-
-def operator(output: object, **arguments: Any) -> LibraryMetadataOperator:
-    return LibraryMetadataOperator(task_id="library", output_path=str(output), **arguments)
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    return tmp_path / "library.jsonl"
-
-
-def metadata_calls(imagekit: ImageKitEmulator) -> int:
-    return sum("metadata" in request.path for request in imagekit.requests)
 
 
 class TestResult:
@@ -116,117 +83,6 @@ class TestResult:
         assert {row["deleted_at"] for row in rows(table) if row["path"].startswith("/shop")} == {
             "2024-06-01T00:00:00.000Z"
         }
-
-
-class TestWhichFiles:
-    def test_a_folder(self, connection: str, table: Path) -> None:
-        operator(table, path="/docs").execute(context())
-        assert [row["name"] for row in rows(table)] == ["readme.pdf"]
-
-    def test_a_search(self, connection: str, imagekit: ImageKitEmulator, table: Path) -> None:
-        listing = [file for file in imagekit.files() if file["name"] == "original.jpg"]
-        imagekit.inject(status=200, body=listing, match="searchQuery=name")
-        operator(table, search_query='name = "original.jpg"').execute(context())
-        assert [row["name"] for row in rows(table)] == ["original.jpg"]
-
-    @pytest.mark.parametrize("as_text", [True, False])
-    def test_ids(self, connection: str, imagekit: ImageKitEmulator, table: Path, as_text: bool) -> None:
-        ids = [imagekit.file_id(pictures.ORIGINAL), imagekit.file_id(pictures.RESIZED)]
-        operator(table, file_ids=",".join(ids) if as_text else ids).execute(context())
-        assert {row["file_id"] for row in rows(table)} == set(ids)
-        assert [request.path for request in imagekit.requests if request.path == "/v1/files"] == []
-
-    def test_records_of_a_listing(self, connection: str, imagekit: ImageKitEmulator, table: Path) -> None:
-        files = ListFilesOperator(task_id="files", path="/shop").execute(context())
-        operator(table, file_ids=files).execute(context("monday"))
-        imagekit.clear()
-        operator(table, file_ids=files).execute(context("tuesday"))
-        assert imagekit.requests == []
-        assert len(rows(table)) == len(files)
-
-    def test_urls(self, connection: str, imagekit: ImageKitEmulator, table: Path) -> None:
-        url = imagekit.file_url(pictures.ORIGINAL)
-        operator(table, urls=[url]).execute(context())
-        assert [(row["url"], row["width"]) for row in rows(table)] == [(url, 640)]
-
-    def test_a_column_of_a_csv_file(
-        self, connection: str, imagekit: ImageKitEmulator, table: Path, tmp_path: Path
-    ) -> None:
-        with (tmp_path / "ids.csv").open("w", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerows([["sku", "picture"], ["1", imagekit.file_id(pictures.ORIGINAL)]])
-        operator(table, input_path=str(tmp_path / "ids.csv"), file_id_column="picture").execute(context())
-        assert [row["width"] for row in rows(table)] == [640]
-
-    def test_a_column_of_urls_of_a_parquet_file(
-        self, connection: str, imagekit: ImageKitEmulator, table: Path, tmp_path: Path
-    ) -> None:
-        arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-        url = imagekit.file_url(pictures.ORIGINAL)
-        parquet.write_table(arrow.table({"fileId": ["x"], "at": [url]}), tmp_path / "urls.parquet")
-        operator(table, input_path=str(tmp_path / "urls.parquet"), url_column="at").execute(context())
-        assert [(row["file_id"], row["url"], row["width"]) for row in rows(table)] == [(None, url, 640)]
-
-    def test_the_operators_own_table(
-        self, connection: str, imagekit: ImageKitEmulator, table: Path, tmp_path: Path
-    ) -> None:
-        operator(table).execute(context())
-        imagekit.clear()
-        copy = tmp_path / "copy.parquet"
-        operator(copy, input_path=str(table), file_id_column="file_id").execute(context())
-        assert metadata_calls(imagekit) == len(rows(table))
-
-    def test_mapped_over_the_batches_of_a_listing_every_file_is_in_one_table(
-        self, connection: str, imagekit: ImageKitEmulator, tmp_path: Path
-    ) -> None:
-        pointers = ListFilesOperator(
-            task_id="files", output_path=str(tmp_path / "listing.jsonl"), batches=3
-        ).execute(context())
-        names = []
-        for number, pointer in enumerate(pointers):
-            part = tmp_path / f"part-{number}.jsonl"
-            result = operator(part, input_path=pointer).execute(context())
-            assert result["counts"]["rows"] == pointer["count"]
-            names += [row["name"] for row in rows(part)]
-        assert sorted(names) == sorted(file["name"] for file in imagekit.files())
-
-    @pytest.mark.parametrize(
-        ("arguments", "message"),
-        [
-            ({"file_ids": ["a"], "urls": ["b"]}, "file_ids and urls"),
-            ({"path": "/a", "input_path": "x.csv"}, "search_query or path and input_path"),
-            ({"file_ids": {"a": 1}}, "no list of files"),
-            ({"file_ids": [7]}, "names no file"),
-            ({"input_path": "/nowhere/x.csv"}, "There is no file"),
-            ({"input_path": "/nowhere/x.xls"}, "There is no file"),
-            ({"gps": "blur"}, "gps is 'blur'"),
-            ({"personal": "some"}, "personal is 'some'"),
-            ({"timezone": "Middle/Earth"}, "Middle/Earth"),
-            ({"max_failed": "-1"}, "max_failed"),
-            ({"max_failed": 1.5}, "max_failed"),
-            ({"threads": 33}, "threads is 33"),
-            ({"full_refresh": "perhaps"}, "full_refresh is 'perhaps'"),
-        ],
-    )
-    def test_wrong_arguments_fail_for_good_and_cost_no_call(
-        self,
-        connection: str,
-        imagekit: ImageKitEmulator,
-        table: Path,
-        arguments: dict[str, Any],
-        message: str,
-    ) -> None:
-        with pytest.raises(AirflowFailException, match=message):
-            operator(table, **arguments).execute(context())
-        assert imagekit.requests == []
-
-    @pytest.mark.parametrize("output", ["", "folder/", "table.csv", "table", "table.xlsx"])
-    def test_an_output_that_cannot_be_written_is_refused_before_it_costs_a_call(
-        self, connection: str, imagekit: ImageKitEmulator, output: str
-    ) -> None:
-        with pytest.raises(AirflowFailException, match=r"output_path|ending|CSV"):
-            operator(output).execute(context())
-        assert imagekit.requests == []
 
 
 class TestObjectStorage:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,9 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitServerError
 from airflow_provider_imagekit.operators.listing import XCOM_FIELDS, ListFilesOperator
 from tests import pictures
+
+XCOM_BACKEND = "airflow.providers.common.io.xcom.backend.XComObjectStorageBackend"
+MANY = [{"fileId": f"{number:024x}", "name": "n" * 100, "filePath": "/" + "n" * 100} for number in range(300)]
 
 
 def listing(**arguments: Any) -> ListFilesOperator:
@@ -50,8 +54,40 @@ class TestToXCom:
         assert set(imagekit.requests[0].query) == {"skip", "limit"}
 
     def test_a_listing_too_long_for_xcom_fails_for_good_and_says_what_to_do(self, connection: str) -> None:
-        with pytest.raises(AirflowFailException, match=r"too long for XCom.*output_path"):
+        with pytest.raises(
+            AirflowFailException, match=r"is 300, which holds 1 of its files\. Set output_path"
+        ):
             listing(max_xcom_bytes=300).execute({})
+
+    def test_by_default_it_is_as_long_as_a_row_of_the_database_may_be(
+        self, connection: str, imagekit: ImageKitEmulator
+    ) -> None:
+        imagekit.inject(status=200, body=MANY, match="/v1/files")
+        with pytest.raises(AirflowFailException, match=r"max_xcom_bytes is 48,000"):
+            listing().execute({})
+
+    @pytest.mark.parametrize(("threshold", "any_length"), [("0", True), ("1000", True), ("-1", False)])
+    def test_it_has_any_length_where_airflow_keeps_large_values_in_files(
+        self,
+        connection: str,
+        imagekit: ImageKitEmulator,
+        monkeypatch: pytest.MonkeyPatch,
+        threshold: str,
+        any_length: bool,
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW__CORE__XCOM_BACKEND", XCOM_BACKEND)
+        monkeypatch.setenv("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD", threshold)
+        imagekit.inject(status=200, body=MANY, match="/v1/files")
+        with nullcontext() if any_length else pytest.raises(AirflowFailException, match="too long for XCom"):
+            assert listing().execute({}) == MANY
+
+    def test_an_own_limit_counts_with_any_backend(
+        self, connection: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW__CORE__XCOM_BACKEND", XCOM_BACKEND)
+        monkeypatch.setenv("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD", "0")
+        with pytest.raises(AirflowFailException, match="too long for XCom"):
+            listing(max_xcom_bytes="300").execute({})
 
 
 class TestToFile:

@@ -92,7 +92,7 @@ def test_the_key_is_in_no_repr(connection: str, imagekit: ImageKitEmulator) -> N
     from airflow_provider_imagekit.hooks.settings import client_settings
 
     settings = client_settings(hook.get_connection(connection), {"rate_limit_url": "redis://:pw-secret@h"})
-    for thing in (hook, client, client._transport, client._budget, settings):
+    for thing in (hook, client, client._transport, client._calls, client._calls._budget, settings):
         assert imagekit.private_key not in repr(thing)
         assert "pw-secret" not in repr(thing)
 

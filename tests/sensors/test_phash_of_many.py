@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferr
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitInputError, PHashMismatchError
 from tests import pictures
-from tests.sensors.test_phash import MODES, Task, run, sensor_of
+from tests.sensors.running import MODES, Task, run, sensor_of
 
 FAR = "2222222222222222"
 NAMES = (pictures.ORIGINAL, pictures.UNRELATED)

@@ -11,7 +11,11 @@ import requests
 
 from demo.stack import AirflowStack
 
-__all__ = ["Api", "wait_until"]
+__all__ = ["READING_SECONDS", "Api", "wait_until"]
+
+#: What a person takes to decide. Airflow 3.3.2 asks again if the answer comes before the process that asked
+#: has ended, some 6 s after the question.
+READING_SECONDS = 12
 
 
 class Api:
@@ -49,10 +53,11 @@ class Api:
             return answer.json() if answer.content else None
         raise TimeoutError(path)
 
-    def trigger(self, dag_id: str) -> str:
-        """Start a DAG run and return its path."""
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
+        """Start a DAG run, with these params, and return its path."""
         wait_until(lambda: dag_id in self._dag_ids(), 60, f"{dag_id} is parsed")
-        run = self.call("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"]
+        body = {"logical_date": None, "conf": conf or {}}
+        run = self.call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
         return f"/dags/{dag_id}/dagRuns/{run}"
 
     def tasks(self, run: str) -> list[dict[str, Any]]:

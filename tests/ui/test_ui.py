@@ -24,7 +24,7 @@ from airflow_provider_imagekit.provider_info import CONNECTION_TYPE
 from demo.catalogue import build
 from demo.environment import EXAMPLE_DAGS
 from demo.stack import AirflowStack
-from tests.stack.api import Api, wait_until
+from tests.stack.api import READING_SECONDS, Api, wait_until
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs the dependency group stack")
 
@@ -33,6 +33,7 @@ LARGEST_IMAGE = 200_000
 PATIENCE = 30
 CONNECTION_ID = "imagekit_typed_in"
 DAG_ID, TASK_ID = "example_imagekit_file_metadata", "metadata"
+REVIEW_DAG_ID = "example_imagekit_review_duplicates"
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--window-size=1100,1250"),
@@ -190,9 +191,34 @@ def test_a_run_shows_xcom_links_and_rendered_templates_without_the_key(
         assert not [page for page in pages if secret in page]
 
 
+def test_a_person_sees_near_duplicates_side_by_side_and_approves(
+    browser: Browser, stack: AirflowStack, imagekit: ImageKitEmulator
+) -> None:
+    api = Api(stack)
+    run = api.trigger(REVIEW_DAG_ID)
+    wait_until(lambda: api.state_of(run, "approve") == "awaiting_input", 180, "somebody is asked")
+    start = time.monotonic()
+    page = quote(run.rpartition("/")[2], safe="")
+    browser.open(f"/dags/{REVIEW_DAG_ID}/runs/{page}/tasks/approve/required_actions")
+    browser.shows("bits apart")
+    thumbnails = browser.driver.find_elements("css selector", "td img")
+    assert len(thumbnails) >= 2
+    wait_until(
+        lambda: all(int(thumbnail.get_attribute("naturalWidth")) > 0 for thumbnail in thumbnails),
+        PATIENCE,
+        "every picture is shown",
+    )
+    browser.photograph("review")
+    time.sleep(max(start + READING_SECONDS - time.monotonic(), 0))
+    browser.button("Approve").click()
+    wait_until(lambda: api.call("GET", run)["state"] == "success", 60, "the run has succeeded")
+    tagged = [file["filePath"] for file in imagekit.files() if "duplicate" in (file["tags"] or ())]
+    assert len(tagged) == len(thumbnails) / 2
+    assert all(path in browser.text() for path in tagged)
+
+
 def test_the_screenshots_are_there_and_small() -> None:
     found = {path.stem: path.stat().st_size for path in IMAGES.glob("*.png")}
-    assert {"connection-form", "connection-form-extra", "connection-test", "xcom", "extra-links"} <= set(
-        found
-    )
+    taken = {"connection-form", "connection-form-extra", "connection-test", "extra-links", "review", "xcom"}
+    assert taken <= set(found)
     assert max(found.values()) < LARGEST_IMAGE

@@ -53,23 +53,10 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Asset:
-    """
-    A file of the media library.
-
-    :param path: path in the media library, with a leading slash.
-    :param disk: signature of the file in the library folder that was taken into account; ``None`` if none is.
-    :param versions: oldest first; empty for a file of the folder that was deleted through the API.
-    """
+class _Placed:
+    """What has a path in the media library, with a leading slash."""
 
     path: str
-    disk: str | None
-    versions: tuple[Version, ...]
-
-    @property
-    def id(self) -> str:
-        """Return the ``fileId``."""
-        return asset_id("file", self.path)
 
     @property
     def name(self) -> str:
@@ -78,8 +65,27 @@ class Asset:
 
     @property
     def folder(self) -> str:
-        """Return the path of the folder; ``/`` at the top."""
+        """Return the path of the folder it lies in; ``/`` at the top."""
         return self.path.rpartition("/")[0] or "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset(_Placed):
+    """
+    A file of the media library.
+
+    :param path: path in the media library, with a leading slash.
+    :param disk: signature of the file in the library folder that was taken into account; ``None`` if none is.
+    :param versions: oldest first; empty for a file of the folder that was deleted through the API.
+    """
+
+    disk: str | None
+    versions: tuple[Version, ...]
+
+    @property
+    def id(self) -> str:
+        """Return the ``fileId``."""
+        return asset_id("file", self.path)
 
     @property
     def current(self) -> Version:
@@ -136,7 +142,7 @@ class Asset:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(_Placed):
     """
     A folder of the media library.
 
@@ -145,7 +151,6 @@ class Folder:
     :param updated_ms: Unix time in milliseconds.
     """
 
-    path: str
     created_ms: int
     updated_ms: int
 
@@ -153,13 +158,3 @@ class Folder:
     def id(self) -> str:
         """Return the ``folderId``."""
         return asset_id("folder", self.path)
-
-    @property
-    def name(self) -> str:
-        """Return the last part of the path."""
-        return self.path.rpartition("/")[2]
-
-    @property
-    def folder(self) -> str:
-        """Return the path of the folder it lies in; ``/`` at the top."""
-        return self.path.rpartition("/")[0] or "/"

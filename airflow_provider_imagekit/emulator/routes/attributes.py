@@ -7,10 +7,11 @@ from typing import Any
 
 from airflow_provider_imagekit.emulator.errors import ApiError
 
-__all__ = ["coordinates_of", "custom_metadata_of", "tags_of"]
+__all__ = ["COORDINATES", "coordinates_of", "custom_metadata_of", "tags_of"]
 
 _MAX_TAG_CHARACTERS = 500
-_COORDINATES = re.compile(r"\d{1,6},\d{1,6},[1-9]\d{0,5},[1-9]\d{0,5}", re.ASCII)
+#: Form of custom coordinates: x, y, width, height.
+COORDINATES = r"[0-9]{1,6},[0-9]{1,6},[1-9][0-9]{0,5},[1-9][0-9]{0,5}"
 
 
 def tags_of(value: Any) -> tuple[str, ...] | None:
@@ -46,7 +47,7 @@ def coordinates_of(value: Any) -> str | None:
     """
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or not _COORDINATES.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(COORDINATES, value):
         raise ApiError(400, "Your request contains invalid value for customCoordinates parameter.")
     return value
 

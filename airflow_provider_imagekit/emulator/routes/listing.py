@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.account import Account
     from airflow_provider_imagekit.emulator.library.assets import Asset, Version
 
-__all__ = ["ListQuery", "list_assets"]
+__all__ = ["FILE_TYPES", "MAX_LIMIT", "SORTS", "TYPES", "ListQuery", "list_assets"]
 
-_TYPES = ("file", "file-version", "folder", "all")
-_FILE_TYPES = ("all", "image", "non-image")
-_MAX_LIMIT = 1000
+TYPES = ("file", "file-version", "folder", "all")
+FILE_TYPES = ("all", "image", "non-image")
+MAX_LIMIT = 1000
 
 Item = dict[str, Any]
 
@@ -66,6 +66,7 @@ _SORT_KEYS: dict[str, Callable[[Entry], Any]] = {
     # How ImageKit weighs relevance is not known: the order of creation stands in.
     "RELEVANCE": lambda entry: entry.created_ms,
 }
+SORTS = tuple(f"{direction}_{name}" for name in _SORT_KEYS for direction in ("ASC", "DESC"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +109,17 @@ class ListQuery:
             # Documented: a search overrules these three.
             query = {name: value for name, value in query.items() if name not in ("tags", "type", "name")}
         type_ = query.get("type", "file")
-        if type_ not in _TYPES:
+        if type_ not in TYPES:
             raise ApiError(
                 400,
                 "Your request contains invalid value for type parameter. "
-                f"Please provide one of the following: {', '.join(_TYPES)}.",
+                f"Please provide one of the following: {', '.join(TYPES)}.",
             )
         direction, _, name = query.get("sort", "ASC_CREATED").partition("_")
         if direction not in ("ASC", "DESC") or name not in _SORT_KEYS:
             raise ApiError(400, "Your request contains invalid value for sort parameters.")
         file_type = query.get("fileType", "all")
-        if file_type not in _FILE_TYPES:
+        if file_type not in FILE_TYPES:
             raise ApiError(400, "Your request contains invalid value for fileType parameter.")
         test = compile_search(search) if search else None
         return cls(
@@ -198,11 +199,11 @@ def _folder_path(path: str) -> str:
 
 
 def _limit(query: Mapping[str, str]) -> int:
-    limit = _integer(query, "limit", _MAX_LIMIT)
+    limit = _integer(query, "limit", MAX_LIMIT)
     if limit < 1:
         raise ApiError(400, f"Minimum value of limit parameter is 1. Value sent is {limit}.")
-    if limit > _MAX_LIMIT:
-        raise ApiError(400, f"Maximum value of limit parameter is {_MAX_LIMIT}. Value sent is {limit}.")
+    if limit > MAX_LIMIT:
+        raise ApiError(400, f"Maximum value of limit parameter is {MAX_LIMIT}. Value sent is {limit}.")
     return limit
 
 

@@ -50,7 +50,8 @@ def start_page(account: Account, url_endpoint: str, page: int) -> str:
 <head><meta charset="utf-8"><title>ImageKit emulator</title><style>{_STYLE}</style></head>
 <body>
 <h1>ImageKit emulator</h1>
-<p>{len(assets)} files at <code>{escape(url_endpoint)}</code>. Page {pages} of {last}.</p>
+<p>{len(assets)} files at <code>{escape(url_endpoint)}</code>. Page {pages} of {last}.
+What the server answers is <a href="/openapi.json">described for programs</a>.</p>
 <main>
 {figures}
 </main>

@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from airflow_provider_imagekit.emulator.description import document
+from airflow_provider_imagekit.emulator.description.operations import API
 from airflow_provider_imagekit.emulator.errors import INTERNAL_ERROR, ApiError
 from airflow_provider_imagekit.emulator.limits import headers_of
 from airflow_provider_imagekit.emulator.routes.api import Api, json_response
@@ -38,6 +40,8 @@ __all__ = ["App", "Endpoint"]
 log = logging.getLogger(__name__)
 
 Handler = Callable[..., Awaitable[Response]]
+
+_UNLIMITED = "/api/v1/files/upload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,8 @@ class App:
                 return await self._delivery.answer(request, target)
             if request.method == "GET" and recorded.path == "/":
                 return await self._start_page(request)
+            if request.method == "GET" and recorded.path == document.PATH:
+                return self._description(request)
             return await self._answer_api(request)
         except Exception:
             log.exception("The ImageKit emulator cannot answer %s %s", request.method, recorded.path)
@@ -135,6 +141,10 @@ class App:
         page = int(number) if re.fullmatch("[1-9][0-9]{0,5}", number) else 1
         endpoint = self._api.url_endpoint(request)
         return HTMLResponse(await self._account.run(start_page, self._account, endpoint, page))
+
+    def _description(self, request: Request) -> Response:
+        base_url = f"{request.url.scheme}://{request.url.netloc}"
+        return json_response(document.openapi(base_url, self._account.imagekit_id))
 
     async def _answer_api(self, request: Request) -> Response:
         headers = headers_of(self._account.limiter.limits.read)
@@ -173,16 +183,21 @@ class App:
 def _endpoints(account: Account, api: Api, delivery: Delivery) -> list[Endpoint]:
     changes = Changes(account, api)
     upload = Upload(account, api, delivery)
+    handlers: dict[tuple[str, str], Handler] = {
+        ("GET", "/v1/metadata"): api.url_metadata,
+        ("GET", "/v1/files"): api.list_files,
+        ("GET", "/v1/files/{file_id}/metadata"): api.file_metadata,
+        ("GET", "/v1/files/{file_id}/details"): api.file_details,
+        ("PATCH", "/v1/files/{file_id}/details"): changes.update_details,
+        ("GET", "/v1/files/{file_id}/versions"): api.file_versions,
+        ("GET", "/v1/files/{file_id}/versions/{version_id}"): api.file_version,
+        ("DELETE", "/v1/files/{file_id}"): changes.delete,
+        ("POST", "/api/v1/files/upload"): upload.upload,
+    }
+    # By the description, so that nothing is answered that it does not tell.
     return [
-        Endpoint("GET", "/v1/metadata", api.url_metadata),
-        Endpoint("GET", "/v1/files", api.list_files),
-        Endpoint("GET", "/v1/files/{file_id}/metadata", api.file_metadata),
-        Endpoint("GET", "/v1/files/{file_id}/details", api.file_details),
-        Endpoint("PATCH", "/v1/files/{file_id}/details", changes.update_details),
-        Endpoint("GET", "/v1/files/{file_id}/versions", api.file_versions),
-        Endpoint("GET", "/v1/files/{file_id}/versions/{version_id}", api.file_version),
-        Endpoint("DELETE", "/v1/files/{file_id}", changes.delete),
-        Endpoint("POST", "/api/v1/files/upload", upload.upload, limited=False),
+        Endpoint(method, template, handlers[method, template], limited=template != _UNLIMITED)
+        for method, template in API
     ]
 
 

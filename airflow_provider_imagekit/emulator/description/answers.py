@@ -1,13 +1,15 @@
 """
-What the vendor's OpenAPI description says of the answers, as far as the emulator gives them.
+The shapes of the answers, as JSON schemas.
 
-Facts of the description (names, types, required by every example), written down as our own JSON schemas. Keys
-that the description does not know are not allowed where the emulator makes the answer alone.
+They hold the facts of the vendor's OpenAPI description (names, types, what every example has), as far as the
+emulator gives them. Keys that the vendor does not know are not allowed.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+__all__ = ["ASSETS", "ERROR", "FILE", "FOLDER", "METADATA", "SCHEMAS", "UPLOAD", "VERSIONS", "Schema"]
 
 Schema = dict[str, Any]
 
@@ -141,10 +143,22 @@ UPLOAD: Schema = {
 }
 
 ASSETS: Schema = {"type": "array", "items": {"oneOf": [FILE, FOLDER]}}
+VERSIONS: Schema = {"type": "array", "items": FILE, "minItems": 1}
 
 ERROR: Schema = {
     "type": "object",
     "properties": {"message": TEXT, "help": TEXT, "type": TEXT, "reason": TEXT, "errors": {"type": "object"}},
     "required": ["message"],
     "additionalProperties": False,
+}
+
+#: By the names under which the description refers to them.
+SCHEMAS: dict[str, Schema] = {
+    "Metadata": METADATA,
+    "File": FILE,
+    "Folder": FOLDER,
+    "Assets": ASSETS,
+    "Versions": VERSIONS,
+    "Upload": UPLOAD,
+    "Error": ERROR,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
@@ -107,5 +108,4 @@ def copy(source: StoragePath, target: Path) -> None:
 
 def _pour(source: StoragePath, outgoing: IO[bytes]) -> None:
     with source.open("rb") as incoming:
-        while chunk := incoming.read(_CHUNK):
-            outgoing.write(chunk)
+        shutil.copyfileobj(incoming, outgoing, _CHUNK)

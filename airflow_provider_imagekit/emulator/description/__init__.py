@@ -1,0 +1,3 @@
+"""The OpenAPI description of what the emulator answers."""
+
+from __future__ import annotations

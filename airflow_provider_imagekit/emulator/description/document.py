@@ -1,0 +1,39 @@
+"""The OpenAPI document, put together for one account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_imagekit.emulator.description.answers import SCHEMAS
+from airflow_provider_imagekit.emulator.description.operations import API, OPEN
+
+__all__ = ["PATH", "openapi"]
+
+#: Where the server tells it; ImageKit has nothing there.
+PATH = "/openapi.json"
+
+_ABOUT = "What the local ImageKit server answers. Faults that are injected into it can answer anything else."
+_KEY = {"type": "http", "scheme": "basic", "description": "The private key is the user; no password."}
+
+
+def openapi(base_url: str, imagekit_id: str) -> dict[str, Any]:
+    """
+    Return the description of an account's server.
+
+    :param base_url: scheme, host and port.
+    :param imagekit_id: name in the URL endpoint.
+    :return: an OpenAPI 3.1 document.
+    """
+    paths: dict[str, dict[str, Any]] = {}
+    key: list[dict[str, Any]] = [{"privateKey": []}]
+    for operations, security in ((API, key), (OPEN, [])):
+        for (method, template), operation in operations.items():
+            path = template.replace("{imagekit_id}", imagekit_id)
+            paths.setdefault(path, {})[method.lower()] = {**operation, "security": security}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "ImageKit emulator", "version": "1", "description": _ABOUT},
+        "servers": [{"url": base_url}],
+        "paths": paths,
+        "components": {"schemas": SCHEMAS, "securitySchemes": {"privateKey": _KEY}},
+    }

@@ -1,0 +1,88 @@
+"""What a run starts from: the files there are, and what its earlier tries have learned of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.exceptions import LibraryStoppedError
+from airflow_provider_imagekit.library.ledger import State
+from airflow_provider_imagekit.library.rows import LISTED_FIELDS
+from airflow_provider_imagekit.library.values import as_text
+from airflow_provider_imagekit.paging import Page
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client import ImageKitClient
+    from airflow_provider_imagekit.library.journal import Journal
+    from airflow_provider_imagekit.library.ledger import Ledger
+    from airflow_provider_imagekit.library.sources import Source
+
+__all__ = ["list_files", "recall_results"]
+
+
+def list_files(
+    client: ImageKitClient,
+    source: Source,
+    ledger: Ledger,
+    journal: Journal,
+    *,
+    dry: bool,
+    stopped: Callable[[], bool],
+) -> int:
+    """
+    Fill the ledger from the journal and the source; return how many calls that cost.
+
+    :param client: asks ImageKit.
+    :param source: which files.
+    :param ledger: gets the files.
+    :param journal: has the pages that earlier tries listed, and gets the others.
+    :param dry: whether to leave nothing in the journal.
+    :param stopped: whether the run was told to stop.
+    :raises LibraryStoppedError: if so.
+    :raises ImageKitError: if the files cannot be listed.
+    """
+    last: Page | None = None
+    if source.costs_calls:
+        for is_ours, event in journal.earlier():
+            if is_ours and "page" in event:
+                last = Page(event["page"], event["skip"])
+                ledger.add(_files(last))
+            elif is_ours and "listed" in event:
+                return 0
+    calls = 0
+    for page in source.pages(client, last):
+        if stopped():
+            raise LibraryStoppedError("Stopped while listing.")
+        ledger.add(_files(page))
+        if source.costs_calls:
+            calls += 1
+            if not dry:
+                slim = [{name: item.get(name) for name in LISTED_FIELDS} for item in page.items]
+                journal.append({"page": slim, "skip": page.skip})
+    if calls and not dry:
+        journal.append({"listed": True})
+        journal.flush()
+    return calls
+
+
+def recall_results(journal: Journal, ledger: Ledger, *, of_other_runs: bool) -> None:
+    """
+    Take from the journal what was fetched before, as far as it is of the version listed now.
+
+    :param journal: has it.
+    :param ledger: gets it.
+    :param of_other_runs: whether another run's answer is as good as ours; it is if a version tells that the
+        file is the same.
+    """
+    for is_ours, event in journal.earlier():
+        if not is_ours and not (of_other_runs and event.get("version") is not None):
+            continue
+        if "row" in event:
+            ledger.settle(event["key"], event["version"], State.FETCHED, event["row"])
+        elif "failed" in event and is_ours:
+            ledger.settle(event["key"], event["version"], State.FAILED, event["failed"])
+
+
+def _files(page: Page) -> list[dict[str, Any]]:
+    """Return the files of a page, without the folders that a search can bring along."""
+    return [item for item in page.items if as_text(item.get("fileId")) or as_text(item.get("url"))]

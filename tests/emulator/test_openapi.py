@@ -1,0 +1,91 @@
+"""Schemathesis asks all that the emulator's OpenAPI description allows, and much that it does not."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import settings
+from hypothesis import strategies as st
+from schemathesis import checks
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.emulator.description.document import openapi
+from airflow_provider_imagekit.emulator.library.assets import asset_id
+from airflow_provider_imagekit.emulator.server import DEFAULT_PRIVATE_KEY
+from tests.emulator.conftest import pictures
+
+# What ImageKit answers to another method is not known; the emulator's answer is 404.
+NOT_PROMISED = [checks.unsupported_method]
+# A search, a transformation, a URL or a form may be refused for more than a schema can say.
+MAY_BE_REFUSED = {"/v1/metadata", "/v1/files", "/api/v1/files/upload", "/demo/{file_path}"}
+# A form carries text alone, so what violates a type before it is sent may be valid when it arrives.
+FORMS = {"/api/v1/files/upload"}
+FILE_IDS = [asset_id("file", f"/{name}") for name in pictures()]
+
+schema = schemathesis.openapi.from_dict(openapi("http://127.0.0.1", "demo"))
+
+
+@schema.auth()
+class Key:
+    def get(self, case: Any, context: Any) -> str:
+        return base64.b64encode(f"{DEFAULT_PRIVATE_KEY}:".encode()).decode()
+
+    def set(self, case: Any, data: str, context: Any) -> None:
+        case.headers["Authorization"] = f"Basic {data}"
+
+
+@schema.hook
+def flatmap_path_parameters(context: Any, path_parameters: dict[str, Any] | None) -> st.SearchStrategy:
+    """Now and then ask for a file that is there."""
+    known = {"file_id": FILE_IDS, "version_id": FILE_IDS, "file_path": list(pictures())}
+    if not path_parameters:
+        return st.just(path_parameters)
+    return st.fixed_dictionaries(
+        {name: st.just(value) | st.sampled_from(known[name]) for name, value in path_parameters.items()}
+    )
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    library = tmp_path_factory.mktemp("library")
+    (library / "folder").mkdir()
+    for name, content in pictures().items():
+        (library / name).write_bytes(content)
+    with ImageKitEmulator(library=library) as ik:
+        yield ik.url
+
+
+def unpromised(case: Any) -> list[Any]:
+    excluded = [*NOT_PROMISED]
+    if case.operation.path in MAY_BE_REFUSED:
+        excluded.append(checks.positive_data_acceptance)
+    if case.operation.path in FORMS:
+        excluded.append(checks.negative_data_rejection)
+    return excluded
+
+
+@schema.parametrize()
+@settings(max_examples=50)
+def test_no_request_is_answered_otherwise_than_described(case, address):
+    case.call_and_validate(base_url=address, excluded_checks=unpromised(case))
+
+
+def test_no_chain_of_requests_is_answered_otherwise_than_described(address):
+    class Chain(schema.as_state_machine()):
+        def get_call_kwargs(self, case):
+            return {"base_url": address}
+
+        def validate_response(self, response, case, additional_checks=(), **options):
+            case.validate_response(response, excluded_checks=unpromised(case), recorder=self.recorder)
+
+    Chain.run(settings=settings(max_examples=30, stateful_step_count=8))
+
+
+def test_the_description_is_served_to_whoever_asks(address):
+    served = requests.get(f"{address}/openapi.json", timeout=10).json()
+    assert served == openapi(address, "demo")

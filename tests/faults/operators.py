@@ -1,0 +1,117 @@
+"""Callers that ask once: the client, and every operator."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
+from airflow_provider_imagekit.operators.listing import ListFilesOperator
+from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, RemoteUrlMetadataOperator
+from airflow_provider_imagekit.operators.phash import PHashBranchOperator, PHashShortCircuitOperator
+from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
+from tests.faults.faults import BRANCH, CHECK, LIBRARY, LISTING, SHORT_CIRCUIT
+from tests.faults.scene import Scene, context, reference
+
+__all__ = ["CALLS", "OPERATORS", "FileFailedError"]
+
+
+def call_client(scene: Scene) -> Any:
+    return scene.hook().get_conn().get_file_metadata(scene.file_id)
+
+
+def run_file_operator(scene: Scene) -> Any:
+    operator = FileMetadataOperator(task_id="file", file_id=scene.file_id)
+    operator.hook = scene.hook()
+    return operator.execute(context())
+
+
+def run_url_operator(scene: Scene) -> Any:
+    operator = RemoteUrlMetadataOperator(task_id="url", url=scene.url)
+    operator.hook = scene.hook()
+    return operator.execute(context())
+
+
+class Branch(PHashBranchOperator):
+    """The operator, without the tasks behind it, which Airflow would skip."""
+
+    def _act(self, context: Any, value: dict[str, Any]) -> None:
+        pass
+
+
+def run_branch(scene: Scene) -> Any:
+    operator = Branch(
+        task_id="branch",
+        file_id=scene.file_id,
+        reference_phash=reference(scene.imagekit),
+        follow_task_ids_if_similar="same",
+        follow_task_ids_if_different="other",
+        follow_task_ids_if_undecidable="ask",
+    )
+    operator.hook = scene.hook()
+    return operator.execute(context())["branch"]
+
+
+def run_short_circuit(scene: Scene) -> Any:
+    operator = PHashShortCircuitOperator(
+        task_id="go_on",
+        file_id=scene.file_id,
+        reference_phash=reference(scene.imagekit),
+        on_undecidable="continue",
+    )
+    operator.hook = scene.hook()
+    return operator.execute(context())["decision"]
+
+
+def run_transformation_check(scene: Scene) -> Any:
+    operator = TransformationCheckOperator(
+        task_id="check", phash=reference(scene.imagekit), variants=[{"url": scene.url}]
+    )
+    operator.hook = scene.hook()
+    return operator.execute(context())["passed"]
+
+
+def run_listing(scene: Scene) -> Any:
+    operator = ListFilesOperator(task_id="list", max_xcom_bytes=1 << 20)
+    operator.hook = scene.hook()
+    return operator.execute(context())
+
+
+class FileFailedError(Exception):
+    """The run went on without the file, whose error is this one's text."""
+
+
+def run_library(scene: Scene) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder, "table.jsonl")
+        operator = LibraryMetadataOperator(
+            task_id="library", file_ids=[scene.file_id], output_path=str(table), threads=1
+        )
+        operator.hook = scene.hook()
+        done = operator.execute(context())
+        for failed in _rows(done["errors_path"]):
+            raise FileFailedError(failed["error"])
+        [row] = _rows(table)
+        return row.get("phash")
+
+
+def _rows(table: str | Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(table).read_text("utf-8").splitlines()]
+
+
+#: Who calls: a function, and with which check the fault begins.
+CALLS: dict[str, tuple[Callable[[Scene], Any], int]] = {
+    "client call": (call_client, 1),
+    "FileMetadataOperator": (run_file_operator, 1),
+    "RemoteUrlMetadataOperator": (run_url_operator, 1),
+}
+OPERATORS: dict[str, tuple[Callable[[Scene], Any], int]] = {
+    BRANCH: (run_branch, 1),
+    SHORT_CIRCUIT: (run_short_circuit, 1),
+    CHECK: (run_transformation_check, 1),
+    LISTING: (run_listing, 1),
+    LIBRARY: (run_library, 1),
+}

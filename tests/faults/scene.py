@@ -1,0 +1,113 @@
+"""One caller, one fault, one server, one clock: what the callers of the matrix are run in."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+from typing import Any
+
+from airflow_provider_imagekit.budget import RequestBudget
+from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.hooks.settings import ClientSettings
+from tests import pictures
+from tests.faults.faults import Fault
+from tests.support import Clock
+
+__all__ = ["Scene", "context", "reference"]
+
+MOST_CHECKS = 80
+
+
+class Scene:
+    """One caller, one fault, one server, one clock."""
+
+    def __init__(self, fault: Fault, imagekit: ImageKitEmulator, *, starts_at: int) -> None:
+        self.fault = fault
+        self.imagekit = imagekit
+        self.clock = Clock()
+        self.file_id = imagekit.file_id(pictures.ORIGINAL)
+        self.url = imagekit.file_url(pictures.ORIGINAL)
+        self.requests: int | None = None
+        self.waited = 0.0
+        self._budget = RequestBudget(clock=self.clock, sleep=self.clock.sleep)
+        self._starts_at = starts_at
+        self._check = 0
+        self._lasting = contextlib.ExitStack()
+        self.client_of = functools.cache(self._client_of)
+
+    @property
+    def went_on(self) -> bool:
+        """Whether the caller was still there when the fault was over."""
+        return self._check >= self._starts_at + self.fault.checks
+
+    def hook(self) -> ImageKitHook:
+        hook = ImageKitHook()
+        hook.client_of = self.client_of
+        return hook
+
+    def next_check(self, waited: float = 0.0) -> None:
+        """Come to the next check, some seconds after the one before."""
+        self.clock.now += waited
+        self._check += 1
+        if self._check > MOST_CHECKS:
+            raise TimeoutError
+        if self._check == self._starts_at:
+            self.imagekit.clear()
+            self.clock.slept.clear()
+            self._lasting.enter_context(self.fault.server(self.imagekit))
+        elif self._check == self._starts_at + self.fault.checks:
+            self.end()
+        elif self._check < self._starts_at:
+            self.imagekit.inject(**(self.fault.before or {"status": 404}))
+
+    def end(self) -> None:
+        """End the fault, and note what it has cost."""
+        if self.requests is None:
+            self.requests, self.waited = len(self.imagekit.requests), sum(self.clock.slept)
+        self._lasting.close()
+
+    def _client_of(self, settings: ClientSettings) -> ImageKitClient:
+        return ImageKitClient(
+            settings.private_key,
+            base_url=settings.base_url,
+            timeout=settings.timeout,
+            max_retries=settings.max_retries,
+            max_wait=settings.max_wait,
+            budget=self._budget,
+            sleep=self.clock.sleep,
+            jitter=lambda: 1.0,
+        )
+
+
+class TaskInstance:
+    """What the tasks ask of their task instance."""
+
+    dag_id, task_id, run_id = "faults", "task", "run"
+    max_tries = 0
+    map_index = -1
+
+    @staticmethod
+    def get_first_reschedule_date(_context: Any) -> None:
+        return None
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        json.dumps({key: value}, allow_nan=False)
+
+
+def context() -> Any:
+    return {"ti": TaskInstance(), "outlet_events": {}}
+
+
+@functools.cache
+def reference(imagekit: ImageKitEmulator) -> str:
+    return str(truth(imagekit)["pHash"])
+
+
+@functools.cache
+def truth(imagekit: ImageKitEmulator) -> dict[str, Any]:
+    """What ImageKit says of the picture when all is well."""
+    with ImageKitClient(imagekit.private_key, base_url=imagekit.url) as client:
+        return client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))

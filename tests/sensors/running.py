@@ -1,0 +1,79 @@
+"""A sensor run to its end as Airflow would in each of its modes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
+from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
+from tests.triggers.test_phash import Waits, fired
+
+MODES = ["poke", "reschedule", "deferrable", "after deferral"]
+
+
+def sensor_of(mode: str = "poke", **arguments: Any) -> PHashDistanceSensor:
+    return PHashDistanceSensor(
+        task_id="gate",
+        **{
+            "mode": "reschedule" if mode == "reschedule" else "poke",
+            "deferrable": mode in {"deferrable", "after deferral"},
+            "poke_interval": 0.01,
+            "timeout": 20,
+            **arguments,
+        },
+    )
+
+
+class Task:
+    """What a sensor asks of its task instance, here without a database."""
+
+    max_tries = 0
+    map_index = -1
+
+    @staticmethod
+    def get_first_reschedule_date(_context: Any) -> None:
+        return None
+
+
+def run(mode: str, between: Any = None, **arguments: Any) -> Any:
+    """Run a sensor to its end as Airflow would in a mode; something may happen after the first check."""
+    sensor = sensor_of(mode, **arguments)
+    context: Any = {"ti": Task()}
+    if mode == "poke" and between is not None:
+        original = sensor.poke
+
+        def poke(context: Any) -> Any:
+            found = original(context)
+            between()
+            return found
+
+        sensor.poke = poke  # type: ignore[method-assign]
+    if mode == "reschedule":
+        return _run_rescheduled(mode, between, arguments)
+    try:
+        return sensor.execute(context)
+    except TaskDeferred as deferred:
+        if between is not None:
+            between()
+        rebuilt = PHashDistanceTrigger(**json.loads(json.dumps(deferred.trigger.serialize()[1])))
+        payload = fired(rebuilt, Waits())
+        # Another process: nothing of the first sensor object is left.
+        return sensor_of(mode, **arguments).resume_execution(
+            deferred.method_name, {"event": payload}, context
+        )
+
+
+def _run_rescheduled(mode: str, between: Any, arguments: dict[str, Any]) -> Any:
+    for _ in range(5):
+        sensor = sensor_of(mode, **arguments)  # each check is a process of its own
+        found = sensor.poke({"ti": Task()}) if not sensor._gate().fixed else None
+        if found is None:
+            return sensor.execute({"ti": Task()})
+        if found:
+            return found.xcom_value
+        if between is not None:
+            between()
+    raise TimeoutError

@@ -1,0 +1,117 @@
+"""What reaches the trigger, what comes back from it, and what Airflow's switches do with errors."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, ClassVar
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.exceptions import ImageKitBadRequestError, ImageKitError
+from airflow_provider_imagekit.triggers import event
+from tests.sensors.running import Task, sensor_of
+
+A = "f06830ca9f1e3e90"
+
+
+class TestDeferral:
+    ARGUMENTS: ClassVar[dict[str, Any]] = {"file_id": "a" * 24, "reference_phash": A, "max_distance": 8}
+
+    def deferred(self, **arguments: Any) -> TaskDeferred:
+        with pytest.raises(TaskDeferred) as caught:
+            sensor_of("deferrable", **self.ARGUMENTS, **arguments).execute({"ti": Task()})
+        return caught.value
+
+    def test_every_setting_reaches_the_trigger_and_the_timeout_airflow(self, connection: str) -> None:
+        deferred = self.deferred(
+            poke_interval=30,
+            timeout=600,
+            exponential_backoff=True,
+            max_wait=90,
+            silent_fail=True,
+            min_distance=2,
+        )
+        assert deferred.timeout is not None
+        assert deferred.timeout.total_seconds() == 600
+        assert deferred.trigger.serialize()[1] == {
+            "imagekit_conn_id": "imagekit_default",
+            "poke_interval": 30,
+            "exponential_backoff": True,
+            "max_wait": 90,
+            "silent_fail": True,
+            "stop_on_mismatch": False,
+            "min_distance": 2,
+            **self.ARGUMENTS,
+        }
+
+    def test_the_trigger_holds_no_secret(self, connection: str, imagekit: ImageKitEmulator) -> None:
+        assert imagekit.private_key not in json.dumps(self.deferred().trigger.serialize())
+
+    def resumed(self, error: str, **arguments: Any) -> Any:
+        sensor = sensor_of("deferrable", **self.ARGUMENTS, **arguments)
+        return sensor.resume_execution(
+            "__fail__", {"error": error, "traceback": ["Traceback …"]}, {"ti": Task()}
+        )  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("error", ["Trigger timeout", "Trigger/execution timeout"])
+    def test_the_end_of_the_time_is_a_sensor_timeout_on_every_airflow(self, error: str) -> None:
+        with pytest.raises(AirflowSensorTimeout):
+            self.resumed(error)
+        with pytest.raises(AirflowSensorTimeout):
+            self.resumed(error, never_fail=True)
+        with pytest.raises(AirflowSkipException):
+            self.resumed(error, soft_fail=True)
+
+    def test_a_crashed_trigger_fails_the_task_and_is_no_skip(self) -> None:
+        with pytest.raises(ImageKitError, match="The trigger failed"):
+            self.resumed("Trigger failure", soft_fail=True)
+        with pytest.raises(AirflowSkipException):
+            self.resumed("Trigger failure", never_fail=True)
+
+    @pytest.mark.parametrize("payload", [None, {}, {"status": "?"}])
+    def test_an_event_that_says_nothing_is_no_success(self, payload: Any) -> None:
+        sensor = sensor_of("deferrable", **self.ARGUMENTS, soft_fail=True)
+        with pytest.raises(ImageKitError, match="without a result"):
+            sensor.resume_execution("execute_complete", {"event": payload}, {"ti": Task()})  # type: ignore[arg-type]
+
+
+class TestAirflowsSwitches:
+    ARGUMENTS: ClassVar[dict[str, Any]] = {"file_id": "a" * 24, "reference_phash": A, "max_distance": 8}
+
+    @pytest.mark.parametrize("mode", ["poke", "deferrable"])
+    def test_never_fail_skips_on_an_error(
+        self, mode: str, connection: str, imagekit: ImageKitEmulator
+    ) -> None:
+        imagekit.inject(status=400, times=None)
+        with pytest.raises(AirflowSkipException):
+            sensor_of(mode, **self.ARGUMENTS, never_fail=True).execute({"ti": Task()})
+
+    def test_never_fail_skips_on_an_error_after_a_deferral(self) -> None:
+        payload = event.failed(ImageKitBadRequestError("Corrupt.", status=400))
+        assert TriggerEvent(payload)
+        with pytest.raises(AirflowSkipException):
+            sensor_of("deferrable", **self.ARGUMENTS, never_fail=True).resume_execution(
+                "execute_complete",
+                {"event": payload},
+                {"ti": Task()},  # type: ignore[arg-type]
+            )
+
+    def test_silent_fail_goes_on_after_an_error(self, connection: str, imagekit: ImageKitEmulator) -> None:
+        imagekit.inject(status=400)
+        with pytest.raises(TaskDeferred):
+            sensor_of("deferrable", **self.ARGUMENTS, silent_fail=True).execute({"ti": Task()})
+
+    @pytest.mark.parametrize(
+        ("soft_fail", "error"), [(False, AirflowSensorTimeout), (True, AirflowSkipException)]
+    )
+    def test_soft_fail_skips_when_the_time_is_over(
+        self, soft_fail: bool, error: type[Exception], connection: str, imagekit: ImageKitEmulator
+    ) -> None:
+        start = time.monotonic()
+        with pytest.raises(error):
+            sensor_of(**self.ARGUMENTS, soft_fail=soft_fail, timeout=0.05).execute({"ti": Task()})
+        assert time.monotonic() - start < 5
