@@ -176,6 +176,24 @@ class TestErrors:
         with pytest.raises(ImageKitNotFoundError):
             of_file(imagekit, file_id=MISSING, on_missing="retry").execute(context())
 
+    @pytest.mark.parametrize("status", [400, 401, 403, 500])
+    def test_what_is_not_a_missing_file_is_never_a_skip(
+        self, status: int, connection: str, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = imagekit.airflow_connection
+        settings["extra"]["max_retries"] = 0
+        monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(settings))
+        imagekit.inject(status=status, times=None)
+        error = ImageKitServerError if status == 500 else AirflowFailException
+        for operator in (
+            of_file(imagekit, on_missing="skip"),
+            RemoteUrlMetadataOperator(
+                task_id="t", url=imagekit.file_url(pictures.ORIGINAL), on_missing="skip"
+            ),
+        ):
+            with pytest.raises(error):
+                operator.execute(context())
+
     def test_an_unusable_connection_fails_without_another_try(
         self, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -29,6 +29,29 @@ PACKAGE = Path(__file__).parents[2] / "airflow_provider_imagekit"
 QUICK = [fault for fault in FAULTS if not fault.extra]
 
 
+def ask_by_hook() -> None:
+    ImageKitHook().test_connection()
+
+
+def ask_by_trigger() -> None:
+    async def once(_: float) -> None:
+        """Check at once."""
+
+    trigger = PHashDistanceTrigger(
+        imagekit_conn_id="imagekit_default",
+        poke_interval=60.0,
+        file_id="a" * 24,
+        reference_phash="f06830ca9f1e3e90",
+        max_distance=8,
+    )
+    trigger.sleep = once
+
+    async def fire() -> None:
+        await anext(trigger.run())
+
+    asyncio.run(fire())
+
+
 @pytest.mark.parametrize("fault", QUICK, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("caller", ["FileMetadataOperator", "sensor, poke", "sensor, after deferral"])
 def test_the_key_is_in_no_log_and_no_traceback(
@@ -87,19 +110,21 @@ def test_plain_http_is_refused_except_for_this_machine(
 
 
 def test_certificates_are_verified_unless_somebody_says_otherwise() -> None:
-    assert ImageKitClient("private_x")._transport._session.verify is True
+    assert ImageKitClient("private_x")._transport._verify is True
 
 
+@pytest.mark.parametrize("ask", [ask_by_hook, ask_by_trigger])
 def test_unknown_extra_fields_never_become_headers_or_arguments(
-    imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+    ask: Callable[[], None], imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strange = {"X-Evil": "1", "headers": {"X-Evil": "1"}, "public_key": "public_evil", "auth": "evil"}
     connection = imagekit.airflow_connection
     connection["extra"] |= strange
     monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(connection))
-    assert ImageKitHook().test_connection()[0]
-    sent = json.dumps(imagekit.requests[0].headers).lower() + imagekit.requests[0].raw_target
-    assert "evil" not in sent
+    imagekit.inject(status=400)  # ends the wait of a trigger
+    ask()
+    [request] = imagekit.requests
+    assert "evil" not in json.dumps(request.headers).lower() + request.raw_target
 
 
 def test_cookies_of_the_server_are_not_kept(connection: str, imagekit: ImageKitEmulator) -> None:
@@ -130,29 +155,6 @@ def test_only_get_requests_are_ever_sent() -> None:
 def test_nothing_of_the_package_turns_on_the_http_debug_output() -> None:
     assert http.client.HTTPConnection.debuglevel == 0
     assert not [path for path in PACKAGE.rglob("*.py") if "debuglevel" in path.read_text("utf-8")]
-
-
-def ask_by_hook() -> None:
-    ImageKitHook().get_conn()
-
-
-def ask_by_trigger() -> None:
-    async def once(_: float) -> None:
-        """Check at once."""
-
-    trigger = PHashDistanceTrigger(
-        imagekit_conn_id="imagekit_default",
-        poke_interval=60.0,
-        file_id="a" * 24,
-        reference_phash="f06830ca9f1e3e90",
-        max_distance=8,
-    )
-    trigger.sleep = once
-
-    async def fire() -> None:
-        await anext(trigger.run())
-
-    asyncio.run(fire())
 
 
 @pytest.mark.parametrize("field", ["password", "login"])
