@@ -76,8 +76,6 @@ class Way:
             relays.append(self.relay(tls=proxy == "proxy with TLS"))
             kind = {"proxy": "http", "proxy with TLS": "https", "SOCKS proxy": "socks5"}[proxy]
             address = f"{kind}://127.0.0.1:{relays[-1].port}"
-        if proxy == "SOCKS proxy":
-            pytest.importorskip("socks")
         return self.client(f"{scheme}://127.0.0.1:{port}", address, timeout=timeout), relays
 
 
