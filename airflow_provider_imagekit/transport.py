@@ -12,6 +12,7 @@ import requests
 import urllib3
 
 from airflow_provider_imagekit import __version__, api
+from airflow_provider_imagekit.answers import decode
 from airflow_provider_imagekit.deadline import DeadlineAdapter
 from airflow_provider_imagekit.exceptions import (
     ImageKitConfigurationError,
@@ -65,7 +66,7 @@ class Transport:
         Send one request and return its decoded answer.
 
         :raises ImageKitTransportError: if no whole answer arrived in time.
-        :raises ImageKitError: as :func:`airflow_provider_imagekit.api.decode` does.
+        :raises ImageKitError: as :func:`airflow_provider_imagekit.answers.decode` does.
         """
         try:
             # A redirect is not followed: the private key must not reach another server. The environment's
@@ -79,7 +80,7 @@ class Transport:
                 stream=True,
             ) as response:
                 body = _read(response)
-                return api.decode(request, response.status_code, response.headers, body)
+                return decode(request, response.status_code, response.headers, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ImageKitTransportError(
                 f"No answer from {self._base_url}: {_cause(error)}.",

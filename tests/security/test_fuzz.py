@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_imagekit import api
+from airflow_provider_imagekit.answers import decode
 from airflow_provider_imagekit.exceptions import (
     ImageKitConfigurationError,
     ImageKitError,
@@ -57,7 +58,7 @@ def test_an_answer_is_a_storable_value_or_an_error_of_ours(
     request: api.Request, status: int, headers: dict[str, str], body: bytes
 ) -> None:
     try:
-        value = api.decode(request, status, headers, body)
+        value = decode(request, status, headers, body)
     except ImageKitError as error:
         refused(error)
         return
