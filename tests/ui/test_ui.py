@@ -196,7 +196,7 @@ def test_a_person_sees_near_duplicates_side_by_side_and_approves(
 ) -> None:
     api = Api(stack)
     run = api.trigger(REVIEW_DAG_ID)
-    wait_until(lambda: api.state_of(run, "approve") == "awaiting_input", 180, "somebody is asked")
+    wait_until(lambda: api.task(run, "approve")["state"] == "awaiting_input", 180, "somebody is asked")
     start = time.monotonic()
     page = quote(run.rpartition("/")[2], safe="")
     browser.open(f"/dags/{REVIEW_DAG_ID}/runs/{page}/tasks/approve/required_actions")
