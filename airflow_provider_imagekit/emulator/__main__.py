@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shlex
 import signal
@@ -40,26 +41,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.rate_limit
         else None
     )
-    try:
-        emulator = ImageKitEmulator(
-            library=options.library,
-            private_key=options.private_key,
-            imagekit_id=options.imagekit_id,
-            port=options.port,
-            host=options.host,
-            latency=options.latency,
-            rate_limits=limits,
-            state=options.state,
-            url_endpoints=options.url_endpoint,
-            control=options.control,
-        )
-        for fault in options.fault:
-            emulator.inject(fault)
-        emulator.start()
-    except OSError as error:
-        print(f"imagekit-emulator: {error}", file=sys.stderr)
-        return 1
-    with emulator:
+    with contextlib.ExitStack() as resources:
+        try:
+            emulator = ImageKitEmulator(
+                library=options.library,
+                private_key=options.private_key,
+                imagekit_id=options.imagekit_id,
+                port=options.port,
+                host=options.host,
+                latency=options.latency,
+                rate_limits=limits,
+                state=options.state,
+                url_endpoints=options.url_endpoint,
+                control=options.control,
+            )
+            resources.callback(emulator.close)
+            for fault in options.fault:
+                emulator.inject(fault)
+            emulator.start()
+        except OSError as error:
+            print(f"imagekit-emulator: {error}", file=sys.stderr)
+            return 1
         _announce(emulator, options.library)
         _wait()
     return 0
