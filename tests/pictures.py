@@ -33,6 +33,13 @@ def draw(folder: Path) -> Path:
     return folder
 
 
+def put(picture: Image.Image, file: Path) -> None:
+    """Let a picture appear whole, even for who asks at this very moment: half-written it is corrupt."""
+    arriving = file.with_name(f".{file.name}")  # the local server shows no hidden files
+    picture.save(arriving)
+    arriving.replace(file)
+
+
 def scene(seed: int) -> Image.Image:
     """Draw a picture with structure at many scales, the same for the same seed."""
     chance = random.Random(seed)

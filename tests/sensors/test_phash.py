@@ -49,7 +49,7 @@ class TestEveryModeAgrees:
             before = sensor_of().hook.get_phash(file_id=imagekit.file_id(pictures.ORIGINAL))
             value = run(
                 mode,
-                between=lambda: pictures.scene(7).save(tmp_path / pictures.ORIGINAL),
+                between=lambda: pictures.put(pictures.scene(7), tmp_path / pictures.ORIGINAL),
                 file_id=imagekit.file_id(pictures.ORIGINAL),
                 reference_phash=str(before),
                 min_distance=16,
@@ -65,7 +65,7 @@ class TestEveryModeAgrees:
             monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))
             value = run(
                 mode,
-                between=lambda: pictures.scene(1).save(tmp_path / "shop/late.png"),
+                between=lambda: pictures.put(pictures.scene(1), tmp_path / "shop/late.png"),
                 file_id=imagekit.file_id("shop/late.png"),
                 reference_file_id=imagekit.file_id(pictures.ORIGINAL),
                 max_distance=8,
@@ -129,7 +129,7 @@ class TestEveryModeAgrees:
             monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))
             value = run(
                 mode,
-                between=lambda: pictures.scene(1).save(tmp_path / pictures.BLACK),
+                between=lambda: pictures.put(pictures.scene(1), tmp_path / pictures.BLACK),
                 url=imagekit.file_url(pictures.BLACK),
                 reference_file_id=imagekit.file_id(pictures.ORIGINAL),
                 max_distance=64,

@@ -159,7 +159,7 @@ def test_the_triggerer_is_killed(story: Story) -> None:
 
 def test_what_was_waited_for_ends_with_the_right_xcom(story: Story) -> None:
     for task in COME:
-        pictures.scene(1).save(story.library / f"{task}.png")
+        pictures.put(pictures.scene(1), story.library / f"{task}.png")
     for task in COME:
         wait_until(lambda task=task: story.states()[task] == "success", 60, f"{task} has succeeded")
         value = story.api.xcom(story.buttons, task)
