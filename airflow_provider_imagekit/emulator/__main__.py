@@ -55,10 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 url_endpoints=options.url_endpoint,
                 control=options.control,
             )
-            resources.callback(emulator.close)
             for fault in options.fault:
                 emulator.inject(fault)
-            emulator.start()
+            resources.enter_context(emulator)
         except OSError as error:
             print(f"imagekit-emulator: {error}", file=sys.stderr)
             return 1

@@ -100,7 +100,11 @@ class ImageKitEmulator:
         )
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.close()  # nobody calls __exit__ then
+            raise
 
     def __exit__(
         self,

@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 import requests
 
@@ -54,6 +55,14 @@ def test_it_starts_within_half_a_second(library: Path):
 def test_it_needs_a_folder(tmp_path: Path):
     with pytest.raises(NotADirectoryError):
         ImageKitEmulator(library=tmp_path / "none")
+
+
+def test_it_leaves_nothing_open_where_its_port_cannot_be_had(ik, library: Path, tmp_path: Path):
+    state, port = tmp_path / "state", int(ik.url.rpartition(":")[2])
+    with pytest.raises(OSError, match="in use"), ImageKitEmulator(library, port=port, state=state):
+        pass
+    assert list(state.iterdir())
+    assert not [file.path for file in psutil.Process().open_files() if str(state) in file.path]
 
 
 def test_requests_are_recorded_as_they_arrived(ik, get):
