@@ -8,14 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_imagekit import api
-from airflow_provider_imagekit.exceptions import (
-    ImageKitInputError,
-)
+from airflow_provider_imagekit.exceptions import ImageKitInputError
 
 FILE_ID = "598821f949c0a938d57563bd"
-REQUEST = api.file_metadata(FILE_ID)
-REQUEST_ID = "e98f2464-2a86-4934-a5ab-9a226df012c9"
-HELP = "For support kindly contact us at support@imagekit.io."
 
 
 class TestRequests:
