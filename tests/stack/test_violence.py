@@ -7,7 +7,6 @@ The tests of this module are one story and run in order; each leaves the sensors
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import secrets
 import time
@@ -176,9 +175,10 @@ def test_no_key_is_in_the_metadata_database_while_the_sensors_wait(night: Night)
 
 def test_every_sensor_ends_with_the_right_xcom(night: Night) -> None:
     night.let_the_pictures_come()
-    with contextlib.suppress(TimeoutError):
+    try:
         wait_until(lambda: night.api.states(night.waiting) == {"success": SENSORS}, 300, "all have succeeded")
-    assert night.api.states(night.waiting) == {"success": SENSORS}, night.stragglers()
+    except TimeoutError:
+        pytest.fail(night.stragglers())
     seen = set()
     for number in range(SENSORS):
         value = night.api.xcom(night.waiting, "waits", map_index=number)
