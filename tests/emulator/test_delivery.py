@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import time
 from typing import TYPE_CHECKING
 
@@ -152,13 +153,13 @@ def test_the_custom_focus_follows_a_resizing(ik, fetch):
     assert fetch("w-100,h-100,fo-custom,f-png").tobytes() == resized.crop((0, 0, 100, 100)).tobytes()
 
 
-@pytest.mark.parametrize("kind", ["GIF", "TIFF", "BMP", "PNG", "WEBP"])
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "I;16", "1"])
+KINDS = itertools.product(["GIF", "TIFF", "BMP", "PNG", "WEBP"], ["RGB", "RGBA", "L", "LA", "P", "I;16", "1"])
+NO_KINDS = {("BMP", "LA"), ("BMP", "I;16")}  # that format cannot hold them
+
+
+@pytest.mark.parametrize(("kind", "mode"), [kind for kind in KINDS if kind not in NO_KINDS])
 def test_pictures_of_every_kind_are_transformed(fetch, library: Path, kind, mode):
-    try:
-        content = encode(draw(mode="L").convert(mode) if mode in ("I;16", "1") else draw(mode=mode), kind)
-    except (OSError, ValueError):
-        pytest.skip("this format holds no such pictures")
+    content = encode(draw(mode="L").convert(mode) if mode in ("I;16", "1") else draw(mode=mode), kind)
     (library / "picture").write_bytes(content)
     assert fetch("w-40,bl-2", "picture").size == (40, 25)
     assert fetch("w-40,f-jpg,bg-red", "picture").format == "JPEG"
