@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_provider_imagekit.budget import LONGEST_PAUSE
+from airflow_provider_imagekit.client.rate_limit import LONGEST_PAUSE
 from airflow_provider_imagekit.exceptions import (
     ImageKitError,
     ImageKitNotFoundError,

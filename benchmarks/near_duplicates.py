@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from airflow_provider_imagekit.similarity.near_table import NearTable
+from airflow_provider_imagekit.similarity.pairs.neighbours import NearTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,9 +16,9 @@ from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, Param
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
 from airflow_provider_imagekit.report.thumbnails import thumbnail_url
-from airflow_provider_imagekit.storage import read_table
 
 HOME = os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())
 

@@ -31,7 +31,7 @@ os.environ.update(
 for name in [name for name in os.environ if name.startswith("AIRFLOW_CONN_")]:
     del os.environ[name]
 
-from airflow_provider_imagekit.client import ImageKitClient  # noqa: E402
+from airflow_provider_imagekit.client.client import ImageKitClient  # noqa: E402
 from airflow_provider_imagekit.emulator import ImageKitEmulator  # noqa: E402
 from tests import pictures  # noqa: E402
 from tests.support import Clock, client_of  # noqa: E402

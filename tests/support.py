@@ -6,8 +6,8 @@ import importlib.metadata
 import socket
 import threading
 
-from airflow_provider_imagekit.budget import RequestBudget
 from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.client.rate_limit import RequestBudget
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 
 #: Whether the tests run on Airflow 3.

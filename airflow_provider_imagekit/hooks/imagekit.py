@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
-from airflow_provider_imagekit import api
-from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.client import endpoints
+from airflow_provider_imagekit.client.client import ImageKitClient
+from airflow_provider_imagekit.client.retry import RetryLimits
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitRateLimitError
-from airflow_provider_imagekit.hooks.settings import ClientSettings, client_settings, uses_login
+from airflow_provider_imagekit.hooks.connection import ClientSettings, client_settings, uses_login
 from airflow_provider_imagekit.provider_info import CONNECTION_TYPE
-from airflow_provider_imagekit.retry import RetryLimits
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -130,7 +130,7 @@ class ImageKitHook(BaseHook):
         """Ask ImageKit for one file; return whether the key was accepted, and a sentence for the form."""
         try:
             client = self.get_conn()
-            client.call(api.list_files(limit=1), limits=RetryLimits(max_retries=0, max_wait=0))
+            client.call(endpoints.list_files(limit=1), limits=RetryLimits(max_retries=0, max_wait=0))
         except ImageKitRateLimitError:
             return True, "ImageKit accepts the private key. (The account is over its rate limit right now.)"
         except ImageKitError as error:

@@ -14,7 +14,7 @@ from airflow_provider_imagekit.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.library.schema import Row
+    from airflow_provider_imagekit.library.table.schema import Row
 
 __all__ = ["LASTING", "Failures", "error_row", "is_lasting", "is_of_the_run", "parse_max_failed"]
 

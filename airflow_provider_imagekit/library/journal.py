@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from airflow_provider_imagekit.paths import StoragePath, files_in, is_local, read_locally
-from airflow_provider_imagekit.tables import json_line
+from airflow_provider_imagekit.io.paths import StoragePath, files_in, is_local, read_locally
+from airflow_provider_imagekit.io.tables import json_line
 
 __all__ = ["Event", "Journal"]
 

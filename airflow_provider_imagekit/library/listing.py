@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.client.pagination import Page
 from airflow_provider_imagekit.exceptions import LibraryStoppedError
-from airflow_provider_imagekit.library.ledger import State
-from airflow_provider_imagekit.library.rows import LISTED_FIELDS
-from airflow_provider_imagekit.library.values import as_text
-from airflow_provider_imagekit.paging import Page
+from airflow_provider_imagekit.library.table.coerce import as_text
+from airflow_provider_imagekit.library.table.rows import LISTED_FIELDS
+from airflow_provider_imagekit.library.worklist import State
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.client import ImageKitClient
+    from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.library.journal import Journal
-    from airflow_provider_imagekit.library.ledger import Ledger
     from airflow_provider_imagekit.library.sources import Source
+    from airflow_provider_imagekit.library.worklist import Ledger
 
 __all__ = ["list_files", "recall_results"]
 

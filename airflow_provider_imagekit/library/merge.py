@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.library.failures import LASTING
-from airflow_provider_imagekit.library.ledger import Ledger, State
-from airflow_provider_imagekit.library.rows import version_of
-from airflow_provider_imagekit.library.schema import COLUMNS, Row, row_key
+from airflow_provider_imagekit.library.table.rows import version_of
+from airflow_provider_imagekit.library.table.schema import COLUMNS, Row, row_key
+from airflow_provider_imagekit.library.worklist import Ledger, State
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.library.ledger import Entry
+    from airflow_provider_imagekit.library.worklist import Entry
 
 __all__ = ["compare", "in_order", "merged"]
 

@@ -18,27 +18,27 @@ from airflow_provider_imagekit.exceptions import (
     LibraryStoppedError,
     TooManyFailedFilesError,
 )
-from airflow_provider_imagekit.library.capture import zone_of
+from airflow_provider_imagekit.io.paths import copy, written_whole
+from airflow_provider_imagekit.io.tables import json_line
 from airflow_provider_imagekit.library.failures import Failures, error_row, is_lasting, is_of_the_run
-from airflow_provider_imagekit.library.fetching import Outcome, fetch_all
+from airflow_provider_imagekit.library.fetch import Outcome, fetch_all
 from airflow_provider_imagekit.library.journal import Journal
-from airflow_provider_imagekit.library.ledger import Ledger, State, Task
 from airflow_provider_imagekit.library.listing import list_files, recall_results
 from airflow_provider_imagekit.library.merge import compare, in_order, merged
 from airflow_provider_imagekit.library.plan import Plan
-from airflow_provider_imagekit.library.privacy import Privacy
 from airflow_provider_imagekit.library.progress import Progress
-from airflow_provider_imagekit.library.rows import RowBuilder
-from airflow_provider_imagekit.library.tables import read_table, writable_format_of, write_table
-from airflow_provider_imagekit.library.values import iso
-from airflow_provider_imagekit.paths import copy, written_whole
-from airflow_provider_imagekit.tables import json_line
+from airflow_provider_imagekit.library.table.capture import zone_of
+from airflow_provider_imagekit.library.table.coerce import iso
+from airflow_provider_imagekit.library.table.files import read_table, writable_format_of, write_table
+from airflow_provider_imagekit.library.table.privacy import Privacy
+from airflow_provider_imagekit.library.table.rows import RowBuilder
+from airflow_provider_imagekit.library.worklist import Ledger, State, Task
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.client import ImageKitClient
-    from airflow_provider_imagekit.library.schema import Row
+    from airflow_provider_imagekit.client.client import ImageKitClient
+    from airflow_provider_imagekit.io.paths import StoragePath
     from airflow_provider_imagekit.library.sources import Source
-    from airflow_provider_imagekit.paths import StoragePath
+    from airflow_provider_imagekit.library.table.schema import Row
 
 __all__ = ["LibraryRun", "Settings"]
 

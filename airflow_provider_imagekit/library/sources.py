@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_imagekit import api
+from airflow_provider_imagekit.client import endpoints
+from airflow_provider_imagekit.client.json_safe import json_safe
+from airflow_provider_imagekit.client.pagination import Page, pages
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.json_safe import json_safe
-from airflow_provider_imagekit.paging import Page, pages
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.client import ImageKitClient
+    from airflow_provider_imagekit.client.client import ImageKitClient
 
 __all__ = ["Batch", "Given", "Search", "Source", "files_of_rows", "files_of_urls"]
 
@@ -57,7 +57,7 @@ class Search:
 
         def fetch(skip: int, limit: int) -> list[Record]:
             page: list[Record] = client.call(
-                api.list_files(
+                endpoints.list_files(
                     search_query=self.search_query,
                     path=self.path,
                     file_type=self.file_type,
@@ -92,7 +92,7 @@ class Given:
     def pages(self, client: ImageKitClient, after: Page | None = None) -> Iterator[Page]:  # noqa: ARG002
         """Yield the files page by page; all of them, since they cost nothing."""
         remaining, skip = iter(self.records), 0
-        while page := list(islice(remaining, api.MAX_PAGE)):
+        while page := list(islice(remaining, endpoints.MAX_PAGE)):
             skip += len(page)
             yield Page(page, skip)
 

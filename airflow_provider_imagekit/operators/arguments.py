@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.paths import StoragePath
+    from airflow_provider_imagekit.io.paths import StoragePath
 
 __all__ = ["as_flag", "as_whole_number", "optional_text", "storage_path"]
 

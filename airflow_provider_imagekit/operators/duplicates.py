@@ -7,19 +7,19 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.operators.hash_tables import HashTableOperator
+from airflow_provider_imagekit.gates.references import parse_low_information
+from airflow_provider_imagekit.io.object_storage import exists, read_table, written_whole
+from airflow_provider_imagekit.io.tables import TableFormat, write_rows
+from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.report.groups import write_groups_page
-from airflow_provider_imagekit.similarity.duplicates import (
+from airflow_provider_imagekit.similarity.near_duplicates import (
     GROUP_COLUMNS,
     PAIR_COLUMNS,
     NearDuplicates,
     find_near_duplicates,
 )
-from airflow_provider_imagekit.similarity.references import parse_low_information
 from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
 from airflow_provider_imagekit.similarity.tables import read_id_pairs
-from airflow_provider_imagekit.storage import exists, read_table, written_whole
-from airflow_provider_imagekit.tables import TableFormat, write_rows
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.similarity.records import HashRecord

@@ -14,14 +14,14 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.tables import format_of
 from airflow_provider_imagekit.library.failures import parse_max_failed
-from airflow_provider_imagekit.library.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.run import LibraryRun, Settings
+from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.operators.arguments import as_flag, as_whole_number, storage_path
 from airflow_provider_imagekit.operators.assets import tell_assets
-from airflow_provider_imagekit.operators.failing import failing_for_good
-from airflow_provider_imagekit.operators.library_files import FILE_ARGUMENTS, parse_source
-from airflow_provider_imagekit.tables import format_of
+from airflow_provider_imagekit.operators.base import failing_for_good
+from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, parse_source
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -11,13 +11,13 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.paths import written_whole
+from airflow_provider_imagekit.io.tables import json_line
 from airflow_provider_imagekit.library.sources import Batch
 from airflow_provider_imagekit.operators.arguments import as_whole_number, optional_text, storage_path
 from airflow_provider_imagekit.operators.assets import tell_assets
-from airflow_provider_imagekit.operators.failing import failing_for_good
-from airflow_provider_imagekit.operators.pointers import pointers
-from airflow_provider_imagekit.paths import written_whole
-from airflow_provider_imagekit.tables import json_line
+from airflow_provider_imagekit.operators.base import failing_for_good
+from airflow_provider_imagekit.operators.listing_pointers import pointers
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -74,8 +74,8 @@ class ListFilesOperator(BaseOperator):
       whole. Ready for ``LibraryMetadataOperator(input_path=files.output)``, and with ``batches`` for
       ``LibraryMetadataOperator.partial(...).expand(input_path=files.output)``.
 
-    :func:`~airflow_provider_imagekit.operators.pointers.read_listing` gives a task of your own the files in
-    both cases.
+    :func:`~airflow_provider_imagekit.operators.listing_pointers.read_listing` gives a task of your own the
+    files in both cases.
 
     .. seealso:: :class:`~airflow_provider_imagekit.operators.library.LibraryMetadataOperator`, which lists by
         itself.

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
-from airflow_provider_imagekit.api import mask_signature
+from airflow_provider_imagekit.client.endpoints import mask_signature
 from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitNotFoundError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
 from airflow_provider_imagekit.operators.assets import tell_assets
-from airflow_provider_imagekit.operators.failing import failing_for_good
-from airflow_provider_imagekit.projection import project
+from airflow_provider_imagekit.operators.base import failing_for_good
+from airflow_provider_imagekit.operators.projection import project
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import BranchMixIn, SkipMixin
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.operators.gate import PHashGateOperator
+from airflow_provider_imagekit.operators.base_gate import PHashGateOperator
 from airflow_provider_imagekit.similarity.verdict import Decision
 
 if TYPE_CHECKING:

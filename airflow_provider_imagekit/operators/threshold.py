@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.operators.hash_tables import HashTableOperator
-from airflow_provider_imagekit.similarity.labels import LabelledPair, read_labels
-from airflow_provider_imagekit.similarity.references import parse_low_information
-from airflow_provider_imagekit.similarity.threshold import threshold_report
-from airflow_provider_imagekit.similarity.threshold_plot import plot_threshold_report
-from airflow_provider_imagekit.storage import read_table, written_whole
+from airflow_provider_imagekit.gates.references import parse_low_information
+from airflow_provider_imagekit.io.object_storage import read_table, written_whole
+from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
+from airflow_provider_imagekit.similarity.threshold.labels import LabelledPair, read_labels
+from airflow_provider_imagekit.similarity.threshold.plot import plot_threshold_report
+from airflow_provider_imagekit.similarity.threshold.report import threshold_report
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.similarity.records import HashRecord

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
-from airflow_provider_imagekit.api import mask_signature
+from airflow_provider_imagekit.client.endpoints import mask_signature
 from airflow_provider_imagekit.exceptions import (
     ImageKitBadRequestError,
     ImageKitInputError,
     ImageKitNotFoundError,
 )
+from airflow_provider_imagekit.gates.references import ImageRef, parse_low_information
+from airflow_provider_imagekit.gates.variants import VariantCheck
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.operators.failing import failing_for_good
-from airflow_provider_imagekit.similarity.references import ImageRef, parse_low_information
-from airflow_provider_imagekit.similarity.variants import VariantCheck
+from airflow_provider_imagekit.operators.base import failing_for_good
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

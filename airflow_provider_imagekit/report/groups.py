@@ -16,7 +16,7 @@ from airflow_provider_imagekit.report.thumbnails import thumbnail_url, web_url
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_provider_imagekit.similarity.grouping import Group, Member
+    from airflow_provider_imagekit.similarity.groups import Group, Member
     from airflow_provider_imagekit.similarity.records import HashRecord
 
 __all__ = ["write_groups_page"]

@@ -16,18 +16,18 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_imagekit.api import mask_signature
+from airflow_provider_imagekit.client.endpoints import mask_signature
 from airflow_provider_imagekit.exceptions import (
     ImageKitAuthError,
     ImageKitError,
     ImageKitInputError,
     PHashMismatchError,
 )
+from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
+from airflow_provider_imagekit.gates.polling import Poll, poll
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.polling import Poll, poll
+from airflow_provider_imagekit.io.object_storage import load_bank
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
-from airflow_provider_imagekit.similarity.gate import GATE_ARGUMENTS, PHashGate
-from airflow_provider_imagekit.storage import load_bank
 from airflow_provider_imagekit.triggers.event import read_event
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 

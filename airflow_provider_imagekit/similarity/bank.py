@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable
 
     from airflow_provider_imagekit.similarity.distance import DistanceBounds
-from airflow_provider_imagekit.similarity.engine import use_numpy
+from airflow_provider_imagekit.similarity.pairs.engine import use_numpy
 
 __all__ = ["MAX_MATCHES", "BankCache", "BankVerdict", "Match", "PHashBank", "judge_against"]
 

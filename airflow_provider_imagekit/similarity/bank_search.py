@@ -59,7 +59,7 @@ class PythonIndex:
 
     The hashes are sorted by each of their four 16-bit chunks. Each step looks into the buckets whose value
     of one chunk differs in one more bit. After ``n`` steps every hash at a distance below ``n`` has been
-    seen, by the principle that :mod:`~airflow_provider_imagekit.similarity.chunks` explains.
+    seen, by the principle that :mod:`~airflow_provider_imagekit.similarity.pairs.chunks` explains.
 
     :param hashes: 64-bit hashes.
     """

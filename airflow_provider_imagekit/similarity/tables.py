@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError, InvalidPHashError
+from airflow_provider_imagekit.io.tables import read_rows, write_rows
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.records import HashRecord
-from airflow_provider_imagekit.tables import read_rows, write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

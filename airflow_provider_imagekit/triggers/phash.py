@@ -13,10 +13,10 @@ from weakref import WeakKeyDictionary
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitError
+from airflow_provider_imagekit.gates.gate import PHashGate
+from airflow_provider_imagekit.gates.polling import Poll, poll
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.polling import Poll, poll
-from airflow_provider_imagekit.similarity.gate import PHashGate
-from airflow_provider_imagekit.storage import load_bank
+from airflow_provider_imagekit.io.object_storage import load_bank
 from airflow_provider_imagekit.triggers import event
 
 __all__ = ["MIN_POKE_INTERVAL", "PHashDistanceTrigger"]
@@ -41,7 +41,7 @@ class PHashDistanceTrigger(BaseTrigger):
     :param silent_fail: whether to log errors that waiting cannot mend, and go on.
     :param stop_on_mismatch: whether a verdict that does not match ends the wait with an error.
     :param gate: pictures and distances, named and read as in
-        :meth:`~airflow_provider_imagekit.similarity.gate.PHashGate.parse`.
+        :meth:`~airflow_provider_imagekit.gates.gate.PHashGate.parse`.
     """
 
     #: How it waits between checks; a test puts its own clock here.

@@ -16,7 +16,7 @@ THRESHOLD = 1000
 LISTINGS = """
 from airflow.sdk import DAG, task
 from airflow_provider_imagekit.operators.listing import ListFilesOperator
-from airflow_provider_imagekit.operators.pointers import read_listing
+from airflow_provider_imagekit.operators.listing_pointers import read_listing
 
 with DAG("listings", schedule=None, params={"output": ""}) as dag:
 

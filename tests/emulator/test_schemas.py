@@ -7,7 +7,7 @@ import requests
 from jsonschema import Draft202012Validator
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator, RateLimits
-from airflow_provider_imagekit.emulator.description.answers import (
+from airflow_provider_imagekit.emulator.description.schemas import (
     ASSETS,
     ERROR,
     FILE,

@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from airflow_provider_imagekit.client.transport import MAX_BODY
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from airflow_provider_imagekit.transport import MAX_BODY
 
 __all__ = [
     "AS_ANSWERED", "BRANCH", "CHECK", "FAILS", "FAULTS", "GOES_ON", "LIBRARY", "LISTING", "REPORT", "RETRIES",

@@ -7,11 +7,11 @@ import functools
 import json
 from typing import Any
 
-from airflow_provider_imagekit.budget import RequestBudget
 from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.client.rate_limit import RequestBudget
 from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.hooks.connection import ClientSettings
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.hooks.settings import ClientSettings
 from tests import pictures
 from tests.faults.faults import Fault
 from tests.support import Clock

@@ -15,11 +15,11 @@ from PIL import Image
 
 from airflow_provider_imagekit.client import ImageKitClient
 from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.io.tables import format_of
 from airflow_provider_imagekit.library.plan import Plan
 from airflow_provider_imagekit.library.run import LibraryRun, Settings
 from airflow_provider_imagekit.library.sources import Search, Source
-from airflow_provider_imagekit.library.tables import read_table
-from airflow_provider_imagekit.tables import format_of
+from airflow_provider_imagekit.library.table.files import read_table
 
 FILES = 60
 AS_OF = datetime(2024, 6, 1, tzinfo=UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airflow_provider_imagekit.library.schema import COLUMNS
+from airflow_provider_imagekit.library.table.schema import COLUMNS
 
 PAGE = Path(__file__).parents[2] / "docs" / "library.md"
 

@@ -19,7 +19,6 @@ from airflow_provider_imagekit.exceptions import (
     LibraryStoppedError,
     TooManyFailedFilesError,
 )
-from airflow_provider_imagekit.library.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.sources import (
     Batch,
     Given,
@@ -27,6 +26,7 @@ from airflow_provider_imagekit.library.sources import (
     files_of_rows,
     files_of_urls,
 )
+from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from tests.library.conftest import FILES, Nightly
 
 KEEP = Privacy(GpsPolicy.KEEP, PersonalPolicy.KEEP)

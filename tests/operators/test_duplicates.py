@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, Asset
 
+from airflow_provider_imagekit.io.tables import read_rows
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
 from airflow_provider_imagekit.operators.threshold import ThresholdReportOperator
-from airflow_provider_imagekit.tables import read_rows
 from tests.operators.test_metadata import Task, context
 
 A, NEAR, NEARER, FAR, FLAT = (

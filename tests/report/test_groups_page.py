@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.report.groups import write_groups_page
-from airflow_provider_imagekit.similarity.grouping import Group, Member, Origin
+from airflow_provider_imagekit.similarity.groups import Group, Member, Origin
 from airflow_provider_imagekit.similarity.records import HashRecord
 
 URL = "https://ik.imagekit.io/demo/shop/shoe.jpg"

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.report.groups import write_groups_page
-from airflow_provider_imagekit.similarity.duplicates import find_near_duplicates
+from airflow_provider_imagekit.similarity.near_duplicates import find_near_duplicates
 from airflow_provider_imagekit.similarity.records import HashRecord
 from tests.similarity.samples import flip
 

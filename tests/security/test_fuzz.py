@@ -11,21 +11,21 @@ from airflow.providers.common.compat.sdk import Connection
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_imagekit import api
-from airflow_provider_imagekit.answers import decode
+from airflow_provider_imagekit.client import endpoints
+from airflow_provider_imagekit.client.json_safe import json_safe
+from airflow_provider_imagekit.client.responses import decode
+from airflow_provider_imagekit.client.retry import RetryLimits
+from airflow_provider_imagekit.client.transport import check_base_url
 from airflow_provider_imagekit.exceptions import (
     ImageKitConfigurationError,
     ImageKitError,
     ImageKitInputError,
     ImageKitRateLimitError,
 )
-from airflow_provider_imagekit.hooks.settings import client_settings
-from airflow_provider_imagekit.json_safe import json_safe
-from airflow_provider_imagekit.retry import RetryLimits
-from airflow_provider_imagekit.transport import check_base_url
+from airflow_provider_imagekit.hooks.connection import client_settings
 from airflow_provider_imagekit.triggers.event import failed, read_event
 
-REQUESTS = [api.file_metadata("a" * 24), api.list_files()]
+REQUESTS = [endpoints.file_metadata("a" * 24), endpoints.list_files()]
 LONGEST_RESET_MS = 10**18
 
 texts = st.text(max_size=40)
@@ -55,7 +55,7 @@ extras = st.dictionaries(
 @example(REQUESTS[0], 429, {"x-ratelimit-reset": "1" * 15 + "." + "9" * 400}, b"")
 @example(REQUESTS[0], 429, {"x-ratelimit-reset": "\u0663"}, b"")
 def test_an_answer_is_a_storable_value_or_an_error_of_ours(
-    request: api.Request, status: int, headers: dict[str, str], body: bytes
+    request: endpoints.Request, status: int, headers: dict[str, str], body: bytes
 ) -> None:
     try:
         value = decode(request, status, headers, body)
@@ -124,7 +124,7 @@ def test_a_connection_is_read_or_refused(
 
 @given(text=texts | values)
 def test_a_file_id_or_url_is_sent_or_refused(text: Any) -> None:
-    for make in (api.file_metadata, api.remote_url_metadata):
+    for make in (endpoints.file_metadata, endpoints.remote_url_metadata):
         try:
             target = make(text).target
         except ImageKitInputError:

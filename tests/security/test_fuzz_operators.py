@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitError
-from airflow_provider_imagekit.library.rows import LISTED_FIELDS
+from airflow_provider_imagekit.library.table.rows import LISTED_FIELDS
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, RemoteUrlMetadataOperator

@@ -89,7 +89,7 @@ def test_the_key_is_in_no_url_and_in_one_header_alone(connection: str, imagekit:
 def test_the_key_is_in_no_repr(connection: str, imagekit: ImageKitEmulator) -> None:
     hook = ImageKitHook(connection)
     client = hook.get_conn()
-    from airflow_provider_imagekit.hooks.settings import client_settings
+    from airflow_provider_imagekit.hooks.connection import client_settings
 
     settings = client_settings(hook.get_connection(connection), {"rate_limit_url": "redis://:pw-secret@h"})
     for thing in (hook, client, client._transport, client._calls, client._calls._budget, settings):

@@ -12,8 +12,8 @@ import pytest
 
 from airflow_provider_imagekit.client import ImageKitClient
 from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.hooks.connection import ClientSettings
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.hooks.settings import ClientSettings
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests import pictures
 from tests.support import AIRFLOW_3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_imagekit.emulator.description.answers import SCHEMAS
 from airflow_provider_imagekit.emulator.description.operations import API, OPEN
+from airflow_provider_imagekit.emulator.description.schemas import SCHEMAS
 
 __all__ = ["PATH", "openapi"]
 

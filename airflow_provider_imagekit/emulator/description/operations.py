@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_imagekit.emulator.description.answers import ID, TEXT, Schema
+from airflow_provider_imagekit.emulator.description.schemas import ID, TEXT, Schema
 from airflow_provider_imagekit.emulator.routes.attributes import COORDINATES
 from airflow_provider_imagekit.emulator.routes.listing import FILE_TYPES, MAX_LIMIT, SORTS, TYPES
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from airflow_provider_imagekit.emulator.account import Account
-    from airflow_provider_imagekit.emulator.routes.api import Api
+    from airflow_provider_imagekit.emulator.routes.files import Api
 
 __all__ = ["Changes"]
 

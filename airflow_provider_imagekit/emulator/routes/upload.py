@@ -20,8 +20,8 @@ from airflow_provider_imagekit.emulator.library.assets import Asset, Attributes,
 from airflow_provider_imagekit.emulator.library.measure import Facts, look
 from airflow_provider_imagekit.emulator.pictures.opening import BadPictureError
 from airflow_provider_imagekit.emulator.routes.addresses import Address, below_endpoint
-from airflow_provider_imagekit.emulator.routes.api import json_response
 from airflow_provider_imagekit.emulator.routes.delivery import Delivery, RefusedError
+from airflow_provider_imagekit.emulator.routes.files import json_response
 from airflow_provider_imagekit.emulator.routes.objects import file_object, uploaded_object
 from airflow_provider_imagekit.emulator.routes.upload_form import (
     Wish,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from starlette.types import Message
 
     from airflow_provider_imagekit.emulator.account import Account
-    from airflow_provider_imagekit.emulator.routes.api import Api
+    from airflow_provider_imagekit.emulator.routes.files import Api
 
 __all__ = ["Upload"]
 

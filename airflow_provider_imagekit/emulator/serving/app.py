@@ -19,9 +19,9 @@ from airflow_provider_imagekit.emulator.description import document
 from airflow_provider_imagekit.emulator.description.operations import API
 from airflow_provider_imagekit.emulator.errors import INTERNAL_ERROR, ApiError
 from airflow_provider_imagekit.emulator.limits import headers_of
-from airflow_provider_imagekit.emulator.routes.api import Api, json_response
 from airflow_provider_imagekit.emulator.routes.changes import Changes
 from airflow_provider_imagekit.emulator.routes.delivery import Delivery
+from airflow_provider_imagekit.emulator.routes.files import Api, json_response
 from airflow_provider_imagekit.emulator.routes.startpage import start_page
 from airflow_provider_imagekit.emulator.routes.upload import Upload
 from airflow_provider_imagekit.emulator.serving.control import PREFIX

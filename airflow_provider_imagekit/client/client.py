@@ -1,0 +1,223 @@
+"""ImageKit's API with retries, request budget and paging. It knows nothing of Airflow."""
+
+from __future__ import annotations
+
+import posixpath
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
+
+from airflow_provider_imagekit.client import endpoints
+from airflow_provider_imagekit.client.calls import Calls
+from airflow_provider_imagekit.client.pagination import identity, pages
+from airflow_provider_imagekit.client.rate_limit import RequestBudget, shared_budget
+from airflow_provider_imagekit.client.retry import RetryLimits
+from airflow_provider_imagekit.client.transport import Transport, check_base_url
+from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitNotFoundError, MissingPHashError
+from airflow_provider_imagekit.phash import PHash
+
+__all__ = ["ImageKitClient"]
+
+
+class ImageKitClient:
+    """
+    Talks to one ImageKit account; safe to share between threads.
+
+    :param private_key: the account's private key.
+    :param base_url: address of the API; plain http is refused except for a loopback address.
+    :param timeout: most seconds until an answer has arrived whole, connecting included; see
+        :class:`~airflow_provider_imagekit.client.deadline.DeadlineAdapter`.
+    :param max_retries: most repetitions of a request after connection errors, timeouts, 408, 429 and 5xx.
+    :param max_wait: most seconds that one call waits in all, for rate limits and between tries.
+    :param requests_per_second: steady rate for all clients of the process with this key; ``None``: no limit.
+    :param rate_limit_url: address of a Redis through which other processes and machines share the rate and
+        the pauses after 429; ``None``: this process alone.
+    :param verify: whether to verify certificates, or the path of a CA bundle.
+    :param proxies: proxy addresses by scheme, as ``requests`` takes them.
+    :param user_agent: what stands behind this package's name in the ``User-Agent`` header.
+    :param budget: the request budget; the account's shared one unless given.
+    :param sleep: waits for a number of seconds between tries.
+    :param jitter: random numbers from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        private_key: str,
+        *,
+        base_url: str = endpoints.DEFAULT_BASE_URL,
+        timeout: float = 60.0,
+        max_retries: int = 5,
+        max_wait: float = 120.0,
+        requests_per_second: float | None = None,
+        rate_limit_url: str | None = None,
+        verify: bool | str = True,
+        proxies: Mapping[str, str] | None = None,
+        user_agent: str = "",
+        budget: RequestBudget | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.base_url = check_base_url(base_url)
+        self.limits = RetryLimits(max_retries, max_wait)
+        self.requests_per_second = requests_per_second
+        budget = budget or shared_budget(self.base_url, private_key, requests_per_second, rate_limit_url)
+        self._transport = Transport(
+            private_key,
+            self.base_url,
+            timeout=timeout,
+            verify=verify,
+            proxies=proxies,
+            user_agent=user_agent,
+        )
+        self._calls = Calls(self._transport, budget, sleep=sleep, jitter=jitter)
+        self.waits = self._calls.waits
+
+    def __repr__(self) -> str:
+        return f"ImageKitClient({self.base_url})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the pooled sockets; the client opens new ones if it is used again."""
+        self._transport.close()
+
+    def get_file_metadata(self, file_id: str, *, limits: RetryLimits | None = None) -> dict[str, Any]:
+        """
+        Return the metadata of a file of the media library.
+
+        :param file_id: ImageKit's id of the file.
+        :param limits: how far to go in repeating the request; the client's own unless given.
+        :return: ImageKit's object with its own names: ``width``, ``height``, ``size``, ``format``, ``pHash``,
+            ``exif`` …; every key can be absent.
+        :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
+        """
+        metadata: dict[str, Any] = self.call(endpoints.file_metadata(file_id), limits=limits)
+        return metadata
+
+    def get_remote_url_metadata(self, url: str, *, limits: RetryLimits | None = None) -> dict[str, Any]:
+        """
+        Return the metadata behind a delivery URL of the account.
+
+        :param url: an address below one of the account's URL endpoints, unencoded or encoded as in a browser.
+            With a transformation, the metadata is that of the transformed picture.
+        :param limits: how far to go in repeating the request; the client's own unless given.
+        :return: as :meth:`get_file_metadata`.
+        :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
+        """
+        metadata: dict[str, Any] = self.call(endpoints.remote_url_metadata(url), limits=limits)
+        return metadata
+
+    def get_phash(
+        self, *, file_id: str | None = None, url: str | None = None, limits: RetryLimits | None = None
+    ) -> PHash:
+        """
+        Return the perceptual hash of a picture, named by exactly one of ``file_id`` and ``url``.
+
+        :param file_id: ImageKit's id of the file.
+        :param url: a delivery URL of the account.
+        :param limits: how far to go in repeating the request; the client's own unless given.
+        :raises MissingPHashError: if the file has none, as a video.
+        :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
+        """
+        if (file_id is None) == (url is None):
+            raise ImageKitInputError("Pass exactly one of file_id and url.")
+        if file_id is not None:
+            metadata, name = self.get_file_metadata(file_id, limits=limits), f"File {file_id}"
+        else:
+            metadata = self.get_remote_url_metadata(str(url), limits=limits)
+            name = f"The file at {endpoints.mask_signature(str(url))}"
+        if not metadata.get("pHash"):
+            kind = metadata.get("mimeType") or metadata.get("format") or metadata.get("videoCodec")
+            raise MissingPHashError(
+                f"{name} has no pHash{f' ({kind})' if kind else ''}.",
+                help="ImageKit computes one for raster images only; videos and some vector files have none.",
+            )
+        return PHash.parse(metadata["pHash"])
+
+    def list_files(
+        self,
+        *,
+        search_query: str | None = None,
+        path: str | None = None,
+        type: str | None = None,  # noqa: A002 - ImageKit's own name for it
+        file_type: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """
+        Yield the files and folders of the media library, over as many pages as there are.
+
+        The listing has no ``pHash`` and no EXIF; those cost one metadata call a file. A file that moves to
+        another page while the listing goes on is yielded, and once; see
+        :mod:`airflow_provider_imagekit.client.pagination`.
+
+        :param search_query: ImageKit's search language; with it, ``type`` counts for nothing.
+        :param path: a folder, without its subfolders.
+        :param type: ``file`` (the default), ``file-version``, ``folder`` or ``all``.
+        :param file_type: ``all`` (the default), ``image`` or ``non-image``.
+        :param sort: such as ``ASC_CREATED`` (the default), ``DESC_UPDATED``, ``ASC_NAME``.
+        :param limit: most files to yield; ``None`` for all.
+        :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
+        """
+
+        def fetch(skip: int, page_size: int) -> list[dict[str, Any]]:
+            page: list[dict[str, Any]] = self.call(
+                endpoints.list_files(
+                    search_query=search_query,
+                    path=path,
+                    type=type,
+                    file_type=file_type,
+                    sort=sort,
+                    skip=skip,
+                    limit=page_size,
+                )
+            )
+            return page
+
+        if limit == 0:
+            return
+        seen = set[str]()
+        for page in pages(
+            fetch, size=endpoints.MAX_PAGE if limit is None else min(endpoints.MAX_PAGE, limit)
+        ):
+            for item in page.items:
+                if identity(item) not in seen:
+                    seen.add(identity(item))
+                    yield item
+                if len(seen) == limit:
+                    return
+
+    def find_file(self, path: str) -> dict[str, Any]:
+        """
+        Return a file of the media library by its path, since people know paths and the API asks for ids.
+
+        :param path: such as ``/folder/picture.jpg``; its folder is listed, page by page.
+        :return: the file as the listing has it: ``fileId``, ``url``, ``width``, ``updatedAt`` …
+        :raises ImageKitNotFoundError: if there is none.
+        :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
+        """
+        wanted = f"/{path.strip().lstrip('/')}"
+        for file in self.list_files(path=posixpath.dirname(wanted)):
+            if file.get("filePath") == wanted:
+                return file
+        raise ImageKitNotFoundError(
+            f"There is no {wanted} in the media library.",
+            help="Paths are case-sensitive; a file that was just uploaded can take a moment to appear.",
+        )
+
+    def call(self, request: endpoints.Request, *, limits: RetryLimits | None = None) -> Any:
+        """
+        Send a request, repeat it as the limits allow, and return its decoded answer.
+
+        While an equal call is under way in another thread, its answer serves this one too.
+
+        :param request: one of :mod:`airflow_provider_imagekit.client.endpoints`.
+        :param limits: how far to go in repeating it; the client's own unless given.
+        :raises ImageKitError: the last try's error.
+        """
+        return self._calls.call(request, limits or self.limits)

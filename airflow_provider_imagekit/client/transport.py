@@ -1,0 +1,163 @@
+"""One GET over HTTP: session, time limits, size limits, and every foreign error translated."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+import urllib3
+
+from airflow_provider_imagekit import __version__
+from airflow_provider_imagekit.client import endpoints
+from airflow_provider_imagekit.client.deadline import DeadlineAdapter
+from airflow_provider_imagekit.client.responses import decode
+from airflow_provider_imagekit.exceptions import (
+    ImageKitConfigurationError,
+    ImageKitOversizeError,
+    ImageKitTransportError,
+)
+
+__all__ = ["MAX_BODY", "Transport", "check_base_url", "is_loopback"]
+
+_CHUNK = 64 * 1024
+
+#: Largest answer accepted, in bytes after decompression.
+MAX_BODY = 64 * 1024 * 1024
+
+
+class Transport:
+    """
+    Sends requests of one account over pooled sockets; safe to share between threads.
+
+    :param private_key: the account's private key.
+    :param base_url: address of the API, without a trailing slash.
+    :param timeout: most seconds until an answer has arrived whole, connecting included; see
+        :class:`~airflow_provider_imagekit.client.deadline.DeadlineAdapter`.
+    :param verify: whether to verify certificates, or the path of a CA bundle.
+    :param proxies: proxy addresses by scheme, as ``requests`` takes them.
+    :param user_agent: what stands behind this package's name in the ``User-Agent`` header.
+    """
+
+    def __init__(
+        self,
+        private_key: str,
+        base_url: str,
+        *,
+        timeout: float,
+        verify: bool | str,
+        proxies: Mapping[str, str] | None,
+        user_agent: str,
+    ) -> None:
+        self._base_url = base_url
+        self._timeout = timeout
+        self._verify = verify
+        self._proxies = dict(proxies or {})
+        self._session = _session(private_key, user_agent)
+
+    def close(self) -> None:
+        """Close the pooled sockets."""
+        self._session.close()
+
+    def get(self, request: endpoints.Request) -> Any:
+        """
+        Send one request and return its decoded answer.
+
+        :raises ImageKitTransportError: if no whole answer arrived in time.
+        :raises ImageKitError: as :func:`airflow_provider_imagekit.client.responses.decode` does.
+        """
+        try:
+            # A redirect is not followed: the private key must not reach another server. The environment's
+            # proxies and CA bundle overrule those of a session, but not those of a request.
+            with self._session.get(
+                self._base_url + request.target,
+                timeout=self._timeout,
+                verify=self._verify,
+                proxies=self._proxies.copy(),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = _read(response)
+                return decode(request, response.status_code, response.headers, body)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise ImageKitTransportError(
+                f"No answer from {self._base_url}: {_cause(error)}.",
+                help="Check the network, the host of the Airflow Connection and its proxies.",
+            ) from None
+
+
+def check_base_url(base_url: str) -> str:
+    """
+    Return a base URL without its trailing slash.
+
+    :raises ImageKitConfigurationError: for anything but https, save plain http to a loopback address.
+    """
+    try:
+        url = urllib3.util.parse_url(base_url)
+    except urllib3.exceptions.LocationParseError:
+        url = urllib3.util.Url()
+    if not url.host or not (url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host))):
+        raise ImageKitConfigurationError(
+            f"The base URL {base_url!r} cannot be used.",
+            help="Use https; plain http would show the private key to the network, and is for loopback only.",
+        )
+    return base_url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address is this machine's own."""
+    return host == "localhost" or host == "[::1]" or bool(re.fullmatch(r"127(\.[0-9]{1,3}){3}", host))
+
+
+def _session(private_key: str, user_agent: str) -> requests.Session:
+    session = requests.Session()
+    session.auth = (private_key, "")
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    session.headers["Accept"] = "application/json"
+    session.headers["User-Agent"] = " ".join(
+        filter(
+            None,
+            (
+                f"airflow-provider-imagekit/{__version__}",
+                user_agent,
+                f"python/{platform.python_version()}",
+                f"requests/{requests.__version__}",
+            ),
+        )
+    )
+    adapter = DeadlineAdapter(pool_maxsize=32)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _read(response: requests.Response) -> bytes:
+    chunks, size = [], response.raw.length_remaining or 0
+    if size <= MAX_BODY:
+        size = 0
+        for chunk in response.iter_content(_CHUNK):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BODY:
+                break
+    if size > MAX_BODY:
+        raise ImageKitOversizeError(
+            f"The answer is larger than {MAX_BODY} bytes.", status=response.status_code
+        )
+    return b"".join(chunks)
+
+
+def _cause(error: BaseException) -> str:
+    """Name the innermost reason; the outer texts of requests hold the whole URL, signature included."""
+    seen = error
+    while (inner := _exception(getattr(seen, "reason", None), seen.__context__, *seen.args)) is not None:
+        seen = inner
+    text = endpoints.mask_signature(str(seen).rsplit(": ", 1)[-1])
+    return f"{type(seen).__name__} ({text})" if text else type(seen).__name__
+
+
+def _exception(*candidates: object) -> BaseException | None:
+    return next((each for each in candidates if isinstance(each, BaseException)), None)

@@ -1,0 +1,63 @@
+"""One check of a gate, the same for a sensor's worker and for a triggerer."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.client.retry import RetryLimits
+from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitNotFoundError, PHashMismatchError
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.client import ImageKitClient
+    from airflow_provider_imagekit.gates.gate import LoadBank, PHashGate
+
+__all__ = ["Poll", "is_not_yet", "poll"]
+
+# A check repeats what mends itself within seconds; for anything longer the next check is the retry.
+_LIMITS = RetryLimits(max_retries=2, max_wait=5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """
+    What one check found.
+
+    :param matched: whether the wait is over.
+    :param value: the XCom value; ``None`` if there is no verdict yet.
+    :param reason: one sentence for the log.
+    """
+
+    matched: bool
+    value: dict[str, Any] | None
+    reason: str
+
+
+def poll(
+    gate: PHashGate, client: ImageKitClient, load_bank: LoadBank, *, stop_on_mismatch: bool = False
+) -> Poll:
+    """
+    Check a gate once.
+
+    :param gate: what is asked.
+    :param client: who asks.
+    :param load_bank: reads a file of hashes.
+    :param stop_on_mismatch: whether a verdict that does not match ends the wait, too.
+    :raises ImageKitError: if waiting cannot mend it: a wrong key, a bad request, a file without pHash.
+    :raises PHashMismatchError: with ``stop_on_mismatch``.
+    """
+    try:
+        verdict = gate.check(functools.partial(client.get_phash, limits=_LIMITS), load_bank)
+    except ImageKitError as error:
+        if not is_not_yet(error):
+            raise
+        return Poll(matched=False, value=None, reason=f"Not yet: {error}")
+    if stop_on_mismatch and not verdict.matched:
+        raise PHashMismatchError(verdict.reason)
+    return Poll(matched=verdict.matched, value=verdict.as_xcom(), reason=verdict.reason)
+
+
+def is_not_yet(error: ImageKitError) -> bool:
+    """Tell whether a wait goes on after an error: it may pass by itself, or the file may still come."""
+    return error.retryable or isinstance(error, ImageKitNotFoundError)

@@ -1,0 +1,126 @@
+"""What operators that decide on the likeness of a picture share: arguments, the check, what XCom gets."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_imagekit.client.endpoints import mask_signature
+from airflow_provider_imagekit.exceptions import MissingPHashError
+from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.object_storage import load_bank
+from airflow_provider_imagekit.operators.base import failing_for_good
+from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
+from airflow_provider_imagekit.similarity.distance import check_radius
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_imagekit.phash import PHash
+    from airflow_provider_imagekit.similarity.verdict import Decision
+
+__all__ = ["PHashGateOperator"]
+
+
+class PHashGateOperator(BaseOperator):
+    """Decides once, at once; its subclasses differ in what they do with the decision."""
+
+    ui_color = "#e3edfb"
+    # Airflow's scheduler asks it: whether a cleared task behind this one is to be skipped again.
+    inherits_from_skipmixin = True
+
+    template_fields: Sequence[str] = (
+        *(name for name in GATE_ARGUMENTS if name != "min_distance"),
+        "imagekit_conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        file_id: str | None = None,
+        url: str | None = None,
+        phash: str | None = None,
+        reference_file_id: str | None = None,
+        reference_url: str | None = None,
+        reference_phash: str | Sequence[str] | None = None,
+        reference_bank: str | None = None,
+        bank_id_column: str | None = None,
+        bank_phash_column: str | None = None,
+        max_distance: int | str = "near_duplicate",
+        low_information: Sequence[str] | str = (),
+        max_matches: int | str = MAX_MATCHES,
+        force: bool = False,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.file_id = file_id
+        self.url = url
+        self.phash = phash
+        self.reference_file_id = reference_file_id
+        self.reference_url = reference_url
+        self.reference_phash = reference_phash
+        self.reference_bank = reference_bank
+        self.bank_id_column = bank_id_column
+        self.bank_phash_column = bank_phash_column
+        self.max_distance = max_distance
+        self.low_information = low_information
+        self.max_matches = max_matches
+        self.force = force
+        self.imagekit_conn_id = imagekit_conn_id
+
+    @cached_property
+    def hook(self) -> ImageKitHook:
+        """The hook of this task."""
+        return ImageKitHook(self.imagekit_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Decide once; see the class."""
+        if context.get("map_index_template") is None:
+            context["map_index_template"] = "{{ task.file_id or task.url or task.phash }}"
+        with failing_for_good():
+            self._check_arguments()
+            arguments = {name: getattr(self, name) for name in GATE_ARGUMENTS if name != "min_distance"}
+            arguments["max_distance"] = check_radius(self.max_distance, force=self.force)
+            gate = PHashGate.parse(**arguments)
+            self.log.info("Deciding on: %s", mask_signature(str(gate)))
+            verdict = gate.check(self._get_phash, load_bank)
+            self.log.info("%s: %s", verdict.decision, verdict.reason)
+            value = {"decision": verdict.decision.value, **verdict.as_xcom()}
+            value |= self._consequence(verdict.decision, verdict.reason)
+        self._push(context, value)
+        self._act(context, value)
+        return value
+
+    def _get_phash(self, **image: str) -> PHash | None:
+        """Ask for a hash; where there is none, nobody can decide, and that is a decision here."""
+        try:
+            return self.hook.get_phash(**image)
+        except MissingPHashError as error:
+            self.log.info("%s", error)
+            return None
+
+    def _push(self, context: Context, value: dict[str, Any]) -> None:
+        # Airflow 3 skips tasks by an exception, so that what execute() returns then never becomes an XCom.
+        if self.do_xcom_push:
+            for key, item in value.items() if self.multiple_outputs else ():
+                context["ti"].xcom_push(key=key, value=item)
+            context["ti"].xcom_push(key="return_value", value=value)
+
+    @abstractmethod
+    def _check_arguments(self) -> None:
+        """Refuse arguments of the operator's own that cannot be used."""
+
+    @abstractmethod
+    def _consequence(self, decision: Decision, reason: str) -> dict[str, Any]:
+        """Return what XCom tells of what follows, or raise."""
+
+    @abstractmethod
+    def _act(self, context: Context, value: dict[str, Any]) -> None:
+        """Skip what is not to run."""

@@ -1,0 +1,129 @@
+"""What operators on whole tables of hashes share: where they read, where they write, what they tell."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.object_storage import read_table
+from airflow_provider_imagekit.links.report import ImageKitReportLink
+from airflow_provider_imagekit.operators.assets import tell_assets
+from airflow_provider_imagekit.operators.base import failing_for_good
+from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
+from airflow_provider_imagekit.similarity.tables import read_records
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_imagekit.similarity.records import HashRecord
+
+__all__ = ["HashTableOperator"]
+
+
+class HashTableOperator(BaseOperator):
+    """
+    Reads a table of hashes and writes what it found into a folder.
+
+    :param output_path: folder to write to. (templated)
+    :param input_path: table of hashes. (templated)
+    :param records: the table itself, as a list of objects. (templated) Exactly one of these two.
+    :param id_column: column of the pictures' names. (templated)
+    :param phash_column: column of the hashes. (templated)
+    :param low_information: hashes of flat pictures. (templated)
+    :param max_pairs: refuse to find more pairs. (templated)
+    :param report_url: where people read the report, for the task's link. (templated)
+    """
+
+    ui_color = "#e3edfb"
+    template_fields: Sequence[str] = (
+        "output_path",
+        "input_path",
+        "records",
+        "id_column",
+        "phash_column",
+        "low_information",
+        "max_pairs",
+        "report_url",
+    )
+    template_fields_renderers = {"records": "json"}  # noqa: RUF012 - Airflow's own declaration
+    operator_extra_links = (ImageKitReportLink(),)
+
+    def __init__(
+        self,
+        *,
+        output_path: str,
+        input_path: str | None = None,
+        records: Sequence[Mapping[str, Any]] | None = None,
+        id_column: str | None = None,
+        phash_column: str | None = None,
+        low_information: Sequence[str] | str = (),
+        max_pairs: int | str = MAX_PAIRS,
+        report_url: str | None = None,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.output_path = output_path
+        self.input_path = input_path
+        self.records = records
+        self.id_column = id_column
+        self.phash_column = phash_column
+        self.low_information = low_information
+        self.max_pairs = max_pairs
+        self.report_url = report_url
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Read, find, write; see the class."""
+        if context.get("map_index_template") is None:
+            context["map_index_template"] = "{{ task.input_path or task.output_path }}"
+        with failing_for_good():
+            found = self._find()
+        if found.get("report_path"):
+            ImageKitReportLink.persist(context, found["report_path"], self.report_url)
+        tell_assets(self, context, found)
+        return found
+
+    @abstractmethod
+    def _find(self) -> dict[str, Any]:
+        """Return counts and paths for XCom and for the outlets' events, as plain JSON."""
+
+    def _input(self) -> Iterator[HashRecord]:
+        if bool(self.input_path) == (self.records is not None):
+            raise ImageKitInputError("Exactly one of input_path and records is needed.")
+        if self.input_path:
+            return self._table(self.input_path)
+        records: Any = self.records
+        if not isinstance(records, Sequence) or not all(isinstance(row, Mapping) for row in records):
+            raise ImageKitInputError(
+                f"records is {records!r:.100}.",
+                help='Pass a list of objects such as {"fileId": …, "pHash": …}.',
+            )
+        return self._read(records)
+
+    def _table(self, path: str) -> Iterator[HashRecord]:
+        return self._read(read_table(path))
+
+    def _read(self, rows: Any) -> Iterator[HashRecord]:
+        return read_records(rows, id_column=self.id_column or "", phash_column=self.phash_column or "")
+
+    def _number(self, name: str, most: float = float("inf")) -> float:
+        """Return an argument as a number from 0; templates yield texts."""
+        value = getattr(self, name)
+        try:
+            number = float("nan") if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if not 0 <= number <= most or number == float("inf"):
+            raise ImageKitInputError(f"{name} is {value!r:.60}.", help=f"Pass a number from 0 to {most:g}.")
+        return number
+
+    def _path(self, name: str) -> str:
+        if not self.output_path.strip():
+            raise ImageKitInputError(
+                f"output_path is {self.output_path!r}.", help="Name a folder to write to."
+            )
+        return f"{self.output_path.rstrip('/')}/{name}"

@@ -1,0 +1,100 @@
+"""The arguments that say which files a library's table is of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.paths import read_locally
+from airflow_provider_imagekit.io.tables import format_of, read_rows
+from airflow_provider_imagekit.library.sources import Given, Search, files_of_rows, files_of_urls
+from airflow_provider_imagekit.operators.arguments import optional_text, storage_path
+from airflow_provider_imagekit.operators.listing_pointers import part_of_table
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.library.sources import Source
+
+__all__ = ["FILE_ARGUMENTS", "parse_source"]
+
+#: Names of the arguments of :func:`parse_source`, which the operator has, too.
+FILE_ARGUMENTS: Final = (
+    "search_query",
+    "path",
+    "file_type",
+    "file_ids",
+    "urls",
+    "input_path",
+    "file_id_column",
+    "url_column",
+)
+
+
+def parse_source(
+    resources: ExitStack,
+    *,
+    search_query: Any,
+    path: Any,
+    file_type: Any,
+    file_ids: Any,
+    urls: Any,
+    input_path: Any,
+    file_id_column: Any,
+    url_column: Any,
+) -> Source:
+    """
+    Read from rendered arguments which files are meant; ``None`` and blank texts count as absent.
+
+    :param resources: closes what this opens.
+    :param search_query: ImageKit's search language.
+    :param path: a folder, without its subfolders.
+    :param file_type: ``all``, ``image`` or ``non-image``.
+    :param file_ids: ids of files, or records as ImageKit lists them: a list, or a text with commas.
+    :param urls: delivery URLs: a list, or a text with commas.
+    :param input_path: a table of files, or what ``ListFilesOperator`` returns in place of one.
+    :param file_id_column: the table's column of file ids.
+    :param url_column: its column of delivery URLs, used instead if given.
+    :raises ImageKitInputError: if two of them say which files, or something cannot be read.
+    """
+    search_query, path = optional_text(search_query), optional_text(path)
+    given = {
+        "search_query or path": search_query or path,
+        "file_ids": file_ids,
+        "urls": urls,
+        "input_path": input_path,
+    }
+    named = [name for name, value in given.items() if value is not None and value != ""]
+    if len(named) > 1:
+        raise ImageKitInputError(f"Both {' and '.join(named)} say which files.", help="Use one of them.")
+    if named == ["file_ids"]:
+        rows = (file if isinstance(file, Mapping) else {"fileId": file} for file in _items(file_ids))
+        return Given(files_of_rows(rows, file_id_column="fileId"), "file_ids")
+    if named == ["urls"]:
+        return Given(files_of_urls(_items(urls)), "urls")
+    if named == ["input_path"]:
+        url_column = optional_text(url_column)
+        columns = {"url_column": url_column} if url_column else {"file_id_column": file_id_column}
+        return _table(resources, input_path, columns)
+    return Search(search_query, path, optional_text(file_type))
+
+
+def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Given:
+    address, batch = part_of_table(input_path)
+    path = storage_path(address, "input_path")
+    try:
+        stream = resources.enter_context(read_locally(path))
+    except FileNotFoundError as error:
+        raise ImageKitInputError(f"There is no file {path}.") from error
+    rows = read_rows(stream, format_of(path.name))
+    return Given(files_of_rows(rows, batch=batch, **columns), f"{path} {batch} {columns}")
+
+
+def _items(value: Any) -> Sequence[Any]:
+    if isinstance(value, str):
+        return [item for item in value.split(",") if item.strip()]
+    if isinstance(value, Mapping) or not isinstance(value, Sequence):
+        raise ImageKitInputError(
+            f"{type(value).__name__} is no list of files.", help="Pass a list, or a text with commas."
+        )
+    return value

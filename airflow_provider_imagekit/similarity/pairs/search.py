@@ -1,0 +1,42 @@
+"""All pairs of hashes within a radius: exact, and the same with and without NumPy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_imagekit.similarity.pairs.chunks import plan_chunks
+from airflow_provider_imagekit.similarity.pairs.engine import use_numpy
+from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["join"]
+
+
+def join(
+    first: Sequence[int],
+    second: Sequence[int] | None = None,
+    *,
+    radius: int,
+    max_pairs: int = MAX_PAIRS,
+    numpy: bool | None = None,
+) -> Pairs:
+    """
+    Find every pair of hashes within a radius.
+
+    :param first: 64-bit hashes, each once (see
+        :class:`~airflow_provider_imagekit.similarity.pairs.pairs.DistinctHashes`).
+    :param second: hashes to pair the first ones with, each once; ``None`` pairs the first among themselves.
+    :param radius: the largest distance, 0 to 64.
+    :param max_pairs: refuse to find more.
+    :param numpy: whether to use NumPy; ``None`` uses it if it is there.
+    :return: positions in ``first`` and ``second``; among themselves, the smaller position stands first.
+    :raises ImageKitInputError: if there are more than ``max_pairs``.
+    """
+    chunks = plan_chunks(len(first), None if second is None else len(second), radius)
+    if use_numpy(numpy):
+        from airflow_provider_imagekit.similarity.pairs.search_numpy import find_pairs
+    else:
+        from airflow_provider_imagekit.similarity.pairs.search_python import find_pairs
+    return find_pairs(first, second, chunks, radius, max_pairs)

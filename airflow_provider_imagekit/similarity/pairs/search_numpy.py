@@ -1,0 +1,145 @@
+"""The search for near pairs with NumPy; :mod:`~.search` chooses it."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from airflow_provider_imagekit.similarity.pairs.pairs import Pairs, too_many_pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from airflow_provider_imagekit.similarity.pairs.chunks import Chunk
+
+    Hashes = NDArray[np.uint64]
+    Positions = NDArray[np.integer[Any]]
+    #: Positions in the first and in the second table, and the xor of the two hashes.
+    Hits = tuple[Positions, Positions, Hashes]
+
+__all__ = ["find_pairs"]
+
+# Candidates that are looked at in one go: their arrays stay in the processor's cache.
+_SLICE = 1 << 16
+
+
+def find_pairs(
+    first: Sequence[int], second: Sequence[int] | None, chunks: tuple[Chunk, ...], radius: int, max_pairs: int
+) -> Pairs:
+    """
+    Find every near pair once.
+
+    :param first: the hashes; distinct.
+    :param second: hashes to pair the first with; distinct. ``None`` pairs the first among themselves.
+    :param chunks: a plan whose budgets suffice for the radius.
+    :param radius: the largest distance.
+    :param max_pairs: refuse to find more.
+    """
+    rows = np.asarray(first, dtype=np.uint64)
+    columns = None if second is None else np.asarray(second, dtype=np.uint64)
+    found: list[Hits] = []
+    total = 0
+    for hits in _near_hits(rows, columns, chunks, radius):
+        found.append(hits)
+        total += len(hits[0])
+        if total > max_pairs:
+            raise too_many_pairs(max_pairs, radius)
+    if not found:
+        return Pairs(array("q"), array("q"), array("B"))
+    row, column, difference = (np.concatenate(part) for part in zip(*found, strict=True))
+    if columns is None:
+        row, column = np.minimum(row, column), np.maximum(row, column)
+    order = np.lexsort((column, row))
+    return Pairs(
+        array("q", row[order].astype(np.int64).tobytes()),
+        array("q", column[order].astype(np.int64).tobytes()),
+        array("B", np.bitwise_count(difference[order]).tobytes()),
+    )
+
+
+def _near_hits(
+    first: Hashes, second: Hashes | None, chunks: tuple[Chunk, ...], radius: int
+) -> Iterator[Hits]:
+    for number, chunk in enumerate(chunks):
+        for row, column, difference in _chunk_hits(first, second, chunk, radius):
+            fresh = ~_found_before(difference, chunks[:number])
+            if fresh.any():
+                yield row[fresh], column[fresh], difference[fresh]
+
+
+def _chunk_hits(first: Hashes, second: Hashes | None, chunk: Chunk, radius: int) -> Iterator[Hits]:
+    left = _Buckets(first, chunk)
+    right = left if second is None else _Buckets(second, chunk)
+    for mask in chunk.masks():
+        rows, starts, counts = _facing(left, right, mask)
+        for row, column, difference in _compare(left, right, rows, starts, counts, radius):
+            yield left.order.take(row), right.order.take(column), difference
+
+
+class _Buckets:
+    """Hashes sorted by their value of a chunk."""
+
+    def __init__(self, hashes: Hashes, chunk: Chunk) -> None:
+        values = _chunk_values(hashes, chunk)
+        self.order = np.argsort(values, kind="stable")
+        self.hashes = hashes[self.order]
+        self.values = values[self.order].astype(np.int32)
+        sizes = np.bincount(self.values, minlength=1 << chunk.width)
+        self.starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
+
+
+def _chunk_values(hashes: Hashes, chunk: Chunk) -> NDArray[Any]:
+    values = (hashes >> np.uint64(chunk.shift)) & np.uint64((1 << chunk.width) - 1)
+    return values.astype(np.uint16 if chunk.width <= 16 else np.uint32)
+
+
+def _facing(left: _Buckets, right: _Buckets, mask: int) -> tuple[Positions, Positions, Positions]:
+    """Return the rows of ``left`` with partners, and where in ``right`` these begin and how many they are."""
+    if left is right and mask:
+        # Each two buckets face each other once: from the one that lacks the mask's highest bit.
+        rows = np.flatnonzero((left.values & (1 << (mask.bit_length() - 1))) == 0)
+    else:
+        rows = np.arange(len(left.values))
+    partners = left.values.take(rows) ^ mask
+    # Within a bucket, a row's partners are those behind it.
+    starts = rows + 1 if left is right and not mask else right.starts.take(partners)
+    counts = right.starts.take(partners + 1) - starts
+    some = np.flatnonzero(counts)
+    return rows.take(some), starts.take(some), counts.take(some)
+
+
+def _compare(
+    left: _Buckets,
+    right: _Buckets,
+    rows: Positions,
+    starts: Positions,
+    counts: Positions,
+    radius: int,
+) -> Iterator[Hits]:
+    ends = np.cumsum(counts, dtype=np.int64)
+    begin = 0
+    while begin < len(rows):
+        done = int(ends[begin - 1]) if begin else 0
+        end = max(begin + 1, int(np.searchsorted(ends, done + _SLICE, side="right")))
+        part = slice(begin, end)
+        # The partners of one row are neighbours: count up, and jump from row to row.
+        columns = np.arange(int(ends[end - 1]) - done)
+        columns += np.repeat(starts[part] - (ends[part] - counts[part] - done), counts[part])
+        differences = np.repeat(left.hashes.take(rows[part]), counts[part])
+        differences ^= right.hashes.take(columns)  # five times as fast as an index in brackets
+        near = np.flatnonzero(np.bitwise_count(differences) <= radius)
+        if len(near):
+            row = rows[part][np.searchsorted(ends[part] - done, near, side="right")]
+            yield row, columns[near], differences[near]
+        begin = end
+
+
+def _found_before(differences: Hashes, chunks: tuple[Chunk, ...]) -> NDArray[np.bool_]:
+    found = np.zeros(len(differences), dtype=bool)
+    for chunk in chunks:
+        found |= np.bitwise_count(_chunk_values(differences, chunk)) <= chunk.budget
+    return found

@@ -1,0 +1,88 @@
+"""The search for near pairs without NumPy; :mod:`~.search` chooses it."""
+
+from __future__ import annotations
+
+from array import array
+from itertools import combinations, product
+from typing import TYPE_CHECKING
+
+from airflow_provider_imagekit.similarity.pairs.chunks import found_before
+from airflow_provider_imagekit.similarity.pairs.pairs import Pairs, too_many_pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from airflow_provider_imagekit.similarity.pairs.chunks import Chunk
+
+    Buckets = dict[int, list[int]]
+
+__all__ = ["find_pairs"]
+
+
+def find_pairs(
+    first: Sequence[int], second: Sequence[int] | None, chunks: tuple[Chunk, ...], radius: int, max_pairs: int
+) -> Pairs:
+    """
+    Find every near pair once.
+
+    :param first: the hashes; distinct.
+    :param second: hashes to pair the first with; distinct. ``None`` pairs the first among themselves.
+    :param chunks: a plan whose budgets suffice for the radius.
+    :param radius: the largest distance.
+    :param max_pairs: refuse to find more.
+    """
+    rows = {bits: position for position, bits in enumerate(first)}
+    columns = rows if second is None else {bits: position for position, bits in enumerate(second)}
+    found = []
+    for one, other in _near_hashes(first, second, chunks, radius):
+        row, column = rows[one], columns[other]
+        if second is None and column < row:
+            row, column = column, row
+        found.append((row, column, (one ^ other).bit_count()))
+        if len(found) > max_pairs:
+            raise too_many_pairs(max_pairs, radius)
+    found.sort()
+    return Pairs(
+        array("q", (row for row, _, _ in found)),
+        array("q", (column for _, column, _ in found)),
+        array("B", (distance for _, _, distance in found)),
+    )
+
+
+def _near_hashes(
+    first: Sequence[int], second: Sequence[int] | None, chunks: tuple[Chunk, ...], radius: int
+) -> Iterator[tuple[int, int]]:
+    for number, chunk in enumerate(chunks):
+        earlier = chunks[:number]
+        left = _buckets(first, chunk)
+        right = None if second is None else _buckets(second, chunk)
+        for mask in chunk.masks():
+            candidates = _among(left, mask) if right is None else _between(left, right, mask)
+            for one, other in candidates:
+                if (one ^ other).bit_count() <= radius and not found_before(one ^ other, earlier):
+                    yield one, other
+
+
+def _buckets(hashes: Iterable[int], chunk: Chunk) -> Buckets:
+    buckets: Buckets = {}
+    for bits in hashes:
+        buckets.setdefault(chunk.value(bits), []).append(bits)
+    return buckets
+
+
+def _among(buckets: Buckets, mask: int) -> Iterator[tuple[int, int]]:
+    if not mask:
+        for bucket in buckets.values():
+            yield from combinations(bucket, 2)
+        return
+    # Each two buckets face each other once: from the one that lacks the mask's highest bit.
+    highest = 1 << (mask.bit_length() - 1)
+    for value, bucket in buckets.items():
+        if not value & highest and (facing := buckets.get(value ^ mask)):
+            yield from product(bucket, facing)
+
+
+def _between(left: Buckets, right: Buckets, mask: int) -> Iterator[tuple[int, int]]:
+    for value, bucket in left.items():
+        if facing := right.get(value ^ mask):
+            yield from product(bucket, facing)

@@ -1,0 +1,1 @@
+"""Which distance suits a library: the report, its plot, chance and labels."""

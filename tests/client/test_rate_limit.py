@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from airflow_provider_imagekit.client.rate_limit import LONGEST_PAUSE, RequestBudget, shared_budget
+from airflow_provider_imagekit.exceptions import ImageKitRateLimitError
+from tests.support import Clock
+
+URL = "https://api.imagekit.io"
+
+
+def budget(clock: Clock, rate: float | None = 10, burst: int | None = None) -> RequestBudget:
+    return RequestBudget(rate, burst=burst, clock=clock, sleep=clock.sleep)
+
+
+def test_without_a_rate_nobody_waits() -> None:
+    clock = Clock()
+    unlimited = budget(clock, None)
+    assert [unlimited.acquire(0) for _ in range(1000)] == [0.0] * 1000
+
+
+def test_after_the_burst_requests_are_spaced_evenly() -> None:
+    clock = Clock()
+    limited = budget(clock, 10, burst=5)
+    waits = [limited.acquire(10) for _ in range(8)]
+    assert waits == pytest.approx([0, 0, 0, 0, 0, 0.1, 0.1, 0.1])
+
+
+def test_the_rate_holds_over_many_requests() -> None:
+    clock = Clock()
+    limited = budget(clock, 40)
+    for _ in range(400):
+        limited.acquire(60)
+    assert 400 / (clock.now - 1000 + 1) == pytest.approx(40, rel=0.01)
+
+
+def test_a_pause_holds_everybody_back_until_it_is_over() -> None:
+    clock = Clock()
+    paused = budget(clock, None)
+    paused.pause(3.0)
+    assert paused.acquire(10) == pytest.approx(3.0)
+    assert paused.acquire(10) == 0.0
+
+
+def test_a_shorter_pause_does_not_cut_a_longer_one() -> None:
+    clock = Clock()
+    paused = budget(clock, None)
+    paused.pause(5.0)
+    paused.pause(1.0)
+    assert paused.acquire(10) == pytest.approx(5.0)
+
+
+def test_a_pause_that_begins_while_somebody_waits_holds_him_too() -> None:
+    clock = Clock()
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if len(clock.slept) == 1:
+            waiting.pause(7.0)
+
+    waiting = RequestBudget(1, burst=1, clock=clock, sleep=sleep)
+    waiting.acquire(0)
+    assert waiting.acquire(20) >= 8.0
+
+
+def test_a_wait_longer_than_allowed_is_refused_at_once_with_the_time_left() -> None:
+    clock = Clock()
+    paused = budget(clock, None)
+    paused.pause(60.0)
+    with pytest.raises(ImageKitRateLimitError, match=r"would wait 60\.0 s") as caught:
+        paused.acquire(5)
+    assert caught.value.reset_ms == 60_000
+    assert caught.value.status == 429
+    assert clock.slept == []
+
+
+def test_clients_with_the_same_key_and_host_share_a_budget() -> None:
+    first = shared_budget(URL, "private_a", None)
+    assert shared_budget(URL, "private_a", 5) is first
+    assert shared_budget(URL, "private_b", None) is not first
+    assert shared_budget("https://elsewhere.example", "private_a", None) is not first
+
+
+def test_threads_together_keep_the_rate() -> None:
+    limited = RequestBudget(200, burst=1)
+    done: list[float] = []
+    threads = [
+        threading.Thread(target=lambda: [done.append(limited.acquire(10)) for _ in range(10)])
+        for _ in range(4)
+    ]
+    start = limited._clock()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(done) == 40
+    assert limited._clock() - start >= 39 / 200 * 0.99
+
+
+def test_an_absurdly_long_pause_is_cut_to_an_hour() -> None:
+    clock = Clock()
+    paused = budget(clock, None)
+    paused.pause(1e12)
+    assert paused.acquire(1e13) == pytest.approx(LONGEST_PAUSE)
+
+
+def test_a_batch_of_a_hundred_thousand_files_does_not_starve_a_sensor() -> None:
+    # Slow time: the batch's threads always have more requests in line than a sensor would wait for.
+    limited = RequestBudget(5, burst=1)
+    batch_wait, sensor_wait, threads = 60.0, 2.0, 30
+    served, over = [0], threading.Event()
+
+    def batch() -> None:
+        for _ in range(100_000 // threads):
+            if over.is_set():
+                return
+            limited.acquire(batch_wait)
+            served[0] += 1
+
+    crowd = [threading.Thread(target=batch) for _ in range(threads)]
+    for thread in crowd:
+        thread.start()
+    time.sleep(0.2)
+    waits = []
+    for _ in range(5):
+        waits.append(limited.acquire(sensor_wait))
+        time.sleep(0.4)
+    before = served[0]
+    over.set()
+    for thread in crowd:
+        thread.join()
+    assert max(waits) <= sensor_wait  # in line behind all of them it would be 30 / 5 = 6 s
+    assert before >= 3  # and the batch goes on
+
+
+def test_who_must_give_up_first_goes_first_and_the_batch_when_its_time_is_nearly_over() -> None:
+    clock = Clock()
+    order: list[str] = []
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if len(clock.slept) == 1:  # a sensor comes while the batch's request waits
+            limited.acquire(5)
+            order.append("sensor")
+
+    limited = RequestBudget(1, burst=1, clock=clock, sleep=sleep)
+    limited.acquire(0)
+    limited.acquire(60)
+    order.append("batch")
+    assert order == ["sensor", "batch"]
+    assert clock.now == pytest.approx(1002.0)
+
+
+def test_no_burst_follows_a_refusal() -> None:
+    clock = Clock()
+    limited = budget(clock, 40)
+    limited.pause(1.0)
+    waits = [limited.acquire(10) for _ in range(20)]
+    assert waits == pytest.approx([1.0] + [1 / 40] * 19)

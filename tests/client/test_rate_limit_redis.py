@@ -1,0 +1,186 @@
+"""The budget shared through a real Redis."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.client.rate_limit import RequestBudget
+from airflow_provider_imagekit.client.rate_limit_redis import SharedTurns
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.exceptions import ImageKitConfigurationError, ImageKitRateLimitError
+from tests import pictures
+from tests.support import Clock, free_port
+
+RATE = 10
+PROCESSES = 3
+SECRET = "redis-secret-7f"
+
+# What each of several processes does: as many requests as it can in a given time.
+WORKER = """
+import sys, time
+from airflow_provider_imagekit.client import ImageKitClient
+key, url, redis, rate, file_id, seconds = sys.argv[1:]
+client = ImageKitClient(key, base_url=url, requests_per_second=float(rate), rate_limit_url=redis)
+client.get_file_metadata(file_id)  # imports what it needs; on a busy machine that alone takes seconds
+end = time.monotonic() + float(seconds)
+while time.monotonic() < end:
+    client.get_file_metadata(file_id)
+client.close()
+"""
+
+
+class RedisServer:
+    """A Redis on 127.0.0.1 that keeps nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        port = str(self._port)
+        self._process = subprocess.Popen(
+            ["redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", str(self._folder)],
+            stdout=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
+                return
+            time.sleep(0.02)
+        raise TimeoutError("redis-server does not listen")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed; `make test` installs it where it can")
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+def turns(redis: RedisServer, clock: Clock | None = None) -> SharedTurns:
+    return SharedTurns(redis.url, "account", clock=clock or time.monotonic)
+
+
+def budget(redis: RedisServer, rate: float | None = RATE) -> RequestBudget:
+    """A budget as another process would have it."""
+    shared = RequestBudget(rate)
+    shared.share(turns(redis))
+    return shared
+
+
+def test_several_processes_together_keep_the_rate(redis: RedisServer, imagekit: ImageKitEmulator) -> None:
+    arguments = [imagekit.private_key, imagekit.url, redis.url, str(RATE)]
+    arguments += [imagekit.file_id(pictures.ORIGINAL), "3"]
+    crowd = [subprocess.Popen([sys.executable, "-c", WORKER, *arguments]) for _ in range(PROCESSES)]
+    assert [process.wait(60) for process in crowd] == [0] * PROCESSES
+    times = [request.time for request in imagekit.requests]
+    assert len(times) >= RATE
+    # One second's worth at once, and one on its way from each process when the clock starts and ends.
+    assert len(times) <= RATE * (times[-1] - times[0]) + RATE + 2 * PROCESSES
+
+
+def test_a_429_seen_by_one_process_holds_back_the_others(
+    redis: RedisServer, imagekit: ImageKitEmulator
+) -> None:
+    refused, other = budget(redis, None), budget(redis, None)
+    imagekit.inject(status=429, headers={"X-RateLimit-Reset": "1200"})
+    client = ImageKitClient(imagekit.private_key, base_url=imagekit.url, budget=refused, max_retries=0)
+    with pytest.raises(ImageKitRateLimitError):
+        client.get_file_metadata("a" * 24)
+    client.close()
+    assert 0.8 <= other.acquire(5) <= 1.6
+    assert other.acquire(0) == pytest.approx(0, abs=0.1)
+
+
+def test_a_wait_longer_than_allowed_is_refused_at_once(redis: RedisServer) -> None:
+    turns(redis).pause(60)
+    with pytest.raises(ImageKitRateLimitError, match="would wait"):
+        budget(redis).acquire(5)
+
+
+def test_a_shorter_pause_does_not_cut_a_longer_one(redis: RedisServer) -> None:
+    turns(redis).pause(60)
+    turns(redis).pause(1)
+    assert turns(redis).take_turn(None) > 50
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.33, 1, 2.5, 40])
+def test_any_rate_is_kept_from_above(redis: RedisServer, rate: float) -> None:
+    shared = turns(redis)
+    granted = 0
+    while not shared.take_turn(rate):
+        granted += 1
+    assert 1 <= granted <= max(10 * rate, 1)
+    assert 0 < shared.take_turn(rate) <= max(1 / rate, 10)
+
+
+def test_without_redis_every_process_goes_on_by_itself_with_one_warning(
+    redis: RedisServer, imagekit: ImageKitEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.stop()
+    url = redis.url.replace("//", f"//:{SECRET}@")
+    client = ImageKitClient(imagekit.private_key, base_url=imagekit.url, rate_limit_url=url)
+    start = time.monotonic()
+    with caplog.at_level(logging.INFO):
+        for _ in range(5):
+            assert client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))["width"] == 640
+    client.close()
+    assert time.monotonic() - start < 5
+    warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warnings) == 1
+    assert "requests_per_second by itself" in warnings[0].getMessage()
+    assert SECRET not in caplog.text
+
+
+def test_a_redis_that_hangs_costs_a_moment_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        shared = SharedTurns(f"redis://127.0.0.1:{silent.getsockname()[1]}", "account")
+        start = time.monotonic()
+        assert [shared.take_turn(RATE) for _ in range(50)] == [0.0] * 50
+    assert time.monotonic() - start < 5
+    assert len(caplog.records) == 1
+
+
+def test_a_redis_that_is_back_is_used_again(redis: RedisServer) -> None:
+    clock = Clock()
+    shared = turns(redis, clock)
+    redis.stop()
+    assert shared.take_turn(1) == 0.0
+    redis.start()
+    assert [shared.take_turn(1), shared.take_turn(1)] == [0.0, 0.0]  # not asked yet
+    clock.sleep(60)
+    assert shared.take_turn(1) == 0.0
+    assert shared.take_turn(1) > 0
+
+
+@pytest.mark.parametrize("url", ["http://localhost", "localhost:6379", "redis://host:port", "memory://"])
+def test_an_address_that_cannot_be_used_is_told_without_repeating_it(
+    url: str, imagekit: ImageKitEmulator
+) -> None:
+    client = ImageKitClient(imagekit.private_key, base_url=imagekit.url, rate_limit_url=url)
+    with pytest.raises(ImageKitConfigurationError, match="rate_limit_url") as caught:
+        client.get_file_metadata("a" * 24)
+    client.close()
+    assert url not in str(caught.value)

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
+from airflow_provider_imagekit.hooks.connection import ClientSettings, client_settings, uses_login
+
+KEY = "private_AbC+dEf/gHi123456789012345="
+
+
+def read(extra: dict[str, Any] | None = None, **fields: Any) -> ClientSettings:
+    connection = SimpleNamespace(
+        **{"host": None, "port": None, "schema": None, "login": None, "password": KEY} | fields
+    )
+    return client_settings(connection, extra or {})  # type: ignore[arg-type]
+
+
+def test_a_key_is_all_that_is_needed() -> None:
+    assert read() == ClientSettings(KEY)
+    assert read().base_url == "https://api.imagekit.io"
+    assert read().verify is True
+
+
+def test_blank_fields_count_as_absent() -> None:
+    extra = dict.fromkeys(
+        ("timeout", "max_retries", "max_wait", "requests_per_second", "verify", "proxies"), ""
+    )
+    assert read(extra, host="", schema="", login="") == ClientSettings(KEY)
+
+
+def test_values_that_arrive_as_strings_are_read() -> None:
+    settings = read(
+        {
+            "timeout": "30",
+            "max_retries": "2",
+            "max_wait": "12.5",
+            "requests_per_second": "40",
+            "verify": "false",
+            "proxies": '{"https": "http://proxy:3128"}',
+        }
+    )
+    assert settings == ClientSettings(
+        KEY,
+        timeout=30,
+        max_retries=2,
+        max_wait=12.5,
+        requests_per_second=40,
+        verify=False,
+        proxies=(("https", "http://proxy:3128"),),
+    )
+
+
+def test_values_of_json_types_are_read() -> None:
+    settings = read(
+        {"timeout": 30, "verify": True, "proxies": {"https": "http://proxy:3128"}, "max_retries": 0}
+    )
+    assert (settings.timeout, settings.verify, settings.max_retries) == (30, True, 0)
+    assert settings.proxies == (("https", "http://proxy:3128"),)
+
+
+def test_unknown_extra_fields_count_for_nothing() -> None:
+    assert read(
+        {"headers": {"X": "y"}, "auth_type": "evil", "private_key": "private_other"}
+    ) == ClientSettings(KEY)
+
+
+def test_verify_takes_the_path_of_a_ca_bundle() -> None:
+    assert read({"verify": "/etc/ssl/own.pem"}).verify == "/etc/ssl/own.pem"
+
+
+@pytest.mark.parametrize(
+    ("fields", "base_url"),
+    [
+        ({"host": "http://127.0.0.1:8123"}, "http://127.0.0.1:8123"),
+        ({"host": "http://127.0.0.1:8123/"}, "http://127.0.0.1:8123"),
+        ({"host": "127.0.0.1", "port": 8123}, "http://127.0.0.1:8123"),
+        ({"host": "localhost", "port": 8123}, "http://localhost:8123"),
+        ({"host": "imagekit.example"}, "https://imagekit.example"),
+        ({"host": "imagekit.example", "port": 8443, "schema": "https"}, "https://imagekit.example:8443"),
+        ({"host": "https://imagekit.example", "port": 8443}, "https://imagekit.example:8443"),
+        ({"host": "imagekit.example", "schema": "http"}, "http://imagekit.example"),
+    ],
+)
+def test_host_port_and_schema_make_the_base_url(fields: dict[str, Any], base_url: str) -> None:
+    assert read(**fields).base_url == base_url
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"password": None}, "has no private key"),
+        ({"password": "  "}, "has no private key"),
+        ({"password": "***"}, "in place of the private key"),
+        ({"password": "public_abc="}, "public key"),
+        ({"password": "private_a b"}, "blanks or characters"),
+        ({"password": "private_ü"}, "blanks or characters"),
+        ({"password": "private_a\nb"}, "blanks or characters"),
+    ],
+)
+def test_an_impossible_key_is_refused_without_being_shown(fields: dict[str, Any], text: str) -> None:
+    with pytest.raises(ImageKitConfigurationError, match=text) as caught:
+        read(**fields)
+    assert str(fields["password"]).strip() not in str(caught.value) or fields["password"] in (
+        None,
+        "  ",
+        "***",
+    )
+
+
+def test_blanks_around_a_key_are_cut() -> None:
+    assert read(password=f" {KEY}\n").private_key == KEY
+
+
+def test_a_key_in_login_is_accepted_for_people_who_come_from_the_http_provider() -> None:
+    assert read(login=KEY, password=None).private_key == KEY
+    assert uses_login(SimpleNamespace(login=KEY, password=""))  # type: ignore[arg-type]
+    assert not uses_login(SimpleNamespace(login="me", password=""))  # type: ignore[arg-type]
+    assert not uses_login(SimpleNamespace(login="private_x", password=KEY))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["timeout", "max_retries", "max_wait", "requests_per_second"])
+@pytest.mark.parametrize("wrong", ["fast", -1, "nan", "inf", True, [], {}])
+def test_a_number_that_is_none_names_its_field(name: str, wrong: Any) -> None:
+    with pytest.raises(ImageKitConfigurationError, match=name):
+        read({name: wrong})
+
+
+@pytest.mark.parametrize(
+    "extra", [{"timeout": 0}, {"max_retries": 1.5}, {"proxies": "http://x"}, {"proxies": "[1]"}]
+)
+def test_impossible_values_are_refused(extra: dict[str, Any]) -> None:
+    with pytest.raises(ImageKitConfigurationError, match=next(iter(extra))):
+        read(extra)
+
+
+def test_the_key_is_in_no_repr() -> None:
+    settings = read({"proxies": {"https": "http://user:secret@proxy:3128"}})
+    assert KEY not in repr(settings)
+    assert "secret" not in repr(settings)

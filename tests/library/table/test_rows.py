@@ -1,0 +1,183 @@
+"""Rows are typed and right for good EXIF, and there for every other."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_imagekit.library.table.capture import zone_of
+from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
+from airflow_provider_imagekit.library.table.rows import RowBuilder, listing_row, version_of
+from airflow_provider_imagekit.library.table.schema import COLUMNS, LISTING_COLUMNS, METADATA_COLUMNS, Kind
+from tests.library.photograph import CANON
+
+BERLIN = zone_of("Europe/Berlin")
+KEEP = Privacy(GpsPolicy.KEEP, PersonalPolicy.KEEP)
+
+
+def build(metadata: dict[str, Any], privacy: Privacy = KEEP, zone: str = "UTC") -> dict[str, Any]:
+    return RowBuilder(zone_of(zone), privacy).build(metadata)
+
+
+class TestTypedColumns:
+    def test_a_photograph(self) -> None:
+        row = build(CANON)
+        assert (row["width"], row["height"], row["size"], row["format"]) == (100, 68, 7749, "jpg")
+        assert (row["camera_make"], row["camera_model"], row["lens_model"]) == (
+            "Canon",
+            "Canon EOS 40D",
+            "EF 50mm",
+        )
+        assert (row["orientation"], row["density"], row["phash"]) == (1, 72.0, "f06830ca9f1e3e90")
+        assert (row["has_color_profile"], row["has_transparency"], row["has_gps"]) == (True, False, True)
+        assert row["exif"] == CANON["exif"]
+        assert row["other"] is None
+
+    def test_a_video_has_no_phash(self) -> None:
+        row = build({"width": 1280, "bitRate": 546524, "duration": 7.5, "videoCodec": "h264", "pHash": None})
+        assert (row["bit_rate"], row["duration"], row["video_codec"]) == (546524, 7.5, "h264")
+        assert (row["phash"], row["exif"], row["has_gps"]) == (None, None, False)
+
+    def test_what_has_no_column_is_not_lost(self) -> None:
+        assert build({"colors": ["red"], "mimeType": "image/png"})["other"] == {
+            "colors": ["red"],
+            "mimeType": "image/png",
+        }
+
+    @pytest.mark.parametrize("value", [True, "wide", [], {}, None, 1e999, 2**64, float("nan")])
+    def test_what_is_no_number_is_null(self, value: Any) -> None:
+        assert build({"width": value})["width"] is None
+
+    @pytest.mark.parametrize(("value", "expected"), [("640", 640), (640.4, 640), (-1, -1)])
+    def test_numbers_in_other_clothes(self, value: Any, expected: int) -> None:
+        assert build({"width": value})["width"] == expected
+
+    def test_a_malformed_phash_is_null(self) -> None:
+        assert build({"pHash": "not a hash"})["phash"] is None
+
+
+class TestListing:
+    def test_a_record_of_the_listing(self) -> None:
+        row = listing_row(
+            {
+                "fileId": "5e",
+                "versionInfo": {"id": "v1", "name": "Version 1"},
+                "filePath": "/a/b.jpg",
+                "url": "https://ik.imagekit.io/demo/b.jpg?ik-s=0123456789abcdef",
+                "updatedAt": "2024-01-02T03:04:05.678Z",
+                "createdAt": "yesterday",
+                "isPrivateFile": False,
+                "tags": [],
+            }
+        )
+        assert tuple(row) == LISTING_COLUMNS
+        assert row["url"] == "https://ik.imagekit.io/demo/b.jpg?ik-s=***"
+        assert (row["updated_at"], row["created_at"]) == ("2024-01-02T03:04:05.678Z", None)
+        assert (row["is_private"], row["tags"]) == (False, None)
+        assert version_of(row) == "v1 2024-01-02T03:04:05.678Z"
+
+    def test_a_row_of_this_package_comes_back_as_it_was(self) -> None:
+        row = listing_row({"fileId": "5e", "filePath": "/a", "versionInfo": {"id": "v"}, "isPublished": True})
+        assert listing_row(row) == row
+
+    def test_a_bare_id_has_no_version(self) -> None:
+        assert version_of(listing_row({"fileId": "5e"})) is None
+
+
+class TestPrivacy:
+    def test_by_default_a_row_tells_neither_place_nor_owner_but_that_there_is_a_place(self) -> None:
+        row = build(CANON, Privacy())
+        assert (row["latitude"], row["longitude"], row["altitude"], row["has_gps"]) == (
+            None,
+            None,
+            None,
+            True,
+        )
+        text = json.dumps(row)
+        assert not any(secret in text for secret in ("GPSLatitude", "0420", "Ada", "SerialNumber"))
+        assert row["exif"]["makernote"] == {"Canon": {"FocusMode": 1}}
+
+    def test_coarse_is_a_tenth_of_a_degree(self) -> None:
+        row = build(CANON, Privacy(GpsPolicy.COARSE))
+        assert (row["latitude"], row["longitude"], row["altitude"]) == (43.5, 11.9, None)
+        assert "gps" not in row["exif"]
+
+    def test_the_input_is_not_changed(self) -> None:
+        before = json.dumps(CANON)
+        build(CANON, Privacy())
+        assert json.dumps(CANON) == before
+
+    @pytest.mark.parametrize("gps", GpsPolicy)
+    @pytest.mark.parametrize("personal", PersonalPolicy)
+    def test_a_second_time_changes_nothing(self, gps: GpsPolicy, personal: PersonalPolicy) -> None:
+        privacy = Privacy(gps, personal)
+        row = build(CANON, privacy)
+        assert privacy.apply(row) == row
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["N", "S", "2024:06:01 10:00:00", "+02:00", "0000:00:00 00:00:00", "\x00", "1" * 400]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=6,
+)
+TAGS = sorted({name for section in CANON["exif"].values() for name in section} | {"CreateDate", "OffsetTime"})
+sections = (
+    st.dictionaries(st.sampled_from(TAGS) | st.text(max_size=5), json_values, max_size=12) | json_values
+)
+hostile_exif = st.dictionaries(st.sampled_from(sorted(CANON["exif"])), sections) | json_values
+hostile = st.dictionaries(st.sampled_from(sorted(CANON)) | st.text(max_size=5), json_values).flatmap(
+    lambda metadata: hostile_exif.map(lambda exif: {**metadata, "exif": exif})
+)
+TYPES: dict[Kind, tuple[type, ...]] = {
+    Kind.TEXT: (str,),
+    Kind.INTEGER: (int,),
+    Kind.NUMBER: (int, float),
+    Kind.BOOLEAN: (bool,),
+    Kind.TIME: (str,),
+    Kind.JSON: (dict, list, str, int, float, bool),
+}
+
+
+@given(metadata=hostile, gps=st.sampled_from(GpsPolicy), personal=st.sampled_from(PersonalPolicy))
+def test_whatever_the_metadata_holds_the_row_is_typed(
+    metadata: dict[str, Any], gps: GpsPolicy, personal: PersonalPolicy
+) -> None:
+    row = RowBuilder(BERLIN, Privacy(gps, personal)).build(metadata)
+    assert sorted(row) == sorted(METADATA_COLUMNS)
+    check_types(row)
+    if row["latitude"] is not None:
+        assert abs(row["latitude"]) <= 90
+        assert abs(row["longitude"]) <= 180
+
+
+@given(
+    record=st.dictionaries(
+        st.sampled_from(["fileId", "url", "versionInfo", "updatedAt", "tags"]), json_values
+    )
+)
+def test_whatever_the_listing_holds_the_row_is_typed(record: dict[str, Any]) -> None:
+    row = listing_row(record)
+    assert tuple(row) == LISTING_COLUMNS
+    check_types(row)
+    version_of(row)
+
+
+def check_types(row: dict[str, Any]) -> None:
+    for column in COLUMNS:
+        value = row.get(column.name)
+        if value is not None:
+            assert isinstance(value, TYPES[column.kind]), (column, value)
+            if column.kind is Kind.INTEGER:
+                assert -(2**63) <= value < 2**63
+            if column.kind is Kind.TIME:
+                assert datetime.fromisoformat(value).tzinfo is not None
