@@ -101,8 +101,6 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "ImageKit",
                 "python-modules": [
                     "airflow_provider_imagekit.operators.duplicates",
-                    "airflow_provider_imagekit.operators.base_gate",
-                    "airflow_provider_imagekit.operators.base_hash_table",
                     "airflow_provider_imagekit.operators.library",
                     "airflow_provider_imagekit.operators.listing",
                     "airflow_provider_imagekit.operators.metadata",

@@ -36,7 +36,7 @@ from benchmarks.library_server import running, statistics
 
 KEY = "private_benchmark"
 LATENCY = 0.1
-# Calls at once of the asynchronous SDK: as many sockets as its HTTP library keeps by default.
+# Retrying at once of the asynchronous SDK: as many sockets as its HTTP library keeps by default.
 AT_ONCE = 100
 
 
@@ -60,12 +60,12 @@ def provider_parquet(job: Job) -> int:
 
 def _provider(job: Job, name: str) -> int:
     from airflow_provider_imagekit.client import ImageKitClient
-    from airflow_provider_imagekit.library.run import LibraryRun, Settings
+    from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
     from airflow_provider_imagekit.library.sources import Search
 
     client = ImageKitClient(KEY, base_url=job.address, requests_per_second=job.rate or None)
     output = job.folder / name
-    with LibraryRun(client, Search(), output, Settings(), run="one", as_of=datetime.now(UTC)) as run:
+    with LibraryRun(client, Search(), output, RunSettings(), run="one", run_time=datetime.now(UTC)) as run:
         plan = run.plan()
         run.fetch(plan)
         return run.publish()["fetched"]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from airflow_provider_imagekit.similarity.pairs.neighbours import NearTable
+from airflow_provider_imagekit.similarity.pairs.neighbours import NeighbourGraph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,11 +52,11 @@ def make_hashes(count: int) -> np.ndarray:
 
 
 def ours_numpy(hashes: list[int], radius: int) -> list[int]:
-    return NearTable(hashes, (), radius=radius, max_pairs=10**9, numpy=True).distance_counts()
+    return NeighbourGraph(hashes, (), radius=radius, max_pairs=10**9, numpy=True).distance_counts()
 
 
 def ours_python(hashes: list[int], radius: int) -> list[int]:
-    return NearTable(hashes, (), radius=radius, max_pairs=10**9, numpy=False).distance_counts()
+    return NeighbourGraph(hashes, (), radius=radius, max_pairs=10**9, numpy=False).distance_counts()
 
 
 def numpy_all_with_all(hashes: list[int], radius: int) -> list[int]:

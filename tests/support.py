@@ -7,7 +7,7 @@ import socket
 import threading
 
 from airflow_provider_imagekit.client import ImageKitClient
-from airflow_provider_imagekit.client.rate_limit import RequestBudget
+from airflow_provider_imagekit.client.rate_limit import RateLimiter
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 
 #: Whether the tests run on Airflow 3.
@@ -40,7 +40,7 @@ def client_of(imagekit: ImageKitEmulator, clock: Clock, **arguments: object) -> 
             "base_url": imagekit.url,
             "sleep": clock.sleep,
             "jitter": lambda: 0.0,
-            "budget": RequestBudget(clock=clock, sleep=clock.sleep),
+            "budget": RateLimiter(clock=clock, sleep=clock.sleep),
             **arguments,
         }  # type: ignore[arg-type]
     )

@@ -1,4 +1,4 @@
-"""Calls of one account: each at its turn, again after what may pass, and once for equals under way."""
+"""Retrying of one account: each at its turn, again after what may pass, and once for equals under way."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.client.single_flight import InFlight
+from airflow_provider_imagekit.client.single_flight import SingleFlight
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitRateLimitError
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.endpoints import Request
-    from airflow_provider_imagekit.client.rate_limit import RequestBudget
+    from airflow_provider_imagekit.client.rate_limit import RateLimiter
     from airflow_provider_imagekit.client.retry import RetryLimits
     from airflow_provider_imagekit.client.transport import Transport
 
-__all__ = ["Calls", "Waits"]
+__all__ = ["Retrying", "Waits"]
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Waits:
             self.refused += refused
 
 
-class Calls:
+class Retrying:
     """
     Makes the calls of a client; safe to share between threads.
 
@@ -49,7 +49,7 @@ class Calls:
     def __init__(
         self,
         transport: Transport,
-        budget: RequestBudget,
+        budget: RateLimiter,
         *,
         sleep: Callable[[float], None],
         jitter: Callable[[], float],
@@ -57,7 +57,7 @@ class Calls:
         self.waits = Waits()
         self._transport = transport
         self._budget = budget
-        self._in_flight = InFlight()
+        self._in_flight = SingleFlight()
         self._sleep = sleep
         self._jitter = jitter
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from airflow_provider_imagekit.client import endpoints
-from airflow_provider_imagekit.client.calls import Calls
+from airflow_provider_imagekit.client.calls import Retrying
 from airflow_provider_imagekit.client.pagination import identity, pages
-from airflow_provider_imagekit.client.rate_limit import RequestBudget, shared_budget
+from airflow_provider_imagekit.client.rate_limit import RateLimiter, account_rate_limiter
 from airflow_provider_imagekit.client.retry import RetryLimits
 from airflow_provider_imagekit.client.transport import Transport, check_base_url
 from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitNotFoundError, MissingPHashError
@@ -54,14 +54,16 @@ class ImageKitClient:
         verify: bool | str = True,
         proxies: Mapping[str, str] | None = None,
         user_agent: str = "",
-        budget: RequestBudget | None = None,
+        budget: RateLimiter | None = None,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.base_url = check_base_url(base_url)
         self.limits = RetryLimits(max_retries, max_wait)
         self.requests_per_second = requests_per_second
-        budget = budget or shared_budget(self.base_url, private_key, requests_per_second, rate_limit_url)
+        budget = budget or account_rate_limiter(
+            self.base_url, private_key, requests_per_second, rate_limit_url
+        )
         self._transport = Transport(
             private_key,
             self.base_url,
@@ -70,7 +72,7 @@ class ImageKitClient:
             proxies=proxies,
             user_agent=user_agent,
         )
-        self._calls = Calls(self._transport, budget, sleep=sleep, jitter=jitter)
+        self._calls = Retrying(self._transport, budget, sleep=sleep, jitter=jitter)
         self.waits = self._calls.waits
 
     def __repr__(self) -> str:

@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from airflow_provider_imagekit.client.rate_limit_redis import SharedTurns
+from airflow_provider_imagekit.client.rate_limit_redis import RedisRateLimiter
 from airflow_provider_imagekit.exceptions import ImageKitRateLimitError
 
-__all__ = ["LONGEST_PAUSE", "RequestBudget", "shared_budget"]
+__all__ = ["LONGEST_PAUSE", "RateLimiter", "account_rate_limiter"]
 
 #: Most seconds that one 429 holds the account's requests back: a longer reset is taken for a mistake, and
 #: the request that tries again after this time will be told anew.
@@ -23,7 +23,7 @@ LONGEST_PAUSE = 3600.0
 _ROUNDING = 1e-6
 
 
-class RequestBudget:
+class RateLimiter:
     """
     Spaces requests evenly and holds all of them back while the account is over its limit.
 
@@ -52,7 +52,7 @@ class RequestBudget:
         self._numbers = itertools.count()
         self._next_free = 0.0
         self._paused_until = 0.0
-        self._shared: SharedTurns | None = None
+        self._shared: RedisRateLimiter | None = None
         self.set_rate(requests_per_second, burst)
 
     def set_rate(self, requests_per_second: float | None, burst: int | None = None) -> None:
@@ -62,7 +62,7 @@ class RequestBudget:
             self._interval = 1 / requests_per_second if requests_per_second else 0.0
             self._tolerance = self._interval * (max(burst or int(requests_per_second or 1), 1) - 1)
 
-    def share(self, turns: SharedTurns | None) -> None:
+    def share(self, turns: RedisRateLimiter | None) -> None:
         """Keep rate and pauses together with other processes from now on; ``None`` ends that."""
         self._shared = turns
 
@@ -125,15 +125,15 @@ class RequestBudget:
             )
 
 
-_budgets: dict[str, RequestBudget] = {}
+_budgets: dict[str, RateLimiter] = {}
 
 # A child of fork() must not inherit a lock that another thread of its parent holds.
 os.register_at_fork(after_in_child=_budgets.clear)
 
 
-def shared_budget(
+def account_rate_limiter(
     base_url: str, private_key: str, requests_per_second: float | None, rate_limit_url: str | None = None
-) -> RequestBudget:
+) -> RateLimiter:
     """
     Return the process's one budget of an account, which the newest caller's settings then govern.
 
@@ -144,7 +144,7 @@ def shared_budget(
         ``None`` for a budget of this process alone.
     """
     account = hashlib.sha256(f"{base_url}\n{private_key}".encode()).hexdigest()
-    budget = _budgets.setdefault(account, RequestBudget())
+    budget = _budgets.setdefault(account, RateLimiter())
     budget.set_rate(requests_per_second)
-    budget.share(SharedTurns(rate_limit_url, account) if rate_limit_url else None)
+    budget.share(RedisRateLimiter(rate_limit_url, account) if rate_limit_url else None)
     return budget

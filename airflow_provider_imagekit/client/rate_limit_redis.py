@@ -15,7 +15,7 @@ from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
 if TYPE_CHECKING:
     from limits import RateLimitItem
 
-__all__ = ["SharedTurns"]
+__all__ = ["RedisRateLimiter"]
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _AWAY_SECONDS = 30.0
 _SHORTEST_WAIT = 0.01
 
 
-class SharedTurns:
+class RedisRateLimiter:
     """
     Hands out the turns of one account to whoever asks the same Redis.
 

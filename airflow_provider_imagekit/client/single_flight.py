@@ -10,10 +10,10 @@ from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitError
 
-__all__ = ["InFlight"]
+__all__ = ["SingleFlight"]
 
 
-class InFlight:
+class SingleFlight:
     """Gives to those who ask for the same at the same time one answer; safe to share between threads."""
 
     def __init__(self) -> None:

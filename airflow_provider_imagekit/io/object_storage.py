@@ -1,53 +1,23 @@
-"""Tables and banks on any storage that Airflow's ``ObjectStoragePath`` reaches."""
+"""Tables on any storage that Airflow's ``ObjectStoragePath`` reaches."""
 
 from __future__ import annotations
 
 import csv
-import functools
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError, ImageKitTransportError
 from airflow_provider_imagekit.io.paths import read_locally
 from airflow_provider_imagekit.io.tables import format_of, read_rows
-from airflow_provider_imagekit.similarity.bank import BankCache, PHashBank
-from airflow_provider_imagekit.similarity.tables import read_records
 
-if TYPE_CHECKING:
-    from airflow_provider_imagekit.gates.references import BankFile
-    from airflow_provider_imagekit.phash import PHash
-
-__all__ = ["exists", "load_bank", "read_table", "written_whole"]
+__all__ = ["exists", "read_table", "storage_errors", "upload_whole"]
 
 _CHUNK = 1 << 20
-
-
-def load_bank(file: BankFile, low_information: frozenset[PHash]) -> PHashBank:
-    """
-    Return a bank; this process reads a file once, and again when it has changed.
-
-    :param file: where it is, and how its columns are called.
-    :param low_information: hashes besides zero to leave out.
-    :raises ImageKitInputError: if there is no such file, or it is no table of hashes.
-    :raises ImageKitTransportError: if the storage does not answer.
-    """
-    columns = {"id_column": file.id_column, "phash_column": file.phash_column}
-
-    def load() -> PHashBank:
-        records = read_records(read_table(file.path), **columns)
-        return PHashBank(records, low_information=low_information)
-
-    with _told_apart(file.path):
-        path = ObjectStoragePath(file.path)
-        # What a storage tells of a file differs: modification time, ETag, generation. All of it counts.
-        identity = (file, low_information, str(path.fs.info(path.path)))
-        return _banks().get(identity, load)
 
 
 def exists(path: str) -> bool:
@@ -57,7 +27,7 @@ def exists(path: str) -> bool:
     :param path: as ``ObjectStoragePath`` reads it.
     :raises ImageKitTransportError: if the storage does not answer.
     """
-    with _told_apart(path):
+    with storage_errors(path):
         return bool(ObjectStoragePath(path).exists())
 
 
@@ -70,7 +40,7 @@ def read_table(path: str) -> Iterator[dict[str, Any]]:
     :raises ImageKitInputError: if there is no such file, or it cannot be read as such a table.
     :raises ImageKitTransportError: if the storage does not answer.
     """
-    with _told_apart(path):
+    with storage_errors(path):
         table_format = format_of(path)
         # A copy on this machine can seek, as Parquet must, and costs no call to the storage a line.
         with read_locally(ObjectStoragePath(path)) as file:
@@ -78,7 +48,7 @@ def read_table(path: str) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def written_whole(path: str) -> Iterator[IO[bytes]]:
+def upload_whole(path: str) -> Iterator[IO[bytes]]:
     """
     Open a file for writing that is sent to the storage when all of it is there, and not at all if it fails.
 
@@ -88,7 +58,7 @@ def written_whole(path: str) -> Iterator[IO[bytes]]:
     with tempfile.TemporaryFile() as whole:
         yield whole
         whole.seek(0)
-        with _told_apart(path):
+        with storage_errors(path):
             target = ObjectStoragePath(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as file:
@@ -96,7 +66,7 @@ def written_whole(path: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _told_apart(path: str) -> Iterator[None]:
+def storage_errors(path: str) -> Iterator[None]:
     """Raise what a retry may mend as another class than what it cannot; storages raise anything."""
     try:
         yield
@@ -112,12 +82,3 @@ def _told_apart(path: str) -> Iterator[None]:
         raise ImageKitInputError(f"{path} cannot be read: {error}.") from error
     except Exception as error:
         raise ImageKitTransportError(f"{path}: the storage does not answer: {error!r}.") from error
-
-
-@functools.cache
-def _banks() -> BankCache:
-    return BankCache()
-
-
-# A child of fork() must not inherit a lock that another thread held.
-os.register_at_fork(after_in_child=_banks.cache_clear)

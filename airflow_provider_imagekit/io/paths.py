@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol, Self, TypeGuard
 
-__all__ = ["StoragePath", "copy", "files_in", "is_local", "read_locally", "written_whole"]
+__all__ = ["StoragePath", "atomic_write", "copy", "files_in", "is_local", "read_locally"]
 
 _CHUNK = 1 << 20
 
@@ -63,7 +63,7 @@ def files_in(folder: StoragePath) -> list[StoragePath]:
 
 
 @contextmanager
-def written_whole(path: StoragePath, workplace: StoragePath) -> Iterator[IO[bytes]]:
+def atomic_write(path: StoragePath, workplace: StoragePath) -> Iterator[IO[bytes]]:
     """
     Open a file for writing that appears at its path complete, or not at all.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.library.journal import Journal
     from airflow_provider_imagekit.library.sources import Source
-    from airflow_provider_imagekit.library.worklist import Ledger
+    from airflow_provider_imagekit.library.worklist import Worklist
 
 __all__ = ["list_files", "recall_results"]
 
@@ -23,18 +23,18 @@ __all__ = ["list_files", "recall_results"]
 def list_files(
     client: ImageKitClient,
     source: Source,
-    ledger: Ledger,
+    worklist: Worklist,
     journal: Journal,
     *,
     dry: bool,
     stopped: Callable[[], bool],
 ) -> int:
     """
-    Fill the ledger from the journal and the source; return how many calls that cost.
+    Fill the worklist from the journal and the source; return how many calls that cost.
 
     :param client: asks ImageKit.
     :param source: which files.
-    :param ledger: gets the files.
+    :param worklist: gets the files.
     :param journal: has the pages that earlier tries listed, and gets the others.
     :param dry: whether to leave nothing in the journal.
     :param stopped: whether the run was told to stop.
@@ -46,14 +46,14 @@ def list_files(
         for is_ours, event in journal.earlier():
             if is_ours and "page" in event:
                 last = Page(event["page"], event["skip"])
-                ledger.add(_files(last))
+                worklist.add(_files(last))
             elif is_ours and "listed" in event:
                 return 0
     calls = 0
     for page in source.pages(client, last):
         if stopped():
             raise LibraryStoppedError("Stopped while listing.")
-        ledger.add(_files(page))
+        worklist.add(_files(page))
         if source.costs_calls:
             calls += 1
             if not dry:
@@ -65,12 +65,12 @@ def list_files(
     return calls
 
 
-def recall_results(journal: Journal, ledger: Ledger, *, of_other_runs: bool) -> None:
+def recall_results(journal: Journal, worklist: Worklist, *, of_other_runs: bool) -> None:
     """
     Take from the journal what was fetched before, as far as it is of the version listed now.
 
     :param journal: has it.
-    :param ledger: gets it.
+    :param worklist: gets it.
     :param of_other_runs: whether another run's answer is as good as ours; it is if a version tells that the
         file is the same.
     """
@@ -78,9 +78,9 @@ def recall_results(journal: Journal, ledger: Ledger, *, of_other_runs: bool) -> 
         if not is_ours and not (of_other_runs and event.get("version") is not None):
             continue
         if "row" in event:
-            ledger.settle(event["key"], event["version"], State.FETCHED, event["row"])
+            worklist.settle(event["key"], event["version"], State.FETCHED, event["row"])
         elif "failed" in event and is_ours:
-            ledger.settle(event["key"], event["version"], State.FAILED, event["failed"])
+            worklist.settle(event["key"], event["version"], State.FAILED, event["failed"])
 
 
 def _files(page: Page) -> list[dict[str, Any]]:

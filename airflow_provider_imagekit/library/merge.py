@@ -9,7 +9,7 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.library.failures import LASTING
 from airflow_provider_imagekit.library.table.rows import version_of
 from airflow_provider_imagekit.library.table.schema import COLUMNS, Row, row_key
-from airflow_provider_imagekit.library.worklist import Ledger, State
+from airflow_provider_imagekit.library.worklist import State, Worklist
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.library.worklist import Entry
@@ -37,30 +37,30 @@ def in_order(rows: Iterable[Row]) -> Iterator[Row]:
         yield row
 
 
-def compare(published: Iterable[Row], ledger: Ledger) -> int:
+def compare(published: Iterable[Row], worklist: Worklist) -> int:
     """
-    Note in the ledger what is known of each file already, and return how many files are gone.
+    Note in the worklist what is known of each file already, and return how many files are gone.
 
     :param published: the rows of the published table.
-    :param ledger: the files of the selection.
+    :param worklist: the files of the selection.
     """
     gone = 0
     for row in published:
         key = row_key(row)
-        present, version = ledger.version(key)
+        present, version = worklist.version(key)
         if not present:
             gone += row["deleted_at"] is None
         elif version is None or version != version_of(row):
-            ledger.mark(key, State.CHANGED)
+            worklist.mark(key, State.CHANGED)
         elif row["error"] in LASTING:
-            ledger.mark(key, State.UNREADABLE)
+            worklist.mark(key, State.UNREADABLE)
         else:
-            ledger.mark(key, State.FAILED_BEFORE if row["error"] else State.UNCHANGED)
+            worklist.mark(key, State.FAILED_BEFORE if row["error"] else State.UNCHANGED)
     return gone
 
 
 def merged(
-    published: Iterator[Row], entries: Iterable[Entry], *, as_of: str, redact: Callable[[Row], Row]
+    published: Iterator[Row], entries: Iterable[Entry], *, run_time: str, redact: Callable[[Row], Row]
 ) -> Iterator[Row]:
     """
     Yield the rows of the new table, sorted as both inputs are.
@@ -69,13 +69,13 @@ def merged(
 
     :param published: the rows of the published table.
     :param entries: the files of the selection.
-    :param as_of: the time that marks what is deleted.
+    :param run_time: the time that marks what is deleted.
     :param redact: takes away what an earlier run was allowed to keep and this one is not.
     """
     old = next(published, None)
     for entry in entries:
         while old is not None and row_key(old) < entry.key:
-            yield redact(_marked(old, as_of))
+            yield redact(_marked(old, run_time))
             old = next(published, None)
         if old is not None and row_key(old) == entry.key:
             yield _row(entry, redact(old))
@@ -83,7 +83,7 @@ def merged(
         else:
             yield _row(entry, _NO_ROW)
     while old is not None:
-        yield redact(_marked(old, as_of))
+        yield redact(_marked(old, run_time))
         old = next(published, None)
 
 
@@ -96,5 +96,5 @@ def _row(entry: Entry, old: Row) -> Row:
     return _NO_ROW | entry.listing | {"error": entry.result.get("error")}
 
 
-def _marked(row: Row, as_of: str) -> Row:
-    return row | {"deleted_at": row["deleted_at"] or as_of}
+def _marked(row: Row, run_time: str) -> Row:
+    return row | {"deleted_at": row["deleted_at"] or run_time}

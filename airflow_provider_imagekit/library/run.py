@@ -18,7 +18,7 @@ from airflow_provider_imagekit.exceptions import (
     LibraryStoppedError,
     TooManyFailedFilesError,
 )
-from airflow_provider_imagekit.io.paths import copy, written_whole
+from airflow_provider_imagekit.io.paths import atomic_write, copy
 from airflow_provider_imagekit.io.tables import json_line
 from airflow_provider_imagekit.library.failures import Failures, error_row, is_lasting, is_of_the_run
 from airflow_provider_imagekit.library.fetch import Outcome, fetch_all
@@ -32,7 +32,7 @@ from airflow_provider_imagekit.library.table.coerce import iso
 from airflow_provider_imagekit.library.table.files import read_table, writable_format_of, write_table
 from airflow_provider_imagekit.library.table.privacy import Privacy
 from airflow_provider_imagekit.library.table.rows import RowBuilder
-from airflow_provider_imagekit.library.worklist import Ledger, State, Task
+from airflow_provider_imagekit.library.worklist import State, Task, Worklist
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.library.sources import Source
     from airflow_provider_imagekit.library.table.schema import Row
 
-__all__ = ["LibraryRun", "Settings"]
+__all__ = ["LibraryRun", "RunSettings"]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class RunSettings:
     """
     How a run goes about it.
 
@@ -78,7 +78,7 @@ class LibraryRun:
     :param output: the table; its ending says whether it is JSON Lines or Parquet.
     :param settings: how to go about it.
     :param run: what identifies the run over all its tries.
-    :param as_of: the time of the run, the same in all its tries; it marks what is deleted.
+    :param run_time: the time of the run, the same in all its tries; it marks what is deleted.
     :param write: takes the lines of the log.
     :param clock: monotonic seconds.
     """
@@ -88,10 +88,10 @@ class LibraryRun:
         client: ImageKitClient,
         source: Source,
         output: StoragePath,
-        settings: Settings,
+        settings: RunSettings,
         *,
         run: str,
-        as_of: datetime,
+        run_time: datetime,
         write: Callable[[str], None] = log.info,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -100,7 +100,7 @@ class LibraryRun:
         self._output = output
         self._form = writable_format_of(output.name)
         self._settings = settings
-        self._as_of = iso(as_of)
+        self._as_of = iso(run_time)
         self._write = write
         self._clock = clock
         self._workplace = output.parent / f"{output.name}.run"
@@ -114,7 +114,7 @@ class LibraryRun:
     def __enter__(self) -> Self:
         folder = tempfile.TemporaryDirectory(prefix="imagekit-library-")
         self._scratch = Path(self._resources.enter_context(folder))
-        self._ledger = Ledger(self._scratch / "ledger.sqlite")
+        self._ledger = Worklist(self._scratch / "worklist.sqlite")
         self._resources.callback(self._ledger.close)
         self._resources.callback(self._journal.close)
         return self
@@ -194,9 +194,9 @@ class LibraryRun:
         self._journal.flush()
         self._write_errors()
         rows = merged(
-            self._published(), self._ledger.entries(), as_of=self._as_of, redact=self._builder.redact
+            self._published(), self._ledger.entries(), run_time=self._as_of, redact=self._builder.redact
         )
-        with written_whole(self._output, self._workplace) as stream:
+        with atomic_write(self._output, self._workplace) as stream:
             written = write_table(stream, rows, self._form)
         counts = self._ledger.counts()
         self._journal.clear()
@@ -245,6 +245,6 @@ class LibraryRun:
             failures.fail(error)
 
     def _write_errors(self) -> None:
-        with written_whole(self.errors, self._workplace) as stream:
+        with atomic_write(self.errors, self._workplace) as stream:
             for row in self._ledger.errors():
                 stream.write(json_line(row))

@@ -18,7 +18,7 @@ from airflow_provider_imagekit.library.table.coerce import as_text
 from airflow_provider_imagekit.library.table.rows import listing_row, version_of
 from airflow_provider_imagekit.library.table.schema import Row, row_key
 
-__all__ = ["Entry", "Ledger", "State", "Task"]
+__all__ = ["Entry", "State", "Task", "Worklist"]
 
 _BATCH = 500
 
@@ -67,7 +67,7 @@ class Entry(NamedTuple):
     result: Row
 
 
-class Ledger:
+class Worklist:
     """
     The files of one run.
 

@@ -9,10 +9,10 @@ from airflow.providers.common.compat.sdk import Asset
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context
 
-__all__ = ["tell_assets"]
+__all__ = ["add_asset_event_extra"]
 
 
-def tell_assets(operator: BaseOperator, context: Context, extra: dict[str, Any]) -> None:
+def add_asset_event_extra(operator: BaseOperator, context: Context, extra: dict[str, Any]) -> None:
     """
     Add to the event of each asset that the task has as an outlet.
 

@@ -9,11 +9,11 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_imagekit.exceptions import ImageKitError
 
-__all__ = ["failing_for_good"]
+__all__ = ["fail_without_retry"]
 
 
 @contextmanager
-def failing_for_good(*, but: type[ImageKitError] | tuple[()] = ()) -> Iterator[None]:
+def fail_without_retry(*, but: type[ImageKitError] | tuple[()] = ()) -> Iterator[None]:
     """
     Fail the task without another try where no retry can mend the error.
 

@@ -11,10 +11,10 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_imagekit.client.endpoints import mask_signature
 from airflow_provider_imagekit.exceptions import MissingPHashError
+from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.object_storage import load_bank
-from airflow_provider_imagekit.operators.base import failing_for_good
+from airflow_provider_imagekit.operators.base import fail_without_retry
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.similarity.distance import check_radius
 
@@ -84,7 +84,7 @@ class PHashGateOperator(BaseOperator):
         """Decide once; see the class."""
         if context.get("map_index_template") is None:
             context["map_index_template"] = "{{ task.file_id or task.url or task.phash }}"
-        with failing_for_good():
+        with fail_without_retry():
             self._check_arguments()
             arguments = {name: getattr(self, name) for name in GATE_ARGUMENTS if name != "min_distance"}
             arguments["max_distance"] = check_radius(self.max_distance, force=self.force)

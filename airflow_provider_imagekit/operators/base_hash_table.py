@@ -11,8 +11,8 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.links.report import ImageKitReportLink
-from airflow_provider_imagekit.operators.assets import tell_assets
-from airflow_provider_imagekit.operators.base import failing_for_good
+from airflow_provider_imagekit.operators.assets import add_asset_event_extra
+from airflow_provider_imagekit.operators.base import fail_without_retry
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
 from airflow_provider_imagekit.similarity.tables import read_records
 
@@ -80,11 +80,11 @@ class HashTableOperator(BaseOperator):
         """Read, find, write; see the class."""
         if context.get("map_index_template") is None:
             context["map_index_template"] = "{{ task.input_path or task.output_path }}"
-        with failing_for_good():
+        with fail_without_retry():
             found = self._find()
         if found.get("report_path"):
             ImageKitReportLink.persist(context, found["report_path"], self.report_url)
-        tell_assets(self, context, found)
+        add_asset_event_extra(self, context, found)
         return found
 
     @abstractmethod

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.object_storage import exists, read_table, written_whole
+from airflow_provider_imagekit.io.object_storage import exists, read_table, upload_whole
 from airflow_provider_imagekit.io.tables import TableFormat, write_rows
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.report.groups import write_groups_page
@@ -171,15 +171,15 @@ class FindNearDuplicatesOperator(HashTableOperator):
     def _write(self, found: NearDuplicates) -> dict[str, Any]:
         written: dict[str, Any] = {}
         written["groups_path"] = self._path(f"groups.{self.output_format}")
-        with written_whole(written["groups_path"]) as file:
+        with upload_whole(written["groups_path"]) as file:
             write_rows(file, found.group_rows(), GROUP_COLUMNS, self.output_format)
         if self.write_pairs:
             written["pairs_path"] = self._path(f"pairs.{self.output_format}")
-            with written_whole(written["pairs_path"]) as file:
+            with upload_whole(written["pairs_path"]) as file:
                 written["pairs"] = write_rows(file, found.pair_rows(), PAIR_COLUMNS, self.output_format)
         if self.write_report:
             written["report_path"] = self._path("groups.html")
-            with written_whole(written["report_path"]) as file:
+            with upload_whole(written["report_path"]) as file:
                 write_groups_page(
                     file,
                     islice(found.groups, MAX_PAGE_GROUPS),

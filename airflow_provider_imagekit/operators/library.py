@@ -16,11 +16,11 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.tables import format_of
 from airflow_provider_imagekit.library.failures import parse_max_failed
-from airflow_provider_imagekit.library.run import LibraryRun, Settings
+from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.operators.arguments import as_flag, as_whole_number, storage_path
-from airflow_provider_imagekit.operators.assets import tell_assets
-from airflow_provider_imagekit.operators.base import failing_for_good
+from airflow_provider_imagekit.operators.assets import add_asset_event_extra
+from airflow_provider_imagekit.operators.base import fail_without_retry
 from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, parse_source
 
 if TYPE_CHECKING:
@@ -145,9 +145,9 @@ class LibraryMetadataOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Bring the table up to date; see the class."""
         files = {name: getattr(self, name) for name in FILE_ARGUMENTS}
-        with failing_for_good(), ExitStack() as resources:
+        with fail_without_retry(), ExitStack() as resources:
             result = self._bring_up_to_date(context, parse_source(resources, **files))
-        tell_assets(self, context, result)
+        add_asset_event_extra(self, context, result)
         return result
 
     def on_kill(self) -> None:
@@ -166,7 +166,7 @@ class LibraryMetadataOperator(BaseOperator):
             output,
             self._settings(),
             run=_identity(context),
-            as_of=_as_of(context),
+            run_time=_as_of(context),
             write=self.log.info,
         ) as self._run:
             plan = self._run.plan(dry=only_plan)
@@ -185,8 +185,8 @@ class LibraryMetadataOperator(BaseOperator):
         }
         return result
 
-    def _settings(self) -> Settings:
-        return Settings(
+    def _settings(self) -> RunSettings:
+        return RunSettings(
             privacy=Privacy(
                 _choice(GpsPolicy, self.gps, "gps"), _choice(PersonalPolicy, self.personal, "personal")
             ),

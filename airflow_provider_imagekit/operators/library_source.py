@@ -11,7 +11,7 @@ from airflow_provider_imagekit.io.paths import read_locally
 from airflow_provider_imagekit.io.tables import format_of, read_rows
 from airflow_provider_imagekit.library.sources import Given, Search, files_of_rows, files_of_urls
 from airflow_provider_imagekit.operators.arguments import optional_text, storage_path
-from airflow_provider_imagekit.operators.listing_pointers import part_of_table
+from airflow_provider_imagekit.operators.listing_pointers import batch_pointer
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.library.sources import Source
@@ -80,7 +80,7 @@ def parse_source(
 
 
 def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Given:
-    address, batch = part_of_table(input_path)
+    address, batch = batch_pointer(input_path)
     path = storage_path(address, "input_path")
     try:
         stream = resources.enter_context(read_locally(path))

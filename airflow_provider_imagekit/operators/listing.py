@@ -11,12 +11,12 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.paths import written_whole
+from airflow_provider_imagekit.io.paths import atomic_write
 from airflow_provider_imagekit.io.tables import json_line
 from airflow_provider_imagekit.library.sources import Batch
 from airflow_provider_imagekit.operators.arguments import as_whole_number, optional_text, storage_path
-from airflow_provider_imagekit.operators.assets import tell_assets
-from airflow_provider_imagekit.operators.base import failing_for_good
+from airflow_provider_imagekit.operators.assets import add_asset_event_extra
+from airflow_provider_imagekit.operators.base import fail_without_retry
 from airflow_provider_imagekit.operators.listing_pointers import pointers
 
 if TYPE_CHECKING:
@@ -154,12 +154,12 @@ class ListFilesOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List; see the class."""
-        with failing_for_good():
+        with fail_without_retry():
             output_path = optional_text(self.output_path)
             listed = self._to_xcom() if output_path is None else self._to_file(output_path)
         count = len(listed) if output_path is None else sum(pointer["count"] for pointer in listed)
         self.log.info("%d files listed%s.", count, f" to {output_path}" if output_path else "")
-        tell_assets(self, context, {"path": output_path, "count": count})
+        add_asset_event_extra(self, context, {"path": output_path, "count": count})
         return listed
 
     def _to_xcom(self) -> list[dict[str, Any]]:
@@ -183,7 +183,7 @@ class ListFilesOperator(BaseOperator):
         most = min(conf.getint("core", "max_map_length", fallback=_MOST_MAPPED), _MOST_MAPPED)
         of = as_whole_number(self.batches, "batches", least=1, most=most)
         counts = [0] * of
-        with written_whole(path, path.parent) as stream:
+        with atomic_write(path, path.parent) as stream:
             for record in self._records(FILE_FIELDS):
                 counts[Batch.number_of(str(record.get("fileId")), of)] += 1
                 stream.write(json_line(record))

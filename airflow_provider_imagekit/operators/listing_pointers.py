@@ -11,7 +11,7 @@ from airflow_provider_imagekit.io.tables import format_of, read_rows
 from airflow_provider_imagekit.library.sources import Batch
 from airflow_provider_imagekit.operators.arguments import as_whole_number, storage_path
 
-__all__ = ["part_of_table", "pointers", "read_listing"]
+__all__ = ["batch_pointer", "pointers", "read_listing"]
 
 
 def pointers(path: str, counts: Sequence[int]) -> list[dict[str, Any]]:
@@ -27,7 +27,7 @@ def pointers(path: str, counts: Sequence[int]) -> list[dict[str, Any]]:
     ]
 
 
-def part_of_table(given: Any) -> tuple[str, Batch]:
+def batch_pointer(given: Any) -> tuple[str, Batch]:
     """
     Return which file is meant, and which part of it.
 
@@ -74,7 +74,7 @@ def read_listing(listed: Any) -> Iterator[dict[str, Any]]:
     if not items or "batches" not in items[0]:
         yield from (dict(item) for item in items)
         return
-    address, batch = part_of_table(listed)
+    address, batch = batch_pointer(listed)
     path = storage_path(address, "path")
     try:
         with read_locally(path) as stream:

@@ -13,8 +13,8 @@ from airflow_provider_imagekit.client.endpoints import mask_signature
 from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitNotFoundError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
-from airflow_provider_imagekit.operators.assets import tell_assets
-from airflow_provider_imagekit.operators.base import failing_for_good
+from airflow_provider_imagekit.operators.assets import add_asset_event_extra
+from airflow_provider_imagekit.operators.base import fail_without_retry
 from airflow_provider_imagekit.operators.projection import project
 
 if TYPE_CHECKING:
@@ -61,13 +61,13 @@ class _MetadataOperator(BaseOperator):
         if context.get("map_index_template") is None:
             # Set here, since Airflow 2 takes no default for it from an operator's signature.
             context["map_index_template"] = f"{{{{ task.{self._subject} }}}}"
-        with failing_for_good(but=ImageKitNotFoundError if self.on_missing == "retry" else ()):
+        with fail_without_retry(but=ImageKitNotFoundError if self.on_missing == "retry" else ()):
             metadata = self._fetched()
             kept = project(metadata, fields=self.fields, exclude=self.exclude)
         self.log.info("%s: %s", mask_signature(str(getattr(self, self._subject))), _summary(metadata))
         self._persist_links(context)
         extra: dict[str, Any] = {self._subject: mask_signature(str(getattr(self, self._subject)))}
-        tell_assets(self, context, extra | {name: metadata.get(name) for name in _TOLD})
+        add_asset_event_extra(self, context, extra | {name: metadata.get(name) for name in _TOLD})
         return kept
 
     @abstractmethod

@@ -17,7 +17,7 @@ from airflow_provider_imagekit.exceptions import (
 from airflow_provider_imagekit.gates.references import ImageRef, parse_low_information
 from airflow_provider_imagekit.gates.variants import VariantCheck
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.operators.base import failing_for_good
+from airflow_provider_imagekit.operators.base import fail_without_retry
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -98,7 +98,7 @@ class TransformationCheckOperator(BaseOperator):
         """Check all variants; see the class."""
         if context.get("map_index_template") is None:
             context["map_index_template"] = "{{ task.file_id or task.url or task.phash }}"
-        with failing_for_good():
+        with fail_without_retry():
             checks = self._checks()
             flat = parse_low_information(self.low_information)
             image = ImageRef.parse(file_id=self.file_id, url=self.url, phash=self.phash)

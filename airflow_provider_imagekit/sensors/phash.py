@@ -23,10 +23,10 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitInputError,
     PHashMismatchError,
 )
+from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.gates.polling import Poll, poll
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.object_storage import load_bank
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.triggers.event import read_event
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections import OrderedDict
 from dataclasses import dataclass
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
@@ -14,12 +12,12 @@ from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.verdict import Decision, is_low_information
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterable
+    from collections.abc import Collection, Iterable
 
     from airflow_provider_imagekit.similarity.distance import DistanceBounds
 from airflow_provider_imagekit.similarity.pairs.engine import use_numpy
 
-__all__ = ["MAX_MATCHES", "BankCache", "BankVerdict", "Match", "PHashBank", "judge_against"]
+__all__ = ["MAX_MATCHES", "BankVerdict", "Match", "PHashBank", "judge_against"]
 
 #: Matches that a verdict lists unless asked for more.
 MAX_MATCHES = 100
@@ -188,32 +186,3 @@ def judge_against(
         reason=f"The nearest of {len(bank):,}, {best.id}, is {best.distance} of 64 bits away; "
         f"{bounds} {'is met' if matched else 'is not met'}.",
     )
-
-
-class BankCache:
-    """
-    The banks that were used last, so that a process reads a file once.
-
-    :param max_banks: how many to keep.
-    """
-
-    def __init__(self, max_banks: int = 4) -> None:
-        self._max_banks = max_banks
-        self._banks: OrderedDict[Hashable, PHashBank] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, identity: Hashable, load: Callable[[], PHashBank]) -> PHashBank:
-        """
-        Return the bank of this identity; read it if it is not here.
-
-        :param identity: what changes with the file: its path with modification time and size, or its ETag,
-            and the names of the columns.
-        :param load: reads the bank. Others wait meanwhile, since two readers would take twice the memory.
-        """
-        with self._lock:
-            if identity not in self._banks:
-                self._banks[identity] = load()
-            self._banks.move_to_end(identity)
-            while len(self._banks) > self._max_banks:
-                self._banks.popitem(last=False)
-            return self._banks[identity]

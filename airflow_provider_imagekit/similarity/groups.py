@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from airflow_provider_imagekit.similarity.pairs.neighbours import NearTable
+    from airflow_provider_imagekit.similarity.pairs.neighbours import NeighbourGraph
     from airflow_provider_imagekit.similarity.records import HashRecord
     from airflow_provider_imagekit.similarity.survivors import SurvivorPolicy
 
@@ -59,7 +59,7 @@ class Group:
 
 def group_around_keepers(
     entries: Sequence[tuple[HashRecord, Origin]],
-    table: NearTable,
+    table: NeighbourGraph,
     policy: SurvivorPolicy,
     not_duplicates: Collection[frozenset[str]],
 ) -> list[Group]:

@@ -9,7 +9,7 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.distance import check_radius
 from airflow_provider_imagekit.similarity.groups import Group, Member, Origin, group_around_keepers
-from airflow_provider_imagekit.similarity.pairs.neighbours import NearTable
+from airflow_provider_imagekit.similarity.pairs.neighbours import NeighbourGraph
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
 from airflow_provider_imagekit.similarity.survivors import SurvivorPolicy
 from airflow_provider_imagekit.similarity.verdict import is_low_information
@@ -73,7 +73,7 @@ class NearDuplicates:
     low_information: list[HashRecord]
     without_phash: list[HashRecord]
     _members: list[tuple[HashRecord, Origin]]
-    _table: NearTable
+    _table: NeighbourGraph
     _not_duplicates: Collection[frozenset[str]]
 
     def counts(self) -> dict[str, int]:
@@ -174,7 +174,7 @@ def find_near_duplicates(
     members.sort(key=lambda entry: entry[1] is not Origin.NEW)
     new = [record.phash.bits for record, origin in members if record.phash and origin is Origin.NEW]
     old = [record.phash.bits for record, origin in members if record.phash and origin is not Origin.NEW]
-    table = NearTable(new, old, radius=number, max_pairs=max_pairs, numpy=numpy)
+    table = NeighbourGraph(new, old, radius=number, max_pairs=max_pairs, numpy=numpy)
     groups = group_around_keepers(members, table, policy or SurvivorPolicy(), not_duplicates)
     return NearDuplicates(
         radius=number,

@@ -13,10 +13,10 @@ from weakref import WeakKeyDictionary
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitError
+from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import PHashGate
 from airflow_provider_imagekit.gates.polling import Poll, poll
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.object_storage import load_bank
 from airflow_provider_imagekit.triggers import event
 
 __all__ = ["MIN_POKE_INTERVAL", "PHashDistanceTrigger"]

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from airflow_provider_imagekit.client import ImageKitClient
-from airflow_provider_imagekit.client.rate_limit import RequestBudget
+from airflow_provider_imagekit.client.rate_limit import RateLimiter
 from airflow_provider_imagekit.client.retry import RetryLimits
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitRateLimitError, ImageKitServerError
@@ -26,7 +26,7 @@ def test_the_reset_is_waited_for_in_milliseconds(
 def test_one_callers_429_holds_back_every_client_of_the_account(
     imagekit: ImageKitEmulator, clock: Clock
 ) -> None:
-    budget = RequestBudget(clock=clock, sleep=clock.sleep)
+    budget = RateLimiter(clock=clock, sleep=clock.sleep)
     refused = client_of(imagekit, clock, budget=budget, max_retries=0)
     other = client_of(imagekit, clock, budget=budget)
     imagekit.inject(status=429, headers={"X-RateLimit-Reset": "5000"})

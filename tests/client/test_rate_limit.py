@@ -5,15 +5,15 @@ import time
 
 import pytest
 
-from airflow_provider_imagekit.client.rate_limit import LONGEST_PAUSE, RequestBudget, shared_budget
+from airflow_provider_imagekit.client.rate_limit import LONGEST_PAUSE, RateLimiter, account_rate_limiter
 from airflow_provider_imagekit.exceptions import ImageKitRateLimitError
 from tests.support import Clock
 
 URL = "https://api.imagekit.io"
 
 
-def budget(clock: Clock, rate: float | None = 10, burst: int | None = None) -> RequestBudget:
-    return RequestBudget(rate, burst=burst, clock=clock, sleep=clock.sleep)
+def budget(clock: Clock, rate: float | None = 10, burst: int | None = None) -> RateLimiter:
+    return RateLimiter(rate, burst=burst, clock=clock, sleep=clock.sleep)
 
 
 def test_without_a_rate_nobody_waits() -> None:
@@ -61,7 +61,7 @@ def test_a_pause_that_begins_while_somebody_waits_holds_him_too() -> None:
         if len(clock.slept) == 1:
             waiting.pause(7.0)
 
-    waiting = RequestBudget(1, burst=1, clock=clock, sleep=sleep)
+    waiting = RateLimiter(1, burst=1, clock=clock, sleep=sleep)
     waiting.acquire(0)
     assert waiting.acquire(20) >= 8.0
 
@@ -78,14 +78,14 @@ def test_a_wait_longer_than_allowed_is_refused_at_once_with_the_time_left() -> N
 
 
 def test_clients_with_the_same_key_and_host_share_a_budget() -> None:
-    first = shared_budget(URL, "private_a", None)
-    assert shared_budget(URL, "private_a", 5) is first
-    assert shared_budget(URL, "private_b", None) is not first
-    assert shared_budget("https://elsewhere.example", "private_a", None) is not first
+    first = account_rate_limiter(URL, "private_a", None)
+    assert account_rate_limiter(URL, "private_a", 5) is first
+    assert account_rate_limiter(URL, "private_b", None) is not first
+    assert account_rate_limiter("https://elsewhere.example", "private_a", None) is not first
 
 
 def test_threads_together_keep_the_rate() -> None:
-    limited = RequestBudget(200, burst=1)
+    limited = RateLimiter(200, burst=1)
     done: list[float] = []
     threads = [
         threading.Thread(target=lambda: [done.append(limited.acquire(10)) for _ in range(10)])
@@ -109,7 +109,7 @@ def test_an_absurdly_long_pause_is_cut_to_an_hour() -> None:
 
 def test_a_batch_of_a_hundred_thousand_files_does_not_starve_a_sensor() -> None:
     # Slow time: the batch's threads always have more requests in line than a sensor would wait for.
-    limited = RequestBudget(5, burst=1)
+    limited = RateLimiter(5, burst=1)
     batch_wait, sensor_wait, threads = 60.0, 2.0, 30
     served, over = [0], threading.Event()
 
@@ -146,7 +146,7 @@ def test_who_must_give_up_first_goes_first_and_the_batch_when_its_time_is_nearly
             limited.acquire(5)
             order.append("sensor")
 
-    limited = RequestBudget(1, burst=1, clock=clock, sleep=sleep)
+    limited = RateLimiter(1, burst=1, clock=clock, sleep=sleep)
     limited.acquire(0)
     limited.acquire(60)
     order.append("batch")

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_imagekit.client import ImageKitClient
-from airflow_provider_imagekit.client.rate_limit import RequestBudget
-from airflow_provider_imagekit.client.rate_limit_redis import SharedTurns
+from airflow_provider_imagekit.client.rate_limit import RateLimiter
+from airflow_provider_imagekit.client.rate_limit_redis import RedisRateLimiter
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError, ImageKitRateLimitError
 from tests import pictures
@@ -79,13 +79,13 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
     server.stop()
 
 
-def turns(redis: RedisServer, clock: Clock | None = None) -> SharedTurns:
-    return SharedTurns(redis.url, "account", clock=clock or time.monotonic)
+def turns(redis: RedisServer, clock: Clock | None = None) -> RedisRateLimiter:
+    return RedisRateLimiter(redis.url, "account", clock=clock or time.monotonic)
 
 
-def budget(redis: RedisServer, rate: float | None = RATE) -> RequestBudget:
+def budget(redis: RedisServer, rate: float | None = RATE) -> RateLimiter:
     """A budget as another process would have it."""
-    shared = RequestBudget(rate)
+    shared = RateLimiter(rate)
     shared.share(turns(redis))
     return shared
 
@@ -156,7 +156,7 @@ def test_without_redis_every_process_goes_on_by_itself_with_one_warning(
 
 def test_a_redis_that_hangs_costs_a_moment_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        shared = SharedTurns(f"redis://127.0.0.1:{silent.getsockname()[1]}", "account")
+        shared = RedisRateLimiter(f"redis://127.0.0.1:{silent.getsockname()[1]}", "account")
         start = time.monotonic()
         assert [shared.take_turn(RATE) for _ in range(50)] == [0.0] * 50
     assert time.monotonic() - start < 5

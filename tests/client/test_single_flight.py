@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_imagekit.client import ImageKitClient
-from airflow_provider_imagekit.client.single_flight import InFlight
+from airflow_provider_imagekit.client.single_flight import SingleFlight
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
 from tests import pictures
@@ -55,7 +55,7 @@ def test_different_requests_at_the_same_time_are_sent_each(imagekit: ImageKitEmu
 
 
 def test_everybody_gets_an_answer_of_his_own() -> None:
-    answers = at_once(_slow(InFlight(), lambda: {"exif": {}}))
+    answers = at_once(_slow(SingleFlight(), lambda: {"exif": {}}))
     answers[0]["exif"]["mine"] = True
     assert all(answer == {"exif": {}} for answer in answers[1:])
 
@@ -64,7 +64,7 @@ def test_everybody_is_told_of_the_error() -> None:
     def call() -> None:
         raise ImageKitNotFoundError("Gone.", status=404, request_id="r")
 
-    errors = at_once(_slow(InFlight(), call))
+    errors = at_once(_slow(SingleFlight(), call))
     assert {str(error) for error in errors} == {"HTTP 404: Gone. (request id r)"}
     assert len({id(error) for error in errors}) == THREADS
 
@@ -78,19 +78,19 @@ def test_the_end_of_one_task_is_no_answer_for_the_others() -> None:
             raise KeyboardInterrupt
         return "answer"
 
-    results = at_once(_slow(InFlight(), call))
+    results = at_once(_slow(SingleFlight(), call))
     assert sum(isinstance(result, KeyboardInterrupt) for result in results) == 1
     assert results.count("answer") == THREADS - 1
 
 
 def test_an_error_is_not_remembered() -> None:
-    in_flight = InFlight()
+    in_flight = SingleFlight()
     with pytest.raises(ZeroDivisionError):
         in_flight.share("key", lambda: 1 // 0)
     assert in_flight.share("key", lambda: 1) == 1
 
 
-def _slow(in_flight: InFlight, call: Callable[[], Any]) -> Callable[[], Any]:
+def _slow(in_flight: SingleFlight, call: Callable[[], Any]) -> Callable[[], Any]:
     def slow() -> Any:
         time.sleep(0.2)
         return call()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_imagekit.emulator.errors import ApiError
 from airflow_provider_imagekit.emulator.search.query import compile_search, names_type
-from airflow_provider_imagekit.emulator.search.syntax import All, Any, Comparison, Literal, parse
+from airflow_provider_imagekit.emulator.search.syntax import Comparison, Literal, parse
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 FILE = {
@@ -161,8 +161,8 @@ def test_a_query_that_makes_no_sense_is_refused_with_the_reason(query, message):
 def test_and_binds_more_tightly_than_or():
     one, two, three = (f'name = "{name}"' for name in "abc")
     parsed = parse(f"{one} OR {two} AND {three}")
-    assert isinstance(parsed, Any)
-    assert isinstance(parsed.parts[1], All)
+    assert isinstance(parsed, Or)
+    assert isinstance(parsed.parts[1], And)
 
 
 def test_a_query_is_asked_whether_it_names_the_type():
@@ -181,7 +181,7 @@ comparisons = st.builds(
 queries = st.recursive(
     comparisons,
     lambda inner: st.one_of(
-        *(st.builds(kind, st.lists(inner, min_size=2, max_size=3).map(tuple)) for kind in (All, Any))
+        *(st.builds(kind, st.lists(inner, min_size=2, max_size=3).map(tuple)) for kind in (And, Or))
     ),
     max_leaves=8,
 )
@@ -193,7 +193,7 @@ def write(query) -> str:
         values = ",".join(f'"{value.text}"' for value in query.values)
         values = f"[{values}]" if query.operator == "IN" else values
         return f"{query.field} {'NOT ' if query.negated else ''}{query.operator} {values}"
-    word = " AND " if isinstance(query, All) else " OR "
+    word = " AND " if isinstance(query, And) else " OR "
     return word.join(f"({write(part)})" for part in query.parts)
 
 

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from airflow_provider_imagekit.client import ImageKitClient
-from airflow_provider_imagekit.client.rate_limit import RequestBudget
+from airflow_provider_imagekit.client.rate_limit import RateLimiter
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.hooks.connection import ClientSettings
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
@@ -32,7 +32,7 @@ class Scene:
         self.url = imagekit.file_url(pictures.ORIGINAL)
         self.requests: int | None = None
         self.waited = 0.0
-        self._budget = RequestBudget(clock=self.clock, sleep=self.clock.sleep)
+        self._budget = RateLimiter(clock=self.clock, sleep=self.clock.sleep)
         self._starts_at = starts_at
         self._check = 0
         self._lasting = contextlib.ExitStack()

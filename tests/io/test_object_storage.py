@@ -11,8 +11,9 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitTransportError,
     InvalidPHashError,
 )
+from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.references import BankFile
-from airflow_provider_imagekit.io.object_storage import load_bank, read_table, written_whole
+from airflow_provider_imagekit.io.object_storage import read_table, upload_whole
 from airflow_provider_imagekit.io.tables import write_rows
 from airflow_provider_imagekit.phash import PHash
 
@@ -27,7 +28,7 @@ NOTHING: frozenset[PHash] = frozenset()
 
 
 def write(path: Path, rows: list[dict[str, str | None]] = ROWS, ending: str = "jsonl") -> BankFile:
-    with written_whole(str(path)) as file:
+    with upload_whole(str(path)) as file:
         write_rows(file, rows, dict.fromkeys(rows[0], str), ending)
     return BankFile(str(path))
 
@@ -122,13 +123,13 @@ class TestWriting:
     def test_half_a_file_is_never_left(self, tmp_path: Path) -> None:
         path = write(tmp_path / "table.jsonl").path
         before = Path(path).read_bytes()
-        with pytest.raises(ZeroDivisionError), written_whole(path) as file:
+        with pytest.raises(ZeroDivisionError), upload_whole(path) as file:
             file.write(b"half") and file.write(bytes([1 // 0]))
         assert Path(path).read_bytes() == before
 
     def test_what_the_store_refuses_is_told_with_the_path(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
-        with pytest.raises(ImageKitError), written_whole(str(tmp_path / "file/table.jsonl")):
+        with pytest.raises(ImageKitError), upload_whole(str(tmp_path / "file/table.jsonl")):
             pass
 
 

@@ -17,7 +17,7 @@ from airflow_provider_imagekit.client import ImageKitClient
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.io.tables import format_of
 from airflow_provider_imagekit.library.plan import Plan
-from airflow_provider_imagekit.library.run import LibraryRun, Settings
+from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.sources import Search, Source
 from airflow_provider_imagekit.library.table.files import read_table
 
@@ -72,7 +72,7 @@ class Nightly:
         *,
         source: Source | None = None,
         run: str | None = None,
-        as_of: datetime = AS_OF,
+        run_time: datetime = AS_OF,
         client: ImageKitClient | None = None,
         write: Callable[[str], None] | None = None,
         **settings: Any,
@@ -81,9 +81,9 @@ class Nightly:
             client or self.client(),
             source or Search(),
             self.output,
-            Settings(**{"threads": 8, **settings}),
+            RunSettings(**{"threads": 8, **settings}),
             run=run or f"run {next(self._numbers)}",
-            as_of=as_of,
+            run_time=run_time,
             write=write or self.lines.append,
         )
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from airflow_provider_imagekit.client import ImageKitClient
-from airflow_provider_imagekit.library.run import LibraryRun, Settings
+from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.sources import Search
 
 THREADS = 4
@@ -19,9 +19,9 @@ def main(url: str, key: str, output: str, run: str) -> None:
         ImageKitClient(key, base_url=url),
         Search(),
         Path(output),
-        Settings(threads=THREADS),
+        RunSettings(threads=THREADS),
         run=run,
-        as_of=AS_OF,
+        run_time=AS_OF,
     ) as library_run:
         plan = library_run.plan()
         library_run.fetch(plan)

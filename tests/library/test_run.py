@@ -98,9 +98,9 @@ class TestNextRun:
     def test_a_deleted_file_is_marked_once_and_stays(self, nightly: Nightly, pictures: Path) -> None:
         nightly.run()
         (pictures / "0003.jpg").unlink()
-        plan, _ = nightly.run(as_of=datetime(2024, 6, 2, tzinfo=UTC))
+        plan, _ = nightly.run(run_time=datetime(2024, 6, 2, tzinfo=UTC))
         assert (plan.deleted, plan.metadata_calls) == (1, 0)
-        plan, counts = nightly.run(as_of=datetime(2024, 6, 3, tzinfo=UTC))
+        plan, counts = nightly.run(run_time=datetime(2024, 6, 3, tzinfo=UTC))
         assert (plan.deleted, counts["rows"], counts["files"]) == (0, FILES, FILES - 1)
         deleted = {row["name"]: row["deleted_at"] for row in nightly.rows() if row["deleted_at"]}
         assert deleted == {"0003.jpg": "2024-06-02T00:00:00.000Z"}

@@ -9,7 +9,7 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.library.sources import Batch
 from airflow_provider_imagekit.operators.listing import ListFilesOperator
-from airflow_provider_imagekit.operators.listing_pointers import part_of_table, pointers, read_listing
+from airflow_provider_imagekit.operators.listing_pointers import batch_pointer, pointers, read_listing
 
 PATH = "/data/listing.jsonl"
 
@@ -51,15 +51,15 @@ class TestReadListing:
 
 class TestPartOfTable:
     def test_a_path_is_a_whole_table(self) -> None:
-        assert part_of_table(PATH) == (PATH, Batch(0, 1))
+        assert batch_pointer(PATH) == (PATH, Batch(0, 1))
 
     def test_one_pointer_is_its_batch(self) -> None:
         first, second = pointers(PATH, [4, 5])
-        assert part_of_table(second) == part_of_table([second]) == (PATH, Batch(1, 2))
-        assert part_of_table(first) == (PATH, Batch(0, 2))
+        assert batch_pointer(second) == batch_pointer([second]) == (PATH, Batch(1, 2))
+        assert batch_pointer(first) == (PATH, Batch(0, 2))
 
     def test_all_pointers_are_the_whole_listing(self) -> None:
-        assert part_of_table(pointers(PATH, [4, 5, 6])) == (PATH, Batch(0, 1))
+        assert batch_pointer(pointers(PATH, [4, 5, 6])) == (PATH, Batch(0, 1))
 
     @pytest.mark.parametrize(
         "some",
@@ -73,4 +73,4 @@ class TestPartOfTable:
     )
     def test_some_of_a_listing_are_refused(self, some: Any) -> None:
         with pytest.raises(ImageKitInputError, match="neither one pointer of ListFilesOperator nor all"):
-            part_of_table(some)
+            batch_pointer(some)

@@ -6,8 +6,9 @@ from random import Random
 import pytest
 from hypothesis import given
 
+from airflow_provider_imagekit.gates.bank_files import BankCache
 from airflow_provider_imagekit.phash import PHash
-from airflow_provider_imagekit.similarity.bank import BankCache, Match, PHashBank, judge_against
+from airflow_provider_imagekit.similarity.bank import Match, PHashBank, judge_against
 from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.verdict import Decision, DistanceBounds
 from tests.similarity.samples import HASHES, flip, hash_lists, radii

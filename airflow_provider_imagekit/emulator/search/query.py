@@ -76,7 +76,7 @@ def _compile(query: Query, now: datetime) -> Callable[[Item], bool]:
     if isinstance(query, Comparison):
         return _comparison(query, now)
     parts = [_compile(part, now) for part in query.parts]
-    if isinstance(query, syntax.All):
+    if isinstance(query, syntax.And):
         return lambda item: all(part(item) for part in parts)
     return lambda item: any(part(item) for part in parts)
 

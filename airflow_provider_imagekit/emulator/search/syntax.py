@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["All", "Any", "Comparison", "Literal", "Query", "SearchSyntaxError", "parse"]
+__all__ = ["And", "Comparison", "Literal", "Or", "Query", "SearchSyntaxError", "parse"]
 
 _MAX_LENGTH = 8192
 _MAX_DEPTH = 20
@@ -60,7 +60,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class And:
     """
     Conditions joined by ``AND``.
 
@@ -71,7 +71,7 @@ class All:
 
 
 @dataclass(frozen=True, slots=True)
-class Any:
+class Or:
     """
     Conditions joined by ``OR``.
 
@@ -81,7 +81,7 @@ class Any:
     parts: tuple[Query, ...]
 
 
-Query = Comparison | All | Any
+Query = Comparison | And | Or
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class _Parser:
         while self._next.is_word("OR"):
             self._take()
             parts.append(self._conjunction(depth))
-        return parts[0] if len(parts) == 1 else Any(tuple(parts))
+        return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
     def end(self) -> None:
         if self._next.kind != "end":
@@ -156,7 +156,7 @@ class _Parser:
         while self._next.is_word("AND"):
             self._take()
             parts.append(self._condition(depth))
-        return parts[0] if len(parts) == 1 else All(tuple(parts))
+        return parts[0] if len(parts) == 1 else And(tuple(parts))
 
     def _condition(self, depth: int) -> Query:
         if (self._next.kind, self._next.text) != ("sign", "("):

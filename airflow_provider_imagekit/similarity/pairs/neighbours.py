@@ -14,13 +14,13 @@ from airflow_provider_imagekit.similarity.pairs.search import join
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["NearTable"]
+__all__ = ["NeighbourGraph"]
 
 # A neighbour is kept as one integer: its node, and 7 bits for a distance up to 64.
 _DISTANCE_BITS = 7
 
 
-class NearTable:
+class NeighbourGraph:
     """
     Pictures, by position, joined by their hashes within a radius.
 

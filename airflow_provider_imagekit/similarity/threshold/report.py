@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.distance import LEVELS, check_radius
-from airflow_provider_imagekit.similarity.pairs.neighbours import NearTable
+from airflow_provider_imagekit.similarity.pairs.neighbours import NeighbourGraph
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
 from airflow_provider_imagekit.similarity.threshold.chance import fair_chance, fitted_chance, hard_chance
 from airflow_provider_imagekit.similarity.verdict import is_low_information
@@ -135,7 +135,7 @@ def threshold_report(
             left_out += 1
         else:
             hashes.append(record.phash.bits)
-    table = NearTable(hashes, (), radius=widest, max_pairs=max_pairs, numpy=numpy)
+    table = NeighbourGraph(hashes, (), radius=widest, max_pairs=max_pairs, numpy=numpy)
     histogram, is_sampled = _histogram(hashes)
     rows = tuple(_rows(table.distance_counts(), len(hashes), histogram, labels))
     suggested = _suggest(rows, max_false_share, min_precision, labelled=bool(labels))
