@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_imagekit.emulator.errors import ApiError
 from airflow_provider_imagekit.emulator.search.query import compile_search, names_type
-from airflow_provider_imagekit.emulator.search.syntax import Comparison, Literal, parse
+from airflow_provider_imagekit.emulator.search.syntax import And, Comparison, Literal, Or, parse
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 FILE = {
