@@ -1,4 +1,4 @@
-"""What is installed when somebody installs the package."""
+"""What an installation of the package contains."""
 
 from __future__ import annotations
 
