@@ -17,7 +17,7 @@ from itertools import combinations
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from airflow_provider_imagekit.emulator import compute_phash
+from airflow_provider_imagekit.pictures import compute_phash
 from airflow_provider_imagekit.similarity.distance import LEVELS
 
 # Everything there that a camera took.

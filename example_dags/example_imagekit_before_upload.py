@@ -1,7 +1,7 @@
 """
 ### Is it in the library already?
 
-The hash of a file that was not uploaded yet, computed here by ImageKit's recipe (extra `emulator`), is held
+The hash of a file that was not uploaded yet, computed here by ImageKit's recipe (extra `pillow`), is held
 against a folder of the library. It may be a few bits off what ImageKit will compute, so compare with a radius
 and never for equality. Three ways lead on: it is there, it is new, or nobody can tell.
 """
@@ -34,7 +34,7 @@ with DAG(
     def hash_file(address: str) -> str:
         import requests
 
-        from airflow_provider_imagekit.emulator import phash_of_file
+        from airflow_provider_imagekit.pictures import phash_of_file
 
         answer = requests.get(address, timeout=60)  # or a path on this machine: phash_of_file(path)
         answer.raise_for_status()

@@ -40,7 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "triggers",
     },
     "sensors": {"client", "exceptions", "gates", "hooks", "io", "similarity", "triggers"},
-    "emulator": {"phash"},
+    "pictures": {"phash"},
+    "emulator": {"phash", "pictures"},
 }
 # Rooms, and modules of rooms that are otherwise free of Airflow.
 MAY_IMPORT_AIRFLOW = {
