@@ -51,7 +51,7 @@ test-stack: .venv/.stack ## Kill and starve a whole Airflow, and look at its UI 
 .PHONY: test-stack-airflow2
 test-stack-airflow2: .venv-airflow2/.stack ## Press the buttons and kill the triggerer of a whole Airflow 2 (2 minutes)
 	$(call debian,initdb,postgresql)
-	IMAGEKIT_TEST_STACK=1 .venv-airflow2/bin/pytest tests/stack/test_contract.py
+	IMAGEKIT_TEST_STACK=1 .venv-airflow2/bin/pytest tests/stack/test_contract.py tests/stack/test_mapped.py
 
 .PHONY: benchmark-triggerer
 benchmark-triggerer: .venv/.dev ## A thousand triggers in one event loop: its stalls, memory, requests

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Param,
         PokeReturnValue,
         task,
+        task_group,
     )
     from airflow.sdk.bases.branch import BranchMixIn
     from airflow.sdk.bases.skipmixin import SkipMixin
@@ -79,6 +80,7 @@ __all__ = [
     "get_async_extra_dejson",
     "mask_secret",
     "task",
+    "task_group",
 ]
 
 #: Whether this is Airflow 3.
@@ -136,6 +138,7 @@ _IN_AIRFLOW_2: dict[str, str] = {
     "conf": "airflow.configuration",
     "mask_secret": "airflow.utils.log.secrets_masker",
     "task": "airflow.decorators",
+    "task_group": "airflow.decorators",
 }
 _CALLED_IN_AIRFLOW_2 = {"Asset": "Dataset"}
 

@@ -17,10 +17,10 @@ import pytest
 import sqlalchemy
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from airflow_provider_imagekit.pictures import phash_of_file
 from demo.stack import AirflowStack
 from tests import pictures
 from tests.stack.api import Api, wait_until
+from tests.stack.evidence import logs, phash_of_picture
 from tests.stack.whole_airflow import whole_airflow
 from tests.support import AIRFLOW_3
 
@@ -114,12 +114,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             yield Story(stack, imagekit, library)
 
 
-def phash_of_picture(folder: Path) -> str:
-    file = folder.parent / "picture.png"
-    pictures.scene(1).save(file)
-    return str(phash_of_file(file))
-
-
 def test_the_sensors_defer(story: Story) -> None:
     story.buttons = story.api.trigger("stack_buttons")
     wait_until(lambda: set(story.states().values()) == {"deferred"}, 120, "all sensors are deferred")
@@ -192,7 +186,3 @@ def test_no_key_is_in_any_log(story: Story) -> None:
     everything = "".join(logs(story.stack.home))
     assert "ImageKitAuthError" in everything
     assert not [key for key in (RIGHT_KEY, WRONG_KEY) if key in everything]
-
-
-def logs(home: Path, part: str = "") -> list[str]:
-    return [path.read_text("utf-8", "replace") for path in home.rglob("*.log") if part in str(path)]

@@ -1,0 +1,22 @@
+"""What the stack tests compare with: the hash of the picture that comes, and Airflow's logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow_provider_imagekit.pictures import phash_of_file
+from tests import pictures
+
+__all__ = ["logs", "phash_of_picture"]
+
+
+def phash_of_picture(folder: Path) -> str:
+    """Return the hash of the picture that the stack tests wait for; it is drawn beside a folder."""
+    file = folder.parent / "picture.png"
+    pictures.scene(1).save(file)
+    return str(phash_of_file(file))
+
+
+def logs(home: Path, part: str = "") -> list[str]:
+    """Return the texts of the logs of an Airflow whose paths contain a part."""
+    return [path.read_text("utf-8", "replace") for path in home.rglob("*.log") if part in str(path)]
