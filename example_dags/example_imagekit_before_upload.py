@@ -8,8 +8,7 @@ and never for equality. Three ways lead on: it is there, it is new, or nobody ca
 
 from __future__ import annotations
 
-from airflow.providers.common.compat.sdk import DAG, Param, task
-
+from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.phash import PHashBranchOperator
 

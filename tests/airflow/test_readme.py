@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_imagekit.compat import DAG
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.retry_policy import ImageKitRetryPolicy
 from tests import pictures
