@@ -64,7 +64,7 @@ benchmark-library: .venv/.dev ## A library's metadata in this way and in others:
 	.venv/bin/python -m benchmarks.library_nightly
 
 .PHONY: faults
-faults: .venv/.dev ## Write docs/faults.md anew from the fault matrix's results
+faults: .venv/.dev ## Write docs/faults.md from the fault matrix's results
 	IMAGEKIT_WRITE_FAULTS_PAGE=1 .venv/bin/pytest tests/faults
 
 .PHONY: lint
@@ -74,7 +74,7 @@ lint: .venv/.dev ## Lint, check the format and the types
 	.venv/bin/mypy
 
 .PHONY: constraints
-constraints: .venv/.demo ## Write the constraints files anew, with today's versions
+constraints: .venv/.demo ## Write the constraints files with today's versions
 	$(call compile,$(AIRFLOW_3),constraints/airflow-3.txt)
 	$(call compile,$(AIRFLOW_2),constraints/airflow-2.txt)
 

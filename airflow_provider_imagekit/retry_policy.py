@@ -13,10 +13,10 @@ from airflow_provider_imagekit.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, RetryDecision, RetryPolicy
+    from airflow_provider_imagekit.compat import Context, RetryDecision, RetryPolicy
 else:
     try:
-        from airflow.providers.common.compat.sdk import RetryDecision, RetryPolicy
+        from airflow_provider_imagekit.compat import RetryDecision, RetryPolicy
     except ImportError:  # an Airflow before 3.3; the class tells so as soon as somebody uses it
         RetryDecision, RetryPolicy = None, object
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 DAG_FILE = """
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow_provider_imagekit.compat import DAG, task
 from airflow.providers.http.operators.http import HttpOperator
 
 with DAG("mapped", schedule=None):

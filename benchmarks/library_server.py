@@ -2,7 +2,7 @@
 A library of any size behind ImageKit's list and metadata endpoints, too cheap to be what is measured.
 
 It makes up each file from its number, waits the latency, and counts requests in windows of a second, as the
-account's limit. ``GET /statistics`` tells what it has seen.
+account's limit. ``GET /statistics`` returns what it has seen.
 """
 
 from __future__ import annotations

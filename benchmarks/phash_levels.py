@@ -1,8 +1,8 @@
 """
 What the named levels find, and what chance finds: ``python -m benchmarks.phash_levels [CROPS]``.
 
-Edits of the photographs inside scikit-image are hashed by the recipe of ImageKit's pHash and held against
-their originals; then crops of different photographs, CROPS of each, are held against each other.
+Edits of the photographs inside scikit-image are hashed by the recipe of ImageKit's pHash and compared with
+their originals; then crops of different photographs, CROPS of each, are compared with each other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from itertools import combinations
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from airflow_provider_imagekit.emulator import compute_phash
+from airflow_provider_imagekit.pictures import compute_phash
 from airflow_provider_imagekit.similarity.distance import LEVELS
 
 # Everything there that a camera took.

@@ -1,4 +1,4 @@
-"""Run DAGs in an Airflow of their own, made for the purpose and thrown away, and tell how it goes."""
+"""Run DAGs in an Airflow of their own, made for the purpose and thrown away, and report how it goes."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def _comparison(comparison: Comparison, max_distance: int) -> str:
     {_bits(first.phash, second.phash)}
     <div class="numbers">
       <p class="distance"><b>{comparison.distance if known else "–"}</b> of {BITS} bits differ</p>
-      <p class="muted">{f"{comparison.similarity:.1%} similar" if known else "cannot be told"}</p>
+      <p class="muted">{f"{comparison.similarity:.1%} similar" if known else "is undecidable"}</p>
       <span class="badge">{escape(comparison.decision)}</span>
     </div>
   </div>

@@ -28,7 +28,7 @@ class Run:
     """
     One DAG run.
 
-    :param outcome: tells in a sentence what came of it.
+    :param outcome: says in one sentence what came of it.
     """
 
     dag_id: str

@@ -53,7 +53,7 @@ def _camera(make: str, model: str) -> str:
 @dataclass(frozen=True)
 class Comparison:
     """
-    Two pictures held against each other.
+    Two pictures that are compared.
 
     :param how: what the second is to the first; more about it may follow after a colon.
     :param distance: 0 to 64 bits; ``None`` if it cannot be decided.
@@ -121,7 +121,7 @@ def as_text(report: Report) -> str:
             _table("PICTURES", ("path", "pixels", "size", "format", "camera", "pHash"), pictures),
             _table(
                 f"COMPARISONS (similar: at most {report.max_distance} of 64 bits differ)",
-                ("picture", "held against", "which is", "distance", "similarity", "decision"),
+                ("picture", "compared with", "which is", "distance", "similarity", "decision"),
                 comparisons,
             ),
             _table("DAGS", ("dag", "time", "state", "outcome"), scenarios),

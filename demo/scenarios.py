@@ -1,5 +1,5 @@
 """
-Run DAGs in this process's own Airflow and tell what happens, one JSON object a line.
+Run DAGs in this process's own Airflow and report what happens, one JSON object a line.
 
 ``python -m demo.scenarios PLAN FD`` reads ``[[dag_id, conf], ...]`` from the file PLAN and writes to the file
 descriptor FD; Airflow's own logs go where standard output and error go.
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """A listener of Airflow that tells of every task instance that is over."""
+    """A listener of Airflow that reports every finished task instance."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
 
-    def tell(self, event: str, **details: Any) -> None:
+    def report(self, event: str, **details: Any) -> None:
         print(json.dumps({"event": event, **details}), file=self._out, flush=True)
 
     @hookimpl
     def on_task_instance_success(self, task_instance: Any) -> None:
-        self.tell("task", task_id=task_instance.task_id)
+        self.report("task", task_id=task_instance.task_id)
 
 
 def results(run: DagRun) -> dict[str, list[Any]]:
@@ -59,10 +59,10 @@ def main() -> None:
         raise SystemExit(f"No such DAGs: {missing}; import errors: {bag.import_errors}")
     for dag_id, conf in plan:
         started = time.monotonic()
-        progress.tell("start", dag_id=dag_id)
+        progress.report("start", dag_id=dag_id)
         run = bag.dags[dag_id].test(run_conf=conf)
         seconds = round(time.monotonic() - started, 1)
-        progress.tell("end", dag_id=dag_id, state=str(run.state), seconds=seconds, results=results(run))
+        progress.report("end", dag_id=dag_id, state=str(run.state), seconds=seconds, results=results(run))
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class AirflowStack:
         "triggerer": ("--skip-serve-logs",),
         "dag-processor": (),
     }
-    #: Where the health of which components is told.
+    #: Where the health of which components is reported.
     health_path = "/api/v2/monitor/health"
     components = frozenset({"metadatabase", "scheduler", "triggerer", "dag_processor"})
 

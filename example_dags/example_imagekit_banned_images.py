@@ -11,8 +11,7 @@ import json
 import os
 import tempfile
 
-from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, Param, task
-
+from airflow_provider_imagekit.compat import DAG, ObjectStoragePath, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.phash import PHashShortCircuitOperator
 

@@ -1,15 +1,14 @@
 """
 ### Is it in the library already?
 
-The hash of a file that was not uploaded yet, computed here by ImageKit's recipe (extra `emulator`), is held
+The hash of a file that was not uploaded yet, computed here by ImageKit's recipe (extra `pillow`), is held
 against a folder of the library. It may be a few bits off what ImageKit will compute, so compare with a radius
 and never for equality. Three ways lead on: it is there, it is new, or nobody can tell.
 """
 
 from __future__ import annotations
 
-from airflow.providers.common.compat.sdk import DAG, Param, task
-
+from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.phash import PHashBranchOperator
 
@@ -34,7 +33,7 @@ with DAG(
     def hash_file(address: str) -> str:
         import requests
 
-        from airflow_provider_imagekit.emulator import phash_of_file
+        from airflow_provider_imagekit.pictures import phash_of_file
 
         answer = requests.get(address, timeout=60)  # or a path on this machine: phash_of_file(path)
         answer.raise_for_status()

@@ -7,8 +7,7 @@ metadata, the third uses single fields of it. GPS coordinates are dropped before
 
 from __future__ import annotations
 
-from airflow.providers.common.compat.sdk import DAG, Param, task
-
+from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
 

@@ -12,8 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, ObjectStoragePath, Param, task
-
+from airflow_provider_imagekit.compat import DAG, AirflowFailException, ObjectStoragePath, Param, task
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 
 HOME = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Param, task
-
+from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
 
 ENDPOINT = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}"

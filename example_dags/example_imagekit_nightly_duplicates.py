@@ -14,8 +14,7 @@ import os
 import tempfile
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, ObjectStoragePath, Param, task
-
+from airflow_provider_imagekit.compat import DAG, ObjectStoragePath, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
 from airflow_provider_imagekit.operators.threshold import ThresholdReportOperator

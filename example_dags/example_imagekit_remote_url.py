@@ -7,8 +7,7 @@ transforms gives the metadata of the transformed picture. The URL endpoint comes
 
 from __future__ import annotations
 
-from airflow.providers.common.compat.sdk import DAG, Param, task
-
+from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.operators.metadata import RemoteUrlMetadataOperator
 
 URL = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}{{ params.path }}"

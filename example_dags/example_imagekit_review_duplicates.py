@@ -12,9 +12,9 @@ import os
 import tempfile
 from datetime import timedelta
 
-from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, Param, task
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
+from airflow_provider_imagekit.compat import DAG, AirflowSkipException, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator

@@ -11,8 +11,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Param, task
-
+from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 
 ENDPOINT = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}"

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Param, task
-
+from airflow_provider_imagekit.compat import DAG, AirflowFailException, Param, task
 from airflow_provider_imagekit.operators.metadata import RemoteUrlMetadataOperator
 from airflow_provider_imagekit.phash import phash_distance
 

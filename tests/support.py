@@ -15,7 +15,7 @@ AIRFLOW_3 = not importlib.metadata.version("apache-airflow").startswith("2.")
 
 
 class Clock:
-    """Time that passes only when somebody sleeps on it; safe to share between threads."""
+    """Time that passes only when a caller sleeps on it; safe to share between threads."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -33,7 +33,7 @@ class Clock:
 
 
 def client_of(imagekit: ImageKitEmulator, clock: Clock, **arguments: object) -> ImageKitClient:
-    """Return a client of a local server that sleeps on a clock and shares its budget with nobody."""
+    """Return a client of a local server that sleeps on a clock and has a rate limiter of its own."""
     return ImageKitClient(
         **{
             "private_key": imagekit.private_key,
@@ -47,7 +47,7 @@ def client_of(imagekit: ImageKitEmulator, clock: Clock, **arguments: object) -> 
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
+    """Return a free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

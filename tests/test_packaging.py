@@ -1,4 +1,4 @@
-"""What is installed when somebody installs the package."""
+"""What an installation of the package contains."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_deployment_needs_nothing_of_the_emulator(metadata: Message) -> None:
     names = {re.split(r"[<>=!;\[ ]", item)[0] for item in always}
     assert names == {
         "apache-airflow",
-        "apache-airflow-providers-common-compat",
+        "asgiref",
         "pendulum",
         "requests",
         "urllib3",

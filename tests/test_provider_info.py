@@ -1,4 +1,4 @@
-"""What Airflow reads of the provider, held against the installed Airflow's own schemas and commands."""
+"""What Airflow reads of the provider, compared with the installed Airflow's own schemas and commands."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_every_dotted_path_can_be_imported(path: str) -> None:
         assert hasattr(importlib.import_module(module), name)
 
 
-def test_every_module_with_something_to_use_is_told() -> None:
+def test_every_module_with_something_to_use_is_listed() -> None:
     package = resources.files("airflow_provider_imagekit")
     for part in ("hooks", "operators", "sensors", "triggers"):
         for file in (package / part).iterdir():

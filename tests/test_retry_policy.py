@@ -65,7 +65,7 @@ class TestDecision:
             ImageKitTransportError("Cut off."),
             ImageKitResponseError("No JSON."),
             ImageKitRateLimitError("Slow down.", status=429),
-            ValueError("Somebody else's."),
+            ValueError("Of another library."),
             KeyboardInterrupt(),
         ],
         ids=lambda error: type(error).__name__,

@@ -5,7 +5,7 @@ It needs the extra ``emulator`` and nothing of Airflow. Nothing else of this pac
 
 Its parts, each of which imports only those before it:
 
-- ``pictures``: what a picture tells of itself: size, EXIF, perceptual hash
+- ``pictures``: the metadata of a picture or video: size, EXIF, perceptual hash
 - ``transforms``: transformation strings: parsed, laid out, applied
 - ``library``: a folder of files, versions, changes, and what was measured of them
 - ``search``: the query language of the listing
@@ -18,10 +18,10 @@ Its parts, each of which imports only those before it:
 from __future__ import annotations
 
 from airflow_provider_imagekit.emulator.limits import RateLimit, RateLimits
-from airflow_provider_imagekit.emulator.pictures.hashing import compute_phash, phash_of_file
 from airflow_provider_imagekit.emulator.server import DEFAULT_PRIVATE_KEY, ImageKitEmulator
 from airflow_provider_imagekit.emulator.serving.faults import Fault, InjectedFault
 from airflow_provider_imagekit.emulator.serving.requestlog import RecordedRequest
+from airflow_provider_imagekit.pictures import compute_phash, phash_of_file
 
 __all__ = [
     "DEFAULT_PRIVATE_KEY",

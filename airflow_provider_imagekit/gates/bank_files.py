@@ -9,8 +9,7 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import ObjectStoragePath
-
+from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.io.object_storage import read_table, storage_errors
 from airflow_provider_imagekit.similarity.bank import PHashBank
 from airflow_provider_imagekit.similarity.tables import read_records

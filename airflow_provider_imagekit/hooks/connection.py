@@ -14,7 +14,7 @@ from airflow_provider_imagekit.client.transport import is_loopback
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
+    from airflow_provider_imagekit.compat import Connection
 
 __all__ = ["ClientSettings", "client_settings"]
 

@@ -11,19 +11,21 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
-
 from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.client.client import ImageKitClient
 from airflow_provider_imagekit.client.retry import RetryLimits
+from airflow_provider_imagekit.compat import (
+    BaseHook,
+    get_async_connection,
+    get_async_extra_dejson,
+    mask_secret,
+)
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitRateLimitError
 from airflow_provider_imagekit.hooks.connection import ClientSettings, client_settings, uses_login
 from airflow_provider_imagekit.provider_info import CONNECTION_TYPE
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
-
+    from airflow_provider_imagekit.compat import Connection
     from airflow_provider_imagekit.phash import PHash
 
 __all__ = ["ImageKitHook"]

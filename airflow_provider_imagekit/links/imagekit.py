@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+from airflow_provider_imagekit.compat import BaseOperatorLink, XCom
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
+    from airflow_provider_imagekit.compat import BaseOperator, Context, TaskInstanceKey
 
 __all__ = ["ImageKitFileLink", "ImageKitMediaLibraryLink", "StoredLink"]
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 from airflow_provider_imagekit.links.imagekit import StoredLink
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow_provider_imagekit.compat import Context
 
 __all__ = ["ImageKitReportLink", "browser_url"]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow.providers.common.compat.sdk import ObjectStoragePath
-
+from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import Asset
+from airflow_provider_imagekit.compat import Asset
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperator, Context
+    from airflow_provider_imagekit.compat import BaseOperator, Context
 
 __all__ = ["add_asset_event_extra"]
 

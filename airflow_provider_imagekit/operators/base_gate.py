@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_imagekit.client.endpoints import mask_signature
+from airflow_provider_imagekit.compat import BaseOperator
 from airflow_provider_imagekit.exceptions import MissingPHashError
 from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
@@ -19,8 +18,7 @@ from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.similarity.distance import check_radius
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
+    from airflow_provider_imagekit.compat import Context
     from airflow_provider_imagekit.phash import PHash
     from airflow_provider_imagekit.similarity.verdict import Decision
 

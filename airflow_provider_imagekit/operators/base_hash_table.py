@@ -6,8 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
+from airflow_provider_imagekit.compat import BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.links.report import ImageKitReportLink
@@ -17,8 +16,7 @@ from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
 from airflow_provider_imagekit.similarity.tables import read_records
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
+    from airflow_provider_imagekit.compat import Context
     from airflow_provider_imagekit.similarity.records import HashRecord
 
 __all__ = ["HashTableOperator"]

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
+from airflow_provider_imagekit.compat import BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.tables import format_of
@@ -24,8 +23,7 @@ from airflow_provider_imagekit.operators.base import fail_without_retry
 from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, parse_source
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
+    from airflow_provider_imagekit.compat import Context
     from airflow_provider_imagekit.library.sources import Source
 
 __all__ = ["LibraryMetadataOperator"]

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
-
+from airflow_provider_imagekit.compat import BaseOperator, conf
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.paths import atomic_write
@@ -20,7 +19,7 @@ from airflow_provider_imagekit.operators.base import fail_without_retry
 from airflow_provider_imagekit.operators.listing_pointers import pointers
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow_provider_imagekit.compat import Context
 
 __all__ = ["ListFilesOperator"]
 

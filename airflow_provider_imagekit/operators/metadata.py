@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
-
 from airflow_provider_imagekit.client.endpoints import mask_signature
+from airflow_provider_imagekit.compat import AirflowSkipException, BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitNotFoundError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
@@ -18,7 +17,7 @@ from airflow_provider_imagekit.operators.base import fail_without_retry
 from airflow_provider_imagekit.operators.projection import project
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow_provider_imagekit.compat import Context
 
 __all__ = ["FileMetadataOperator", "RemoteUrlMetadataOperator"]
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BranchMixIn, SkipMixin
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
-
+from airflow_provider_imagekit.compat import AIRFLOW_3, BranchMixIn, SkipMixin
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.operators.base_gate import PHashGateOperator
 from airflow_provider_imagekit.similarity.verdict import Decision
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow_provider_imagekit.compat import Context
 
 __all__ = ["PHashBranchOperator", "PHashShortCircuitOperator"]
 
@@ -171,7 +169,7 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
         tasks = [relative for relative in behind if not relative.is_teardown]
         if not tasks:
             return
-        if AIRFLOW_V_3_0_PLUS:
+        if AIRFLOW_3:
             self.skip(ti=context["ti"], tasks=tasks)
         else:
             dag_run: Any = context["dag_run"]

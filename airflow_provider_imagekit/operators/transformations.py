@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
-
 from airflow_provider_imagekit.client.endpoints import mask_signature
+from airflow_provider_imagekit.compat import AirflowFailException, BaseOperator
 from airflow_provider_imagekit.exceptions import (
     ImageKitBadRequestError,
     ImageKitInputError,
@@ -20,8 +19,7 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.base import fail_without_retry
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
+    from airflow_provider_imagekit.compat import Context
     from airflow_provider_imagekit.phash import PHash
 
 __all__ = ["TransformationCheckOperator"]

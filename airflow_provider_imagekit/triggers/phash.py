@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-
+from airflow_provider_imagekit.compat import BaseTrigger, TriggerEvent
 from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitError
 from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import PHashGate

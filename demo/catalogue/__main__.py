@@ -14,7 +14,7 @@ def main() -> None:
     directory = parser.parse_args().directory
     catalogue = build(directory)
     originals, variants = len(catalogue.originals), len(catalogue.variants)
-    print(f"{directory}: {originals} pictures and {variants} variants; catalogue.json tells what is what.")
+    print(f"{directory}: {originals} pictures and {variants} variants; catalogue.json describes them.")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ DISCLAIMER = "Sample picture: its EXIF is made up"
 @dataclass(frozen=True)
 class Shot:
     """
-    How a picture was taken, as its EXIF shall tell.
+    How a picture was taken, for its EXIF.
 
     :param taken: local time as EXIF writes it, such as ``2026:06:03 05:41:12``.
     :param offset: offset of the local time from UTC, such as ``+02:00``.

@@ -73,9 +73,7 @@ def run_dag(airflow_home: Path) -> Iterator[RunDag]:
 
     def run(source: str, dag_id: str, **conf: Any) -> Run:
         if not AIRFLOW_3:
-            source = source.replace(
-                "from airflow.sdk import", "from airflow.providers.common.compat.sdk import"
-            )
+            source = source.replace("from airflow.sdk import", "from airflow_provider_imagekit.compat import")
         file = airflow_home / "dags" / f"dag_{uuid.uuid4().hex}.py"
         file.write_text(source, encoding="utf-8")
         written.append(file)

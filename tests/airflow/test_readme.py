@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_imagekit.compat import DAG
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.retry_policy import ImageKitRetryPolicy
 from tests import pictures
@@ -23,6 +26,9 @@ CONNECTION_PAGE = REPOSITORY / "docs/connection.md"
 EMULATOR_PAGE = REPOSITORY / "docs/emulator.md"
 RATE_LIMITS_PAGE = REPOSITORY / "docs/rate-limits.md"
 KEY = "private_Ab+Cd/Ef=="
+HOME_PAGE = re.compile(
+    r"https://github\.com/airflow-provider-imagekit/airflow-provider-imagekit/(?:blob|raw)/main/"
+)
 
 
 def snippets(page: Path, language: str) -> list[str]:
@@ -31,16 +37,22 @@ def snippets(page: Path, language: str) -> list[str]:
 
 def bash(script: str, home: Path) -> str:
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    done = subprocess.run(
+    process = subprocess.Popen(
         ["bash", "-euc", script],
         env=environment(home) | {"PATH": path},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-        timeout=120,
+        start_new_session=True,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    try:
+        printed, _ = process.communicate(timeout=120)
+    finally:
+        # A script that fails half-way leaves what it started in the background.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, printed
+    return printed
 
 
 class TestReadme:
@@ -75,7 +87,7 @@ class TestReadme:
             assert re.search(rf"^{command}:", makefile, re.MULTILINE)
 
     def test_the_connection(self, airflow_home: Path) -> None:
-        [export] = [text for text in snippets(README, "bash") if "AIRFLOW_CONN" in text]
+        [export] = [text for text in snippets(README, "bash") if "AIRFLOW_CONN_" in text]
         printed = bash(f"{export}\nairflow connections get imagekit_default --output plain", airflow_home)
         assert "imagekit" in printed
 
@@ -85,6 +97,22 @@ class TestReadme:
     def test_links_lead_somewhere(self, page: Path) -> None:
         for target in re.findall(r"]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), target
+
+    def test_every_link_works_where_the_package_index_shows_the_page(self) -> None:
+        targets = re.findall(r"]\(([^)#]+)", README.read_text("utf-8"))
+        assert len(targets) > 20
+        for target in targets:
+            assert target.startswith("https://")
+            if home := HOME_PAGE.match(target):
+                assert (REPOSITORY / target[home.end() :]).exists(), target
+
+    def test_five_minutes_without_an_account(self, airflow_home: Path, library: Path, tmp_path: Path) -> None:
+        [script] = [text for text in snippets(README, "bash") if "imagekit-emulator" in text]
+        install, rest = script.split("\n", 1)
+        assert install.startswith("pip install")
+        (tmp_path / "pictures").symlink_to(library)
+        printed = bash(f"cd {tmp_path}\n{rest}", airflow_home).splitlines()
+        assert [line for line in printed if re.search(r" original\.jpg 640 480 [0-9a-f]{16}$", line)]
 
 
 class TestConnectionPage:

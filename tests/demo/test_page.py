@@ -68,7 +68,7 @@ def test_as_many_squares_stand_out_as_bits_differ(report: Report) -> None:
 def test_a_picture_without_preview_or_hash_is_shown_too(report: Report) -> None:
     page = as_html(report)
     assert "no preview" in page
-    assert "cannot be told" in page
+    assert "is undecidable" in page
 
 
 def test_bits_are_read_first_digit_first() -> None:

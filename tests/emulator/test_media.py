@@ -97,6 +97,15 @@ def test_a_16_bit_picture_hashes_like_its_8_bit_twin(metadata):
     )
 
 
+def test_a_16_bit_tiff_of_big_endian_order_hashes_like_its_8_bit_twin(metadata):
+    grey = draw(mode="L")
+    deep = Image.frombytes("I;16B", grey.size, b"".join(bytes((value, 0)) for value in grey.tobytes()))
+    assert (
+        metadata("deep.tif", encode(deep, "TIFF"))["pHash"]
+        == metadata("flat.tif", encode(grey, "TIFF"))["pHash"]
+    )
+
+
 def test_of_an_animation_the_first_picture_counts(metadata):
     first, second = draw(seed=1), draw(seed=2)
     still = metadata("still.png", encode(first, "PNG"))

@@ -7,8 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from airflow.providers.common.compat.sdk import TaskDeferred
-
+from airflow_provider_imagekit.compat import TaskDeferred
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests.faults.scene import Scene, context, reference

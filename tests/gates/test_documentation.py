@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, BaseOperator
 
+from airflow_provider_imagekit.compat import DAG, BaseOperator
 from tests import pictures
 
 PAGE = Path(__file__).parents[2] / "docs/gates.md"

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, Asset
 
+from airflow_provider_imagekit.compat import AirflowFailException, Asset
 from airflow_provider_imagekit.io.tables import read_rows
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
 from airflow_provider_imagekit.operators.threshold import ThresholdReportOperator

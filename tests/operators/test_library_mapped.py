@@ -16,7 +16,7 @@ pytestmark = pytest.mark.airflow_db
 DAG_FILE = """
 from __future__ import annotations
 
-from airflow.providers.common.compat.sdk import DAG, Asset
+from airflow_provider_imagekit.compat import DAG, Asset
 
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 from airflow_provider_imagekit.operators.listing import ListFilesOperator

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, Asset
 
+from airflow_provider_imagekit.compat import AirflowFailException, Asset
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitServerError
 from airflow_provider_imagekit.operators.listing import XCOM_FIELDS, ListFilesOperator

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, Asset
 
+from airflow_provider_imagekit.compat import AirflowFailException, AirflowSkipException, Asset
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import (
     ImageKitAuthError,

@@ -7,7 +7,6 @@ import pickle
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import Connection
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from airflow_provider_imagekit.client.json_safe import json_safe
 from airflow_provider_imagekit.client.responses import decode
 from airflow_provider_imagekit.client.retry import RetryLimits
 from airflow_provider_imagekit.client.transport import check_base_url
+from airflow_provider_imagekit.compat import Connection
 from airflow_provider_imagekit.exceptions import (
     ImageKitConfigurationError,
     ImageKitError,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from airflow.providers.common.compat.sdk import TaskDeferred
-
+from airflow_provider_imagekit.compat import TaskDeferred
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests.triggers.test_phash import Waits, fired

@@ -7,9 +7,13 @@ import time
 from typing import Any, ClassVar
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
-from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_imagekit.compat import (
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+    TriggerEvent,
+)
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitBadRequestError, ImageKitError
 from airflow_provider_imagekit.triggers import event

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from airflow.providers.common.compat.sdk import (
+
+from airflow_provider_imagekit.compat import (
     AirflowSensorTimeout,
     AirflowTaskTimeout,
     TaskDeferred,
     timeout,
 )
-
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 from tests import pictures

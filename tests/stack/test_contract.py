@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from airflow_provider_imagekit.emulator import ImageKitEmulator, phash_of_file
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.pictures import phash_of_file
 from demo.stack import AirflowStack
 from tests import pictures
 from tests.stack.api import Api, wait_until

@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 import pytest
-from airflow.triggers.base import TriggerEvent
 
+from airflow_provider_imagekit.compat import TriggerEvent
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook

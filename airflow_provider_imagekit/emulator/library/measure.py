@@ -21,13 +21,8 @@ from PIL import Image
 from airflow_provider_imagekit.emulator.errors import corrupt_file
 from airflow_provider_imagekit.emulator.library.library import SIDECAR_SUFFIX
 from airflow_provider_imagekit.emulator.pictures.media import svg_size, video_fields
-from airflow_provider_imagekit.emulator.pictures.metadata import picture_metadata
-from airflow_provider_imagekit.emulator.pictures.opening import (
-    BadPictureError,
-    format_of,
-    has_alpha,
-    open_picture,
-)
+from airflow_provider_imagekit.emulator.pictures.metadata import format_of, has_alpha, picture_metadata
+from airflow_provider_imagekit.pictures import BadPictureError, open_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable

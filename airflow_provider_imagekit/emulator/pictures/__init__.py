@@ -1,3 +1,3 @@
-"""What pictures tell of themselves: geometry, EXIF, perceptual hash."""
+"""The metadata of pictures and videos: geometry, EXIF, perceptual hash."""
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ from starlette.requests import Request
 from airflow_provider_imagekit.emulator.errors import ApiError
 from airflow_provider_imagekit.emulator.library.assets import Asset, Attributes, Version
 from airflow_provider_imagekit.emulator.library.measure import Facts, look
-from airflow_provider_imagekit.emulator.pictures.opening import BadPictureError
 from airflow_provider_imagekit.emulator.routes.addresses import Address, below_endpoint
 from airflow_provider_imagekit.emulator.routes.delivery import Delivery, RefusedError
 from airflow_provider_imagekit.emulator.routes.files import json_response
@@ -31,6 +30,7 @@ from airflow_provider_imagekit.emulator.routes.upload_form import (
 )
 from airflow_provider_imagekit.emulator.transforms.render import render
 from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError, parse_steps
+from airflow_provider_imagekit.pictures import BadPictureError
 
 if TYPE_CHECKING:
     from starlette.responses import Response

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageFilter, ImageOps
 
-from airflow_provider_imagekit.emulator.pictures.opening import format_of, in_colour, open_picture
+from airflow_provider_imagekit.emulator.pictures.metadata import format_of
 from airflow_provider_imagekit.emulator.transforms.geometry import Layout, Size, evaluate, lay_out, properties
+from airflow_provider_imagekit.pictures import in_colour, open_picture
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.transforms.steps import Colour, Step

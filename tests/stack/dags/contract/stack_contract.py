@@ -11,8 +11,7 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG
-
+from airflow_provider_imagekit.compat import DAG
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
 from airflow_provider_imagekit.retry_policy import ImageKitRetryPolicy
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor

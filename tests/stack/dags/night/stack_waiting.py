@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import os
 
-from airflow.providers.common.compat.sdk import DAG
-
+from airflow_provider_imagekit.compat import DAG
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 
 # For each sensor the file that it waits for, and the pHash that this file will have.

@@ -1,0 +1,196 @@
+"""
+The one door to Airflow: each name from where the installed Airflow keeps it, without a deprecation warning.
+
+::
+
+    from airflow_provider_imagekit.compat import DAG, task
+
+Only the names that somebody asks for are imported. Airflow's own such module, that of its common-compat
+provider, is missing or incomplete at the versions that Airflow's constraints pin for 2.11 to 3.1.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow import __version__ as _airflow_version
+
+if TYPE_CHECKING:
+    from airflow.sdk import (
+        DAG,
+        Asset,
+        BaseHook,
+        BaseOperator,
+        BaseOperatorLink,
+        BaseSensorOperator,
+        Connection,
+        Context,
+        ObjectStoragePath,
+        Param,
+        PokeReturnValue,
+        task,
+    )
+    from airflow.sdk.bases.branch import BranchMixIn
+    from airflow.sdk.bases.skipmixin import SkipMixin
+    from airflow.sdk.configuration import conf
+    from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+    from airflow.sdk.exceptions import (
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        AirflowTaskTimeout,
+        TaskDeferred,
+    )
+    from airflow.sdk.execution_time.xcom import XCom
+    from airflow.sdk.log import mask_secret
+    from airflow.sdk.types import TaskInstanceKey
+    from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+__all__ = [
+    "AIRFLOW_3",
+    "DAG",
+    "AirflowFailException",
+    "AirflowSensorTimeout",
+    "AirflowSkipException",
+    "AirflowTaskTimeout",
+    "Asset",
+    "BaseHook",
+    "BaseOperator",
+    "BaseOperatorLink",
+    "BaseSensorOperator",
+    "BaseTrigger",
+    "BranchMixIn",
+    "Connection",
+    "Context",
+    "ObjectStoragePath",
+    "Param",
+    "PokeReturnValue",
+    "RetryDecision",
+    "RetryPolicy",
+    "SkipMixin",
+    "TaskDeferred",
+    "TaskInstanceKey",
+    "TriggerEvent",
+    "XCom",
+    "conf",
+    "get_async_connection",
+    "get_async_extra_dejson",
+    "mask_secret",
+    "task",
+]
+
+#: Whether this is Airflow 3.
+AIRFLOW_3: bool = int(_airflow_version.partition(".")[0]) >= 3
+
+T = TypeVar("T")
+
+_EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
+_RETRY_POLICY = ("airflow.sdk.definitions.retry_policy",)
+_TRIGGERS = ("airflow.triggers.base",)
+
+# Where Airflow 3 keeps each name, its newest place first; what is not here is in airflow.sdk.
+_IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
+    "AirflowFailException": _EXCEPTIONS,
+    "AirflowSensorTimeout": _EXCEPTIONS,
+    "AirflowSkipException": _EXCEPTIONS,
+    "AirflowTaskTimeout": _EXCEPTIONS,
+    "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
+    "BaseTrigger": _TRIGGERS,
+    "BranchMixIn": ("airflow.sdk.bases.branch", "airflow.providers.standard.operators.branch"),
+    "RetryDecision": _RETRY_POLICY,
+    "RetryPolicy": _RETRY_POLICY,
+    "SkipMixin": ("airflow.sdk.bases.skipmixin", "airflow.providers.standard.utils.skipmixin"),
+    "TaskDeferred": _EXCEPTIONS,
+    "TaskInstanceKey": ("airflow.sdk.types", "airflow.models.taskinstancekey"),
+    "TriggerEvent": _TRIGGERS,
+    "XCom": ("airflow.sdk.execution_time.xcom",),
+    "conf": ("airflow.sdk.configuration", "airflow.configuration"),
+    "mask_secret": ("airflow.sdk.log",),
+}
+# Where Airflow 2 keeps each name; it has no retry policies.
+_IN_AIRFLOW_2: dict[str, str] = {
+    "AirflowFailException": "airflow.exceptions",
+    "AirflowSensorTimeout": "airflow.exceptions",
+    "AirflowSkipException": "airflow.exceptions",
+    "AirflowTaskTimeout": "airflow.exceptions",
+    "Asset": "airflow.datasets",
+    "BaseHook": "airflow.hooks.base",
+    "BaseOperator": "airflow.models.baseoperator",
+    "BaseOperatorLink": "airflow.models.baseoperatorlink",
+    "BaseSensorOperator": "airflow.sensors.base",
+    "BaseTrigger": "airflow.triggers.base",
+    "BranchMixIn": "airflow.operators.branch",
+    "Connection": "airflow.models.connection",
+    "Context": "airflow.utils.context",
+    "DAG": "airflow.models.dag",
+    "ObjectStoragePath": "airflow.io.path",
+    "Param": "airflow.models.param",
+    "PokeReturnValue": "airflow.sensors.base",
+    "SkipMixin": "airflow.models.skipmixin",
+    "TaskDeferred": "airflow.exceptions",
+    "TaskInstanceKey": "airflow.models.taskinstancekey",
+    "TriggerEvent": "airflow.triggers.base",
+    "XCom": "airflow.models.xcom",
+    "conf": "airflow.configuration",
+    "mask_secret": "airflow.utils.log.secrets_masker",
+    "task": "airflow.decorators",
+}
+_CALLED_IN_AIRFLOW_2 = {"Asset": "Dataset"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of Airflow the first time that somebody asks for it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if AIRFLOW_3:
+        places, old_name = _IN_AIRFLOW_3.get(name, ("airflow.sdk",)), name
+    else:
+        places = (_IN_AIRFLOW_2[name],) if name in _IN_AIRFLOW_2 else ()
+        old_name = _CALLED_IN_AIRFLOW_2.get(name, name)
+    for place in places:
+        try:
+            value = getattr(importlib.import_module(place), old_name)
+        except (AttributeError, ModuleNotFoundError):
+            continue
+        globals()[name] = value
+        return value
+    raise AttributeError(f"Airflow {_airflow_version} has no {name}.")
+
+
+async def get_async_connection(conn_id: str, hook: BaseHook) -> Connection:
+    """
+    Return a Connection without blocking the event loop.
+
+    Before Airflow 3.3.2 ``aget_connection`` masks secrets by a call that blocks, so a thread does it there.
+
+    :param conn_id: id of the Airflow Connection.
+    :param hook: the hook that reads it.
+    """
+    if _has_async_masking():
+        return await hook.aget_connection(conn_id)
+    return await _in_thread(lambda: hook.get_connection(conn_id))
+
+
+async def get_async_extra_dejson(connection: Connection) -> dict[str, Any]:
+    """
+    Return a Connection's extra fields without blocking the event loop.
+
+    :param connection: the Airflow Connection.
+    """
+    if _has_async_masking():
+        extra: dict[str, Any] = await connection.aextra_dejson()
+        return extra
+    return await _in_thread(lambda: connection.extra_dejson)
+
+
+def _has_async_masking() -> bool:
+    return hasattr(__getattr__("Connection"), "aextra_dejson")
+
+
+async def _in_thread(function: Callable[[], T]) -> T:
+    # In asgiref's thread: from one of asyncio's own, Airflow's supervisor calls do not find their event loop.
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(function)()

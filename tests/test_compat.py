@@ -1,0 +1,37 @@
+"""The one door to Airflow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from airflow_provider_imagekit import compat
+
+ONLY_FROM_3_3 = {"RetryDecision", "RetryPolicy"}
+
+
+def python(code: str) -> str:
+    command = [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().splitlines()[-1]
+
+
+def test_every_name_has_a_home_in_this_airflow() -> None:
+    missing = {name for name in compat.__all__ if not hasattr(compat, name)}
+    assert missing in (set(), ONLY_FROM_3_3)
+
+
+def test_a_name_is_imported_when_somebody_asks_for_it_and_no_sooner() -> None:
+    code = "import sys; from airflow_provider_imagekit import compat; print({} in sys.modules)"
+    home = "'airflow.sdk.bases.branch'" if compat.AIRFLOW_3 else "'airflow.operators.branch'"
+    assert python(code.format(home)) == "False"
+    assert python(code.format(home).replace("compat;", "compat; compat.BranchMixIn;")) == "True"
+
+
+@pytest.mark.parametrize("name", ["Nonsense", "__path__"])
+def test_other_names_are_refused_as_by_any_module(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"'airflow_provider_imagekit.compat' has no attribute '{name}'"):
+        getattr(compat, name)
