@@ -185,7 +185,9 @@ class TestShortListings:
         nightly.run()
         before = nightly.output.read_bytes()
         server.inject(status=200, body=server.files()[:40], times=None, match="/v1/files?")
-        with pytest.raises(TooManyDeletedFilesError, match="20 of the table's 60 files.*allows 12") as caught:
+        with pytest.raises(
+            TooManyDeletedFilesError, match=r"20 of the table's 60 files.*allows 12"
+        ) as caught:
             nightly.run(run="one")
         assert 'max_deleted="100%"' in str(caught.value)
         assert nightly.output.read_bytes() == before
