@@ -7,7 +7,10 @@ import binascii
 
 from airflow_provider_imagekit.emulator.errors import EXPIRED_KEY, NO_KEY, WRONG_KEY, ApiError
 
-__all__ = ["Keyring"]
+__all__ = ["DEFAULT_PRIVATE_KEY", "Keyring"]
+
+#: In the form of real keys, with the characters that connections tend to lose. It is no secret.
+DEFAULT_PRIVATE_KEY = "private_emulator+key/for=tests="
 
 
 class Keyring:
@@ -25,6 +28,11 @@ class Keyring:
     def valid(self) -> str:
         """Return the key that is accepted now."""
         return self._valid
+
+    @property
+    def is_default(self) -> bool:
+        """Return whether the key is the published one, which is no secret."""
+        return self._valid == DEFAULT_PRIVATE_KEY
 
     def rotate(self, private_key: str) -> None:
         """Accept another key from now on; the former one is answered as expired."""

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_imagekit.emulator.account import Account
-from airflow_provider_imagekit.emulator.auth import Keyring
+from airflow_provider_imagekit.emulator.auth import DEFAULT_PRIVATE_KEY, Keyring
 from airflow_provider_imagekit.emulator.library.assets import Asset, asset_id
 from airflow_provider_imagekit.emulator.library.library import Library
 from airflow_provider_imagekit.emulator.library.measure import Measurer
 from airflow_provider_imagekit.emulator.library.store import Store
 from airflow_provider_imagekit.emulator.limits import Limiter, RateLimits
-from airflow_provider_imagekit.emulator.routes.objects import file_object, file_url
+from airflow_provider_imagekit.emulator.routes.objects import connection, file_object, file_url
 from airflow_provider_imagekit.emulator.serving.app import App
 from airflow_provider_imagekit.emulator.serving.control import Control
 from airflow_provider_imagekit.emulator.serving.faults import Fault, FaultBook, InjectedFault
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = ["DEFAULT_PRIVATE_KEY", "ImageKitEmulator"]
-
-#: In the form of real keys, with the characters that connections tend to lose.
-DEFAULT_PRIVATE_KEY = "private_emulator+key/for=tests="
 
 _THREADS = 4
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - translated, not bound
@@ -167,12 +164,7 @@ class ImageKitEmulator:
     @property
     def airflow_connection(self) -> dict[str, Any]:
         """Return an Airflow Connection to the emulator, for ``AIRFLOW_CONN_IMAGEKIT_DEFAULT`` as JSON."""
-        return {
-            "conn_type": "imagekit",
-            "password": self.private_key,
-            "host": self.url,
-            "extra": {"url_endpoint": self.url_endpoint},
-        }
+        return connection(self.url, self._account.imagekit_id, self.private_key)
 
     @property
     def requests(self) -> list[RecordedRequest]:

@@ -13,7 +13,7 @@ ORDER = [
     "errors", "pictures", "transforms", "library", "search", "auth", "limits", "account", "routes",
     "description", "serving", "server", "pytest_plugin", "__init__", "__main__",
 ]  # fmt: skip
-THIRD_PARTY = {"PIL", "starlette", "uvicorn", "pytest"}
+THIRD_PARTY = {"PIL", "jinja2", "starlette", "uvicorn", "pytest"}
 
 
 def imports(module: Path) -> set[str]:

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,23 +75,6 @@ def test_a_fault_that_is_none_is_refused(controlled, fault):
 def test_there_is_no_control_unless_asked_for(ik):
     assert requests.post(ik.url + "/_emulator/faults", json={"status": 500}, timeout=10).status_code == 401
     assert requests.get(ik.url + "/v1/files", timeout=10).status_code == 401
-
-
-def test_the_start_page_shows_the_library(ik, get):
-    page = requests.get(ik.url, timeout=10).text
-    phash = get(f"/v1/files/{ik.file_id('folder/a.jpg')}/metadata").json()["pHash"]
-    for piece in ("/folder/a.jpg", ik.file_id("folder/a.jpg"), phash, "320 × 200", "notes.txt", "no pHash"):
-        assert piece in page
-    thumbnails = [urllib.parse.unquote(address) for address in re.findall(r'src="([^"]+)"', page)]
-    assert len(thumbnails) == 3
-    assert all(requests.get(address, timeout=10).status_code == 200 for address in thumbnails)
-
-
-def test_the_start_page_has_pages_and_escapes_names(ik, library: Path):
-    (library / "<b>.txt").write_text("x")
-    assert "&lt;b&gt;.txt" in requests.get(ik.url, timeout=10).text
-    assert "<figure>" not in requests.get(ik.url + "/?page=2", timeout=10).text
-    assert requests.get(ik.url + "/?page=x", timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

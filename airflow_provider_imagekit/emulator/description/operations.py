@@ -194,7 +194,8 @@ OPEN: dict[tuple[str, str], Operation] = {
     ("GET", "/"): {
         "summary": "The library, to look at with a browser",
         "parameters": [
-            _parameter("query", "page", TEXT, "Number of the page, from 1; anything else stands for 1.")
+            _parameter("query", "page", TEXT, "Number of the page, from 1; anything else stands for 1."),
+            _parameter("query", "search", TEXT, "Part of a path, or an id."),
         ],
         "responses": {"200": {"description": "A page.", "content": {"text/html": {"schema": TEXT}}}},
     },

@@ -16,6 +16,7 @@ __all__ = ["VIDEO_FIELDS", "svg_size", "video_fields"]
 #: What ImageKit tells of a video, besides its size in bytes.
 VIDEO_FIELDS = ("height", "width", "bitRate", "duration", "audioCodec", "videoCodec")
 
+_MAX_NUMBER = 2**53  # exact in every JSON reader
 _SVG_HEAD_BYTES = 4096
 _SVG_ROOT = re.compile(rb"<svg\b[^>]*>", re.DOTALL)
 _SVG_LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(?:px)?", re.ASCII)
@@ -65,7 +66,13 @@ def _sidecar_fields(path: Path) -> dict[str, Any] | None:
         return None
     if not isinstance(stated, dict):
         return None
-    return {name: stated[name] for name in VIDEO_FIELDS if isinstance(stated.get(name), int | str)}
+    return {name: stated[name] for name in VIDEO_FIELDS if _is_plausible(name, stated.get(name))}
+
+
+def _is_plausible(name: str, value: object) -> bool:
+    if name.endswith("Codec"):
+        return isinstance(value, str)
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_NUMBER
 
 
 def _probed_fields(content: bytes) -> dict[str, Any]:

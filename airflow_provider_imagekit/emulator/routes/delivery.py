@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Delivery", "RefusedError", "Subject"]
 
 _REMEMBERED_PICTURES = 64
+# An SVG or HTML file of the library may hold a script; it must not act in the name of the server's own pages.
+_HEADERS = {"vary": "Accept", "content-security-policy": "sandbox", "x-content-type-options": "nosniff"}
 _DELIVERED_AS_THEY_ARE = ("svg",)
 
 
@@ -130,7 +132,7 @@ class Delivery:
             )
         except FileNotFoundError:
             return PlainTextResponse("The requested file does not exist.", 404, {"ik-error": "ENOENT"})
-        return Response(rendered.content, media_type=rendered.mime, headers={"vary": "Accept"})
+        return Response(rendered.content, media_type=rendered.mime, headers=_HEADERS)
 
     def _check_signature(self, address: Address, version: Version) -> None:
         signed = is_signed(self._account.keyring.valid, address.target)

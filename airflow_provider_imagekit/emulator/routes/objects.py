@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from airflow_provider_imagekit.emulator.account import THUMBNAIL
 
@@ -12,7 +13,28 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.library.assets import Asset, Folder, Version
     from airflow_provider_imagekit.emulator.library.measure import Facts
 
-__all__ = ["file_object", "file_url", "folder_object", "iso_time", "uploaded_object"]
+__all__ = ["connection", "file_object", "file_url", "folder_object", "iso_time", "uploaded_object"]
+
+
+def connection(base_url: str, imagekit_id: str, private_key: str) -> dict[str, Any]:
+    """
+    Return an Airflow Connection to a server.
+
+    :param base_url: scheme, host and port.
+    :param imagekit_id: name in the URL endpoint.
+    :param private_key: key of the account.
+    """
+    extra: dict[str, Any] = {"url_endpoint": f"{base_url}/{imagekit_id}"}
+    if not _is_loopback(urlsplit(base_url).hostname or ""):
+        extra["allow_http"] = True  # the client refuses plain http to another machine otherwise
+    return {"conn_type": "imagekit", "password": private_key, "host": base_url, "extra": extra}
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def file_url(url_endpoint: str, path: str) -> str:

@@ -1,82 +1,94 @@
-"""The page at ``/``: the library as thumbnails with ids and hashes, to look at with a browser."""
+"""The page at ``/``: the library as thumbnails with ids and hashes, for a browser."""
 
 from __future__ import annotations
 
 import json
-from html import escape
+import shlex
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from airflow_provider_imagekit.emulator.account import THUMBNAIL
 from airflow_provider_imagekit.emulator.errors import ApiError
-from airflow_provider_imagekit.emulator.routes.objects import file_url
+from airflow_provider_imagekit.emulator.routes.objects import connection, file_url
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.account import Account
     from airflow_provider_imagekit.emulator.library.assets import Asset
 
-__all__ = ["start_page"]
+__all__ = ["HEADERS", "start_page"]
 
 PAGE_SIZE = 60
+_PAGES_AROUND = 5
+_KEY_PLACEHOLDER = "YOUR_PRIVATE_KEY"
 
-_STYLE = """
-body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem; color: #223 }
-main { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1rem }
-figure { margin: 0; padding: .8rem; border: 1px solid #dde; border-radius: .5rem }
-figure a { display: flex; height: 7rem; align-items: center; justify-content: center; background: #f4f5f9 }
-img { max-width: 100%; max-height: 100% }
-figcaption { margin-top: .5rem; overflow-wrap: anywhere }
-code { font-size: .85em; color: #556 }
-"""
+#: The page has no script of its own, so the browser runs none at all.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 
-def start_page(account: Account, url_endpoint: str, page: int) -> str:
+def start_page(account: Account, base_url: str, page: int, search: str) -> str:
     """
     Return one page of the library as HTML; the pictures on it are measured.
 
     :param account: the account.
-    :param url_endpoint: URL endpoint for the addresses.
+    :param base_url: scheme, host and port under which the browser reaches the server.
     :param page: number of the page, from 1.
+    :param search: part of a path or id; all files if empty.
     """
+    url_endpoint = f"{base_url}/{account.imagekit_id}"
     assets = account.library.assets()
-    shown = assets[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
-    figures = "\n".join(_figure(account, url_endpoint, asset) for asset in shown)
-    last = max(1, -(-len(assets) // PAGE_SIZE))
-    pages = " ".join(
-        f"<b>{number}</b>" if number == page else f'<a href="/?page={number}">{number}</a>'
-        for number in range(max(1, page - 5), min(last, page + 5) + 1)
+    wanted = search.casefold()
+    matching = [asset for asset in assets if wanted in asset.path.casefold() or wanted == asset.id]
+    last = max(1, -(-len(matching) // PAGE_SIZE))
+    # Whoever reaches the server sees this page, so a key of the user's own stays out of it.
+    key = account.keyring.valid if account.keyring.is_default else _KEY_PLACEHOLDER
+    return _template().render(
+        total=len(assets),
+        matching=len(matching),
+        search=search,
+        url_endpoint=url_endpoint,
+        connection=shlex.quote(json.dumps(connection(base_url, account.imagekit_id, key))),
+        key_is_shown=account.keyring.is_default,
+        key_placeholder=_KEY_PLACEHOLDER,
+        page=page,
+        pages=range(max(1, page - _PAGES_AROUND), min(last, page + _PAGES_AROUND) + 1),
+        last=last,
+        items=[
+            _item(account, url_endpoint, asset)
+            for asset in matching[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+        ],
     )
-    return f"""<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>ImageKit emulator</title><style>{_STYLE}</style></head>
-<body>
-<h1>ImageKit emulator</h1>
-<p>{len(assets)} files at <code>{escape(url_endpoint)}</code>. Page {pages} of {last}.
-What the server answers is <a href="/openapi.json">described for programs</a>.</p>
-<main>
-{figures}
-</main>
-</body>
-</html>
-"""
 
 
-def _figure(account: Account, url_endpoint: str, asset: Asset) -> str:
+@cache
+def _template() -> Template:
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return environment.get_template("startpage.html")
+
+
+def _item(account: Account, url_endpoint: str, asset: Asset) -> dict[str, Any]:
     metadata = _metadata(account, asset)
-    size = f"{metadata['width']} × {metadata['height']}, " if "width" in metadata else ""
-    details = [f"{size}{metadata.get('format', 'not readable')}, {metadata.get('size', 0):,} bytes"]
-    details += [
-        f"<code>{asset.id}</code>",
-        f"pHash <code>{metadata['pHash']}</code>" if "pHash" in metadata else "no pHash",
-    ]
-    picture = escape(asset.name)
-    if "width" in metadata:
-        thumbnail = escape(file_url(f"{url_endpoint}/tr:n-{THUMBNAIL}", asset.path))
-        picture = f'<img loading="lazy" src="{thumbnail}" alt="{picture}">'
-    link = escape(file_url(url_endpoint, asset.path))
-    return (
-        f'<figure><a href="{link}">{picture}</a>'
-        f"<figcaption><b>{escape(asset.path)}</b><br>{'<br>'.join(details)}</figcaption></figure>"
-    )
+    shown = "width" in metadata
+    return {
+        "id": asset.id,
+        "name": asset.name,
+        "path": asset.path,
+        "link": file_url(url_endpoint, asset.path),
+        "thumbnail": file_url(f"{url_endpoint}/tr:n-{THUMBNAIL}", asset.path) if shown else "",
+        "width": metadata.get("width"),
+        "height": metadata.get("height"),
+        "format": metadata.get("format", "not readable"),
+        "size": f"{metadata.get('size', 0):,}",
+        "phash": metadata.get("pHash"),
+    }
 
 
 def _metadata(account: Account, asset: Asset) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from airflow_provider_imagekit.emulator.limits import headers_of
 from airflow_provider_imagekit.emulator.routes.changes import Changes
 from airflow_provider_imagekit.emulator.routes.delivery import Delivery
 from airflow_provider_imagekit.emulator.routes.files import Api, json_response
-from airflow_provider_imagekit.emulator.routes.startpage import start_page
+from airflow_provider_imagekit.emulator.routes.startpage import HEADERS, start_page
 from airflow_provider_imagekit.emulator.routes.upload import Upload
 from airflow_provider_imagekit.emulator.serving.control import PREFIX
 from airflow_provider_imagekit.emulator.serving.requestlog import RecordedRequest, RequestLog
@@ -139,8 +139,10 @@ class App:
     async def _start_page(self, request: Request) -> Response:
         number = request.query_params.get("page", "1")
         page = int(number) if re.fullmatch("[1-9][0-9]{0,5}", number) else 1
-        endpoint = self._api.url_endpoint(request)
-        return HTMLResponse(await self._account.run(start_page, self._account, endpoint, page))
+        base_url = f"{request.url.scheme}://{request.url.netloc}"
+        search = request.query_params.get("search", "")
+        html = await self._account.run(start_page, self._account, base_url, page, search)
+        return HTMLResponse(html, headers=HEADERS)
 
     def _description(self, request: Request) -> Response:
         base_url = f"{request.url.scheme}://{request.url.netloc}"
