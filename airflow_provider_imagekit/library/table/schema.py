@@ -96,7 +96,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("latitude", _NUMBER, _METADATA, "degrees, north positive; see `gps`"),
     Column("longitude", _NUMBER, _METADATA, "degrees, east positive; see `gps`"),
     Column("altitude", _NUMBER, _METADATA, "metres above sea level; see `gps`"),
-    Column("exif", _JSON, _METADATA, "all of EXIF as ImageKit tells it, less what `gps` and `personal` drop"),
+    Column(
+        "exif", _JSON, _METADATA, "all of EXIF as ImageKit returns it, without what `gps` and `personal` drop"
+    ),
     Column("other", _JSON, _METADATA, "fields of the metadata that have no column of their own"),
     Column("error", _TEXT, _RUN, "class of the error that kept the metadata away; null if all is well"),
     Column("deleted_at", _TIME, _RUN, "the run that no longer found the file; null while it is there"),
