@@ -12,7 +12,7 @@ __all__ = ["json_safe", "load_json"]
 # PostgreSQL's JSONB takes neither NUL nor a surrogate without its pair, and camera firmware writes both.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
-# EXIF's tags of the type UNDEFINED, whose NULs belong to them: a character code before a text, or plain bytes.
+# EXIF's tags of the type UNDEFINED, whose NULs belong to them: a character code before a text, or bytes.
 _UNDEFINED = frozenset(
     {
         "CFAPattern",
