@@ -36,12 +36,14 @@ if TYPE_CHECKING:
     from airflow.sdk.bases.branch import BranchMixIn
     from airflow.sdk.bases.skipmixin import SkipMixin
     from airflow.sdk.configuration import conf
+    from airflow.sdk.definitions.asset import AssetRef
     from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
     from airflow.sdk.exceptions import (
         AirflowFailException,
         AirflowSensorTimeout,
         AirflowSkipException,
         AirflowTaskTimeout,
+        DownstreamTasksSkipped,
         TaskDeferred,
     )
     from airflow.sdk.execution_time.xcom import XCom
@@ -57,6 +59,7 @@ __all__ = [
     "AirflowSkipException",
     "AirflowTaskTimeout",
     "Asset",
+    "AssetRef",
     "BaseHook",
     "BaseOperator",
     "BaseOperatorLink",
@@ -65,6 +68,7 @@ __all__ = [
     "BranchMixIn",
     "Connection",
     "Context",
+    "DownstreamTasksSkipped",
     "ObjectStoragePath",
     "Param",
     "PokeReturnValue",
@@ -94,6 +98,8 @@ _TRIGGERS = ("airflow.triggers.base",)
 
 # Where Airflow 3 keeps each name, its newest place first; what is not here is in airflow.sdk.
 _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
+    "AssetRef": ("airflow.sdk.definitions.asset",),
+    "DownstreamTasksSkipped": _EXCEPTIONS,
     "AirflowFailException": _EXCEPTIONS,
     "AirflowSensorTimeout": _EXCEPTIONS,
     "AirflowSkipException": _EXCEPTIONS,

@@ -10,8 +10,11 @@ from airflow_provider_imagekit.compat import BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.links.report import ImageKitReportLink
-from airflow_provider_imagekit.operators.assets import add_asset_event_extra
-from airflow_provider_imagekit.operators.base import fail_without_retry
+from airflow_provider_imagekit.operators.base import (
+    add_asset_event_extra,
+    fail_without_retry,
+    set_map_index_label,
+)
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
 from airflow_provider_imagekit.similarity.tables import read_records
 
@@ -76,8 +79,7 @@ class HashTableOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read, find, write; see the class."""
-        if context.get("map_index_template") is None:
-            context["map_index_template"] = "{{ task.input_path or task.output_path }}"
+        set_map_index_label(context, self, "input_path", "output_path")
         with fail_without_retry():
             found = self._find()
         if found.get("report_path"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.compat import AIRFLOW_3, BranchMixIn, SkipMixin
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.operators.base import skip_in_mapped_group
 from airflow_provider_imagekit.operators.base_gate import PHashGateOperator
 from airflow_provider_imagekit.similarity.verdict import Decision
 
@@ -93,6 +94,15 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
 
     def _act(self, context: Context, value: dict[str, Any]) -> None:
         self.do_branch(context, value["branch"])
+        skip_in_mapped_group(context, lambda: self._not_taken(context, value["branch"]))
+
+    def _not_taken(self, context: Context, branch: list[str]) -> list[Any]:
+        """Return the tasks right behind this one that no branch leads to."""
+        task: Any = context["task"]
+        taken = set(self._expand_task_group_roots(context["ti"], branch))
+        for task_id in list(taken):
+            taken |= task.dag.get_task(task_id).get_flat_relative_ids(upstream=False)
+        return [relative for relative in task.downstream_list if relative.task_id not in taken]
 
 
 class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
@@ -171,6 +181,7 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
             return
         if AIRFLOW_3:
             self.skip(ti=context["ti"], tasks=tasks)
+            skip_in_mapped_group(context, lambda: tasks)
         else:
             dag_run: Any = context["dag_run"]
             self.skip(  # type: ignore[call-arg]

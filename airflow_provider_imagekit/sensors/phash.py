@@ -26,6 +26,7 @@ from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.gates.polling import Poll, poll
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.operators.base import set_map_index_label
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.triggers.event import read_event
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
@@ -138,8 +139,7 @@ class PHashDistanceSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:  # noqa: RET503 - defer() does not return
         """Check once, then wait as the mode says."""
-        if context.get("map_index_template") is None:
-            context["map_index_template"] = "{{ task.file_id or task.url or task.phash }}"
+        set_map_index_label(context, self, "file_id", "url", "phash")
         gate = self._gate()
         self.log.info("Waiting for: %s", mask_signature(str(gate)))
         if gate.fixed:
@@ -185,6 +185,7 @@ class PHashDistanceSensor(BaseSensorOperator):
         ``soft_fail`` skips when the ``timeout`` is over. Airflow's own method would skip after a crashed
         trigger, too, and Airflow 2 would retry after a timeout.
         """
+        set_map_index_label(context, self, "file_id", "url", "phash")
         if next_method != _DEFERRAL_FAILED:
             return super().resume_execution(next_method, next_kwargs, context)
         reason = str((next_kwargs or {}).get("error", "unknown"))

@@ -132,15 +132,6 @@ class TestResult:
         RemoteUrlMetadataOperator(task_id="t", url=url).execute(by_url)
         assert by_url["ti"].pushed == {"imagekit_file_url": url}
 
-    def test_mapped_tasks_are_named_after_their_picture_unless_the_author_names_them(
-        self, connection: str, imagekit: ImageKitEmulator
-    ) -> None:
-        unnamed, named = context(), context(map_index_template="{{ ds }}")
-        of_file(imagekit).execute(unnamed)
-        of_file(imagekit).execute(named)
-        assert unnamed["map_index_template"] == "{{ task.file_id }}"
-        assert named["map_index_template"] == "{{ ds }}"
-
 
 class TestErrors:
     CASES: ClassVar[list[Any]] = [

@@ -1,0 +1,195 @@
+"""
+Read arguments that may come from templates.
+
+A template yields text, or with native rendering whatever Python reads in the text: a hash of sixteen digits
+becomes a number, a template of nothing becomes ``None`` or the text ``None``. Each reader takes all forms of
+its type and refuses the others with the argument's name, the value and the way out.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+
+__all__ = ["choice", "flag", "is_absent", "items", "number", "optional_text", "text", "texts", "whole_number"]
+
+_FLAGS = {
+    "true": True,
+    "1": True,
+    "yes": True,
+    "on": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "off": False,
+}
+_NATIVE = (
+    "render_template_as_native_obj made a number of it; set a quoted value, or turn native rendering off."
+)
+
+
+def is_absent(value: object) -> bool:
+    """Return whether a value is nothing, or what a template makes of nothing."""
+    return value is None or (isinstance(value, str) and value.strip() in {"", "None"})
+
+
+def text(value: object, argument: str) -> str:
+    """
+    Read a text.
+
+    :param value: a text, or a whole number that native rendering made of one.
+    :param argument: its name, for the error.
+    :raises ImageKitInputError: for nothing, and for anything else.
+    """
+    found = optional_text(value, argument)
+    if found is None:
+        raise ImageKitInputError(f"{argument} is {value!r}: the template gave None.", help="Pass a text.")
+    return found
+
+
+def optional_text(value: object, argument: str) -> str | None:
+    """
+    Read a text; ``None`` for nothing and for what a template makes of nothing.
+
+    :param value: a text, or a whole number that native rendering made of one.
+    :param argument: its name, for the error.
+    :raises ImageKitInputError: for anything else; a number with lost digits among it.
+    """
+    if is_absent(value):
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        help_text = _NATIVE if isinstance(value, float) else "Pass a text."
+        kind = type(value).__name__
+        raise ImageKitInputError(f"{argument} is {value!r:.60}, a {kind} instead of a text.", help=help_text)
+    return value.strip()
+
+
+def items(value: object, argument: str) -> Sequence[Any]:
+    """
+    Read a list of anything: a list, a text with commas, or a list written as text (JSON or Python).
+
+    :param value: the list; nothing is an empty one.
+    :param argument: its name, for the error.
+    :raises ImageKitInputError: for anything else.
+    """
+    if is_absent(value):
+        return ()
+    if isinstance(value, str):
+        return _list_of_text(value.strip())
+    if isinstance(value, Mapping | bytes) or not isinstance(value, Iterable):
+        kind = type(value).__name__
+        raise ImageKitInputError(
+            f"{argument} is {value!r:.60}, a {kind} instead of a list.",
+            help="Pass a list, or a text with commas.",
+        )
+    return value if isinstance(value, Sequence) else tuple(value)
+
+
+def texts(value: object, argument: str) -> tuple[str, ...]:
+    """
+    Read a list of texts, in the forms of :func:`items`.
+
+    :param value: the list; nothing is an empty one.
+    :param argument: its name, for the error.
+    :raises ImageKitInputError: for anything else.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return tuple(text(item, argument) for item in items(value, argument))
+
+
+def number(value: object, argument: str, *, least: float = 0.0, most: float = math.inf) -> float:
+    """
+    Read a number.
+
+    :param value: a number, or a text of one.
+    :param argument: its name, for the error.
+    :param least: the smallest that is accepted.
+    :param most: the largest that is accepted.
+    :raises ImageKitInputError: for anything else.
+    """
+    found = _number(value)
+    if not least <= found <= most or math.isinf(found):
+        raise _refusal(value, argument, f"a number {_range(least, most)}")
+    return found
+
+
+def whole_number(value: object, argument: str, *, least: int = 0, most: float = math.inf) -> int:
+    """
+    Read a whole number; ``5``, ``5.0``, ``"5"`` and ``"5.0"`` are the same.
+
+    :param value: a number, or a text of one.
+    :param argument: its name, for the error.
+    :param least: the smallest that is accepted.
+    :param most: the largest that is accepted.
+    :raises ImageKitInputError: for anything else.
+    """
+    found = _number(value)
+    if not least <= found <= most or not float(found).is_integer():
+        raise _refusal(value, argument, f"a whole number {_range(least, most)}")
+    return int(found)
+
+
+def flag(value: object, argument: str) -> bool:
+    """
+    Read true or false.
+
+    :param value: a bool, 1 or 0, or a text such as ``true``, ``no``, ``off``.
+    :param argument: its name, for the error.
+    :raises ImageKitInputError: for anything else; nothing is not "no", since it may be a safety switch.
+    """
+    found = _FLAGS.get(str(value).strip().lower())
+    if found is None:
+        raise _refusal(value, argument, "true or false")
+    return found
+
+
+def choice(value: object, argument: str, choices: Iterable[str]) -> str:
+    """
+    Read one of a few words; case does not count.
+
+    :param value: the word.
+    :param argument: its name, for the error.
+    :param choices: the words that are accepted.
+    :raises ImageKitInputError: for anything else.
+    """
+    words = [str(word) for word in choices]
+    found = str(value).strip().lower()
+    if found not in words:
+        raise _refusal(value, argument, f"one of {', '.join(words)}")
+    return found
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return math.nan
+    try:
+        return int(value) if isinstance(value, str) and value.strip().isdecimal() else float(value)
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def _range(least: float, most: float) -> str:
+    return f"from {least:,g} to {most:,}" if math.isfinite(most) else f"from {least:,g}"
+
+
+def _list_of_text(value: str) -> Sequence[Any]:
+    if value.startswith("["):
+        try:
+            found = ast.literal_eval(value.replace("null", "None") if '"' in value else value)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            found = None
+        if isinstance(found, list):
+            return found
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _refusal(value: object, argument: str, wanted: str) -> ImageKitInputError:
+    gave = ": the template gave None" if is_absent(value) else ""
+    return ImageKitInputError(f"{argument} is {value!r:.60}{gave}.", help=f"Use {wanted}.")
