@@ -34,12 +34,12 @@ class Library:
 
     :param root: the folder.
     :param store: where changes are kept.
-    :raises NotADirectoryError: if there is no such folder.
+    :raises NotADirectoryError: if it is not a folder.
     """
 
     def __init__(self, root: Path, store: Store) -> None:
         if not root.is_dir():
-            raise NotADirectoryError(f"{root} is no folder; the library is a folder of pictures.")
+            raise NotADirectoryError(f"{root} is not a folder; the library is a folder of pictures.")
         self._root = root.resolve()
         self._store = store
         self._lock = threading.RLock()
