@@ -57,11 +57,13 @@ def uv(*arguments: str, **environment: str) -> str:
 
 
 def interpreter(version: str) -> str | None:
-    """Return a Python of this version that is on this machine."""
-    done = subprocess.run(
-        [*UV, "python", "find", "--no-python-downloads", version], capture_output=True, text=True
-    )
-    return done.stdout.strip() or None
+    """Return a Python of this version that is on this machine: on the path, or one of pyenv's."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+    candidates = [f"python{version}", *map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))]
+    for candidate in filter(shutil.which, candidates):
+        if subprocess.run([candidate, "--version"], capture_output=True, check=False).returncode == 0:
+            return candidate
+    return None
 
 
 def wheel() -> Path:
