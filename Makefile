@@ -63,6 +63,21 @@ benchmark-library: .venv/.dev ## A library's metadata in this way and in others:
 	.venv/bin/python -m benchmarks.library --files 5000 --limit 40
 	.venv/bin/python -m benchmarks.library_nightly
 
+.PHONY: docs
+docs: .venv/.docs ## Build the documentation's site into build/docs; every warning is an error
+	.venv/bin/python scripts/draw_architecture.py
+	AIRFLOW_HOME=$$(mktemp -d) .venv/bin/sphinx-build --quiet --fail-on-warning --keep-going --jobs 2 docs build/docs
+	@echo "build/docs/index.html"
+
+.PHONY: release-check
+release-check: .venv/.dev ## Build the release twice into dist/ and check it; RELEASE= is the version of the tag
+	.venv/bin/python scripts/release_check.py $(RELEASE)
+
+.PHONY: test-fast
+test-fast: lint ## Lint, types, and the tests without a whole Airflow: for the daily loop
+	.venv/bin/pytest $(IN_PARALLEL) --quiet tests/client tests/gates tests/hooks tests/io tests/library tests/links \
+	tests/operators tests/similarity tests/emulator tests/triggers tests/test_*.py
+
 .PHONY: faults
 faults: .venv/.dev ## Write docs/faults.md from the fault matrix's results
 	IMAGEKIT_WRITE_FAULTS_PAGE=1 .venv/bin/pytest tests/faults
@@ -96,6 +111,10 @@ clean: ## Remove the environments and everything built
 
 .venv/.stack: .venv/.dev
 	$(call install,.venv,-c constraints/airflow-3.txt --group stack)
+	@touch $@
+
+.venv/.docs: .venv/.demo
+	$(call install,.venv,-c constraints/airflow-3.txt --group docs)
 	@touch $@
 
 .venv-airflow2/.dev: pyproject.toml constraints/airflow-2.txt
@@ -140,7 +159,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
 # $(1) the version of Airflow, $(2) the file. One version of each package, so its environment markers can go.
 define compile
 	rm -f $(2)
-	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --all-extras --group dev --group stack; \
+	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --all-extras --group dev --group docs --group stack; \
 	  .venv/bin/uv pip compile pyproject.toml $(COMPILE) --group photos --no-deps | grep '^scikit-image=='; } \
 	  | sed 's/ *;.*//' | sort --unique > $(2)
 endef

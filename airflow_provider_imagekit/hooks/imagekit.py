@@ -21,10 +21,11 @@ from airflow_provider_imagekit.compat import (
     mask_secret,
 )
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitRateLimitError
-from airflow_provider_imagekit.hooks.connection import ClientSettings, client_settings, uses_login
+from airflow_provider_imagekit.hooks.connection import client_settings, uses_login
 from airflow_provider_imagekit.provider_info import CONNECTION_TYPE
 
 if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.settings import ClientSettings
     from airflow_provider_imagekit.compat import Connection
     from airflow_provider_imagekit.phash import PHash
 
@@ -35,16 +36,7 @@ __all__ = ["ImageKitHook"]
 def _shared_client(settings: ClientSettings) -> ImageKitClient:
     """Return one client for equal settings, so that a thousand triggers share its sockets."""
     return ImageKitClient(
-        settings.private_key,
-        base_url=settings.base_url,
-        timeout=settings.timeout,
-        max_retries=settings.max_retries,
-        max_wait=settings.max_wait,
-        requests_per_second=settings.requests_per_second,
-        rate_limit_url=settings.rate_limit_url,
-        verify=settings.verify,
-        proxies=dict(settings.proxies),
-        user_agent=f"apache-airflow/{importlib.metadata.version('apache-airflow')}",
+        settings, user_agent=f"apache-airflow/{importlib.metadata.version('apache-airflow')}"
     )
 
 

@@ -1,0 +1,51 @@
+"""The workflow files are valid and pinned, and the release is ready to be made."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[1]
+WORKFLOWS = sorted(REPOSITORY.glob(".github/workflows/*.yml"))
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_action_is_pinned_by_its_hash_and_every_job_is_bounded(workflow: Path) -> None:
+    content = yaml.safe_load(workflow.read_text("utf-8"))
+    assert content["permissions"] == {"contents": "read"}
+    for job in content["jobs"].values():
+        assert job["timeout-minutes"] <= 60
+        for step in job["steps"]:
+            assert "run" in step or re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}", step["uses"])
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_its_targets_are_in_the_makefile(workflow: Path) -> None:
+    makefile = (REPOSITORY / "Makefile").read_text("utf-8")
+    text = re.sub(r"\$\{\{.*?}}", "", workflow.read_text("utf-8"))
+    for command in re.findall(r"make (.*)$", text, re.MULTILINE):
+        targets = [word for word in command.split() if "=" not in word and word.islower()]
+        assert targets
+        for target in targets:
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_a_release_is_two_equal_builds_that_the_package_index_takes() -> None:
+    script = REPOSITORY / "scripts/release_check.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ready" in done.stdout
+
+
+def test_a_tag_of_another_version_is_refused() -> None:
+    code = "import scripts.release_check as check; check.check_version('0.1.0', '0.2.0')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert "the tag names 0.2.0, the package 0.1.0" in done.stderr
