@@ -20,6 +20,7 @@ Everything that this package raises.
     ├── MissingPHashError               the file has no pHash: a video, a vector file
     ├── PHashMismatchError              two hashes that cannot change do not match
     ├── LibraryStoppedError             a run over a library was told to stop before its end
+    ├── TooManyDeletedFilesError        more files of a library were gone than max_deleted allows
     └── TooManyFailedFilesError         more files of a library failed than were allowed to
 
 They are plain exceptions, not ``AirflowException``: Airflow's ``soft_fail`` turns an ``AirflowException``
@@ -48,6 +49,7 @@ __all__ = [
     "MissingPHashError",
     "PHashMismatchError",
     "StorageError",
+    "TooManyDeletedFilesError",
     "TooManyFailedFilesError",
 ]
 
@@ -183,6 +185,12 @@ class PHashMismatchError(ImageKitError):
 
 class LibraryStoppedError(ImageKitError):
     """Raised when a run over a library was told to stop; the next try goes on where it was."""
+
+    retryable = True
+
+
+class TooManyDeletedFilesError(ImageKitError):
+    """Raised when a listing lacks more files of the table than ``max_deleted`` allows."""
 
     retryable = True
 

@@ -36,7 +36,7 @@ def pages(
     fetch: Callable[[int, int], list[dict[str, Any]]], *, size: int = MAX_PAGE, after: Page | None = None
 ) -> Iterator[Page]:
     """
-    Yield the pages of a listing so that no item that stays in the library is passed over.
+    Yield the pages of a listing so that no item that stays in the library is skipped.
 
     Each page starts with the last item of the page before. If another item stands there, something in front
     was deleted or moved and the rest has shifted, so the listing steps back until it meets known ground.
@@ -44,23 +44,31 @@ def pages(
     which an item keeps its place among the others, such as ``ASC_CREATED`` and ``ASC_NAME``; by time of
     update an item can move from a page still to come to one that is past.
 
+    A page shorter than asked for does not end the listing, for a server may return fewer items than it has.
+    A further call confirms the end: it brings nothing that was not on the page before.
+
     :param fetch: from ``skip`` and ``limit`` to that part of the listing.
     :param size: items to ask for at a time.
     :param after: the last page of an earlier listing, to go on behind it.
     """
     skip = after.skip if after else 0
     known = {identity(item) for item in after.items} if after else set[str]()
+    before = known if after else None
+    longest = len(known)
     steps_back = 0
     while True:
         start = max(skip - 1, 0) if known else skip
         items = fetch(start, size)
         if known and (not items or identity(items[0]) not in known) and steps_back < _MOST_STEPS_BACK:
             steps_back += 1
-            skip = max(start - size // 2, 0)
+            before = None  # a page that overlaps the one before does not show where the listing ends
+            skip = max(start - max(longest // 2, 1), 0)
             known = known if skip else set()
             continue
         skip = start + len(items)
         known = {identity(item) for item in items}
+        longest = max(longest, len(items))
         yield Page(items, skip)
-        if len(items) < size:
+        if before is not None and known <= before:
             return
+        before = known

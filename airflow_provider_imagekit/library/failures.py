@@ -16,7 +16,7 @@ from airflow_provider_imagekit.exceptions import (
 if TYPE_CHECKING:
     from airflow_provider_imagekit.library.table.schema import Row
 
-__all__ = ["LASTING", "Failures", "error_row", "is_lasting", "is_of_the_run", "parse_max_failed"]
+__all__ = ["LASTING", "Failures", "error_row", "is_lasting", "is_of_the_run", "max_files", "parse_share"]
 
 _LASTING = (ImageKitBadRequestError, ImageKitInputError)
 
@@ -27,9 +27,13 @@ LASTING = frozenset(cls.__name__ for cls in _LASTING)
 _MOST_IN_A_ROW = 64
 
 
-def parse_max_failed(value: Any) -> int | float:
+def parse_share(value: Any, argument: str) -> int | float:
     """
-    Read how many files may fail: a number, or a share such as ``0.05`` or ``5%``.
+    Read how many files may fail or go: a number, or a share such as ``0.05`` or ``5%``.
+
+    :param value: what the user passed.
+    :param argument: its name.
+    :return: an ``int`` for a number, a ``float`` for a share.
 
     :raises ImageKitInputError: for anything else.
     """
@@ -43,9 +47,19 @@ def parse_max_failed(value: Any) -> int | float:
         allowed = -1
     if isinstance(value, bool) or allowed < 0 or (isinstance(allowed, float) and not allowed <= 1):
         raise ImageKitInputError(
-            f"max_failed is {value!r}.", help="Use a number of files such as 10, or a share such as 0.05."
+            f"{argument} is {value!r}.", help="Use a number of files such as 10, or a share such as 0.05."
         )
     return allowed
+
+
+def max_files(share: float, of: int) -> int:
+    """
+    Return how many files a number or a share stands for; a share allows one file at least.
+
+    :param share: as :func:`parse_share` returns it.
+    :param of: the files of which it is a share.
+    """
+    return share if isinstance(share, int) else max(1, int(share * of))
 
 
 def is_lasting(error: Exception) -> bool:
@@ -83,16 +97,12 @@ class Failures:
     """
     Counts failures and raises when there are too many.
 
-    :param max_failed: as :func:`parse_max_failed` returns it: an ``int`` is a number, a ``float`` a share of
-        the calls, of which one file may always fail.
+    :param max_failed: as :func:`parse_share` returns it; a share is one of the calls.
     :param calls: metadata calls that the run plans.
     """
 
     def __init__(self, max_failed: float, calls: int) -> None:
-        if isinstance(max_failed, int):
-            self.allowed = max_failed
-        else:
-            self.allowed = max(1, int(max_failed * calls))
+        self.allowed = max_files(max_failed, calls)
         self.failed = 0
         self.lasting = 0
         self._in_a_row = 0
@@ -127,7 +137,7 @@ class Failures:
         """
         if self.failed > self.allowed:
             raise TooManyFailedFilesError(
-                f"{self.failed} files failed, and {self.allowed} may.",
-                help="Look into the errors file, and raise max_failed if that is how the library is.",
+                f"{self.failed:,} files failed; max_failed allows {self.allowed:,}.",
+                help="See errors.jsonl beside the table; raise max_failed if such files are expected.",
                 lasting=self.lasting > self.allowed,
             ) from last

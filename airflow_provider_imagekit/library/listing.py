@@ -43,12 +43,9 @@ def list_files(
     """
     last: Page | None = None
     if source.costs_calls:
-        for is_ours, event in journal.earlier():
-            if is_ours and "page" in event:
-                last = Page(event["page"], event["skip"])
-                worklist.add(_files(last))
-            elif is_ours and "listed" in event:
-                return 0
+        last, complete = _recall_pages(journal, worklist)
+        if complete:
+            return 0
     calls = 0
     for page in source.pages(client, last):
         if stopped():
@@ -63,6 +60,21 @@ def list_files(
         journal.append({"listed": True})
         journal.flush()
     return calls
+
+
+def _recall_pages(journal: Journal, worklist: Worklist) -> tuple[Page | None, bool]:
+    """Return the last page that earlier tries of this run listed, and whether that was the end."""
+    last, complete = None, False
+    for is_ours, event in journal.earlier():
+        if is_ours and "list_again" in event:
+            last, complete = None, False
+            worklist.clear()
+        elif is_ours and "page" in event:
+            last = Page(event["page"], event["skip"])
+            worklist.add(_files(last))
+        elif is_ours and "listed" in event:
+            complete = True
+    return last, complete
 
 
 def recall_results(journal: Journal, worklist: Worklist, *, of_other_runs: bool) -> None:

@@ -37,16 +37,18 @@ def in_order(rows: Iterable[Row]) -> Iterator[Row]:
         yield row
 
 
-def compare(published: Iterable[Row], worklist: Worklist) -> int:
+def compare(published: Iterable[Row], worklist: Worklist) -> tuple[int, int]:
     """
-    Note in the worklist what is known of each file already, and return how many files are gone.
+    Note in the worklist what is known of each file already.
 
     :param published: the rows of the published table.
     :param worklist: the files of the selection.
+    :return: how many files the table has, and how many of them are gone.
     """
-    gone = 0
+    present_before = gone = 0
     for row in published:
         key = row_key(row)
+        present_before += row["deleted_at"] is None
         present, version = worklist.version(key)
         if not present:
             gone += row["deleted_at"] is None
@@ -56,7 +58,7 @@ def compare(published: Iterable[Row], worklist: Worklist) -> int:
             worklist.mark(key, State.UNREADABLE)
         else:
             worklist.mark(key, State.FAILED_BEFORE if row["error"] else State.UNCHANGED)
-    return gone
+    return present_before, gone
 
 
 def merged(

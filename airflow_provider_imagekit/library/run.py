@@ -16,11 +16,18 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_imagekit.exceptions import (
     ImageKitError,
     LibraryStoppedError,
+    TooManyDeletedFilesError,
     TooManyFailedFilesError,
 )
 from airflow_provider_imagekit.io.paths import atomic_write, copy
 from airflow_provider_imagekit.io.tables import json_line
-from airflow_provider_imagekit.library.failures import Failures, error_row, is_lasting, is_of_the_run
+from airflow_provider_imagekit.library.failures import (
+    Failures,
+    error_row,
+    is_lasting,
+    is_of_the_run,
+    max_files,
+)
 from airflow_provider_imagekit.library.fetch import Outcome, fetch_all
 from airflow_provider_imagekit.library.journal import Journal
 from airflow_provider_imagekit.library.listing import list_files, recall_results
@@ -54,6 +61,7 @@ class RunSettings:
     :param timezone: zone of cameras' clocks of which nothing else is known.
     :param full_refresh: whether to fetch everything and write the table anew.
     :param max_failed: files that may fail: a number (``int``) or a share of the calls (``float``).
+    :param max_deleted: files of the table that the listing may lack: a number or a share, too.
     :param threads: metadata calls at once.
     :param progress_seconds: seconds between lines about the progress.
     """
@@ -62,6 +70,7 @@ class RunSettings:
     timezone: str = "UTC"
     full_refresh: bool = False
     max_failed: float = 0.05
+    max_deleted: float = 0.2
     threads: int = 32
     progress_seconds: float = 10.0
 
@@ -136,12 +145,15 @@ class LibraryRun:
         List the files and find out what is to be fetched.
 
         :param dry: whether to leave no journal, since nothing follows.
+        :raises TooManyDeletedFilesError: unless ``dry``, if the listing lacks more files than it may.
         :raises ImageKitError: if the files cannot be listed, or the published table cannot be used.
         """
         list_calls = list_files(
             self._client, self._source, self._ledger, self._journal, dry=dry, stopped=lambda: self._stopped
         )
-        gone = compare(self._published(), self._ledger)
+        before, gone = compare(self._published(), self._ledger)
+        if not dry:
+            self._check_deleted(gone, before)
         recall_results(self._journal, self._ledger, of_other_runs=not self._settings.full_refresh)
         counts = self._ledger.counts()
         return Plan(
@@ -156,6 +168,17 @@ class LibraryRun:
             list_calls=list_calls,
             requests_per_second=self._client.requests_per_second,
         )
+
+    def _check_deleted(self, gone: int, before: int) -> None:
+        allowed = max_files(self._settings.max_deleted, before)
+        if gone > allowed:
+            self._journal.append({"list_again": True})
+            raise TooManyDeletedFilesError(
+                f"{gone:,} of the table's {before:,} files are not in the listing; "
+                f"max_deleted allows {allowed:,}.",
+                help='If they are deleted indeed, run once with max_deleted="100%". If not, the listing was '
+                "cut short, or is one of other files. The table is unchanged, and the next try lists again.",
+            )
 
     def fetch(self, plan: Plan) -> None:
         """

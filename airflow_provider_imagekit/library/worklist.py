@@ -104,6 +104,10 @@ class Worklist:
             rows,
         )
 
+    def clear(self) -> None:
+        """Forget all files."""
+        self._database.execute("DELETE FROM file")
+
     def version(self, key: str) -> tuple[bool, str | None]:
         """Return whether a file is in the selection, and its version."""
         found = self._database.execute("SELECT version FROM file WHERE key = ?", (key,)).fetchone()

@@ -14,7 +14,7 @@ from airflow_provider_imagekit.compat import BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.tables import format_of
-from airflow_provider_imagekit.library.failures import parse_max_failed
+from airflow_provider_imagekit.library.failures import parse_share
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.operators.arguments import as_flag, as_whole_number, storage_path
@@ -69,6 +69,9 @@ class LibraryMetadataOperator(BaseOperator):
     :param dry_run: whether to stop after the plan. (templated, as ``plan_only``)
     :param max_failed: files that may fail before the task does: a number such as ``10``, or a share of the
         planned calls such as ``0.05`` (the default) or ``"5%"``, one file at least. (templated)
+    :param max_deleted: files of the table that the listing may lack; if it lacks more, the task fails and the
+        table stays as it is. A number such as ``10``, or a share of the table's files such as ``0.2`` (the
+        default) or ``"20%"``, one file at least. After deleting more, run once with ``"100%"``. (templated)
     :param threads: metadata calls at once, 1 to 32. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`, whose
         ``requests_per_second`` sets the pace. (templated)
@@ -87,6 +90,7 @@ class LibraryMetadataOperator(BaseOperator):
         "full_refresh",
         "plan_only",
         "max_failed",
+        "max_deleted",
         "threads",
         "imagekit_conn_id",
     )
@@ -110,6 +114,7 @@ class LibraryMetadataOperator(BaseOperator):
         full_refresh: bool | str = False,
         dry_run: bool | str = False,
         max_failed: float | str = 0.05,
+        max_deleted: float | str = 0.2,
         threads: int | str = _MOST_THREADS,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
         multiple_outputs: bool = True,
@@ -131,6 +136,7 @@ class LibraryMetadataOperator(BaseOperator):
         self.full_refresh = full_refresh
         self.plan_only = dry_run  # BaseOperator has a method dry_run, which the command line calls
         self.max_failed = max_failed
+        self.max_deleted = max_deleted
         self.threads = threads
         self.imagekit_conn_id = imagekit_conn_id
         self._run: LibraryRun | None = None
@@ -190,7 +196,8 @@ class LibraryMetadataOperator(BaseOperator):
             ),
             timezone=self.timezone,
             full_refresh=as_flag(self.full_refresh, "full_refresh"),
-            max_failed=parse_max_failed(self.max_failed),
+            max_failed=parse_share(self.max_failed, "max_failed"),
+            max_deleted=parse_share(self.max_deleted, "max_deleted"),
             threads=as_whole_number(self.threads, "threads", least=1, most=_MOST_THREADS),
         )
 

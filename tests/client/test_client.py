@@ -215,7 +215,7 @@ class TestListing:
             client = client_of(imagekit, clock)
             assert len({item["fileId"] for item in client.list_files()}) == 25
             assert len(list(client.list_files(limit=7))) == 7
-            assert [int(request.query["limit"]) for request in imagekit.requests] == [1000, 7]
+            assert [int(request.query["limit"]) for request in imagekit.requests] == [1000, 1000, 7]
 
     def test_a_full_page_is_followed_by_the_next(
         self, client: ImageKitClient, imagekit: ImageKitEmulator
@@ -224,6 +224,7 @@ class TestListing:
         imagekit.inject(status=200, body=pages[0], match="skip=0&")
         imagekit.inject(status=200, body=[pages[0][-1], *pages[1][:-1]], match="skip=999&")
         imagekit.inject(status=200, body=[*pages[1][-2:], {"fileId": "last"}], match="skip=1998&")
+        imagekit.inject(status=200, body=[{"fileId": "last"}], match="skip=2000&")
         identities = [item["fileId"] for item in client.list_files()]
         assert len(identities) == 2001
         assert identities[-1] == "last"

@@ -56,17 +56,17 @@ def listed(library: ChangingLibrary) -> set[str]:
 
 
 @given(count=st.integers(0, 150), edits=edits)
-def test_no_file_that_stays_is_passed_over(count: int, edits: list[tuple[str, float]]) -> None:
+def test_no_file_that_stays_is_skipped(count: int, edits: list[tuple[str, float]]) -> None:
     library = ChangingLibrary(count, edits)
     found = listed(library)
     assert {identity(item(number)) for number in library.stayed} <= found
 
 
 @given(count=st.integers(0, 150))
-def test_a_quiet_library_costs_one_call_a_page(count: int) -> None:
+def test_a_quiet_library_costs_a_call_a_page_and_one_that_confirms_the_end(count: int) -> None:
     library = ChangingLibrary(count, [])
     assert len(listed(library)) == count
-    assert library.calls <= 1 + count // (SIZE - 1)
+    assert library.calls <= 2 + count // (SIZE - 1)
 
 
 def test_a_listing_goes_on_behind_the_last_page_of_an_earlier_one() -> None:
@@ -78,4 +78,40 @@ def test_a_listing_goes_on_behind_the_last_page_of_an_earlier_one() -> None:
 
 
 def test_a_listing_that_has_shrunk_to_nothing_ends() -> None:
-    assert [page.items for page in pages(lambda skip, limit: [], after=Page([item(1)], 1000))] == [[]]
+    assert [page.items for page in pages(lambda skip, limit: [], after=Page([item(1)], 1000))] == [[], []]
+
+
+class OddServer(ChangingLibrary):
+    """A listing of 95 numbers whose answers can be shorter than what was asked for."""
+
+    def __init__(self, lengths: list[int], most: int = SIZE) -> None:
+        super().__init__(95, [])
+        self.lengths = lengths
+        self.most = most
+
+    def fetch(self, skip: int, limit: int) -> list[dict[str, Any]]:
+        length = self.lengths.pop(0) if self.lengths else self.most
+        return super().fetch(skip, min(limit, length))
+
+
+@given(lengths=st.lists(st.sampled_from([0, 4, 7, SIZE]), max_size=6))
+def test_a_page_that_comes_short_ends_no_listing(lengths: list[int]) -> None:
+    # Two empty answers in a row are an empty library.
+    calm = [length for n, length in enumerate(lengths) if length or not n or lengths[n - 1]]
+    assert len(listed(OddServer(calm))) == 95
+
+
+@given(most=st.integers(2, SIZE))
+def test_a_server_that_returns_fewer_items_than_asked_for_is_listed_whole(most: int) -> None:
+    assert len(listed(OddServer([], most))) == 95
+
+
+def test_an_empty_library_takes_two_empty_answers() -> None:
+    library = ChangingLibrary(0, [])
+    assert (listed(library), library.calls) == (set(), 2)
+
+
+def test_a_listing_that_ignores_skip_ends() -> None:
+    library = ChangingLibrary(95, [])
+    found = [page.items for page in pages(lambda skip, limit: library.fetch(0, limit), size=SIZE)]
+    assert (len(found), library.calls) == (2, 2)

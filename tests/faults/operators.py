@@ -75,7 +75,7 @@ def run_transformation_check(scene: Scene) -> Any:
 
 
 def run_listing(scene: Scene) -> Any:
-    operator = ListFilesOperator(task_id="list", max_xcom_bytes=1 << 20)
+    operator = ListFilesOperator(task_id="list", max_xcom_bytes=1 << 20, limit=len(scene.imagekit.files()))
     operator.hook = scene.hook()
     return operator.execute(context())
 

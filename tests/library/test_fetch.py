@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_imagekit.client.calls import Waits
+from airflow_provider_imagekit.client.retry import Waits
 from airflow_provider_imagekit.emulator import ImageKitEmulator, RateLimits
 from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
-from airflow_provider_imagekit.library.failures import Failures, parse_max_failed
+from airflow_provider_imagekit.library.failures import Failures, parse_share
 from airflow_provider_imagekit.library.fetch import fetch_all
 from airflow_provider_imagekit.library.progress import Progress
 from airflow_provider_imagekit.library.worklist import Task
@@ -104,8 +104,8 @@ class TestFailures:
         ("value", "expected"),
         [("10", 10), (0, 0), ("0.05", 0.05), ("5%", 0.05), (0.5, 0.5), ("100%", 1.0), ("1.0", 1.0)],
     )
-    def test_ways_to_write_max_failed(self, value: Any, expected: float) -> None:
-        parsed = parse_max_failed(value)
+    def test_max_failed_is_a_number_or_a_share(self, value: Any, expected: float) -> None:
+        parsed = parse_share(value, "max_failed")
         assert (parsed, type(parsed)) == (expected, type(expected))
 
     @pytest.mark.parametrize(("share", "calls", "allowed"), [(0.05, 1000, 50), (0.05, 3, 1), (0.0, 10, 1)])

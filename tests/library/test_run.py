@@ -17,6 +17,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitInputError,
     ImageKitServerError,
     LibraryStoppedError,
+    TooManyDeletedFilesError,
     TooManyFailedFilesError,
 )
 from airflow_provider_imagekit.library.sources import (
@@ -30,13 +31,19 @@ from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalP
 from tests.library.conftest import FILES, Nightly
 
 KEEP = Privacy(GpsPolicy.KEEP, PersonalPolicy.KEEP)
-ALL = (1, FILES)
+LISTED = 2  # one page, and the call that confirms the end
+ALL = (LISTED, FILES)
 
 
 class TestFirstRun:
     def test_every_file_is_a_row(self, nightly: Nightly) -> None:
         plan, counts = nightly.run()
-        assert (plan.files, plan.new, plan.metadata_calls, plan.list_calls) == (FILES, FILES, FILES, 1)
+        assert (plan.files, plan.new, plan.metadata_calls, plan.list_calls) == (
+            FILES,
+            FILES,
+            FILES,
+            LISTED,
+        )
         assert (counts["rows"], counts["fetched"], counts["failed"]) == (FILES, FILES, 0)
         rows = nightly.rows()
         assert [row["file_id"] for row in rows] == sorted(row["file_id"] for row in rows)
@@ -78,7 +85,7 @@ class TestNextRun:
         nightly.calls()
         plan, counts = nightly.run()
         assert (plan.unchanged, plan.metadata_calls, counts["unchanged"]) == (FILES, 0, FILES)
-        assert nightly.calls() == (1, 0)
+        assert nightly.calls() == (LISTED, 0)
         assert nightly.rows() == before
 
     def test_one_changed_file_costs_one_metadata_call(
@@ -89,7 +96,7 @@ class TestNextRun:
         nightly.calls()
         redraw(7, 300)
         plan, _ = nightly.run()
-        assert (plan.changed, plan.unchanged, nightly.calls()) == (1, FILES - 1, (1, 1))
+        assert (plan.changed, plan.unchanged, nightly.calls()) == (1, FILES - 1, (LISTED, 1))
         assert "That makes 1 metadata call;" in str(plan)
         after = {row["name"]: row for row in nightly.rows()}
         assert {name for name in after if after[name] != before[name]} == {"0007.jpg"}
@@ -122,7 +129,11 @@ class TestNextRun:
         (pictures / "0003.jpg").unlink()
         nightly.calls()
         _, counts = nightly.run(full_refresh=True)
-        assert (counts["rows"], counts["fetched"], nightly.calls()) == (FILES - 1, FILES - 1, (1, FILES - 1))
+        assert (counts["rows"], counts["fetched"], nightly.calls()) == (
+            FILES - 1,
+            FILES - 1,
+            (LISTED, FILES - 1),
+        )
 
     def test_a_stricter_privacy_reaches_what_is_in_the_table_already(
         self, nightly: Nightly, pictures: Path
@@ -131,7 +142,7 @@ class TestNextRun:
         (pictures / "0003.jpg").unlink()
         nightly.calls()
         nightly.run(privacy=Privacy())
-        assert nightly.calls() == (1, 0)
+        assert nightly.calls() == (LISTED, 0)
         assert all(row["latitude"] is None and row["has_gps"] for row in nightly.rows())
         assert "GPSLatitude" not in str(nightly.rows())
         assert "0420" not in str(nightly.rows())
@@ -139,7 +150,7 @@ class TestNextRun:
     def test_a_dry_run_only_plans(self, nightly: Nightly) -> None:
         with nightly.open() as run:
             plan = run.plan(dry=True)
-        assert (plan.metadata_calls, nightly.calls()) == (FILES, (1, 0))
+        assert (plan.metadata_calls, nightly.calls()) == (FILES, (LISTED, 0))
         assert not nightly.output.parent.exists()
 
     def test_somebody_elses_file_is_not_overwritten(self, nightly_jsonl: Nightly) -> None:
@@ -155,6 +166,48 @@ class TestNextRun:
         nightly_jsonl.output.write_text("".join(reversed(lines)))
         with pytest.raises(ImageKitInputError, match="not sorted"):
             nightly_jsonl.run()
+
+
+class TestShortListings:
+    @pytest.mark.parametrize("length", [0, 40])
+    def test_an_answer_that_comes_short_once_deletes_nothing(
+        self, nightly: Nightly, server: ImageKitEmulator, length: int
+    ) -> None:
+        nightly.run()
+        server.inject(status=200, body=server.files()[:length], match="skip=0&")
+        plan, _ = nightly.run()
+        assert (plan.files, plan.deleted, plan.unchanged) == (FILES, 0, FILES)
+        assert not any(row["deleted_at"] for row in nightly.rows())
+
+    def test_a_listing_that_shrinks_by_more_than_max_deleted_changes_nothing(
+        self, nightly: Nightly, server: ImageKitEmulator
+    ) -> None:
+        nightly.run()
+        before = nightly.output.read_bytes()
+        server.inject(status=200, body=server.files()[:40], times=None, match="/v1/files?")
+        with pytest.raises(
+            TooManyDeletedFilesError, match=r"20 of the table's 60 files.*allows 12"
+        ) as caught:
+            nightly.run(run="one")
+        assert 'max_deleted="100%"' in str(caught.value)
+        assert nightly.output.read_bytes() == before
+        assert nightly.calls()[1] == FILES
+        plan, _ = nightly.run(run="one")
+        assert (plan.deleted, plan.list_calls) == (0, LISTED)
+
+    def test_max_deleted_allows_a_library_to_shrink(self, nightly: Nightly, pictures: Path) -> None:
+        nightly.run()
+        for number in range(30):
+            (pictures / f"{number:04}.jpg").unlink()
+        with nightly.open() as run:
+            assert run.plan(dry=True).deleted == 30
+        assert nightly.run(max_deleted=1.0)[0].deleted == 30
+        assert sum(row["deleted_at"] is not None for row in nightly.rows()) == 30
+
+    def test_a_listing_that_ignores_skip_ends(self, nightly: Nightly, server: ImageKitEmulator) -> None:
+        nightly.run()
+        server.inject(status=200, body=server.files(), times=None, match="/v1/files?")
+        assert nightly.run()[0].unchanged == FILES
 
 
 class TestFailures:
@@ -180,7 +233,7 @@ class TestFailures:
         nightly.run()
         nightly.calls()
         plan, counts = nightly.run()
-        assert (plan.unreadable, counts["unreadable"], nightly.calls()) == (1, 1, (1, 0))
+        assert (plan.unreadable, counts["unreadable"], nightly.calls()) == (1, 1, (LISTED, 0))
 
     def test_a_passing_error_is_tried_again_by_the_next_run(
         self, nightly: Nightly, server: ImageKitEmulator
@@ -190,7 +243,7 @@ class TestFailures:
         assert counts["failed"] == 1
         nightly.calls()
         plan, counts = nightly.run()
-        assert (plan.failed_before, counts["failed"], nightly.calls()) == (1, 0, (1, 1))
+        assert (plan.failed_before, counts["failed"], nightly.calls()) == (1, 0, (LISTED, 1))
         assert not any(row["error"] for row in nightly.rows())
 
     def test_too_many_failures_fail_the_run_and_leave_the_table(
@@ -199,7 +252,7 @@ class TestFailures:
         nightly.run()
         before = nightly.output.read_bytes()
         self.corrupt(pictures, 5, 6, 7)
-        with pytest.raises(TooManyFailedFilesError, match="3 files failed, and 2 may") as caught:
+        with pytest.raises(TooManyFailedFilesError, match="3 files failed; max_failed allows 2") as caught:
             nightly.run(max_failed=2)
         assert caught.value.lasting
         assert nightly.output.read_bytes() == before
@@ -237,7 +290,7 @@ class TestFailures:
         plan, _ = nightly.run(run="one")
         assert plan.fetched_before >= 20
         lists, metadata = nightly.calls()
-        assert lists == 1
+        assert lists == LISTED
         assert metadata <= FILES + 16
         assert len(nightly.rows()) == FILES
 
@@ -287,7 +340,7 @@ class TestSources:
 
     def test_folders_in_a_search_are_no_files(self, nightly: Nightly, server: ImageKitEmulator) -> None:
         listing = [*server.files()[:3], {"type": "folder", "folderId": "f1", "name": "a", "folderPath": "/a"}]
-        server.inject(status=200, body=listing, match="searchQuery")
+        server.inject(status=200, body=listing, times=2, match="searchQuery")
         plan, _ = nightly.run(source=Search(search_query='name HAS "0"'))
         assert plan.files == 3
 
@@ -297,7 +350,7 @@ def test_the_plan_says_what_it_costs(nightly_jsonl: Nightly) -> None:
         plan = run.plan(dry=True)
     assert plan.as_dict()["seconds"] == FILES / 20
     assert str(plan) == (
-        "60 files listed in 1 calls. To fetch: 60 new, 0 changed, 0 failed before. Skipped: none. "
+        "60 files listed in 2 calls. To fetch: 60 new, 0 changed, 0 failed before. Skipped: none. "
         "Deleted: 0. That makes 60 metadata calls; 3 s at 20 requests a second."
     )
     assert "account's limit" in str(replace(plan, requests_per_second=None))

@@ -77,7 +77,7 @@ class TestToXCom:
     ) -> None:
         monkeypatch.setenv("AIRFLOW__CORE__XCOM_BACKEND", XCOM_BACKEND)
         monkeypatch.setenv("AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD", threshold)
-        imagekit.inject(status=200, body=MANY, match="/v1/files")
+        imagekit.inject(status=200, body=MANY, times=2, match="/v1/files")
         with nullcontext() if any_length else pytest.raises(AirflowFailException, match="too long for XCom"):
             assert listing().execute({}) == MANY
 

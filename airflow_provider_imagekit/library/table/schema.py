@@ -87,15 +87,18 @@ COLUMNS: tuple[Column, ...] = (
         "captured_at_source",
         _TEXT,
         _METADATA,
-        "how `captured_at` got its time zone: `offset` (EXIF offset tags), `gps` (GPS time, which is UTC), "
-        "`zone` (the operator's `timezone`)",
+        "where the time zone of `captured_at` comes from: `offset` (the clock's own offset), `gps` "
+        "(GPS time, which is UTC), `zone` (the operator's `timezone`), `zone_despite_gps` (the same; a GPS "
+        "time contradicts the clock)",
     ),
     Column("captured_local", _TEXT, _METADATA, "what the camera's clock showed, ISO 8601 without a zone"),
     Column("has_gps", _BOOLEAN, _METADATA, "whether the file carries coordinates, also if `gps` drops them"),
     Column("latitude", _NUMBER, _METADATA, "degrees, north positive; see `gps`"),
     Column("longitude", _NUMBER, _METADATA, "degrees, east positive; see `gps`"),
     Column("altitude", _NUMBER, _METADATA, "metres above sea level; see `gps`"),
-    Column("exif", _JSON, _METADATA, "all of EXIF as ImageKit tells it, less what `gps` and `personal` drop"),
+    Column(
+        "exif", _JSON, _METADATA, "all of EXIF as ImageKit returns it, without what `gps` and `personal` drop"
+    ),
     Column("other", _JSON, _METADATA, "fields of the metadata that have no column of their own"),
     Column("error", _TEXT, _RUN, "class of the error that kept the metadata away; null if all is well"),
     Column("deleted_at", _TIME, _RUN, "the run that no longer found the file; null while it is there"),
