@@ -15,6 +15,7 @@ from airflow_provider_imagekit.gates.references import (
     parse_low_information,
     parse_reference,
 )
+from airflow_provider_imagekit.io.arguments import whole_number
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES, BankVerdict, PHashBank, judge_against
 from airflow_provider_imagekit.similarity.distance import DistanceBounds
@@ -111,7 +112,7 @@ class PHashGate:
             ),
             DistanceBounds.parse(max_distance, min_distance),
             parse_low_information(low_information),
-            _count("max_matches", max_matches),
+            whole_number(max_matches, "max_matches"),
         )
 
     @property
@@ -179,11 +180,3 @@ class PHashGate:
 
     def __str__(self) -> str:
         return f"distance of {self.image} to {self.reference} {self.bounds}"
-
-
-def _count(name: str, value: object) -> int:
-    """Read a whole number from 0; templates yield texts."""
-    text = str(value).strip()
-    if isinstance(value, bool) or not (text.isascii() and text.isdecimal()):
-        raise ImageKitInputError(f"{name} is {value!r:.60}.", help="Pass a whole number from 0.")
-    return int(text)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.phash import PHash
+from airflow_provider_imagekit.exceptions import ImageKitInputError, InvalidPHashError
+from airflow_provider_imagekit.io.arguments import is_absent, items, optional_text, text
+from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.verdict import is_low_information
 
 if TYPE_CHECKING:
@@ -146,11 +146,20 @@ def parse_reference(
     }
     kind, value = _the_one_given(offered)
     if kind == "reference_bank":
-        columns = ("" if _is_absent(name) else str(name) for name in (id_column, phash_column))
-        return BankFile(_text(kind, value), *columns)
-    if kind == "reference_phash" and (not isinstance(value, str) or "," in value):
+        columns = (
+            optional_text(id_column, "bank_id_column") or "",
+            optional_text(phash_column, "bank_phash_column") or "",
+        )
+        return BankFile(text(value, kind), *columns)
+    if kind == "reference_phash" and _is_list(value):
         return HashList(tuple(str(phash) for phash in _phashes(value, kind, most=MAX_LISTED)))
     return _picture("reference_", ImageKind(kind.removeprefix("reference_")), value)
+
+
+def _is_list(value: object) -> bool:
+    if isinstance(value, str):
+        return "," in value or value.strip().startswith("[")
+    return not isinstance(value, int | float)
 
 
 def parse_low_information(values: object) -> frozenset[PHash]:
@@ -165,15 +174,8 @@ def parse_low_information(values: object) -> frozenset[PHash]:
 
 
 def _phashes(values: object, name: str, *, most: int | None = None) -> list[PHash]:
-    if isinstance(values, str):
-        values = values.split(",")
-    if not isinstance(values, Iterable) or isinstance(values, dict | bytes):
-        raise ImageKitInputError(
-            f"{name} is {type(values).__name__}.",
-            help="Pass a hash, a list of hashes, or a text with commas.",
-        )
-    texts = [value.strip() if isinstance(value, str) else value for value in values]
-    phashes = [PHash.parse(value) for value in texts if not _is_absent(value)]
+    listed = [values] if isinstance(values, int) else items(values, name)
+    phashes = [_hash(value, name) for value in listed if not is_absent(value)]
     if most is not None and len(phashes) > most:
         raise ImageKitInputError(
             f"{name} lists {len(phashes):,} hashes; {most:,} are the most.",
@@ -183,30 +185,30 @@ def _phashes(values: object, name: str, *, most: int | None = None) -> list[PHas
 
 
 def _the_one_given(offered: dict[str, object]) -> tuple[str, object]:
-    given = [name for name, value in offered.items() if not _is_absent(value)]
+    given = [name for name, value in offered.items() if not is_absent(value)]
     if len(given) != 1:
         got = " and ".join(given) or "none of them"
-        raise ImageKitInputError(f"Exactly one of {', '.join(offered)} is needed; got {got}.")
+        empty = [name for name, value in offered.items() if value is not None and is_absent(value)]
+        why = f" The template of {' and '.join(empty)} gave None." if empty else ""
+        raise ImageKitInputError(f"Exactly one of {', '.join(offered)} is needed; got {got}.{why}")
     return given[0], offered[given[0]]
 
 
 def _picture(prefix: str, kind: ImageKind, value: object) -> ImageRef:
     name = f"{prefix}{kind}"
-    return ImageRef(kind, _literal(name, value) if kind is ImageKind.PHASH else _text(name, value))
+    return ImageRef(kind, _literal(name, value) if kind is ImageKind.PHASH else text(value, name))
 
 
-def _is_absent(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise ImageKitInputError(f"{name} must be a text, not {type(value).__name__}.")
-    return value
+def _hash(value: object, name: str) -> PHash:
+    """Read a hash as a user writes it: all 16 digits, since a cut one would be another hash."""
+    digits = text(value, name)
+    if len(digits) != PHASH_BITS // 4:
+        raise InvalidPHashError(f"{name} is {digits!r:.60}, which has {len(digits)} digits; a pHash has 16.")
+    return PHash.parse(digits)
 
 
 def _literal(name: str, value: object) -> str:
-    phash = PHash.parse(value)  # type: ignore[arg-type]  # it refuses what is no text
+    phash = _hash(value, name)
     if is_low_information(phash):
         raise ImageKitInputError(
             f"{name} is all zeros: the hash of a black or transparent picture.",

@@ -10,12 +10,23 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 
-__all__ = ["choice", "flag", "is_absent", "items", "number", "optional_text", "text", "texts", "whole_number"]
+__all__ = [
+    "choice",
+    "flag",
+    "is_absent",
+    "items",
+    "number",
+    "optional_text",
+    "refuse_nothing",
+    "text",
+    "texts",
+    "whole_number",
+]
 
 _FLAGS = {
     "true": True,
@@ -68,6 +79,23 @@ def optional_text(value: object, argument: str) -> str | None:
         kind = type(value).__name__
         raise ImageKitInputError(f"{argument} is {value!r:.60}, a {kind} instead of a text.", help=help_text)
     return value.strip()
+
+
+def refuse_nothing(given: Mapping[str, Any], named: Collection[str]) -> None:
+    """
+    Refuse a filter that a template made nothing of: without it, more would be meant than the author wrote.
+
+    :param given: the rendered filters by their arguments' names.
+    :param named: the arguments that the DAG author passed; native rendering makes ``None`` of a template.
+    :raises ImageKitInputError: for the first that is nothing though it was passed.
+    """
+    for name, value in given.items():
+        if is_absent(value) and (name in named or value is not None):
+            raise ImageKitInputError(
+                f"{name} is {value!r}: the template gave None.",
+                help=f"Without {name} other files would be meant, or the whole library. Leave the argument "
+                "out if that is what you want.",
+            )
 
 
 def items(value: object, argument: str) -> Sequence[Any]:

@@ -7,14 +7,18 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError, ImageKitTransportError
 from airflow_provider_imagekit.io.paths import read_locally
 from airflow_provider_imagekit.io.tables import format_of, read_rows
 
-__all__ = ["exists", "read_table", "storage_errors", "upload_whole"]
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.io.paths import StoragePath
+
+__all__ = ["exists", "read_table", "storage_errors", "storage_path", "upload_whole"]
 
 _CHUNK = 1 << 20
 
@@ -81,3 +85,30 @@ def storage_errors(path: str) -> Iterator[None]:
         raise ImageKitInputError(f"{path} cannot be read: {error}.") from error
     except Exception as error:
         raise ImageKitTransportError(f"{path}: the storage does not answer: {error!r}.") from error
+
+
+def storage_path(address: Any, argument: str) -> StoragePath:
+    """
+    Return the path of a file, on this machine or in an object store.
+
+    :param address: a path, or a URL such as ``s3://bucket/key`` or ``gs://my_conn_id@bucket/key``.
+    :param argument: its name, for the error.
+    :raises ImageKitInputError: if it is none.
+    """
+    text = str(address or "").strip()
+    if not text or text.endswith("/"):
+        raise ImageKitInputError(
+            f"{argument} is {address!r}, which names no file.",
+            help="Use such as s3://bucket/library.parquet or /data/library.jsonl.",
+        )
+    if "://" not in text or text.startswith("file://"):
+        return Path(text.removeprefix("file://"))
+    path = ObjectStoragePath(text)
+    try:
+        _ = path.fs
+    except (ValueError, ImportError) as error:
+        raise ImageKitInputError(
+            f"{argument} is {text!r}, whose store cannot be used: {error}.",
+            help="Install the Airflow provider of that store, such as apache-airflow-providers-amazon[s3fs].",
+        ) from error
+    return cast("StoragePath", path)

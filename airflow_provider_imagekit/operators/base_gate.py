@@ -11,6 +11,7 @@ from airflow_provider_imagekit.exceptions import MissingPHashError
 from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.arguments import flag
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, set_map_index_label
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.similarity.distance import check_radius
@@ -31,6 +32,7 @@ class PHashGateOperator(ImageKitOperator):
 
     template_fields: Sequence[str] = (
         *(name for name in GATE_ARGUMENTS if name != "min_distance"),
+        "force",
         "imagekit_conn_id",
     )
 
@@ -49,7 +51,7 @@ class PHashGateOperator(ImageKitOperator):
         max_distance: int | str = "near_duplicate",
         low_information: Sequence[str] | str = (),
         max_matches: int | str = MAX_MATCHES,
-        force: bool = False,
+        force: bool | str = False,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
         multiple_outputs: bool = True,
         **kwargs: Any,
@@ -74,9 +76,9 @@ class PHashGateOperator(ImageKitOperator):
         """Decide once; see the class."""
         set_map_index_label(context, self, "file_id", "url", "phash")
         with fail_without_retry():
-            self._check_arguments()
+            self._check_arguments(context)
             arguments = {name: getattr(self, name) for name in GATE_ARGUMENTS if name != "min_distance"}
-            arguments["max_distance"] = check_radius(self.max_distance, force=self.force)
+            arguments["max_distance"] = check_radius(self.max_distance, force=flag(self.force, "force"))
             gate = PHashGate.parse(**arguments)
             self.log.info("Deciding on: %s", mask_signature(str(gate)))
             verdict = gate.check(self._get_phash, load_bank)
@@ -103,7 +105,7 @@ class PHashGateOperator(ImageKitOperator):
             context["ti"].xcom_push(key="return_value", value=value)
 
     @abstractmethod
-    def _check_arguments(self) -> None:
+    def _check_arguments(self, context: Context) -> None:
         """Refuse arguments of the operator's own that cannot be used."""
 
     @abstractmethod

@@ -110,17 +110,6 @@ class HashTableOperator(BaseOperator):
     def _read(self, rows: Any) -> Iterator[HashRecord]:
         return read_records(rows, id_column=self.id_column or "", phash_column=self.phash_column or "")
 
-    def _number(self, name: str, most: float = float("inf")) -> float:
-        """Return an argument as a number from 0; templates yield texts."""
-        value = getattr(self, name)
-        try:
-            number = float("nan") if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
-            number = float("nan")
-        if not 0 <= number <= most or number == float("inf"):
-            raise ImageKitInputError(f"{name} is {value!r:.60}.", help=f"Pass a number from 0 to {most:g}.")
-        return number
-
     def _path(self, name: str) -> str:
         if not self.output_path.strip():
             raise ImageKitInputError(

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
+from airflow_provider_imagekit.io.arguments import choice, flag, texts, whole_number
 from airflow_provider_imagekit.io.object_storage import exists, read_table, upload_whole
 from airflow_provider_imagekit.io.tables import TableFormat, write_rows
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
@@ -85,10 +85,13 @@ class FindNearDuplicatesOperator(HashTableOperator):
         "reference_path",
         "not_duplicates_path",
         "max_distance",
+        "force",
         "survivor_rules",
         "preferred_folders",
         "preferred_formats",
         "output_format",
+        "write_pairs",
+        "write_report",
         "report_title",
         "report_fields",
     )
@@ -100,13 +103,13 @@ class FindNearDuplicatesOperator(HashTableOperator):
         reference_path: str | None = None,
         not_duplicates_path: str | None = None,
         max_distance: int | str = "near_duplicate",
-        force: bool = False,
+        force: bool | str = False,
         survivor_rules: Sequence[str] | str = DEFAULT_RULES,
         preferred_folders: Sequence[str] | str = (),
         preferred_formats: Sequence[str] | str = (),
         output_format: str = TableFormat.JSONL.value,
-        write_pairs: bool = True,
-        write_report: bool = True,
+        write_pairs: bool | str = True,
+        write_report: bool | str = True,
         report_title: str = "Near-duplicates",
         report_fields: Sequence[str] | str = (),
         **kwargs: Any,
@@ -127,24 +130,25 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.report_fields = report_fields
 
     def _find(self) -> dict[str, Any]:
-        if self.output_format not in list(TableFormat):
-            raise ImageKitInputError(
-                f"output_format is {self.output_format!r}.", help=f"Use one of {', '.join(TableFormat)}."
-            )
+        self.output_format = choice(self.output_format, "output_format", TableFormat)
+        for name in ("write_pairs", "write_report"):
+            flag(getattr(self, name), name)
         policy = SurvivorPolicy(
-            self._texts("survivor_rules"), self._texts("preferred_folders"), self._texts("preferred_formats")
+            texts(self.survivor_rules, "survivor_rules"),
+            texts(self.preferred_folders, "preferred_folders"),
+            texts(self.preferred_formats, "preferred_formats"),
         )
         known = list(self._read(self._rows_if_there(self.known_path)))
         found = find_near_duplicates(
             self._not_known(known),
             radius=self.max_distance,
-            force=self.force,
+            force=flag(self.force, "force"),
             known=known,
             reference=self._table(self.reference_path) if self.reference_path else (),
             policy=policy,
             not_duplicates=self._strangers(),
             low_information=parse_low_information(self.low_information),
-            max_pairs=int(self._number("max_pairs")),
+            max_pairs=whole_number(self.max_pairs, "max_pairs"),
         )
         self.log.info("Found: %s", found.counts())
         return found.counts() | self._write(found)
@@ -173,11 +177,11 @@ class FindNearDuplicatesOperator(HashTableOperator):
         written["groups_path"] = self._path(f"groups.{self.output_format}")
         with upload_whole(written["groups_path"]) as file:
             write_rows(file, found.group_rows(), GROUP_COLUMNS, self.output_format)
-        if self.write_pairs:
+        if flag(self.write_pairs, "write_pairs"):
             written["pairs_path"] = self._path(f"pairs.{self.output_format}")
             with upload_whole(written["pairs_path"]) as file:
                 written["pairs"] = write_rows(file, found.pair_rows(), PAIR_COLUMNS, self.output_format)
-        if self.write_report:
+        if flag(self.write_report, "write_report"):
             written["report_path"] = self._path("groups.html")
             with upload_whole(written["report_path"]) as file:
                 write_groups_page(
@@ -185,7 +189,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
                     islice(found.groups, MAX_PAGE_GROUPS),
                     title=self.report_title,
                     note=self._note(found),
-                    fields=self._texts("report_fields"),
+                    fields=texts(self.report_fields, "report_fields"),
                 )
         return written
 
@@ -201,12 +205,3 @@ class FindNearDuplicatesOperator(HashTableOperator):
         if len(found.groups) > MAX_PAGE_GROUPS:
             note += f" The {MAX_PAGE_GROUPS:,} largest groups are shown here."
         return note
-
-    def _texts(self, name: str) -> tuple[str, ...]:
-        """Return an argument as texts: a list, or a text with commas."""
-        value = getattr(self, name) or ()
-        if isinstance(value, str):
-            value = [part.strip() for part in value.split(",") if part.strip()]
-        if not isinstance(value, Sequence) or not all(isinstance(text, str) for text in value):
-            raise ImageKitInputError(f"{name} is {value!r:.100}.", help="Pass a list of texts.")
-        return tuple(value)

@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.arguments import choice, flag, text, whole_number
+from airflow_provider_imagekit.io.object_storage import storage_path
 from airflow_provider_imagekit.io.tables import format_of
 from airflow_provider_imagekit.library.failures import parse_share
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
-from airflow_provider_imagekit.operators.arguments import as_flag, as_whole_number, storage_path
 from airflow_provider_imagekit.operators.base import (
     ImageKitOperator,
     add_asset_event_extra,
@@ -67,7 +67,8 @@ class LibraryMetadataOperator(ImageKitOperator):
     :param timezone: zone of cameras' clocks where the file does not tell. (templated)
     :param full_refresh: whether to fetch everything and write the table anew, without deleted files.
         (templated)
-    :param dry_run: whether to stop after the plan. (templated, as ``plan_only``)
+    :param dry_run: whether to stop after the plan. (templated) It takes the place of Airflow's method of
+        this name, which only renders the templates.
     :param max_failed: files that may fail before the task does: a number such as ``10``, or a share of the
         planned calls such as ``0.05`` (the default) or ``"5%"``, one file at least. (templated)
     :param max_deleted: files of the table that the listing may lack; if it lacks more, the task fails and the
@@ -89,7 +90,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         "personal",
         "timezone",
         "full_refresh",
-        "plan_only",
+        "dry_run",
         "max_failed",
         "max_deleted",
         "threads",
@@ -134,18 +135,19 @@ class LibraryMetadataOperator(ImageKitOperator):
         self.personal = personal
         self.timezone = timezone
         self.full_refresh = full_refresh
-        self.plan_only = dry_run  # BaseOperator has a method dry_run, which the command line calls
+        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
         self.max_failed = max_failed
         self.max_deleted = max_deleted
         self.threads = threads
         self.imagekit_conn_id = imagekit_conn_id
+        self._named = tuple(name for name in FILE_ARGUMENTS if getattr(self, name) is not None)
         self._run: LibraryRun | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Bring the table up to date; see the class."""
         files = {name: getattr(self, name) for name in FILE_ARGUMENTS}
         with fail_without_retry(), ExitStack() as resources:
-            result = self._bring_up_to_date(context, parse_source(resources, **files))
+            result = self._bring_up_to_date(context, parse_source(resources, named=self._named, **files))
         add_asset_event_extra(self, context, result)
         return result
 
@@ -156,7 +158,7 @@ class LibraryMetadataOperator(ImageKitOperator):
 
     def _bring_up_to_date(self, context: Context, source: Source) -> dict[str, Any]:
         output = storage_path(self.output_path, "output_path")
-        only_plan = as_flag(self.plan_only, "dry_run")
+        only_plan = flag(self.dry_run, "dry_run")
         result: dict[str, Any] = {"path": self.output_path, "format": format_of(output.name).value}
         times = {"start": time.monotonic()}
         with LibraryRun(
@@ -187,23 +189,15 @@ class LibraryMetadataOperator(ImageKitOperator):
     def _settings(self) -> RunSettings:
         return RunSettings(
             privacy=Privacy(
-                _choice(GpsPolicy, self.gps, "gps"), _choice(PersonalPolicy, self.personal, "personal")
+                GpsPolicy(choice(self.gps, "gps", GpsPolicy)),
+                PersonalPolicy(choice(self.personal, "personal", PersonalPolicy)),
             ),
-            timezone=self.timezone,
-            full_refresh=as_flag(self.full_refresh, "full_refresh"),
+            timezone=text(self.timezone, "timezone"),
+            full_refresh=flag(self.full_refresh, "full_refresh"),
             max_failed=parse_share(self.max_failed, "max_failed"),
             max_deleted=parse_share(self.max_deleted, "max_deleted"),
-            threads=as_whole_number(self.threads, "threads", least=1, most=_MOST_THREADS),
+            threads=whole_number(self.threads, "threads", least=1, most=_MOST_THREADS),
         )
-
-
-def _choice(policy: Any, value: Any, argument: str) -> Any:
-    try:
-        return policy(str(value).strip().lower())
-    except ValueError:
-        raise ImageKitInputError(
-            f"{argument} is {value!r}.", help=f"Use one of {', '.join(policy)}."
-        ) from None
 
 
 def _identity(context: Context) -> str:

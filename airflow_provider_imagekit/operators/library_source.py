@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arguments import (
+    is_absent,
+    items,
+    optional_text,
+    refuse_nothing,
+    text,
+    texts,
+)
+from airflow_provider_imagekit.io.object_storage import storage_path
 from airflow_provider_imagekit.io.paths import read_locally
 from airflow_provider_imagekit.io.tables import format_of, read_rows
 from airflow_provider_imagekit.library.sources import Given, Search, files_of_rows, files_of_urls
-from airflow_provider_imagekit.operators.arguments import optional_text, storage_path
 from airflow_provider_imagekit.operators.listing_pointers import batch_pointer
 
 if TYPE_CHECKING:
@@ -34,6 +42,7 @@ FILE_ARGUMENTS: Final = (
 def parse_source(
     resources: ExitStack,
     *,
+    named: Collection[str] = (),
     search_query: Any,
     path: Any,
     file_type: Any,
@@ -44,9 +53,11 @@ def parse_source(
     url_column: Any,
 ) -> Source:
     """
-    Read from rendered arguments which files are meant; ``None`` and blank texts count as absent.
+    Read from rendered arguments which files are meant.
 
     :param resources: closes what this opens.
+    :param named: the arguments that the DAG author passed: one of them that renders to nothing is refused,
+        since without it the files would be others, or all.
     :param search_query: ImageKit's search language.
     :param path: a folder, without its subfolders.
     :param file_type: ``all``, ``image`` or ``non-image``.
@@ -57,26 +68,40 @@ def parse_source(
     :param url_column: its column of delivery URLs, used instead if given.
     :raises ImageKitInputError: if two of them say which files, or something cannot be read.
     """
-    search_query, path = optional_text(search_query), optional_text(path)
     given = {
-        "search_query or path": search_query or path,
+        "search_query": search_query,
+        "path": path,
+        "file_type": file_type,
         "file_ids": file_ids,
         "urls": urls,
         "input_path": input_path,
     }
-    named = [name for name, value in given.items() if value is not None and value != ""]
-    if len(named) > 1:
-        raise ImageKitInputError(f"Both {' and '.join(named)} say which files.", help="Use one of them.")
-    if named == ["file_ids"]:
-        rows = (file if isinstance(file, Mapping) else {"fileId": file} for file in _items(file_ids))
+    refuse_nothing(given, named)
+    one = [name for name in ("file_ids", "urls", "input_path") if not is_absent(given[name])]
+    if len(one) > 1 or (one and not (is_absent(search_query) and is_absent(path))):
+        both = [name for name in given if name != "file_type" and not is_absent(given[name])]
+        raise ImageKitInputError(f"Both {' and '.join(both)} say which files.", help="Use one of them.")
+    if one == ["file_ids"]:
+        rows = (file if isinstance(file, Mapping) else {"fileId": file} for file in _files(file_ids))
         return Given(files_of_rows(rows, file_id_column="fileId"), "file_ids")
-    if named == ["urls"]:
-        return Given(files_of_urls(_items(urls)), "urls")
-    if named == ["input_path"]:
-        url_column = optional_text(url_column)
-        columns = {"url_column": url_column} if url_column else {"file_id_column": file_id_column}
-        return _table(resources, input_path, columns)
-    return Search(search_query, path, optional_text(file_type))
+    if one == ["urls"]:
+        return Given(files_of_urls(texts(urls, "urls")), "urls")
+    if one == ["input_path"]:
+        url_column = optional_text(url_column, "url_column")
+        column = text(file_id_column, "file_id_column") if url_column is None else None
+        return _table(
+            resources, input_path, {"url_column": url_column} if url_column else {"file_id_column": column}
+        )
+    return Search(
+        optional_text(search_query, "search_query"),
+        optional_text(path, "path"),
+        optional_text(file_type, "file_type"),
+    )
+
+
+def _files(file_ids: Any) -> list[Any]:
+    found = [file_ids] if isinstance(file_ids, int) else items(file_ids, "file_ids")
+    return [file if isinstance(file, Mapping) else text(file, "file_ids") for file in found]
 
 
 def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Given:
@@ -88,13 +113,3 @@ def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Gi
         raise ImageKitInputError(f"There is no file {path}.") from error
     rows = read_rows(stream, format_of(path.name))
     return Given(files_of_rows(rows, batch=batch, **columns), f"{path} {batch} {columns}")
-
-
-def _items(value: Any) -> Sequence[Any]:
-    if isinstance(value, str):
-        return [item for item in value.split(",") if item.strip()]
-    if isinstance(value, Mapping) or not isinstance(value, Sequence):
-        raise ImageKitInputError(
-            f"{type(value).__name__} is no list of files.", help="Pass a list, or a text with commas."
-        )
-    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,17 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_imagekit.compat import conf
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.arguments import (
+    is_absent,
+    optional_text,
+    refuse_nothing,
+    texts,
+    whole_number,
+)
+from airflow_provider_imagekit.io.object_storage import storage_path
 from airflow_provider_imagekit.io.paths import atomic_write
 from airflow_provider_imagekit.io.tables import json_line
 from airflow_provider_imagekit.library.sources import Batch
-from airflow_provider_imagekit.operators.arguments import as_whole_number, optional_text, storage_path
 from airflow_provider_imagekit.operators.base import (
     ImageKitOperator,
     add_asset_event_extra,
@@ -50,6 +58,25 @@ FILE_FIELDS = (
     "createdAt",
     "updatedAt",
 )
+
+#: Every field that ImageKit documents for a listed file or folder.
+LISTED_FIELDS = frozenset(FILE_FIELDS) | {
+    "AITags",
+    "audioCodec",
+    "bitRate",
+    "customCoordinates",
+    "description",
+    "duration",
+    "embeddedMetadata",
+    "extensionStatus",
+    "hasAlpha",
+    "selectedFieldsSchema",
+    "thumbnail",
+    "videoCodec",
+}
+
+_FILTERS = ("search_query", "path", "type", "file_type", "limit")
+_SEARCH = ("search_query", "path", "type", "file_type", "sort")
 
 _MOST_MAPPED = 1024  # Airflow's own default of [core] max_map_length
 
@@ -146,11 +173,13 @@ class ListFilesOperator(ImageKitOperator):
         self.batches = batches
         self.max_xcom_bytes = max_xcom_bytes
         self.imagekit_conn_id = imagekit_conn_id
+        self._named = tuple(name for name in _FILTERS if getattr(self, name) is not None)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List; see the class."""
         with fail_without_retry():
-            output_path = optional_text(self.output_path)
+            refuse_nothing({name: getattr(self, name) for name in _FILTERS}, self._named)
+            output_path = optional_text(self.output_path, "output_path")
             listed = self._to_xcom() if output_path is None else self._to_file(output_path)
         count = len(listed) if output_path is None else sum(pointer["count"] for pointer in listed)
         self.log.info("%d files listed%s.", count, f" to {output_path}" if output_path else "")
@@ -176,7 +205,7 @@ class ListFilesOperator(ImageKitOperator):
     def _to_file(self, output_path: str) -> list[dict[str, Any]]:
         path = storage_path(output_path, "output_path")
         most = min(conf.getint("core", "max_map_length", fallback=_MOST_MAPPED), _MOST_MAPPED)
-        of = as_whole_number(self.batches, "batches", least=1, most=most)
+        of = whole_number(self.batches, "batches", least=1, most=most)
         counts = [0] * of
         with atomic_write(path, path.parent) as stream:
             for record in self._records(FILE_FIELDS):
@@ -185,24 +214,28 @@ class ListFilesOperator(ImageKitOperator):
         return pointers(output_path, counts)
 
     def _most_xcom_bytes(self) -> int:
-        if (given := optional_text(self.max_xcom_bytes)) is not None:
-            return as_whole_number(given, "max_xcom_bytes", least=0, most=_ANY_LENGTH)
+        if not is_absent(self.max_xcom_bytes):
+            return whole_number(self.max_xcom_bytes, "max_xcom_bytes", least=0, most=_ANY_LENGTH)
         backend = conf.get("core", "xcom_backend", fallback="")
         threshold = conf.getint("common.io", "xcom_objectstorage_threshold", fallback=-1)
         by_size = backend.endswith(".XComObjectStorageBackend") and threshold >= 0
         return _ANY_LENGTH if by_size else _MOST_XCOM_BYTES
 
+    def _fields(self) -> tuple[str, ...]:
+        fields = texts(self.fields, "fields")
+        if unknown := [field for field in fields if field not in LISTED_FIELDS]:
+            near = difflib.get_close_matches(unknown[0], LISTED_FIELDS, n=1, cutoff=0.5)
+            meant = f"Did you mean {near[0]!r}? " if near else ""
+            raise ImageKitInputError(
+                f"fields names {unknown[0]!r}, which no listed file has.",
+                help=f"{meant}Use names of {', '.join(sorted(LISTED_FIELDS))}.",
+            )
+        return fields
+
     def _records(self, default_fields: Sequence[str]) -> Iterator[dict[str, Any]]:
-        fields = self.fields or default_fields
-        if isinstance(fields, str):
-            fields = [field.strip() for field in fields.split(",")]
-        limit = optional_text(self.limit)
+        fields = self._fields() or default_fields
         for record in self.hook.list_files(
-            search_query=optional_text(self.search_query),
-            path=optional_text(self.path),
-            type=optional_text(self.type),
-            file_type=optional_text(self.file_type),
-            sort=optional_text(self.sort),
-            limit=None if limit is None else as_whole_number(limit, "limit", least=0, most=1 << 60),
+            **{name: optional_text(getattr(self, name), name) for name in _SEARCH},
+            limit=None if is_absent(self.limit) else whole_number(self.limit, "limit"),
         ):
             yield {field: record[field] for field in fields if field in record}

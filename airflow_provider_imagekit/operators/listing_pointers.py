@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arguments import whole_number
+from airflow_provider_imagekit.io.object_storage import storage_path
 from airflow_provider_imagekit.io.paths import read_locally
 from airflow_provider_imagekit.io.tables import format_of, read_rows
 from airflow_provider_imagekit.library.sources import Batch
-from airflow_provider_imagekit.operators.arguments import as_whole_number, storage_path
 
 __all__ = ["batch_pointer", "pointers", "read_listing"]
 
@@ -85,6 +86,6 @@ def read_listing(listed: Any) -> Iterator[dict[str, Any]]:
 
 
 def _batch(pointer: Mapping[str, Any]) -> tuple[str, Batch]:
-    of = as_whole_number(pointer.get("batches", 1), "batches", least=1, most=1 << 20)
-    number = as_whole_number(pointer.get("batch", 0), "batch", least=0, most=of - 1)
+    of = whole_number(pointer.get("batches", 1), "batches", least=1, most=1 << 20)
+    number = whole_number(pointer.get("batch", 0), "batch", least=0, most=of - 1)
     return str(pointer.get("path") or ""), Batch(number, of)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_imagekit.client.endpoints import mask_signature
 from airflow_provider_imagekit.compat import AirflowSkipException
-from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitNotFoundError
+from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.arguments import choice, text
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
 from airflow_provider_imagekit.operators.base import (
     ImageKitOperator,
@@ -54,11 +55,14 @@ class _MetadataOperator(ImageKitOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch the metadata; see the class."""
         set_map_index_label(context, self, self._subject)
+        with fail_without_retry():
+            self.on_missing = choice(self.on_missing, "on_missing", _ON_MISSING)
+            setattr(self, self._subject, text(getattr(self, self._subject), self._subject))
+        self._persist_links(context)
         with fail_without_retry(but=ImageKitNotFoundError if self.on_missing == "retry" else ()):
             metadata = self._fetched()
             kept = project(metadata, fields=self.fields, exclude=self.exclude)
         self.log.info("%s: %s", mask_signature(str(getattr(self, self._subject))), _summary(metadata))
-        self._persist_links(context)
         extra: dict[str, Any] = {self._subject: mask_signature(str(getattr(self, self._subject)))}
         add_asset_event_extra(self, context, extra | {name: metadata.get(name) for name in _TOLD})
         return kept
@@ -73,10 +77,6 @@ class _MetadataOperator(ImageKitOperator):
 
     def _fetched(self) -> dict[str, Any]:
         """Fetch the metadata, or treat a missing file as asked."""
-        if self.on_missing not in _ON_MISSING:
-            raise ImageKitInputError(
-                f"on_missing is {self.on_missing!r}.", help=f"Use one of {', '.join(_ON_MISSING)}."
-            )
         try:
             return self._fetch()
         except ImageKitNotFoundError as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.compat import AIRFLOW_3, BranchMixIn, SkipMixin
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arguments import choice, flag, is_absent, texts
 from airflow_provider_imagekit.operators.base import skip_in_mapped_group
 from airflow_provider_imagekit.operators.base_gate import PHashGateOperator
 from airflow_provider_imagekit.similarity.verdict import Decision
@@ -47,7 +48,7 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
         (4), ``near_duplicate`` (8), ``review`` (12). (templated)
     :param low_information: hashes of flat pictures, which say nothing; zero is always one. (templated)
     :param max_matches: how many matches of a list or bank to name in XCom. (templated)
-    :param force: accept a ``max_distance`` above 16, where unrelated pictures match.
+    :param force: accept a ``max_distance`` above 16, where unrelated pictures match. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :return: ``decision`` (``similar``, ``different``, ``undecidable``), ``branch`` (the ids followed), and
         the verdict as :class:`~airflow_provider_imagekit.sensors.phash.PHashDistanceSensor` returns it.
@@ -75,14 +76,34 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
         self.follow_task_ids_if_different = follow_task_ids_if_different
         self.follow_task_ids_if_undecidable = follow_task_ids_if_undecidable
 
-    def _check_arguments(self) -> None:
+    def _check_arguments(self, context: Context) -> None:
         for decision in Decision:
             name = f"follow_task_ids_if_{decision}"
             ids = getattr(self, name)
             if ids is None and decision is Decision.UNDECIDABLE:
                 continue
-            if not isinstance(ids, Iterable) or not all(isinstance(id_, str) for id_ in ids):
-                raise ImageKitInputError(f"{name} is {ids!r:.100}.", help="Pass a task id or a list of them.")
+            if is_absent(ids):
+                raise ImageKitInputError(
+                    f"{name} is {ids!r}: the template gave None.",
+                    help="Pass a task id or a list of them; an empty list follows none.",
+                )
+            setattr(self, name, texts(ids, name))
+        self._check_ids(context)
+
+    def _check_ids(self, context: Context) -> None:
+        """Refuse ids that the DAG does not have, also those of ways that this run does not take."""
+        dag = getattr(context.get("task"), "dag", None)
+        if dag is None:
+            return
+        known = set(dag.task_ids) | set(dag.task_group.get_task_group_dict())
+        for decision in Decision:
+            name = f"follow_task_ids_if_{decision}"
+            unknown = [id_ for id_ in getattr(self, name) or () if id_ not in known]
+            if unknown:
+                raise ImageKitInputError(
+                    f"{name} names {unknown[0]!r}, which the DAG does not have.",
+                    help="Pass ids of tasks or task groups; inside a group they begin with the group's id.",
+                )
 
     def _consequence(self, decision: Decision, reason: str) -> dict[str, Any]:
         ids = getattr(self, f"follow_task_ids_if_{decision}")
@@ -90,7 +111,7 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
             raise ImageKitInputError(
                 reason, help="Pass follow_task_ids_if_undecidable to take a branch then instead of failing."
             )
-        return {"branch": [ids] if isinstance(ids, str) else list(ids)}
+        return {"branch": list(ids)}
 
     def _act(self, context: Context, value: dict[str, Any]) -> None:
         self.do_branch(context, value["branch"])
@@ -118,6 +139,7 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
         (templated)
     :param ignore_downstream_trigger_rules: whether to skip all tasks behind this one, as Airflow's own
         ``ShortCircuitOperator`` does; or else the direct ones alone, and the rest by their trigger rules.
+        (templated)
     :param file_id: id of the picture in the media library. (templated)
     :param url: delivery URL of the picture. (templated)
     :param phash: hash of the picture. (templated) Exactly one of these three.
@@ -131,7 +153,7 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
     :param max_distance: largest distance that is similar, 0 to 16 or a level. (templated)
     :param low_information: hashes of flat pictures, which say nothing; zero is always one. (templated)
     :param max_matches: how many matches of a list or bank to name in XCom. (templated)
-    :param force: accept a ``max_distance`` above 16, where unrelated pictures match.
+    :param force: accept a ``max_distance`` above 16, where unrelated pictures match. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :return: ``decision``, ``continued`` (whether the tasks behind run), and the verdict as
         :class:`PHashBranchOperator` returns it.
@@ -139,14 +161,19 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
     :raises ImageKitError: for everything else that goes wrong.
     """
 
-    template_fields: Sequence[str] = (*PHashGateOperator.template_fields, "continue_if", "on_undecidable")
+    template_fields: Sequence[str] = (
+        *PHashGateOperator.template_fields,
+        "continue_if",
+        "on_undecidable",
+        "ignore_downstream_trigger_rules",
+    )
 
     def __init__(
         self,
         *,
         continue_if: str = Decision.SIMILAR.value,
         on_undecidable: str = "skip",
-        ignore_downstream_trigger_rules: bool = True,
+        ignore_downstream_trigger_rules: bool | str = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -154,11 +181,10 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
         self.on_undecidable = on_undecidable
         self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
 
-    def _check_arguments(self) -> None:
+    def _check_arguments(self, context: Context) -> None:  # noqa: ARG002 - the other operator's needs it
         for name, choices in (("continue_if", _CONTINUE_IF), ("on_undecidable", _ON_UNDECIDABLE)):
-            value = getattr(self, name)
-            if value not in choices:
-                raise ImageKitInputError(f"{name} is {value!r}.", help=f"Use one of {', '.join(choices)}.")
+            setattr(self, name, choice(getattr(self, name), name, choices))
+        flag(self.ignore_downstream_trigger_rules, "ignore_downstream_trigger_rules")
 
     def _consequence(self, decision: Decision, reason: str) -> dict[str, Any]:
         if decision is not Decision.UNDECIDABLE:
@@ -173,7 +199,7 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
         task = context["task"]
         behind = (
             task.get_flat_relatives(upstream=False)
-            if self.ignore_downstream_trigger_rules
+            if flag(self.ignore_downstream_trigger_rules, "ignore_downstream_trigger_rules")
             else task.get_direct_relatives(upstream=False)
         )
         tasks = [relative for relative in behind if not relative.is_teardown]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arguments import is_absent, items
 
 __all__ = ["KNOWN_FIELDS", "project"]
 
@@ -47,14 +47,12 @@ def project(metadata: dict[str, Any], *, fields: Any = None, exclude: Any = ()) 
 
 
 def _paths(paths: Any, argument: str, metadata: dict[str, Any]) -> list[list[str]]:
-    if isinstance(paths, str):
-        paths = [path for path in paths.split(",") if path.strip()]
-    if paths is not None and (not isinstance(paths, Iterable) or isinstance(paths, dict | bytes)):
+    if isinstance(paths, str) and is_absent(paths):
         raise ImageKitInputError(
-            f"{argument} is {type(paths).__name__} instead of a list of names.",
-            help="Pass such as ['pHash'].",
+            f"{argument} is {paths!r}: the template gave None.",
+            help="Without it XCom would hold more than was meant. Pass names such as ['pHash'].",
         )
-    return [_path(path, argument, metadata) for path in paths or ()]
+    return [_path(path, argument, metadata) for path in items(paths, argument)]
 
 
 def _path(path: Any, argument: str, metadata: dict[str, Any]) -> list[str]:

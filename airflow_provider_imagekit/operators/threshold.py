@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
+from airflow_provider_imagekit.io.arguments import choice, is_absent, number, whole_number
 from airflow_provider_imagekit.io.object_storage import read_table, upload_whole
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.similarity.threshold.labels import LabelledPair, read_labels
@@ -84,19 +85,18 @@ class ThresholdReportOperator(HashTableOperator):
         self.plot_format = plot_format
 
     def _find(self) -> dict[str, Any]:
-        if self.plot_format and self.plot_format not in _PLOT_FORMATS:
-            raise ImageKitInputError(
-                f"plot_format is {self.plot_format!r}.", help=f"Use one of {', '.join(_PLOT_FORMATS)}."
-            )
+        plot_format = None
+        if not is_absent(self.plot_format):
+            plot_format = choice(self.plot_format, "plot_format", _PLOT_FORMATS)
         records = list(self._input())
         report = threshold_report(
             records,
             labels=self._labels(records),
             max_radius=self.max_distance,
-            max_false_share=self._number("max_false_share", most=1),
-            min_precision=self._number("min_precision", most=1),
+            max_false_share=number(self.max_false_share, "max_false_share", most=1),
+            min_precision=number(self.min_precision, "min_precision", most=1),
             low_information=parse_low_information(self.low_information),
-            max_pairs=int(self._number("max_pairs")),
+            max_pairs=whole_number(self.max_pairs, "max_pairs"),
         )
         text = report.as_markdown()
         self.log.info("%s pictures.\n%s", f"{report.pictures:,}", text)
@@ -105,10 +105,10 @@ class ThresholdReportOperator(HashTableOperator):
             file.write(f"{text}\n".encode())
         with upload_whole(paths["json_path"]) as file:
             file.write(json.dumps(report.as_dict(), allow_nan=False).encode())
-        if self.plot_format:
-            paths["plot_path"] = self._path(f"threshold.{self.plot_format}")
+        if plot_format:
+            paths["plot_path"] = self._path(f"threshold.{plot_format}")
             with upload_whole(paths["plot_path"]) as file:
-                plot_threshold_report(report, file, image_format=self.plot_format)
+                plot_threshold_report(report, file, image_format=plot_format)
         counts = {name: getattr(report, name) for name in ("pictures", "left_out", "labels")}
         return {"suggested_radius": report.suggested_radius, "risk": report.risk, **counts, **paths}
 

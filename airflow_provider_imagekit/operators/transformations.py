@@ -15,6 +15,7 @@ from airflow_provider_imagekit.exceptions import (
 from airflow_provider_imagekit.gates.references import ImageRef, parse_low_information
 from airflow_provider_imagekit.gates.variants import VariantCheck
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.arguments import flag
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, set_map_index_label
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class TransformationCheckOperator(ImageKitOperator):
         "phash",
         "max_distance",
         "low_information",
+        "force",
+        "fail_on_problem",
         "imagekit_conn_id",
     )
     template_fields_renderers = {"variants": "json"}  # noqa: RUF012 - Airflow's own declaration
@@ -69,8 +72,8 @@ class TransformationCheckOperator(ImageKitOperator):
         phash: str | None = None,
         max_distance: int | str = "near_duplicate",
         low_information: Sequence[str] | str = (),
-        force: bool = False,
-        fail_on_problem: bool = True,
+        force: bool | str = False,
+        fail_on_problem: bool | str = True,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -89,6 +92,7 @@ class TransformationCheckOperator(ImageKitOperator):
         """Check all variants; see the class."""
         set_map_index_label(context, self, "file_id", "url", "phash")
         with fail_without_retry():
+            fail_on_problem = flag(self.fail_on_problem, "fail_on_problem")
             checks = self._checks()
             flat = parse_low_information(self.low_information)
             image = ImageRef.parse(file_id=self.file_id, url=self.url, phash=self.phash)
@@ -96,7 +100,7 @@ class TransformationCheckOperator(ImageKitOperator):
             found = [self._checked(url, check, master, flat) for url, check in checks]
         wrong = [variant for variant in found if not variant["passed"]]
         report = {"passed": not wrong, "checked": len(found), "failed": len(wrong), "variants": found}
-        if wrong and self.fail_on_problem:
+        if wrong and fail_on_problem:
             context["ti"].xcom_push(key="return_value", value=report)
             lines = (f"{variant['url']}: {' '.join(variant['problems'])}" for variant in wrong)
             raise AirflowFailException(
@@ -124,7 +128,7 @@ class TransformationCheckOperator(ImageKitOperator):
             name: value for name, value in variant.items() if name != "url"
         }
         try:
-            return variant["url"], VariantCheck.parse(asked, force=self.force)
+            return variant["url"], VariantCheck.parse(asked, force=flag(self.force, "force"))
         except ImageKitInputError as error:
             raise ImageKitInputError(f"Variant {number}: {error.message}", help=error.help) from error
 

@@ -19,13 +19,13 @@ from airflow_provider_imagekit.compat import (
 from airflow_provider_imagekit.exceptions import (
     ImageKitAuthError,
     ImageKitError,
-    ImageKitInputError,
     PHashMismatchError,
 )
 from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.gates.polling import Poll, poll
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.arguments import choice
 from airflow_provider_imagekit.operators.base import set_map_index_label
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.triggers.event import read_event
@@ -214,10 +214,7 @@ class PHashDistanceSensor(BaseSensorOperator):
         return max(min(timeout, left), timedelta(0))
 
     def _gate(self) -> PHashGate:
-        if self.on_mismatch not in _ON_MISMATCH:
-            raise ImageKitInputError(
-                f"on_mismatch is {self.on_mismatch!r}.", help=f"Use one of {', '.join(_ON_MISMATCH)}."
-            )
+        self.on_mismatch = choice(self.on_mismatch, "on_mismatch", _ON_MISMATCH)
         return PHashGate.parse(**{name: getattr(self, name) for name in GATE_ARGUMENTS})
 
     @property

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arguments import is_absent
 from airflow_provider_imagekit.phash import PHASH_BITS
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ def parse_distance(value: object, name: str = "distance") -> int | None:
     :return: 0 to 64, or ``None`` if not given.
     :raises ImageKitInputError: for anything else.
     """
+    if is_absent(value):
+        return None
     if isinstance(value, str):
         value = value.strip()
-    if value is None or value == "":
-        return None
     number = _as_integer(value)
     if number is None or not 0 <= number <= PHASH_BITS:
         raise ImageKitInputError(

@@ -64,9 +64,6 @@ class TestResult:
         assert metadata_calls(imagekit) == 0
         assert list(table.parent.iterdir()) == []
 
-    def test_the_airflow_command_for_dry_runs_still_works(self, table: Path) -> None:
-        operator(table).dry_run()
-
     def test_the_pace_of_the_connection_is_in_the_plan(
         self, imagekit: ImageKitEmulator, table: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -45,13 +45,22 @@ class TestToXCom:
         imagekit.inject(status=200, body=[{"fileId": "a", "name": "n"}], match="searchQuery=name")
         assert listing(search_query='name = "n"').execute({}) == [{"fileId": "a", "name": "n"}]
 
-    @pytest.mark.parametrize("fields", [["fileId"], "fileId", "fileId, unheard-of"])
+    @pytest.mark.parametrize("fields", [["fileId"], "fileId", "['fileId']", '["fileId"]'])
     def test_fields(self, connection: str, fields: Any) -> None:
         assert {tuple(file) for file in listing(fields=fields).execute({})} == {("fileId",)}
 
-    def test_templates_of_nothing_count_as_nothing(self, connection: str, imagekit: ImageKitEmulator) -> None:
-        listing(path="", search_query="None", limit="").execute({})
-        assert set(imagekit.requests[0].query) == {"skip", "limit"}
+    def test_an_unknown_field_is_refused_with_the_nearest_name(self, connection: str) -> None:
+        with pytest.raises(AirflowFailException, match="Did you mean 'fileId'"):
+            listing(fields=["fileID"]).execute({})
+
+    @pytest.mark.parametrize("name", ["search_query", "path", "limit"])
+    @pytest.mark.parametrize("nothing", ["", "None"])
+    def test_a_filter_of_which_a_template_made_nothing_is_refused(
+        self, connection: str, imagekit: ImageKitEmulator, name: str, nothing: str
+    ) -> None:
+        with pytest.raises(AirflowFailException, match=f"{name} is '{nothing}': the template gave None"):
+            listing(**{name: nothing}).execute({})
+        assert imagekit.requests == []
 
     def test_a_listing_too_long_for_xcom_fails_for_good_and_says_what_to_do(self, connection: str) -> None:
         with pytest.raises(

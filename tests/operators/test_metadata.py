@@ -198,10 +198,10 @@ class TestInput:
     @pytest.mark.parametrize(
         ("arguments", "text"),
         [
-            ({"file_id": ""}, "file_id is empty"),
+            ({"file_id": ""}, "file_id is '': the template gave None"),
             ({"file_id": ".."}, "names no file"),
             ({"file_id": "a\x00b"}, "control characters"),
-            ({"file_id": None}, "NoneType instead of text"),
+            ({"file_id": None}, "file_id is None: the template gave None"),
             ({"fields": ["phash"]}, "fields names 'phash'"),
             ({"fields": 3}, "instead of a list"),
             ({"exclude": ["exif..gps"]}, "exclude names"),

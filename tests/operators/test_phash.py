@@ -137,7 +137,7 @@ class TestInput:
         ({"phash": A, "reference_phash": A, "max_distance": 17}, "stay at 16 or below"),
         ({"phash": A, "reference_phash": A, "max_distance": None}, "radius is missing"),
         ({"phash": A, "reference_phash": A, "max_distance": "close"}, "close"),
-        ({"phash": "xyz", "reference_phash": A}, "Invalid pHash"),
+        ({"phash": "xyz", "reference_phash": A}, "has 3 digits"),
         ({"phash": A, "reference_bank": "/none/bank.csv"}, "There is no file"),
     ]
 
@@ -154,7 +154,7 @@ class TestInput:
         ("decide", "arguments", "text"),
         [
             (branch, {"follow_task_ids_if_similar": None}, "follow_task_ids_if_similar is None"),
-            (branch, {"follow_task_ids_if_undecidable": [1]}, "follow_task_ids_if_undecidable"),
+            (branch, {"follow_task_ids_if_undecidable": [1.5]}, "follow_task_ids_if_undecidable"),
             (circuit, {"continue_if": "undecidable"}, "Use one of similar, different"),
             (circuit, {"on_undecidable": "wait"}, "on_undecidable is 'wait'"),
         ],
@@ -166,10 +166,14 @@ class TestInput:
     def test_a_radius_above_16_can_be_forced(self) -> None:
         assert branch(phash=A, reference_phash=FAR, max_distance=30, force=True)["decision"] == "similar"
 
-    def test_every_argument_is_templated_but_the_switches(self) -> None:
+    def test_every_argument_is_templated(self) -> None:
         common = {"file_id", "url", "phash", "max_distance", "low_information", "max_matches"}
         common |= {f"reference_{name}" for name in ("file_id", "url", "phash", "bank")}
-        common |= {"bank_id_column", "bank_phash_column", "imagekit_conn_id"}
+        common |= {"bank_id_column", "bank_phash_column", "force", "imagekit_conn_id"}
         follow = {f"follow_task_ids_if_{name}" for name in ("similar", "different", "undecidable")}
         assert set(PHashBranchOperator.template_fields) == common | follow
-        assert set(PHashShortCircuitOperator.template_fields) == common | {"continue_if", "on_undecidable"}
+        assert set(PHashShortCircuitOperator.template_fields) == common | {
+            "continue_if",
+            "on_undecidable",
+            "ignore_downstream_trigger_rules",
+        }

@@ -95,7 +95,7 @@ def test_a_wrong_key_is_an_error_and_no_finding(master: str, imagekit: ImageKitE
         ({"variants": [{"url": "u", "max_distance": 20}]}, "Variant 1: A radius of 20"),
         ({"variants": [{"url": "u"}], "max_distance": 20}, "Variant 1: A radius of 20"),
         ({"variants": [{"url": "u"}], "url": "also"}, "Exactly one of file_id, url, phash"),
-        ({"variants": [{"url": "u"}], "low_information": 3}, "low_information"),
+        ({"variants": [{"url": "u"}], "low_information": 3.5}, "low_information"),
     ],
     ids=str,
 )
@@ -107,7 +107,7 @@ def test_bad_input_is_refused_before_anything_is_asked_for(
     assert imagekit.requests == []
 
 
-def test_every_argument_is_templated_but_the_switches() -> None:
+def test_every_argument_is_templated() -> None:
     assert set(TransformationCheckOperator.template_fields) == {
         "variants",
         "file_id",
@@ -115,5 +115,7 @@ def test_every_argument_is_templated_but_the_switches() -> None:
         "phash",
         "max_distance",
         "low_information",
+        "force",
+        "fail_on_problem",
         "imagekit_conn_id",
     }

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from airflow.providers.common.compat.sdk import timeout
 
 from airflow_provider_imagekit.compat import (
     AirflowSensorTimeout,
     AirflowTaskTimeout,
     TaskDeferred,
-    timeout,
 )
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
