@@ -50,7 +50,7 @@ class ImageKitClient:
             settings = replace(settings, **fields)
         else:
             settings = ClientSettings(**fields if settings is None else {"private_key": settings} | fields)
-        self.base_url = check_base_url(settings.base_url)
+        self.base_url = check_base_url(settings.base_url, allow_http=settings.allow_http)
         self.limits = RetryLimits(settings.max_retries, settings.max_wait)
         self.requests_per_second = settings.requests_per_second
         self._transport = Transport(settings, self.base_url, user_agent)

@@ -275,6 +275,21 @@ class TestSecrets:
         with pytest.raises(ImageKitConfigurationError, match="cannot be used"):
             ImageKitClient("private_x", base_url=base_url)
 
+    def test_plain_http_to_another_name_is_loud_and_only_on_request(
+        self, imagekit: ImageKitEmulator, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        base_url = imagekit.url.replace("127.0.0.1", "127.1")  # a name that is not known to be this machine
+        with pytest.raises(ImageKitConfigurationError) as refused:
+            ImageKitClient(imagekit.private_key, base_url=base_url)
+        assert "allow_http" in str(refused.value.help)
+        client = ImageKitClient(imagekit.private_key, base_url=base_url, allow_http=True)
+        assert client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))["width"]
+        assert (
+            "Plain http to 127.1: allow_http lets anyone on the network read the private key" in caplog.text
+        )
+        assert imagekit.private_key not in caplog.text
+        client.close()
+
     def test_neither_key_nor_signature_is_in_any_text(
         self, imagekit: ImageKitEmulator, clock: Clock, caplog: pytest.LogCaptureFixture
     ) -> None:
