@@ -49,7 +49,7 @@ class RateLimit:
         """
         found = _TEXT.fullmatch(text.strip())
         if not found:
-            raise ValueError(f"{text!r} is no rate limit; write for instance 100/s or 1000/15m.")
+            raise ValueError(f"{text!r} is not a rate limit; write for example 100/s or 1000/15m.")
         count, number, unit = found.groups()
         return cls(int(count), int(number or 1) * _UNITS_MS[unit])
 

@@ -146,6 +146,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
             low_information=parse_low_information(self.low_information),
             max_pairs=int(self._number("max_pairs")),
         )
+        for preference in found.unmatched_preferences:
+            self.log.warning("No picture has the preferred folder or format %r.", preference)
         self.log.info("Found: %s", found.counts())
         return found.counts() | self._write(found)
 

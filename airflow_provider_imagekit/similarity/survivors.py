@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -28,6 +29,17 @@ RULES: Final[Mapping[str, str]] = {
 
 #: The rules that apply unless others are given; the preferences do nothing while their lists are empty.
 DEFAULT_RULES: Final = ("preferred_folder", "preferred_format", "most_pixels", "largest", "oldest")
+
+_SAME_FORMAT: Final = {
+    "jpeg": "jpg",
+    "jpe": "jpg",
+    "jfif": "jpg",
+    "tif": "tiff",
+    "heif": "heic",
+    "jpeg2000": "jp2",
+    "j2k": "jp2",
+    "svg+xml": "svg",
+}
 
 # Pictures of unknown age are neither the oldest nor the newest.
 _NO_TIME = float("inf")
@@ -59,6 +71,24 @@ class SurvivorPolicy:
         """Return a key that sorts the picture to keep to the front."""
         return (*(_VALUES[rule](self, record) for rule in self.rules), record.id)
 
+    def unmatched(self, records: Iterable[HashRecord]) -> list[str]:
+        """
+        Return preferences that no picture meets, which are misspelt more often than meant.
+
+        :param records: all pictures.
+        """
+        alone = [
+            (text, _VALUES[rule], SurvivorPolicy(**{field: (text,)}))
+            for rule, field in (("preferred_folder", "folders"), ("preferred_format", "formats"))
+            if rule in self.rules
+            for text in getattr(self, field)
+        ]
+        for record in records:
+            if not alone:
+                break
+            alone = [one for one in alone if one[1](one[2], record)]
+        return [text for text, _, _ in alone]
+
     def reason(self, keeper: HashRecord, others: Iterable[HashRecord]) -> str:
         """Say which rule puts the keeper before all others; blank if only their names differ."""
         rivals = list(others)
@@ -72,14 +102,23 @@ class SurvivorPolicy:
 
 
 def _folder(policy: SurvivorPolicy, record: HashRecord) -> int:
-    parents = PurePosixPath("/", str(record.get("path") or "")).parents
+    if not policy.folders:
+        return 0
+    parents = PurePosixPath("/", _composed(str(record.get("path") or ""))).parents
     for place, folder in enumerate(policy.folders):
-        if PurePosixPath("/", folder) in parents:
+        if PurePosixPath("/", _composed(folder)) in parents:
             return place
     return len(policy.folders)
 
 
+def _composed(path: str) -> str:
+    # macOS writes an accent beside its letter, Linux and the web write both as one: the same name.
+    return unicodedata.normalize("NFC", path)
+
+
 def _format(policy: SurvivorPolicy, record: HashRecord) -> int:
+    if not policy.formats:
+        return 0
     given = record.get("format") or PurePosixPath(str(record.get("path") or "")).suffix
     name = _plain_format(str(given))
     for place, preferred in enumerate(policy.formats):
@@ -89,8 +128,8 @@ def _format(policy: SurvivorPolicy, record: HashRecord) -> int:
 
 
 def _plain_format(name: str) -> str:
-    name = name.lower().removeprefix(".")
-    return "jpg" if name == "jpeg" else name
+    name = name.strip().lower().removeprefix(".")
+    return _SAME_FORMAT.get(name, name)
 
 
 def _created(record: HashRecord) -> float:

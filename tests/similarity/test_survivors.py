@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from unicodedata import normalize
 
 import pytest
 from hypothesis import example, given
@@ -58,6 +59,39 @@ class TestRules:
     def test_a_format_is_known_by_its_name_or_the_ending(self, attributes):
         policy = SurvivorPolicy(formats=("jpeg", "png"))
         assert best(policy, picture("a", format="png"), picture("z", **attributes)) == "z"
+
+    @pytest.mark.parametrize(
+        ("preferred", "has"),
+        [
+            ("tif", {"format": "tiff"}),
+            ("tiff", {"path": "/a.tif"}),
+            (".TIFF ", {"format": "TIF"}),
+            ("heif", {"format": "heic"}),
+            ("heic", {"path": "/a.HEIF"}),
+            ("jpg", {"path": "/a.jfif"}),
+        ],
+    )
+    def test_names_of_the_same_format_are_one_format(self, preferred, has):
+        policy = SurvivorPolicy(formats=(preferred, "png"))
+        assert best(policy, picture("a", format="png"), picture("z", **has)) == "z"
+
+    @pytest.mark.parametrize("of_folder", ["NFC", "NFD"])
+    @pytest.mark.parametrize("of_path", ["NFC", "NFD"])
+    def test_a_folder_is_the_same_however_its_accents_are_written(self, of_folder, of_path):
+        folder, path = normalize(of_folder, "/Gemälde"), normalize(of_path, "/Gemälde/é.jpg")
+        policy = SurvivorPolicy(folders=(folder,))
+        assert best(policy, picture("a", path="/b.jpg"), picture("z", path=path)) == "z"
+
+    def test_preferences_that_no_picture_meets_are_named(self):
+        policy = SurvivorPolicy(
+            folders=("/masters", "/Masters", "/masters/old"), formats=("tif", "tiff", "tga")
+        )
+        records = [picture("a", path="/masters/old/a.tiff"), picture("b", path="/shop/b.jpg")]
+        assert policy.unmatched(records) == ["/Masters", "tga"]
+        assert policy.unmatched([]) == ["/masters", "/Masters", "/masters/old", "tif", "tiff", "tga"]
+
+    def test_preferences_that_no_rule_uses_are_not_named(self):
+        assert SurvivorPolicy(rules=("largest",), folders=("/x",), formats=("tga",)).unmatched([]) == []
 
     @pytest.mark.parametrize("created", [None, "", "soon", "2024:01:01 00:00:00", 5])
     @pytest.mark.parametrize("rule", ["oldest", "newest"])

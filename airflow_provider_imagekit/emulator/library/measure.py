@@ -155,7 +155,10 @@ class Measurer:
         if path is None:
             return look(self._library.read(asset, version), asset.name)
         sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
-        return _look(lambda: path.open("rb"), path.stat().st_size, asset.name, sidecar)
+        try:
+            return _look(lambda: path.open("rb"), path.stat().st_size, asset.name, sidecar)
+        except OSError as error:
+            raise FileNotFoundError(asset.path) from error  # removed in the meantime, or unreadable
 
 
 def look(content: bytes, name: str) -> Facts:

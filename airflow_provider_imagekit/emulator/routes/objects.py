@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["connection", "file_object", "file_url", "folder_object", "iso_time", "uploaded_object"]
 
 
+_EARLIEST_MS, _LATEST_MS = -62_135_596_800_000, 253_402_300_799_000
+
+
 def connection(base_url: str, imagekit_id: str, private_key: str) -> dict[str, Any]:
     """
     Return an Airflow Connection to a server.
@@ -44,7 +47,8 @@ def file_url(url_endpoint: str, path: str) -> str:
 
 def iso_time(milliseconds: int) -> str:
     """Return a time as ImageKit writes it: ``2019-08-24T06:14:41.313Z``."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+    # File systems know times that no calendar does.
+    moment = datetime.fromtimestamp(min(max(milliseconds, _EARLIEST_MS), _LATEST_MS) / 1000, tz=UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
