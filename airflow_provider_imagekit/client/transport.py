@@ -97,12 +97,12 @@ def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
         raise ImageKitConfigurationError(
             f"The base URL {base_url!r} cannot be used.",
             help="Use https; plain http would show the private key to the network, and is for loopback "
-            "only. For a local ImageKit server in another container set allow_http in the connection's extra.",
+            "alone. For a local ImageKit server in another container set allow_http in the extra.",
         )
     if url.scheme == "http" and not is_local:
         log.warning(
-            "Plain http to %s: allow_http lets anyone on the network read the private key. Use it for a local "
-            "ImageKit server only.",
+            "Plain http to %s: allow_http lets anyone on the network read the private key. "
+            "Use it for a local ImageKit server only.",
             url.host,
         )
     return base_url.rstrip("/")
