@@ -32,8 +32,8 @@ class ImageKitClient:
     :param budget: the request budget; the account's shared one unless given.
     :param sleep: waits for a number of seconds between tries.
     :param jitter: random numbers from 0 to 1.
-    :param fields: fields of the settings by name, such as ``base_url`` or ``requests_per_second``: all of them
-        beside a key, or those that differ from the settings.
+    :param fields: fields of the settings by name, such as ``base_url`` or ``requests_per_second``; beside
+        settings, those that differ.
     """
 
     def __init__(
