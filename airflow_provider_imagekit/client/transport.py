@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import re
 from http.cookiejar import DefaultCookiePolicy
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Transport", "check_base_url", "is_loopback"]
 
+log = logging.getLogger(__name__)
+
 _CHUNK = 64 * 1024
 
 
@@ -45,8 +48,8 @@ class Transport:
             settings.private_key, filter(None, (password_of(proxy) for _, proxy in settings.proxies))
         )
         self._session = _session(settings.private_key, user_agent)
-        # Plain http, which is for this machine alone, would show the key to a proxy.
-        plain = base_url.startswith("http:")
+        # Plain http, which is for a server nearby, would show the key to a proxy.
+        plain = base_url.lower().startswith("http:")
         self._proxies: dict[str, Any] = (
             dict.fromkeys(("http", "https", "all")) if plain else dict(settings.proxies)
         )
@@ -82,11 +85,13 @@ class Transport:
             ) from None
 
 
-def check_base_url(base_url: str) -> str:
+def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
     """
     Return a base URL without its trailing slash.
 
-    :raises ImageKitConfigurationError: for anything but https, save plain http to a loopback address.
+    :param base_url: scheme, host and port.
+    :param allow_http: whether plain http is accepted for hosts other than a loopback address, with a warning.
+    :raises ImageKitConfigurationError: for any other scheme.
     """
     try:
         url = urllib3.util.parse_url(base_url)
@@ -97,10 +102,19 @@ def check_base_url(base_url: str) -> str:
             "The base URL holds a user or a password.",
             help="Put the private key into the password of the Airflow Connection, not before the host.",
         )
-    if not url.host or not (url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host))):
+    is_local = url.host is not None and is_loopback(url.host)
+    allowed = ("https", "http") if is_local or allow_http else ("https",)
+    if not url.host or url.scheme not in allowed:
         raise ImageKitConfigurationError(
             f"The base URL {Redactor('').text(base_url)!r} cannot be used.",
-            help="Use https; plain http would show the private key to the network, and is for loopback only.",
+            help="Use https; plain http would show the private key to the network, and is for loopback "
+            "alone. For a local ImageKit server in another container set allow_http in the extra.",
+        )
+    if url.scheme == "http" and not is_local:
+        log.warning(
+            "Plain http to %s: allow_http lets anyone on the network read the private key. "
+            "Use it for a local ImageKit server only.",
+            url.host,
         )
     return base_url.rstrip("/")
 

@@ -92,13 +92,17 @@ class ImageKitHook(BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the form's own fields to Airflow before 3.2."""
-        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
-        from wtforms import StringField
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from wtforms import PasswordField, StringField
 
-        return {
-            name: StringField(field["label"], description=field["description"], widget=BS3TextFieldWidget())
-            for name, field in CONNECTION_TYPE["conn-fields"].items()
-        }
+        widgets = {}
+        for name, field in CONNECTION_TYPE["conn-fields"].items():
+            secret = field["schema"].get("format") == "password"
+            kind, widget = (
+                (PasswordField, BS3PasswordFieldWidget) if secret else (StringField, BS3TextFieldWidget)
+            )
+            widgets[name] = kind(field["label"], description=field["description"], widget=widget())
+        return widgets
 
     def get_conn(self, *, refresh: bool = False) -> ImageKitClient:
         """

@@ -61,7 +61,7 @@ class LibraryMetadataOperator(BaseOperator):
     :param url_column: its column of delivery URLs, used instead if given. (templated)
     :param gps: what becomes of coordinates: ``drop`` (the default), ``coarse`` (a tenth of a degree) or
         ``keep``. (templated)
-    :param personal: what becomes of serial numbers and owners' names: ``drop`` (the default) or ``keep``.
+    :param personal: what becomes of serial numbers and people's names: ``drop`` (the default) or ``keep``.
         (templated)
     :param timezone: zone of cameras' clocks where the file does not tell. (templated)
     :param full_refresh: whether to fetch everything and write the table anew, without deleted files.

@@ -42,7 +42,16 @@ headers = st.dictionaries(
 )
 extras = st.dictionaries(
     st.sampled_from(
-        ["timeout", "max_retries", "max_wait", "requests_per_second", "rate_limit_url", "verify", "proxies"]
+        [
+            "timeout",
+            "max_retries",
+            "max_wait",
+            "requests_per_second",
+            "rate_limit_url",
+            "verify",
+            "proxies",
+            "allow_http",
+        ]
     )
     | texts,
     values,

@@ -88,7 +88,7 @@ _LISTING = [
     _parameter("query", "name", TEXT, "Exact name."),
     _parameter("query", "tags", TEXT, "Tags, separated by commas; one of them is enough."),
     _parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}, "Size of a page."),
-    _parameter("query", "skip", {"type": "integer", "minimum": 0}, "How many to pass over."),
+    _parameter("query", "skip", {"type": "integer", "minimum": 0}, "How many assets to skip."),
 ]
 _COORDINATES = {"type": "string", "pattern": f"^({COORDINATES})?$", "description": "x,y,width,height"}
 _TAG = {"type": "string", "pattern": "^[^%]*$", "description": "All tags: 500 characters at most."}

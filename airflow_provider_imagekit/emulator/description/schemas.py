@@ -1,8 +1,8 @@
 """
 The shapes of the answers, as JSON schemas.
 
-They hold the facts of the vendor's OpenAPI description (names, types, what every example has), as far as the
-emulator gives them. Keys that the vendor does not know are not allowed.
+They follow the vendor's OpenAPI description (names, types, keys of every example) as far as the emulator
+implements it. Keys that the vendor does not know are not allowed.
 """
 
 from __future__ import annotations

@@ -9,19 +9,20 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.emulator.library.assets import Asset, Folder, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_provider_imagekit.emulator.library.store import Store
 
 __all__ = ["SIDECAR_SUFFIX", "Library"]
 
-#: A file of this name beside a video tells its metadata; it is no file of the library itself.
+#: A file of this name beside a video states its metadata; it is not listed as a file of the library.
 SIDECAR_SUFFIX = ".imagekit.json"
 
 _LONG_SCAN_SECONDS = 0.1
@@ -33,25 +34,27 @@ class Library:
 
     :param root: the folder.
     :param store: where changes are kept.
-    :raises NotADirectoryError: if there is no such folder.
+    :raises NotADirectoryError: if it is not a folder.
     """
 
     def __init__(self, root: Path, store: Store) -> None:
         if not root.is_dir():
-            raise NotADirectoryError(f"{root} is no folder; the library is a folder of pictures.")
+            raise NotADirectoryError(f"{root} is not a folder; the library is a folder of pictures.")
         self._root = root.resolve()
         self._store = store
         self._lock = threading.RLock()
         self._assets = {asset.path: asset for asset in store.load()}
         self._paths = {asset.id: asset.path for asset in self._assets.values()}
+        self._uses = Counter(blob for asset in self._assets.values() for blob in _blobs(asset))
+        store.drop(store.contents() - self._uses.keys())
         self._folders: dict[str, Folder] = {}
         self._fresh_until = 0.0
 
     def refresh(self) -> None:
         """
-        Take note of everything that came, changed or went in the folder.
+        Read the folder again: what came, changed or went.
 
-        A folder so large that looking takes over 0.1 s is looked at for a tenth of the time only.
+        A folder so large that reading takes over 0.1 s is read for a tenth of the time only.
         """
         if time.monotonic() < self._fresh_until:
             return
@@ -86,7 +89,7 @@ class Library:
             return asset if asset and asset.versions else None
 
     def by_id(self, file_id: str) -> Asset | None:
-        """Return the file of an id as it is now; the folder is read anew when the id is unknown."""
+        """Return the file of an id as it is now; the folder is read again when the id is unknown."""
         path = self._paths.get(file_id)
         if path is None:
             self.refresh()
@@ -116,10 +119,13 @@ class Library:
         """
         Return the content of a version.
 
-        :raises FileNotFoundError: if it has gone in the meantime.
+        :raises FileNotFoundError: if it was removed in the meantime or cannot be read.
         """
         if version.blob is None:
-            return self._locate(asset.path).read_bytes()
+            try:
+                return self._locate(asset.path).read_bytes()
+            except OSError as error:
+                raise FileNotFoundError(asset.path) from error
         try:
             return self._store.get(version.blob)
         except KeyError:
@@ -131,7 +137,7 @@ class Library:
 
     def change(self, path: str, change: Callable[[Asset | None], Asset]) -> Asset:
         """
-        Change a file while nobody else does, and keep the change.
+        Change a file under the library's lock, and store the change.
 
         :param path: path in the media library.
         :param change: from the file as it is (``None``: there never was one) to the file as it shall be; one
@@ -139,18 +145,26 @@ class Library:
         """
         with self._lock:
             known = self.by_path(path) or self._assets.get(path)
-            try:
-                asset = change(known)
-                if asset.versions or asset.disk:
-                    self._assets[path] = asset
-                    self._paths[asset.id] = path
-                    self._store.save(asset)
-                else:
-                    self._assets.pop(path, None)
-                    self._store.forget(path)
-            finally:
-                self._store.keep_only({v.blob for a in self._assets.values() for v in a.versions if v.blob})
+            asset = change(known)
+            if asset.versions or asset.disk:
+                self._assets[path] = asset
+                self._paths[asset.id] = path
+                self._store.save(asset)
+            else:
+                self._assets.pop(path, None)
+                self._store.forget(path)
+            former = _blobs(known) if known else []
+            self._uses.update(_blobs(asset))
+            self._uses.subtract(former)
+            self._drop_unused(former)
             return asset
+
+    def _drop_unused(self, blobs: Iterable[str]) -> None:
+        unused = [blob for blob in set(blobs) if self._uses[blob] <= 0]
+        for blob in unused:
+            del self._uses[blob]
+        if unused:
+            self._store.drop(unused)
 
     def upload(self, path: str, content: bytes, change: Callable[[Asset | None, str], Asset]) -> Asset:
         """
@@ -162,7 +176,10 @@ class Library:
         """
         with self._lock:
             blob = self._store.put(content)
-            return self.change(path, lambda known: change(known, blob))
+            try:
+                return self.change(path, lambda known: change(known, blob))
+            finally:
+                self._drop_unused([blob])
 
     def _found(self, path: str, status: os.stat_result) -> None:
         signature = _signature(status)
@@ -195,7 +212,7 @@ class Library:
             if not real.is_relative_to(self._root) or not real.is_file():
                 return None
             return real.stat()
-        except (OSError, ValueError):
+        except (OSError, ValueError, RuntimeError):  # RuntimeError: a loop of links, before Python 3.13
             return None
 
     def _scan(self) -> Iterator[tuple[str, os.stat_result]]:
@@ -209,14 +226,13 @@ class Library:
                         path = f"{prefix}/{entry.name}"
                         if _hidden(entry.name):
                             continue
-                        if entry.is_dir(follow_symlinks=False):
-                            modified = entry.stat().st_mtime_ns // 1_000_000
+                        if (modified := _folder_time(entry)) is not None:
                             folders[path] = Folder(path, modified, modified)
                             waiting.append((path, Path(entry.path)))
                         elif (status := self._stat_entry(path, entry)) is not None:
                             yield path, status
             except OSError:
-                continue  # removed or made unreadable while we look
+                continue  # removed or unreadable
         self._folders = folders
 
     def _stat_entry(self, path: str, entry: os.DirEntry[str]) -> os.stat_result | None:
@@ -227,6 +243,20 @@ class Library:
             return entry.stat() if entry.is_file() else None
         except OSError:
             return None  # removed while we look; the rest of its folder is still to be seen
+
+
+def _folder_time(entry: os.DirEntry[str]) -> int | None:
+    """Return when a folder changed, in milliseconds; ``None`` if the entry is not a readable folder."""
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            return entry.stat(follow_symlinks=False).st_mtime_ns // 1_000_000
+    except OSError:
+        pass
+    return None
+
+
+def _blobs(asset: Asset) -> list[str]:
+    return [version.blob for version in asset.versions if version.blob]
 
 
 def _signature(status: os.stat_result) -> str:

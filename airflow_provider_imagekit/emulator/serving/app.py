@@ -70,7 +70,7 @@ class App:
     """
     Answers every request.
 
-    :param account: the account that the server plays.
+    :param account: the account that the server imitates.
     :param requests: where requests are noted.
     :param faults: faults at work.
     :param latency: seconds that every answer takes at least.
@@ -196,7 +196,7 @@ def _endpoints(account: Account, api: Api, delivery: Delivery) -> list[Endpoint]
         ("DELETE", "/v1/files/{file_id}"): changes.delete,
         ("POST", "/api/v1/files/upload"): upload.upload,
     }
-    # By the description, so that nothing is answered that it does not tell.
+    # From the description, so that every endpoint is described.
     return [
         Endpoint(method, template, handlers[method, template], limited=template != _UNLIMITED)
         for method, template in API
