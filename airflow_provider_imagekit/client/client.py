@@ -36,6 +36,8 @@ class ImageKitClient:
         settings, those that differ.
     """
 
+    base_url = ""
+
     def __init__(
         self,
         settings: str | ClientSettings | None = None,
@@ -49,7 +51,9 @@ class ImageKitClient:
         if isinstance(settings, ClientSettings):
             settings = replace(settings, **fields)
         else:
-            settings = ClientSettings(**fields if settings is None else {"private_key": settings} | fields)
+            key: dict[str, Any] = {} if settings is None else {"private_key": settings}
+            settings = ClientSettings(**key, **fields)
+            del key, fields  # a traceback with locals would show the key
         self.base_url = check_base_url(settings.base_url, allow_http=settings.allow_http)
         self.limits = RetryLimits(settings.max_retries, settings.max_wait)
         self.requests_per_second = settings.requests_per_second
