@@ -9,7 +9,7 @@ from airflow_provider_imagekit.emulator.errors import EXPIRED_KEY, NO_KEY, WRONG
 
 __all__ = ["DEFAULT_PRIVATE_KEY", "Keyring"]
 
-#: In the form of real keys, with the characters that connections tend to lose. It is no secret.
+#: In the form of real keys, with the characters that connections tend to lose. It is not a secret.
 DEFAULT_PRIVATE_KEY = "private_emulator+key/for=tests="
 
 
@@ -31,7 +31,7 @@ class Keyring:
 
     @property
     def is_default(self) -> bool:
-        """Return whether the key is the published one, which is no secret."""
+        """Return whether the key is the published one, which is not a secret."""
         return self._valid == DEFAULT_PRIVATE_KEY
 
     def rotate(self, private_key: str) -> None:

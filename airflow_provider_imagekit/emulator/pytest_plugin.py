@@ -9,7 +9,7 @@ In a ``conftest.py``::
     def imagekit_library():
         return Path(__file__).parent / "pictures"
 
-It is no entry point, since that would load it in every run of pytest on the machine.
+It is not an entry point, since pytest would load it in every run on the machine.
 """
 
 from __future__ import annotations

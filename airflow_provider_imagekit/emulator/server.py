@@ -1,4 +1,4 @@
-"""The emulator as Python sees it."""
+"""The emulator as one Python object."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class ImageKitEmulator:
         try:
             return self.start()
         except BaseException:
-            self.close()  # nobody calls __exit__ then
+            self.close()  # __exit__ is not called then
             raise
 
     def __exit__(
@@ -127,7 +127,7 @@ class ImageKitEmulator:
         """
         Listen; after :meth:`stop` on the same port as before.
 
-        :raises OSError: if the address cannot be had.
+        :raises OSError: if the server cannot listen on the address.
         """
         if self._listener is None:
             account = self._account
@@ -144,13 +144,13 @@ class ImageKitEmulator:
         return self
 
     def stop(self) -> None:
-        """Go down: stop listening and cut all connections. Files, requests and faults are kept."""
+        """Stop listening and cut all connections. Files, requests and faults are kept."""
         if self._listener is not None:
             self._listener.stop()
             self._listener = None
 
     def close(self) -> None:
-        """Go down for good and give everything back."""
+        """Stop for good and free all resources."""
         self.stop()
         self._account.pool.shutdown(cancel_futures=True)
         self._store.close()
@@ -187,7 +187,7 @@ class ImageKitEmulator:
         return self._requests.snapshot()
 
     def files(self) -> list[dict[str, Any]]:
-        """Return all files of the library as the listing tells them."""
+        """Return all files of the library as the listing shows them."""
         return [self._object(asset) for asset in self._account.library.assets()]
 
     def file_id(self, path: str) -> str:
@@ -222,7 +222,7 @@ class ImageKitEmulator:
         self._faults.clear()
 
     def clear(self) -> None:
-        """End all faults, forget the requests, and start counting the rate limits anew."""
+        """End all faults, forget the requests, and reset the rate limits."""
         self._faults.clear()
         self._requests.clear()
         self._account.limiter.clear()

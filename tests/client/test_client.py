@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import logging
 from pathlib import Path
+from unicodedata import normalize
 from urllib.parse import unquote
 
 import pytest
@@ -105,7 +106,7 @@ class TestWire:
 class TestErrors:
     def test_a_wrong_key_is_told_once(self, imagekit: ImageKitEmulator, clock: Clock) -> None:
         with pytest.raises(ImageKitAuthError) as caught:
-            client_of(imagekit, clock, private_key="private_wrong=").get_file_metadata("a" * 24)
+            client_of(imagekit, clock, settings="private_wrong=").get_file_metadata("a" * 24)
         assert caught.value.status == 403
         assert caught.value.request_id
         assert len(imagekit.requests) == 1
@@ -244,6 +245,18 @@ class TestListing:
         for path in ("/shop/none.jpg", "/SHOP/original.jpg", "/", ""):
             with pytest.raises(ImageKitNotFoundError, match="There is no"):
                 client.find_file(path)
+
+    @pytest.mark.parametrize("there", ["NFC", "NFD"])
+    @pytest.mark.parametrize("asked", ["NFC", "NFD"])
+    def test_a_file_is_found_however_the_accents_of_its_path_are_written(
+        self, tmp_path: Path, clock: Clock, there: str, asked: str
+    ) -> None:
+        path = normalize(there, "Gemälde/né.txt")
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_text("a")
+        with ImageKitEmulator(library=tmp_path) as imagekit:
+            found = client_of(imagekit, clock).find_file(normalize(asked, path))
+        assert found["filePath"] == f"/{path}"
 
 
 class TestSecrets:

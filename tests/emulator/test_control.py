@@ -47,7 +47,7 @@ def test_faults_are_injected_over_http(controlled):
     assert requests.get(files, timeout=10).content == b"\x00\xff"
 
 
-def test_requests_are_told_and_the_key_is_rotated_over_http(controlled):
+def test_requests_are_listed_and_the_key_is_rotated_over_http(controlled):
     key = "private_next"
     assert requests.put(controlled.url + "/_emulator/private-key", data=key, timeout=10).status_code == 204
     requests.get(controlled.url + "/v1/files?limit=1", auth=(key, ""), timeout=10)
@@ -82,7 +82,7 @@ def test_there_is_no_control_unless_asked_for(ik):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_it_is_told_to_stop(library: Path, number):
+def test_the_command_serves_until_it_is_stopped(library: Path, number):
     command = [sys.executable, "-m", "airflow_provider_imagekit.emulator", "--library", str(library)]
     command += ["--private-key", "private_a+b/c=", "--latency", "1ms", "--rate-limit", "1000/m"]
     command += ["--fault", '{"status": 503, "match": "skip=9"}']

@@ -15,7 +15,7 @@ from airflow_provider_imagekit.similarity.verdict import Decision
 PHASH = "f06830ca9f1e3e90"
 NEAR = "f06830ca9f1e3e97"
 URL = "https://ik.imagekit.io/demo/a.jpg"
-ZEROS = ["0", "0000000000000000"]
+ZEROS = ["0000000000000000"]
 BLANK = [None, "", "  "]
 KINDS = ("file_id", "url", "phash")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SIDECAR_SUFFIX", "Library"]
 
-#: A file of this name beside a video tells its metadata; it is no file of the library itself.
+#: A file of this name beside a video states its metadata; it is not listed as a file of the library.
 SIDECAR_SUFFIX = ".imagekit.json"
 
 _LONG_SCAN_SECONDS = 0.1
@@ -52,9 +52,9 @@ class Library:
 
     def refresh(self) -> None:
         """
-        Take note of everything that came, changed or went in the folder.
+        Read the folder again: what came, changed or went.
 
-        A folder so large that looking takes over 0.1 s is looked at for a tenth of the time only.
+        A folder so large that reading takes over 0.1 s is read for a tenth of the time only.
         """
         if time.monotonic() < self._fresh_until:
             return
@@ -89,7 +89,7 @@ class Library:
             return asset if asset and asset.versions else None
 
     def by_id(self, file_id: str) -> Asset | None:
-        """Return the file of an id as it is now; the folder is read anew when the id is unknown."""
+        """Return the file of an id as it is now; the folder is read again when the id is unknown."""
         path = self._paths.get(file_id)
         if path is None:
             self.refresh()
@@ -137,7 +137,7 @@ class Library:
 
     def change(self, path: str, change: Callable[[Asset | None], Asset]) -> Asset:
         """
-        Change a file while nobody else does, and keep the change.
+        Change a file under the library's lock, and store the change.
 
         :param path: path in the media library.
         :param change: from the file as it is (``None``: there never was one) to the file as it shall be; one

@@ -1,4 +1,4 @@
-"""File and folder objects as the listing, the details and the versions tell them."""
+"""File and folder objects as listing, details and versions return them."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def file_object(asset: Asset, version: Version, facts: Facts, url_endpoint: str)
 
 def uploaded_object(asset: Asset, facts: Facts, url_endpoint: str) -> dict[str, Any]:
     """
-    Return the current version of a file as the upload API tells it.
+    Return the current version of a file as the upload API returns it.
 
     :param asset: the file.
     :param facts: what was measured of its content.

@@ -69,8 +69,8 @@ class Listener:
 
 
 class _Server(uvicorn.Server):
-    # Uvicorn looks ten times a second whether it shall stop, and then waits for clients to go. A server in a
-    # test starts and stops often, and nobody waits for it.
+    # Uvicorn checks ten times a second whether to stop, and then waits for clients to disconnect. A server in
+    # a test starts and stops often, so this one stops at once.
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
