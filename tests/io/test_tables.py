@@ -82,7 +82,7 @@ class TestForeignFiles:
 
     @pytest.mark.parametrize(
         ("content", "message"),
-        [(b'{"a": 1}\n{"a"', "Line 2 is no JSON"), (b"[1]\n", "Line 1 is no JSON object")],
+        [(b'{"a": 1}\n{"a"', "Line 2 is not valid JSON"), (b"[1]\n", "Line 1 is not a JSON object")],
     )
     def test_a_broken_line_is_named(self, content, message):
         with pytest.raises(ImageKitInputError, match=message):
