@@ -226,9 +226,7 @@ def _values(arrow: Any, name: str, column: Any) -> list[Any]:
             column = column.cast(arrow.time64("us"), safe=False)
         values: list[Any] = column.to_pylist()
     except (ValueError, OverflowError) as error:
-        raise ImageKitInputError(
-            f"The column {name!r} holds an unreadable value: {error}."
-        ) from error
+        raise ImageKitInputError(f"The column {name!r} holds an unreadable value: {error}.") from error
     return values
 
 
