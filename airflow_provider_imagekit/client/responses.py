@@ -88,6 +88,9 @@ _NOT_YOURS_HELP = (
 )
 
 
+_FOREIGN_HELP = "Check the host of the Airflow Connection: ImageKit's API is at api.imagekit.io."
+
+
 def _status_error(
     status: int, headers: Mapping[str, str], body: bytes, request_id: str | None
 ) -> ImageKitStatusError:
@@ -102,6 +105,10 @@ def _status_error(
     }
     if status == 429:
         return ImageKitRateLimitError(message, reset_ms=_reset_ms(headers), **details)
+    if status == 404 and not fields.get("message"):
+        # ImageKit says in JSON what it does not have; this server does not know the endpoint at all.
+        details["help"] = _FOREIGN_HELP
+        return ImageKitStatusError(f"This 404 is not ImageKit's: {message}", **details)
     if status >= 500:
         return ImageKitServerError(message, **details)
     return _BY_STATUS.get(status, ImageKitStatusError)(message, **details)
