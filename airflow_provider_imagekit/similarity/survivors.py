@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from airflow_provider_imagekit.similarity.records import HashRecord
 
@@ -28,7 +28,19 @@ RULES: Final[Mapping[str, str]] = {
 }
 
 #: The rules that apply unless others are given; the preferences do nothing while their lists are empty.
-DEFAULT_RULES: Final = ("preferred_folder", "preferred_format", "most_pixels", "largest", "oldest")
+DEFAULT_RULES: Final = ("preferred_folder", "preferred_format", "most_pixels", "oldest", "largest")
+
+# What a report says where a later rule prefers another picture.
+_DOUBTS: Final[Mapping[str, str]] = {
+    "most_pixels": "another has more pixels",
+    "largest": "another is a much larger file",
+    "oldest": "another is older",
+    "newest": "another is newer",
+}
+
+# At equal pixels a re-encoding changes bytes by more than this factor; an overlay or a new tone by less, in
+# either direction, so that a smaller difference says nothing.
+_MUCH_LARGER: Final = 1.25
 
 _SAME_FORMAT: Final = {
     "jpeg": "jpg",
@@ -90,15 +102,38 @@ class SurvivorPolicy:
         return [text for text, _, _ in alone]
 
     def reason(self, keeper: HashRecord, others: Iterable[HashRecord]) -> str:
-        """Say which rule puts the keeper before all others; blank if only their names differ."""
-        rivals = list(others)
-        for rule in self.rules:
-            value = _VALUES[rule]
-            best = value(self, keeper)
-            rivals = [record for record in rivals if value(self, record) == best]
-            if not rivals:
-                return RULES[rule]
-        return ""
+        """
+        Name the rule that puts the keeper before all others; blank if only their names differ.
+
+        It begins with ``uncertain:`` where a later rule prefers another picture, or where the keeper is
+        hardly larger than one that equals it otherwise. A preference leaves no doubt.
+        """
+        best = {rule: _VALUES[rule](self, keeper) for rule in self.rules}
+        decisive, doubts = -1, set[str]()
+        for other in others:
+            values = {rule: _VALUES[rule](self, other) for rule in self.rules}
+            beating = next((at for at, rule in enumerate(self.rules) if values[rule] != best[rule]), -1)
+            decisive = max(decisive, beating)
+            doubts.update(self._doubts(beating, best, values))
+        if decisive < 0:
+            return ""
+        reason = RULES[self.rules[decisive]]
+        return f"uncertain: {reason}, but {' and '.join(sorted(doubts))}" if doubts else reason
+
+    def _doubts(self, beating: int, best: Mapping[str, float], values: Mapping[str, float]) -> Iterator[str]:
+        """Yield what speaks for a picture that the rule at ``beating`` puts behind the keeper."""
+        if beating < 0 or self.rules[beating] not in _DOUBTS:
+            return
+        if self.rules[beating] == "largest" and best["largest"] > _MUCH_LARGER * values["largest"]:
+            yield "another is hardly smaller"
+        for rule in self.rules[beating + 1 :]:
+            if rule == "largest":
+                same_pixels = best.get("most_pixels", 0) == values.get("most_pixels", 0)
+                preferred = same_pixels and values[rule] < _MUCH_LARGER * best[rule]
+            else:
+                preferred = rule in _DOUBTS and values[rule] < best[rule] < _NO_TIME
+            if preferred:
+                yield _DOUBTS[rule]
 
 
 def _folder(policy: SurvivorPolicy, record: HashRecord) -> int:

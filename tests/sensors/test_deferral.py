@@ -189,5 +189,7 @@ class TestWhichPicture:
         self, connection: str, imagekit: ImageKitEmulator
     ) -> None:
         imagekit.inject(status=404, body="<html>Nothing here</html>", times=None)
-        with pytest.raises(ImageKitStatusError, match=r"not ImageKit's: .*Nothing here.* Check the host"):
+        with pytest.raises(
+            ImageKitStatusError, match=r"http://127.* not as ImageKit does: .*Nothing here.* Check the host"
+        ):
             sensor_of(**TestAirflowsSwitches.ARGUMENTS).execute({"ti": Task()})

@@ -12,7 +12,7 @@ from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.survivors import RULES, SurvivorPolicy
 
-SMALL = {"width": 100, "height": 100, "size": 9000, "createdAt": "2024-01-01T00:00:00.000Z"}
+SMALL = {"width": 100, "height": 100, "size": 12000, "createdAt": "2024-01-01T00:00:00.000Z"}
 LARGE = {"width": 200, "height": 100, "size": 8000, "createdAt": "2024-06-01T00:00:00.000Z"}
 
 
@@ -121,6 +121,32 @@ class TestRules:
             policy.reason(keeper, [picture("a", width=1, height=1), picture("b", width=2, height=1)])
             == "largest file"
         )
+
+    @pytest.mark.parametrize(
+        ("keeper", "other", "reason"),
+        [
+            ({"width": 2}, {"width": 1, "day": 1}, "uncertain: most pixels, but another is older"),
+            ({"width": 2, "day": 1}, {"width": 1, "size": 999}, "most pixels"),
+            ({"day": 1}, {"size": 124}, "oldest"),
+            ({"day": 1}, {"size": 126}, "uncertain: oldest, but another is a much larger file"),
+            ({"size": 126}, {}, "largest file"),
+            ({"size": 105}, {}, "uncertain: largest file, but another is hardly smaller"),
+            ({"path": "/m/a.jpg"}, {"day": 1, "width": 9}, "in a preferred folder"),
+            ({"width": 2, "day": None}, {"width": 1}, "most pixels"),
+        ],
+        ids=str,
+    )
+    def test_a_later_rule_that_prefers_another_makes_it_uncertain(self, keeper, other, reason):
+        def made(
+            name: str, *, width: int = 1, size: int = 100, day: int | None = 2, path: str = ""
+        ) -> HashRecord:
+            created = day and f"2024-01-0{day}"
+            return picture(name, width=width, height=1, size=size, createdAt=created, path=path)
+
+        policy = SurvivorPolicy(folders=("/m",))
+        one, two = made("z", **keeper), made("a", **other)
+        assert best(policy, one, two) == "z"
+        assert policy.reason(one, [two]) == reason
 
     def test_an_unknown_rule_is_refused_with_the_known_ones(self):
         with pytest.raises(ImageKitInputError, match=r"no survivor rule 'biggest'.*most_pixels, largest"):

@@ -145,9 +145,32 @@ UPLOAD: Schema = {
 ASSETS: Schema = {"type": "array", "items": {"oneOf": [FILE, FOLDER]}}
 VERSIONS: Schema = {"type": "array", "items": FILE, "minItems": 1}
 
+
+def _bulk(key: str) -> Schema:
+    error = {
+        "type": "object",
+        "properties": {"fileId": ID, "error": TEXT},
+        "required": ["fileId", "error"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": {key: {"type": "array", "items": ID}, "errors": {"type": "array", "items": error}},
+        "required": [key],
+        "additionalProperties": False,
+    }
+
+
 ERROR: Schema = {
     "type": "object",
-    "properties": {"message": TEXT, "help": TEXT, "type": TEXT, "reason": TEXT, "errors": {"type": "object"}},
+    "properties": {
+        "message": TEXT,
+        "help": TEXT,
+        "type": TEXT,
+        "reason": TEXT,
+        "errors": {"type": "object"},
+        "missingFileIds": {"type": "array", "items": ID},
+    },
     "required": ["message"],
     "additionalProperties": False,
 }
@@ -160,5 +183,7 @@ SCHEMAS: dict[str, Schema] = {
     "Assets": ASSETS,
     "Versions": VERSIONS,
     "Upload": UPLOAD,
+    "BulkUpdate": _bulk("successfullyUpdatedFileIds"),
+    "BulkDeletion": _bulk("successfullyDeletedFileIds"),
     "Error": ERROR,
 }
