@@ -11,7 +11,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from airflow_provider_imagekit.library.table.coerce import as_text
@@ -71,11 +70,11 @@ class Worklist:
     """
     The files of one run.
 
-    :param path: file of the database, made anew.
+    The database has no name, so that nothing of it is left when the process is killed.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._database = sqlite3.connect(path, isolation_level=None)
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(
             """
             PRAGMA journal_mode = OFF;
