@@ -11,6 +11,90 @@ from typing import Any
 
 from airflow_provider_imagekit import __version__
 
+#: The fields of the Airflow Connection's ``extra``, once for form, settings and documentation: how it is read
+#: (``kind``), its default, what the form and the documentation say, and the form's schema.
+CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
+    "url_endpoint": {
+        "kind": "text",
+        "default": None,
+        "label": "URL endpoint",
+        "help": "Where the account's pictures are delivered, such as "
+        "https://ik.imagekit.io/your_imagekit_id; for templates.",
+        "schema": {"type": ["string", "null"], "format": "url"},
+    },
+    "timeout": {
+        "kind": "number",
+        "default": 60.0,
+        "label": "Timeout (seconds)",
+        "help": "Maximum seconds until a whole answer has arrived, connecting included.",
+        "schema": {"type": ["number", "null"], "minimum": 1},
+    },
+    "max_retries": {
+        "kind": "integer",
+        "default": 5,
+        "label": "Retries",
+        "help": "Maximum repetitions of a request after connection errors, timeouts, 408, 429 and 5xx.",
+        "schema": {"type": ["integer", "null"], "minimum": 0},
+    },
+    "max_wait": {
+        "kind": "number",
+        "default": 120.0,
+        "label": "Longest wait (seconds)",
+        "help": "Maximum seconds that one call waits in all, for the rate limit and between retries.",
+        "schema": {"type": ["number", "null"], "minimum": 0},
+    },
+    "requests_per_second": {
+        "kind": "number",
+        "default": None,
+        "empty": "no limit but the account's own",
+        "label": "Requests per second",
+        "help": "Steady rate of one process, or of all with rate_limit_url.",
+        "schema": {"type": ["number", "null"], "minimum": 0},
+    },
+    "rate_limit_url": {
+        "kind": "text",
+        "default": None,
+        "empty": "each process by itself",
+        "label": "Rate limit URL",
+        "help": "Redis through which all workers and triggerers share rate and pauses, such as "
+        "redis://:password@host:6379/0 (package extra redis).",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
+    "verify": {
+        "kind": "switch or path",
+        "default": True,
+        "empty": "true",
+        "label": "Verify certificates",
+        "help": "true, false, or the path of a CA bundle.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "proxies": {
+        "kind": "object",
+        "default": (),
+        "empty": "those of the environment",
+        "label": "Proxies",
+        "help": 'JSON object of proxy addresses by scheme: {"https": "http://proxy:3128"}.',
+        "schema": {"type": ["string", "null"], "format": "json"},
+    },
+}
+
+
+def value_if_empty(name: str) -> str:
+    """Return in words what an empty field of ``extra`` means; empty where it means nothing."""
+    field = CONNECTION_FIELDS[name]
+    default = field["default"]
+    return str(field.get("empty") or ("" if default is None else f"{default:g}"))
+
+
+def _form_field(name: str) -> dict[str, Any]:
+    field, empty = CONNECTION_FIELDS[name], value_if_empty(name)
+    return {
+        "label": field["label"],
+        "description": f"{field['help']}{f' Empty: {empty}.' if empty else ''}",
+        "schema": field["schema"],
+    }
+
+
 CONNECTION_TYPE: dict[str, Any] = {
     "connection-type": "imagekit",
     "hook-class-name": "airflow_provider_imagekit.hooks.imagekit.ImageKitHook",
@@ -25,53 +109,7 @@ CONNECTION_TYPE: dict[str, Any] = {
             "port": "443",
         },
     },
-    "conn-fields": {
-        "url_endpoint": {
-            "label": "URL endpoint",
-            "description": "Where the account's pictures are delivered, such as "
-            "https://ik.imagekit.io/your_imagekit_id.",
-            "schema": {"type": ["string", "null"], "format": "url"},
-        },
-        "timeout": {
-            "label": "Timeout (seconds)",
-            "description": "Most seconds for one answer to arrive. Empty: 60.",
-            "schema": {"type": ["number", "null"], "minimum": 1},
-        },
-        "max_retries": {
-            "label": "Retries",
-            "description": "Most repetitions of a request after connection errors, timeouts, 408, 429 and "
-            "5xx. Empty: 5.",
-            "schema": {"type": ["integer", "null"], "minimum": 0},
-        },
-        "max_wait": {
-            "label": "Longest wait (seconds)",
-            "description": "Most seconds that one call waits in all, for the rate limit and between retries. "
-            "Empty: 120.",
-            "schema": {"type": ["number", "null"], "minimum": 0},
-        },
-        "requests_per_second": {
-            "label": "Requests per second",
-            "description": "Steady rate of one worker process. Empty: no limit but the account's own.",
-            "schema": {"type": ["number", "null"], "minimum": 0},
-        },
-        "rate_limit_url": {
-            "label": "Rate limit URL",
-            "description": "Redis through which all workers and triggerers share rate and pauses, such as "
-            "redis://:password@host:6379/0 (package extra redis). Empty: each process by itself.",
-            "schema": {"type": ["string", "null"], "format": "password"},
-        },
-        "verify": {
-            "label": "Verify certificates",
-            "description": "true, false, or the path of a CA bundle. Empty: true.",
-            "schema": {"type": ["string", "null"]},
-        },
-        "proxies": {
-            "label": "Proxies",
-            "description": 'JSON object of proxy addresses by scheme: {"https": "http://proxy:3128"}. '
-            "Empty: those of the environment.",
-            "schema": {"type": ["string", "null"], "format": "json"},
-        },
-    },
+    "conn-fields": {name: _form_field(name) for name in CONNECTION_FIELDS},
 }
 
 

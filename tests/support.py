@@ -36,7 +36,7 @@ def client_of(imagekit: ImageKitEmulator, clock: Clock, **arguments: object) -> 
     """Return a client of a local server that sleeps on a clock and has a rate limiter of its own."""
     return ImageKitClient(
         **{
-            "private_key": imagekit.private_key,
+            "settings": imagekit.private_key,
             "base_url": imagekit.url,
             "sleep": clock.sleep,
             "jitter": lambda: 0.0,

@@ -17,7 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exceptions": set(),
     "provider_info": set(),
     "phash": {"exceptions"},
-    "client": {"exceptions", "phash"},
+    "client": {"exceptions", "phash", "provider_info"},
     "retry_policy": {"client", "exceptions"},
     "io": {"exceptions"},
     "similarity": {"exceptions", "io", "phash"},

@@ -5,14 +5,15 @@ from __future__ import annotations
 import posixpath
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Self
 
 from airflow_provider_imagekit.client import endpoints
-from airflow_provider_imagekit.client.calls import Retrying
 from airflow_provider_imagekit.client.pagination import identity, pages
 from airflow_provider_imagekit.client.rate_limit import RateLimiter, account_rate_limiter
-from airflow_provider_imagekit.client.retry import RetryLimits
+from airflow_provider_imagekit.client.retry import Retrying, RetryLimits
+from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.client.transport import Transport, check_base_url
 from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitNotFoundError, MissingPHashError
 from airflow_provider_imagekit.phash import PHash
@@ -24,55 +25,37 @@ class ImageKitClient:
     """
     Talks to one ImageKit account; safe to share between threads.
 
-    :param private_key: the account's private key.
-    :param base_url: address of the API; plain http is refused except for a loopback address.
-    :param timeout: most seconds until an answer has arrived whole, connecting included; see
-        :class:`~airflow_provider_imagekit.client.deadline.DeadlineAdapter`.
-    :param max_retries: most repetitions of a request after connection errors, timeouts, 408, 429 and 5xx.
-    :param max_wait: most seconds that one call waits in all, for rate limits and between tries.
-    :param requests_per_second: steady rate for all clients of the process with this key; ``None``: no limit.
-    :param rate_limit_url: address of a Redis through which other processes and machines share the rate and
-        the pauses after 429; ``None``: this process alone.
-    :param verify: whether to verify certificates, or the path of a CA bundle.
-    :param proxies: proxy addresses by scheme, as ``requests`` takes them.
+    :param settings: the account's private key, or
+        :class:`~airflow_provider_imagekit.client.settings.ClientSettings`.
     :param user_agent: what stands behind this package's name in the ``User-Agent`` header.
     :param budget: the request budget; the account's shared one unless given.
     :param sleep: waits for a number of seconds between tries.
     :param jitter: random numbers from 0 to 1.
+    :param fields: fields of the settings by name, such as ``base_url`` or ``requests_per_second``: all of them
+        beside a key, or those that differ from the settings.
     """
 
     def __init__(
         self,
-        private_key: str,
+        settings: str | ClientSettings | None = None,
         *,
-        base_url: str = endpoints.DEFAULT_BASE_URL,
-        timeout: float = 60.0,
-        max_retries: int = 5,
-        max_wait: float = 120.0,
-        requests_per_second: float | None = None,
-        rate_limit_url: str | None = None,
-        verify: bool | str = True,
-        proxies: Mapping[str, str] | None = None,
         user_agent: str = "",
         budget: RateLimiter | None = None,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        **fields: Any,
     ) -> None:
-        self.base_url = check_base_url(base_url)
-        self.limits = RetryLimits(max_retries, max_wait)
-        self.requests_per_second = requests_per_second
-        budget = budget or account_rate_limiter(
-            self.base_url, private_key, requests_per_second, rate_limit_url
+        if isinstance(settings, ClientSettings):
+            settings = replace(settings, **fields)
+        else:
+            settings = ClientSettings(**fields if settings is None else {"private_key": settings} | fields)
+        self.base_url = check_base_url(settings.base_url)
+        self.limits = RetryLimits(settings.max_retries, settings.max_wait)
+        self.requests_per_second = settings.requests_per_second
+        self._transport = Transport(settings, self.base_url, user_agent)
+        self._calls = Retrying(
+            self._transport, budget or account_rate_limiter(settings), sleep=sleep, jitter=jitter
         )
-        self._transport = Transport(
-            private_key,
-            self.base_url,
-            timeout=timeout,
-            verify=verify,
-            proxies=proxies,
-            user_agent=user_agent,
-        )
-        self._calls = Retrying(self._transport, budget, sleep=sleep, jitter=jitter)
         self.waits = self._calls.waits
 
     def __repr__(self) -> str:

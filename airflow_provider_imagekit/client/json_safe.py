@@ -12,6 +12,28 @@ __all__ = ["json_safe", "load_json"]
 # PostgreSQL's JSONB takes neither NUL nor a surrogate without its pair, and camera firmware writes both.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
+# EXIF's tags of the type UNDEFINED, whose NULs belong to them: a character code before a text, or bytes.
+_UNDEFINED = frozenset(
+    {
+        "CFAPattern",
+        "CFAPattern2",
+        "ComponentsConfiguration",
+        "DeviceSettingDescription",
+        "ExifVersion",
+        "FileSource",
+        "FlashpixVersion",
+        "GPSAreaInformation",
+        "GPSProcessingMethod",
+        "InteropVersion",
+        "MakerNote",
+        "Opto-ElectricConvFactor",
+        "PrintIM",
+        "SceneType",
+        "SpatialFrequencyResponse",
+        "UserComment",
+    }
+)
+
 # Airflow's serializers use these keys for themselves and refuse a dictionary that brings them along.
 _RESERVED_KEYS = frozenset({"__classname__", "__version__", "__data__", "__type", "__var", "__source__"})
 
@@ -20,11 +42,16 @@ def load_json(body: bytes) -> Any:
     """
     Parse a JSON body into plain values that every XCom backend stores.
 
+    In ``exif`` a text ends at its first NUL, as EXIF's do; elsewhere NULs are left out.
+
     :param body: UTF-8 text; NaN and the infinities, which are no JSON, become ``None``.
     :raises ValueError: if the body is no JSON, or is nested deeper than Python follows.
     """
     try:
-        return json_safe(json.loads(body.decode("utf-8-sig"), parse_constant=lambda _: None))
+        value = json.loads(body.decode("utf-8-sig"), parse_constant=lambda _: None)
+        if b"\\u0000" in body and isinstance(value, dict) and "exif" in value:
+            value["exif"] = _ended_at_nul(value["exif"])
+        return json_safe(value)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -46,6 +73,16 @@ def json_safe(value: Any) -> Any:
         return {_safe_key(key): json_safe(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [json_safe(item) for item in value]
+    return value
+
+
+def _ended_at_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.partition("\x00")[0]
+    if isinstance(value, dict):
+        return {key: item if key in _UNDEFINED else _ended_at_nul(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_ended_at_nul(item) for item in value]
     return value
 
 

@@ -9,9 +9,13 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.client.rate_limit_redis import RedisRateLimiter
 from airflow_provider_imagekit.exceptions import ImageKitRateLimitError
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.settings import ClientSettings
 
 __all__ = ["LONGEST_PAUSE", "RateLimiter", "account_rate_limiter"]
 
@@ -131,20 +135,14 @@ _budgets: dict[str, RateLimiter] = {}
 os.register_at_fork(after_in_child=_budgets.clear)
 
 
-def account_rate_limiter(
-    base_url: str, private_key: str, requests_per_second: float | None, rate_limit_url: str | None = None
-) -> RateLimiter:
+def account_rate_limiter(settings: ClientSettings) -> RateLimiter:
     """
-    Return the process's one budget of an account, which the newest caller's settings then govern.
+    Return the process's one rate limiter of an account, which the newest caller's settings then govern.
 
-    :param base_url: address of the API.
-    :param private_key: the account's key; only a digest of it is kept.
-    :param requests_per_second: steady rate; ``None`` for no limit of our own.
-    :param rate_limit_url: address of the Redis through which other processes and machines share the budget;
-        ``None`` for a budget of this process alone.
+    :param settings: those of a client; only a digest of its key is kept.
     """
-    account = hashlib.sha256(f"{base_url}\n{private_key}".encode()).hexdigest()
+    account = hashlib.sha256(f"{settings.base_url}\n{settings.private_key}".encode()).hexdigest()
     budget = _budgets.setdefault(account, RateLimiter())
-    budget.set_rate(requests_per_second)
-    budget.share(RedisRateLimiter(rate_limit_url, account) if rate_limit_url else None)
+    budget.set_rate(settings.requests_per_second)
+    budget.share(RedisRateLimiter(settings.rate_limit_url, account) if settings.rate_limit_url else None)
     return budget

@@ -1,12 +1,24 @@
-"""When to repeat a request, and how long to wait before: a pure decision."""
+"""Sends the requests of one account: waits for the rate limit, retries, coalesces identical ones."""
 
 from __future__ import annotations
 
+import logging
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.client.single_flight import SingleFlight
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitRateLimitError
 
-__all__ = ["RetryLimits"]
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.endpoints import Request
+    from airflow_provider_imagekit.client.rate_limit import RateLimiter
+    from airflow_provider_imagekit.client.transport import Transport
+
+__all__ = ["RetryLimits", "Retrying", "Waits"]
+
+log = logging.getLogger(__name__)
 
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 30.0
@@ -44,3 +56,79 @@ class RetryLimits:
         else:
             delay = backoff * (0.5 + 0.5 * jitter)
         return delay if waited + delay <= self.max_wait else None
+
+
+class Waits:
+    """What the rate limit has cost a client so far: ``seconds`` of waiting, and requests ``refused``."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.seconds = 0.0
+        self.refused = 0
+
+    def add(self, seconds: float, *, refused: bool = False) -> None:
+        """Count a wait, a refusal, or both."""
+        with self._lock:
+            self.seconds += seconds
+            self.refused += refused
+
+
+class Retrying:
+    """
+    Makes the calls of a client; safe to share between threads.
+
+    :param transport: sends one request.
+    :param budget: gives turns; the account's.
+    :param sleep: waits for a number of seconds between tries.
+    :param jitter: random numbers from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        budget: RateLimiter,
+        *,
+        sleep: Callable[[float], None],
+        jitter: Callable[[], float],
+    ) -> None:
+        self.waits = Waits()
+        self._transport = transport
+        self._budget = budget
+        self._in_flight = SingleFlight()
+        self._sleep = sleep
+        self._jitter = jitter
+
+    def call(self, request: Request, limits: RetryLimits) -> Any:
+        """
+        Return the decoded answer to a request, or to an equal one that another thread has under way.
+
+        :param request: one of :mod:`airflow_provider_imagekit.client.endpoints`.
+        :param limits: how far to go in repeating it.
+        :raises ImageKitError: the last try's error.
+        """
+        return self._in_flight.share((request.target, limits), lambda: self._send(request, limits))
+
+    def _send(self, request: Request, limits: RetryLimits) -> Any:
+        retries, waited = 0, 0.0
+        while True:
+            turn = self._budget.acquire(limits.max_wait - waited)
+            self.waits.add(turn)
+            waited += turn
+            try:
+                return self._transport.get(request)
+            except ImageKitError as error:
+                delay = limits.delay(error, retries=retries, waited=waited, jitter=self._jitter())
+                if isinstance(error, ImageKitRateLimitError):
+                    self.waits.add(0.0, refused=True)
+                    self._budget.pause(_pause_after(error, delay))
+                if delay is None:
+                    raise
+                retries += 1
+                log.warning("%s: %s Retry %d in %.1f s.", request, error, retries, delay)
+            self._sleep(delay)
+            waited += delay
+
+
+def _pause_after(error: ImageKitRateLimitError, delay: float | None) -> float:
+    """Return the seconds for which the whole account is quiet: until the reset, or as long as this caller."""
+    return error.reset_ms / 1000 if error.reset_ms is not None else delay or 0.0

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 import urllib3
@@ -21,6 +20,9 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitTransportError,
 )
 
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.settings import ClientSettings
+
 __all__ = ["MAX_BODY", "Transport", "check_base_url", "is_loopback"]
 
 _CHUNK = 64 * 1024
@@ -33,30 +35,15 @@ class Transport:
     """
     Sends requests of one account over pooled sockets; safe to share between threads.
 
-    :param private_key: the account's private key.
+    :param settings: key, time limit, certificates and proxies.
     :param base_url: address of the API, without a trailing slash.
-    :param timeout: most seconds until an answer has arrived whole, connecting included; see
-        :class:`~airflow_provider_imagekit.client.deadline.DeadlineAdapter`.
-    :param verify: whether to verify certificates, or the path of a CA bundle.
-    :param proxies: proxy addresses by scheme, as ``requests`` takes them.
     :param user_agent: what stands behind this package's name in the ``User-Agent`` header.
     """
 
-    def __init__(
-        self,
-        private_key: str,
-        base_url: str,
-        *,
-        timeout: float,
-        verify: bool | str,
-        proxies: Mapping[str, str] | None,
-        user_agent: str,
-    ) -> None:
+    def __init__(self, settings: ClientSettings, base_url: str, user_agent: str) -> None:
         self._base_url = base_url
-        self._timeout = timeout
-        self._verify = verify
-        self._proxies = dict(proxies or {})
-        self._session = _session(private_key, user_agent)
+        self._settings = settings
+        self._session = _session(settings.private_key, user_agent)
 
     def close(self) -> None:
         """Close the pooled sockets."""
@@ -74,9 +61,9 @@ class Transport:
             # proxies and CA bundle overrule those of a session, but not those of a request.
             with self._session.get(
                 self._base_url + request.target,
-                timeout=self._timeout,
-                verify=self._verify,
-                proxies=self._proxies.copy(),
+                timeout=self._settings.timeout,
+                verify=self._settings.verify,
+                proxies=dict(self._settings.proxies),
                 allow_redirects=False,
                 stream=True,
             ) as response:

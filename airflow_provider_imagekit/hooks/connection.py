@@ -5,36 +5,22 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.client.endpoints import DEFAULT_BASE_URL
+from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.client.transport import is_loopback
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
+from airflow_provider_imagekit.provider_info import CONNECTION_FIELDS, value_if_empty
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Connection
 
-__all__ = ["ClientSettings", "client_settings"]
+__all__ = ["client_settings", "uses_login"]
 
 _KEY_HELP = "Put the account's private key (private_…) into the password of the Airflow Connection."
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSettings:
-    """The arguments of :class:`~airflow_provider_imagekit.client.ImageKitClient`, hashable; see there."""
-
-    private_key: str = field(repr=False)
-    base_url: str = DEFAULT_BASE_URL
-    timeout: float = 60.0
-    max_retries: int = 5
-    max_wait: float = 120.0
-    requests_per_second: float | None = None
-    rate_limit_url: str | None = field(default=None, repr=False)
-    verify: bool | str = True
-    proxies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 def client_settings(connection: Connection, extra: Mapping[str, Any]) -> ClientSettings:
@@ -48,18 +34,9 @@ def client_settings(connection: Connection, extra: Mapping[str, Any]) -> ClientS
     :param extra: its ``extra`` field, parsed.
     :raises ImageKitConfigurationError: naming the field that cannot be used.
     """
-    defaults = ClientSettings("")
-    return ClientSettings(
-        private_key=_private_key(connection),
-        base_url=_base_url(connection),
-        timeout=_number(extra, "timeout", defaults.timeout, above_zero=True),
-        max_retries=_integer(extra, "max_retries", defaults.max_retries),
-        max_wait=_number(extra, "max_wait", defaults.max_wait),
-        requests_per_second=_number(extra, "requests_per_second", 0.0) or None,
-        rate_limit_url=str(extra.get("rate_limit_url") or "").strip() or None,
-        verify=_verify(extra),
-        proxies=_proxies(extra),
-    )
+    values = {name: _READERS[field["kind"]](extra, name) for name, field in CONNECTION_FIELDS.items()}
+    settings = {name: value for name, value in values.items() if name in ClientSettings.__slots__}
+    return ClientSettings(_private_key(connection), _base_url(connection), **settings)
 
 
 def uses_login(connection: Connection) -> bool:
@@ -101,10 +78,16 @@ def _absent(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _number(extra: Mapping[str, Any], name: str, default: float, *, above_zero: bool = False) -> float:
+def _text(extra: Mapping[str, Any], name: str) -> str | None:
     value = extra.get(name)
+    return None if _absent(value) else str(value).strip()
+
+
+def _number(extra: Mapping[str, Any], name: str) -> float | None:
+    value, default = extra.get(name), CONNECTION_FIELDS[name]["default"]
     if _absent(value):
-        return float(default)
+        return None if default is None else float(default)
+    above_zero = CONNECTION_FIELDS[name]["schema"]["minimum"] > 0
     try:
         number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -113,13 +96,14 @@ def _number(extra: Mapping[str, Any], name: str, default: float, *, above_zero: 
         raise ImageKitConfigurationError(
             f"{name} in the Airflow Connection's extra is {value!r}.",
             help=f"Use a number {'above' if above_zero else 'of at least'} 0, or leave it out for "
-            f"{f'{default:g}' if default else 'no limit'}.",
+            f"{value_if_empty(name)}.",
         )
-    return number
+    # Without a default, 0 is how a form says "none".
+    return None if default is None and not number else number
 
 
-def _integer(extra: Mapping[str, Any], name: str, default: int) -> int:
-    number = _number(extra, name, default)
+def _integer(extra: Mapping[str, Any], name: str) -> int:
+    number = _number(extra, name) or 0.0
     if not number.is_integer():
         raise ImageKitConfigurationError(
             f"{name} in the Airflow Connection's extra is {number:g}.", help="Use a whole number."
@@ -127,27 +111,36 @@ def _integer(extra: Mapping[str, Any], name: str, default: int) -> int:
     return int(number)
 
 
-def _verify(extra: Mapping[str, Any]) -> bool | str:
-    value = extra.get("verify")
+def _switch_or_path(extra: Mapping[str, Any], name: str) -> bool | str:
+    value = extra.get(name)
     if isinstance(value, bool):
         return value
     if _absent(value):
-        return True
+        return bool(CONNECTION_FIELDS[name]["default"])
     text = str(value).strip()
     return text.lower() in _TRUE if text.lower() in _TRUE | _FALSE else text
 
 
-def _proxies(extra: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    value = extra.get("proxies")
+def _object(extra: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
+    value = extra.get(name)
     if _absent(value):
         return ()
     try:
-        proxies = json.loads(value) if isinstance(value, str) else value
+        pairs = json.loads(value) if isinstance(value, str) else value
     except ValueError:
-        proxies = None
-    if not isinstance(proxies, Mapping):
+        pairs = None
+    if not isinstance(pairs, Mapping):
         raise ImageKitConfigurationError(
-            "proxies in the Airflow Connection's extra is no JSON object.",
+            f"{name} in the Airflow Connection's extra is not a JSON object.",
             help='Use an object such as {"https": "http://proxy.example:3128"}.',
         )
-    return tuple(sorted((str(scheme), str(address)) for scheme, address in proxies.items()))
+    return tuple(sorted((str(key), str(item)) for key, item in pairs.items()))
+
+
+_READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
+    "text": _text,
+    "number": _number,
+    "integer": _integer,
+    "switch or path": _switch_or_path,
+    "object": _object,
+}

@@ -21,10 +21,11 @@ from airflow_provider_imagekit.compat import (
     mask_secret,
 )
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitRateLimitError
-from airflow_provider_imagekit.hooks.connection import ClientSettings, client_settings, uses_login
+from airflow_provider_imagekit.hooks.connection import client_settings, uses_login
 from airflow_provider_imagekit.provider_info import CONNECTION_TYPE
 
 if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.settings import ClientSettings
     from airflow_provider_imagekit.compat import Connection
     from airflow_provider_imagekit.phash import PHash
 
@@ -35,16 +36,7 @@ __all__ = ["ImageKitHook"]
 def _shared_client(settings: ClientSettings) -> ImageKitClient:
     """Return one client for equal settings, so that a thousand triggers share its sockets."""
     return ImageKitClient(
-        settings.private_key,
-        base_url=settings.base_url,
-        timeout=settings.timeout,
-        max_retries=settings.max_retries,
-        max_wait=settings.max_wait,
-        requests_per_second=settings.requests_per_second,
-        rate_limit_url=settings.rate_limit_url,
-        verify=settings.verify,
-        proxies=dict(settings.proxies),
-        user_agent=f"apache-airflow/{importlib.metadata.version('apache-airflow')}",
+        settings, user_agent=f"apache-airflow/{importlib.metadata.version('apache-airflow')}"
     )
 
 
@@ -95,13 +87,17 @@ class ImageKitHook(BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the form's own fields to Airflow before 3.2."""
-        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
-        from wtforms import StringField
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from wtforms import PasswordField, StringField
 
-        return {
-            name: StringField(field["label"], description=field["description"], widget=BS3TextFieldWidget())
-            for name, field in CONNECTION_TYPE["conn-fields"].items()
-        }
+        widgets = {}
+        for name, field in CONNECTION_TYPE["conn-fields"].items():
+            secret = field["schema"].get("format") == "password"
+            kind, widget = (
+                (PasswordField, BS3PasswordFieldWidget) if secret else (StringField, BS3TextFieldWidget)
+            )
+            widgets[name] = kind(field["label"], description=field["description"], widget=widget())
+        return widgets
 
     def get_conn(self, *, refresh: bool = False) -> ImageKitClient:
         """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_imagekit.library.plan import duration_text
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.client.calls import Waits
+    from airflow_provider_imagekit.client.retry import Waits
 
 __all__ = ["Progress"]
 

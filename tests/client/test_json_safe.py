@@ -28,6 +28,30 @@ def test_nul_and_lone_surrogates_leave_strings_and_keys() -> None:
     }
 
 
+def test_nul_ends_a_text_of_exif_but_not_one_that_begins_with_a_character_code() -> None:
+    body = json.dumps(
+        {
+            "exif": {
+                "image": {"Model": "ION230\x00F", "Make\x00": "\x00x", "Artist": ["a\x00b"]},
+                "exif": {
+                    "UserComment": "ASCII\x00\x00\x00text",
+                    "ComponentsConfiguration": "\x01\x02\x03\x00",
+                },
+                "gps": {"GPSProcessingMethod": "ASCII\x00\x00\x00GPS"},
+            },
+            "name": "a\x00b",
+        }
+    )
+    assert load_json(body.encode()) == {
+        "exif": {
+            "image": {"Model": "ION230", "Make": "", "Artist": ["a"]},
+            "exif": {"UserComment": "ASCIItext", "ComponentsConfiguration": "\x01\x02\x03"},
+            "gps": {"GPSProcessingMethod": "ASCIIGPS"},
+        },
+        "name": "ab",
+    }
+
+
 def test_blanks_around_keys_are_cut_as_an_old_answer_of_imagekit_had_them() -> None:
     assert load_json(b'{"bitRate ": 546524}') == {"bitRate": 546524}
 

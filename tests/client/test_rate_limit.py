@@ -6,10 +6,9 @@ import time
 import pytest
 
 from airflow_provider_imagekit.client.rate_limit import LONGEST_PAUSE, RateLimiter, account_rate_limiter
+from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.exceptions import ImageKitRateLimitError
 from tests.support import Clock
-
-URL = "https://api.imagekit.io"
 
 
 def budget(clock: Clock, rate: float | None = 10, burst: int | None = None) -> RateLimiter:
@@ -78,10 +77,11 @@ def test_a_wait_longer_than_allowed_is_refused_at_once_with_the_time_left() -> N
 
 
 def test_clients_with_the_same_key_and_host_share_a_budget() -> None:
-    first = account_rate_limiter(URL, "private_a", None)
-    assert account_rate_limiter(URL, "private_a", 5) is first
-    assert account_rate_limiter(URL, "private_b", None) is not first
-    assert account_rate_limiter("https://elsewhere.example", "private_a", None) is not first
+    first = account_rate_limiter(ClientSettings("private_a"))
+    assert account_rate_limiter(ClientSettings("private_a", requests_per_second=5)) is first
+    assert account_rate_limiter(ClientSettings("private_b")) is not first
+    elsewhere = ClientSettings("private_a", base_url="https://elsewhere.example")
+    assert account_rate_limiter(elsewhere) is not first
 
 
 def test_threads_together_keep_the_rate() -> None:

@@ -56,7 +56,7 @@ class Way:
     def client(self, base_url: str, proxy: str = "", **arguments: Any) -> ImageKitClient:
         """Return a client that asks once, for an address and through a proxy."""
         defaults = {
-            "private_key": self._imagekit.private_key,
+            "settings": self._imagekit.private_key,
             "base_url": base_url,
             "timeout": TIMEOUT,
             "max_retries": 0,

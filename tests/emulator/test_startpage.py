@@ -82,7 +82,7 @@ def test_no_markup_of_a_file_name_becomes_an_element(ik, library: Path, name):
 
 def test_no_markup_of_a_sidecar_file_becomes_an_element(ik, library: Path, get):
     (library / "clip.mp4").write_bytes(b"video")
-    stated = {name: ATTACK for name in ("width", "height", "bitRate", "duration", "audioCodec", "videoCodec")}
+    stated = dict.fromkeys(("width", "height", "bitRate", "duration", "audioCodec", "videoCodec"), ATTACK)
     (library / "clip.mp4.imagekit.json").write_text(json.dumps(stated))
     assert page_of(ik).scripts == []
     (listed,) = get("/v1/files?name=clip.mp4").json()

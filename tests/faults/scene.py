@@ -9,8 +9,8 @@ from typing import Any
 
 from airflow_provider_imagekit.client import ImageKitClient
 from airflow_provider_imagekit.client.rate_limit import RateLimiter
+from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from airflow_provider_imagekit.hooks.connection import ClientSettings
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from tests import pictures
 from tests.faults.faults import Fault
@@ -71,11 +71,7 @@ class Scene:
 
     def _client_of(self, settings: ClientSettings) -> ImageKitClient:
         return ImageKitClient(
-            settings.private_key,
-            base_url=settings.base_url,
-            timeout=settings.timeout,
-            max_retries=settings.max_retries,
-            max_wait=settings.max_wait,
+            settings,
             budget=self._budget,
             sleep=self.clock.sleep,
             jitter=lambda: 1.0,

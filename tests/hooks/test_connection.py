@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
-from airflow_provider_imagekit.hooks.connection import ClientSettings, client_settings, uses_login
+from airflow_provider_imagekit.hooks.connection import client_settings, uses_login
+from airflow_provider_imagekit.provider_info import CONNECTION_FIELDS, value_if_empty
 
 KEY = "private_AbC+dEf/gHi123456789012345="
 
@@ -140,3 +144,18 @@ def test_the_key_is_in_no_repr() -> None:
     settings = read({"proxies": {"https": "http://user:secret@proxy:3128"}})
     assert KEY not in repr(settings)
     assert "secret" not in repr(settings)
+
+
+def test_each_field_of_the_table_is_in_the_documentation_word_for_word() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "connection.md").read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| Extra `")]
+    assert rows == [
+        f"| Extra `{name}` | {field['help']} | {value_if_empty(name)} |"
+        for name, field in CONNECTION_FIELDS.items()
+    ]
+
+
+def test_each_setting_is_a_field_of_the_table_or_a_standard_field() -> None:
+    names = {field.name for field in dataclasses.fields(ClientSettings)}
+    assert names - set(CONNECTION_FIELDS) == {"private_key", "base_url"}
+    assert set(CONNECTION_FIELDS) - names == {"url_endpoint"}

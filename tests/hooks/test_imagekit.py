@@ -146,6 +146,15 @@ class TestForm:
     def test_on_airflow_2_each_declared_field_is_a_widget(self) -> None:
         assert ImageKitHook.get_connection_form_widgets().keys() == CONNECTION_TYPE["conn-fields"].keys()
 
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+    @pytest.mark.skipif(AIRFLOW_3, reason="Airflow 3 has no form library and reads the declared form")
+    def test_on_airflow_2_the_form_shows_no_secret(self) -> None:
+        from wtforms import PasswordField
+
+        fields = ImageKitHook.get_connection_form_widgets()
+        secret = {name for name, field in fields.items() if field.field_class is PasswordField}
+        assert secret == {"rate_limit_url"}
+
     def test_what_airflow_asks_of_a_hook_is_there(self) -> None:
         assert (ImageKitHook.conn_type, ImageKitHook.hook_name) == ("imagekit", "ImageKit")
         assert ImageKitHook.conn_name_attr == "imagekit_conn_id"

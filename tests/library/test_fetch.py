@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_imagekit.client.calls import Waits
+from airflow_provider_imagekit.client.retry import Waits
 from airflow_provider_imagekit.emulator import ImageKitEmulator, RateLimits
 from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
 from airflow_provider_imagekit.library.failures import Failures, parse_share

@@ -110,7 +110,7 @@ def test_plain_http_is_refused_except_for_this_machine(
 
 
 def test_certificates_are_verified_unless_somebody_says_otherwise() -> None:
-    assert ImageKitClient("private_x")._transport._verify is True
+    assert ImageKitClient("private_x")._transport._settings.verify is True
 
 
 @pytest.mark.parametrize("ask", [ask_by_hook, ask_by_trigger])
@@ -147,7 +147,7 @@ def test_netrc_and_the_environment_bring_no_other_credentials(
 
 def test_only_get_requests_are_ever_sent() -> None:
     # Retries are safe because every request is idempotent; a test that a future verb must meet.
-    transport = (PACKAGE / "transport.py").read_text("utf-8")
+    transport = (PACKAGE / "client" / "transport.py").read_text("utf-8")
     assert "_session.get(" in transport
     assert not [verb for verb in ("post", "put", "patch", "delete") if f"_session.{verb}(" in transport]
 

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from airflow_provider_imagekit.hooks.connection import ClientSettings
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests import pictures

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.emulator.library.assets import Asset, Folder, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_provider_imagekit.emulator.library.store import Store
 
@@ -44,6 +45,8 @@ class Library:
         self._lock = threading.RLock()
         self._assets = {asset.path: asset for asset in store.load()}
         self._paths = {asset.id: asset.path for asset in self._assets.values()}
+        self._uses = Counter(blob for asset in self._assets.values() for blob in _blobs(asset))
+        store.drop(store.contents() - self._uses.keys())
         self._folders: dict[str, Folder] = {}
         self._fresh_until = 0.0
 
@@ -139,18 +142,26 @@ class Library:
         """
         with self._lock:
             known = self.by_path(path) or self._assets.get(path)
-            try:
-                asset = change(known)
-                if asset.versions or asset.disk:
-                    self._assets[path] = asset
-                    self._paths[asset.id] = path
-                    self._store.save(asset)
-                else:
-                    self._assets.pop(path, None)
-                    self._store.forget(path)
-            finally:
-                self._store.keep_only({v.blob for a in self._assets.values() for v in a.versions if v.blob})
+            asset = change(known)
+            if asset.versions or asset.disk:
+                self._assets[path] = asset
+                self._paths[asset.id] = path
+                self._store.save(asset)
+            else:
+                self._assets.pop(path, None)
+                self._store.forget(path)
+            former = _blobs(known) if known else []
+            self._uses.update(_blobs(asset))
+            self._uses.subtract(former)
+            self._drop_unused(former)
             return asset
+
+    def _drop_unused(self, blobs: Iterable[str]) -> None:
+        unused = [blob for blob in set(blobs) if self._uses[blob] <= 0]
+        for blob in unused:
+            del self._uses[blob]
+        if unused:
+            self._store.drop(unused)
 
     def upload(self, path: str, content: bytes, change: Callable[[Asset | None, str], Asset]) -> Asset:
         """
@@ -162,7 +173,10 @@ class Library:
         """
         with self._lock:
             blob = self._store.put(content)
-            return self.change(path, lambda known: change(known, blob))
+            try:
+                return self.change(path, lambda known: change(known, blob))
+            finally:
+                self._drop_unused([blob])
 
     def _found(self, path: str, status: os.stat_result) -> None:
         signature = _signature(status)
@@ -227,6 +241,10 @@ class Library:
             return entry.stat() if entry.is_file() else None
         except OSError:
             return None  # removed while we look; the rest of its folder is still to be seen
+
+
+def _blobs(asset: Asset) -> list[str]:
+    return [version.blob for version in asset.versions if version.blob]
 
 
 def _signature(status: os.stat_result) -> str:

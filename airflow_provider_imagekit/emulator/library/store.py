@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_imagekit.emulator.library.assets import Asset
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 __all__ = ["Store"]
@@ -27,17 +28,33 @@ class Store:
     A small SQLite database of changed assets and uploaded contents.
 
     :param directory: folder that keeps it from run to run, made if missing; ``None``: memory, for this run.
+    :raises OSError: if the folder cannot be written or another server uses it.
     """
 
     def __init__(self, directory: Path | None) -> None:
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(
-            directory / _FILE_NAME if directory else ":memory:", check_same_thread=False
-        )
-        with self._lock, self._database as database:
-            database.executescript(_SCHEMA)
+        try:
+            self._database = sqlite3.connect(
+                directory / _FILE_NAME if directory else ":memory:", timeout=0, check_same_thread=False
+            )
+        except sqlite3.Error as error:
+            raise OSError(f"The state folder {directory} cannot be used: {error}.") from error
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._database.close()
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_BUSY":
+                raise OSError(
+                    f"Another server uses the state folder {directory}. Stop it, or choose another folder."
+                ) from error
+            raise OSError(f"The state folder {directory} cannot be used: {error}.") from error
+
+    def _prepare(self) -> None:
+        # From the first write on the database is this server's alone; the system frees it with the process.
+        self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._database.executescript(f"BEGIN EXCLUSIVE; {_SCHEMA} COMMIT;")
 
     def load(self) -> list[Asset]:
         """Return all changed assets."""
@@ -76,13 +93,15 @@ class Store:
             raise KeyError(digest)
         return bytes(row[0])
 
-    def keep_only(self, digests: set[str]) -> None:
-        """Drop every content that is not among these."""
+    def contents(self) -> set[str]:
+        """Return the digests of all contents."""
+        with self._lock:
+            return {digest for (digest,) in self._database.execute("SELECT digest FROM blob")}
+
+    def drop(self, digests: Iterable[str]) -> None:
+        """Delete contents."""
         with self._lock, self._database as database:
-            kept = {digest for (digest,) in database.execute("SELECT digest FROM blob")}
-            database.executemany(
-                "DELETE FROM blob WHERE digest = ?", [(digest,) for digest in kept - digests]
-            )
+            database.executemany("DELETE FROM blob WHERE digest = ?", [(digest,) for digest in digests])
 
     def close(self) -> None:
         """Close the database."""

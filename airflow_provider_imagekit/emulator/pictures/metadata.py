@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.emulator.pictures.exif import read_exif
+from airflow_provider_imagekit.emulator.pictures.pixel_budget import DECODED
 from airflow_provider_imagekit.pictures import compute_phash, open_picture
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def picture_metadata(content: bytes) -> dict[str, Any]:
     :param content: the file.
     :raises BadPictureError: if it cannot be decoded.
     """
-    with open_picture(io.BytesIO(content)) as image:
+    with open_picture(io.BytesIO(content)) as image, DECODED.reserve(image.width * image.height):
         return {
             "height": image.height,
             "width": image.width,

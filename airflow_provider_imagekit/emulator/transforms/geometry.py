@@ -12,7 +12,7 @@ from airflow_provider_imagekit.pictures import MAX_PIXELS
 if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.transforms.expressions import Expression
 
-__all__ = ["Layout", "Size", "evaluate", "lay_out", "properties"]
+__all__ = ["Layout", "Size", "evaluate", "lay_out", "properties", "rotated_size"]
 
 _MAX_SIDE = 65_535
 _MAX_SIDE_BY_DPR = 5000
@@ -29,6 +29,11 @@ class Size:
 
     width: int
     height: int
+
+    @property
+    def pixels(self) -> int:
+        """Return the number of pixels."""
+        return self.width * self.height
 
     @property
     def ratio(self) -> float:
@@ -132,6 +137,23 @@ def _length(expression: Expression | None, side: int, names: dict[str, float], d
         value *= side
     # Documented: a pixel ratio that leads out of 1 to 5000 pixels is not considered.
     return _pixels(min(value * dpr if 1 <= value * dpr <= _MAX_SIDE_BY_DPR else value, _MAX_SIDE + 1))
+
+
+def rotated_size(step: Step, size: Size) -> Size:
+    """
+    Return the size of a picture after a step's rotation, to within two pixels.
+
+    :param step: the step.
+    :param size: the size before.
+    """
+    if step.rotation is None:
+        return size
+    angle = math.radians(evaluate(step.rotation, properties(size, size)) % 360)
+    sine, cosine = abs(math.sin(angle)), abs(math.cos(angle))
+    return Size(
+        math.ceil(size.width * cosine + size.height * sine - 1e-6),
+        math.ceil(size.width * sine + size.height * cosine - 1e-6),
+    )
 
 
 def _pixels(length: float) -> int:

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageFilter, ImageOps
 
 from airflow_provider_imagekit.emulator.pictures.metadata import format_of
-from airflow_provider_imagekit.emulator.transforms.geometry import Layout, Size, evaluate, lay_out, properties
-from airflow_provider_imagekit.pictures import in_colour, open_picture
+from airflow_provider_imagekit.emulator.pictures.pixel_budget import DECODED
+from airflow_provider_imagekit.emulator.transforms.geometry import (
+    Layout,
+    Size,
+    evaluate,
+    lay_out,
+    properties,
+    rotated_size,
+)
+from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError
+from airflow_provider_imagekit.pictures import MAX_PIXELS, in_colour, open_picture
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.transforms.steps import Colour, Step
@@ -29,6 +38,10 @@ _MIMES = {
 }
 _WHITE: Colour = (255, 255, 255, 255)
 _ORIENTATION = 0x0112
+_TURNED = (5, 6, 7, 8)
+
+#: Maximum pixels that all steps of a chain may compute.
+MAX_WORK = 5 * MAX_PIXELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +71,15 @@ def render(
     :param accept: ``Accept`` header, for ``f-auto``.
     :param coordinates: ``customCoordinates`` of the file, ``x,y,width,height``, for ``fo-custom``.
     :raises BadPictureError: if the original cannot be decoded.
-    :raises BadTransformationError: if the output would be absurdly large.
+    :raises BadTransformationError: if the output would be too large or the steps too much work.
     """
+    with open_picture(io.BytesIO(content)) as opened:
+        size = _upright_size(opened)
+    with DECODED.reserve(_most_pixels(steps, size)):
+        return _render(content, steps, accept, coordinates)
+
+
+def _render(content: bytes, steps: tuple[Step, ...], accept: str, coordinates: str | None) -> Rendered:
     with open_picture(io.BytesIO(content)) as opened:
         source_format = format_of(opened)
         exif, profile = opened.getexif(), opened.info.get("icc_profile")
@@ -76,6 +96,32 @@ def render(
     wanted = next((step.format for step in reversed(steps) if step.format), "")
     quality = next((step.quality for step in reversed(steps) if step.quality), _DEFAULT_QUALITY)
     return _encode(image, _output_format(wanted, source_format, accept), quality, options)
+
+
+def _upright_size(image: Image.Image) -> Size:
+    turned = image.getexif().get(_ORIENTATION) in _TURNED
+    return Size(image.height, image.width) if turned else Size(image.width, image.height)
+
+
+def _most_pixels(steps: tuple[Step, ...], original: Size) -> int:
+    """Return the pixels of the largest picture on the way, before any is decoded."""
+    current, most, total = original, original.pixels, 0
+    for step in steps:
+        layout = lay_out(step, current, original)
+        rotated = rotated_size(step, layout.canvas)
+        sizes = [layout.canvas]
+        if layout.resize != current:
+            sizes += [current, layout.resize]
+        sizes += [rotated] * ((step.rotation is not None) + bool(step.blur) + step.greyscale)
+        most = max(most, *(size.pixels for size in sizes))
+        total += sum(size.pixels for size in sizes)
+        current = rotated
+    if most > MAX_PIXELS or total > MAX_WORK:
+        raise BadTransformationError(
+            f"The transformation computes {total:,} pixels in {len(steps)} steps; {MAX_WORK:,} are allowed, "
+            f"and {MAX_PIXELS:,} in one picture."
+        )
+    return most
 
 
 def _apply(step: Step, image: Image.Image, original: Size, coordinates: str | None) -> Image.Image:

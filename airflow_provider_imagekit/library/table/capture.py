@@ -1,29 +1,18 @@
-"""When and where a picture was taken, from EXIF as ImageKit tells it. Broken values end as ``None``."""
+"""When and where a picture was taken, from EXIF as ImageKit returns it. Broken values give ``None``."""
 
 from __future__ import annotations
 
 import math
-import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timezone, tzinfo
 from typing import Any, NamedTuple
 
 import pendulum
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.library.table.clocks import differ_by_a_zone, gps_time, original_clock
 from airflow_provider_imagekit.library.table.coerce import as_dict, as_number, as_text, iso
 
 __all__ = ["Capture", "Place", "captured", "place", "zone_of"]
-
-_DATE = re.compile(r"(\d{4})[:\-/](\d\d?)[:\-/](\d\d?)", re.ASCII)
-_DATE_AND_TIME = re.compile(_DATE.pattern + r"[ T](\d\d?):(\d\d?):(\d\d?)(?:\.(\d+))?", re.ASCII)
-_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)", re.ASCII)
-_WIDEST_OFFSET = 14 * 60  # minutes: Kiribati's
-
-#: Time, fraction of its second, and offset, in EXIF's names: the shutter first, then the digitising.
-_CLOCKS = (
-    ("DateTimeOriginal", "SubSecTimeOriginal", "OffsetTimeOriginal"),
-    ("CreateDate", "SubSecTimeDigitized", "OffsetTimeDigitized"),
-)
 
 
 class Capture(NamedTuple):
@@ -31,7 +20,7 @@ class Capture(NamedTuple):
     When a picture was taken.
 
     :param at: ISO 8601 in UTC.
-    :param source: ``offset``, ``gps`` or ``zone``.
+    :param source: ``offset``, ``gps``, ``zone`` or ``zone_despite_gps``.
     :param local: what the camera's clock showed, ISO 8601 without a zone.
     """
 
@@ -72,23 +61,25 @@ def captured(exif: dict[str, Any], zone: tzinfo) -> Capture:
     """
     Return when a picture was taken.
 
-    EXIF writes the camera's clock without a zone. The instant follows from EXIF's own offset tags, else it is
-    the GPS time, which is UTC, else the clock is taken for one in the given zone.
+    EXIF writes the camera's clock without a zone. The instant follows from the clock's own offset, else it is
+    the GPS time, which is UTC, else the clock is taken for one in the given zone. A GPS time from which the
+    clock differs by no possible zone is stale or made up: the clock counts, and the source says so.
 
     :param exif: the metadata's ``exif``.
     :param zone: the zone of clocks of which nothing else is known.
     """
-    tags = as_dict(exif.get("exif"))
-    clock, offset = _clock(tags)
-    if clock is not None and offset is not None:
-        at, source = _instant(clock, pendulum.FixedTimezone(offset * 60)), "offset"
-    elif (gps_time := _gps_time(as_dict(exif.get("gps")))) is not None:
-        at, source = gps_time, "gps"
-    elif clock is not None:
-        at, source = _instant(clock, zone), "zone"
+    clock = original_clock(as_dict(exif.get("exif")), as_dict(exif.get("image")))
+    gps = as_dict(exif.get("gps"))
+    fix = None if _is_void(gps) else gps_time(gps)
+    if clock is None:
+        return Capture(iso(fix), "gps") if fix else Capture()
+    local = clock.shown.isoformat(timespec="milliseconds").removesuffix(".000")
+    if clock.offset is not None:
+        at, source = _instant(clock.shown, timezone(clock.offset)), "offset"
+    elif fix is not None and differ_by_a_zone(clock.shown, fix):
+        at, source = iso(fix), "gps"
     else:
-        return Capture()
-    local = None if clock is None else clock.isoformat(timespec="milliseconds").removesuffix(".000")
+        at, source = _instant(clock.shown, zone), "zone" if fix is None else "zone_despite_gps"
     return Capture(at, source if at else None, local)
 
 
@@ -97,12 +88,15 @@ def place(exif: dict[str, Any]) -> Place:
     Return where a picture was taken, in decimals.
 
     :param exif: the metadata's ``exif``; its coordinates are lists of degrees, minutes and seconds.
-    :return: latitude and longitude both or neither: half a place, or one without its hemisphere, is none.
+    :return: latitude and longitude both or neither: half a place or one without its hemisphere gives none,
+        and neither do 0, 0 (what cameras write without a fix) and a fix that the receiver calls void.
     """
     gps = as_dict(exif.get("gps"))
+    if _is_void(gps):
+        return Place()
     latitude = _degrees(gps.get("GPSLatitude"), gps.get("GPSLatitudeRef"), "NS", 90)
     longitude = _degrees(gps.get("GPSLongitude"), gps.get("GPSLongitudeRef"), "EW", 180)
-    if latitude is None or longitude is None:
+    if latitude is None or longitude is None or latitude == longitude == 0:
         return Place()
     altitude = as_number(gps.get("GPSAltitude"))
     if altitude is not None and _first(gps.get("GPSAltitudeRef")) in (1, "1", "\x01"):
@@ -110,66 +104,13 @@ def place(exif: dict[str, Any]) -> Place:
     return Place(latitude, longitude, altitude)
 
 
-def _clock(tags: dict[str, Any]) -> tuple[datetime | None, int | None]:
-    for name, fraction, offset in _CLOCKS:
-        clock = _naive(tags.get(name), tags.get(fraction))
-        if clock is not None:
-            return clock, _offset(tags.get(offset), tags.get("OffsetTime"), tags.get("TimeZoneOffset"))
-    return None, None
-
-
-def _naive(value: Any, fraction: Any) -> datetime | None:
-    found = _DATE_AND_TIME.match(as_text(value) or "")
-    if not found:
-        return None
-    *numbers, own_fraction = found.groups()
-    digits = own_fraction or as_text(fraction) or ""
-    micros = int(f"{digits[:6]:0<6}") if digits.isascii() and digits.isdigit() else 0
-    year, month, day, hour, minute, second = map(int, numbers)
-    try:
-        return datetime(year, month, day, hour, minute, second, micros)  # noqa: DTZ001 - EXIF has no zone
-    except ValueError:
-        return None
-
-
-def _offset(*values: Any) -> int | None:
-    """Return the first usable offset in minutes: ``+02:00``, or whole hours as TimeZoneOffset has them."""
-    for value in map(_first, values):
-        if isinstance(value, str) and (found := _OFFSET.fullmatch(value.replace("\x00", "").strip())):
-            sign, hours, minutes = found.groups()
-            offset = int(f"{sign}1") * (int(hours) * 60 + int(minutes))
-        elif isinstance(value, str) and value.strip() == "Z":
-            offset = 0
-        elif isinstance(value, int) and not isinstance(value, bool):
-            offset = value * 60
-        else:
-            continue
-        if abs(offset) <= _WIDEST_OFFSET:
-            return offset
-    return None
+def _is_void(gps: dict[str, Any]) -> bool:
+    return (as_text(_first(gps.get("GPSStatus"))) or "").upper() == "V"
 
 
 def _instant(clock: datetime, zone: tzinfo) -> str | None:
     try:
         return iso(clock.replace(tzinfo=zone))
-    except (ValueError, OverflowError):
-        return None
-
-
-def _gps_time(gps: dict[str, Any]) -> str | None:
-    date = _DATE.match(as_text(gps.get("GPSDateStamp")) or "")
-    time = gps.get("GPSTimeStamp")
-    if not date or not isinstance(time, list) or len(time) != 3:
-        return None
-    hours, minutes, seconds = map(as_number, time)
-    if hours is None or minutes is None or seconds is None:
-        return None
-    of_day = hours * 3600 + minutes * 60 + seconds
-    if not 0 <= of_day < 86_400 or min(hours, minutes, seconds) < 0:
-        return None
-    try:
-        year, month, day = map(int, date.groups())
-        return iso(pendulum.datetime(year, month, day) + timedelta(seconds=of_day))
     except (ValueError, OverflowError):
         return None
 

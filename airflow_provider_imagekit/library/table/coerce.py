@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 __all__ = ["as_boolean", "as_dict", "as_integer", "as_number", "as_text", "as_time", "iso"]
 
 _INT64 = 1 << 63
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
 def as_text(value: Any) -> str | None:
-    """Return a text without NULs and outer blanks, or ``None`` if nothing is left or it is no text."""
+    """
+    Return a text up to its first NUL, without outer blanks, or ``None`` if nothing is left.
+
+    NUL ends a text of EXIF. Other control characters, and surrogates without their pair, become blanks.
+    """
     if not isinstance(value, str):
         return None
-    return value.replace("\x00", "").strip() or None
+    if not value.isprintable():
+        value = _UNPRINTABLE.sub(" ", value.partition("\x00")[0])
+    return value.strip() or None
 
 
 def as_number(value: Any) -> float | None:

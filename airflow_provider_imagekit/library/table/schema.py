@@ -87,8 +87,9 @@ COLUMNS: tuple[Column, ...] = (
         "captured_at_source",
         _TEXT,
         _METADATA,
-        "how `captured_at` got its time zone: `offset` (EXIF offset tags), `gps` (GPS time, which is UTC), "
-        "`zone` (the operator's `timezone`)",
+        "where the time zone of `captured_at` comes from: `offset` (the clock's own offset), `gps` "
+        "(GPS time, which is UTC), `zone` (the operator's `timezone`), `zone_despite_gps` (the same; a GPS "
+        "time contradicts the clock)",
     ),
     Column("captured_local", _TEXT, _METADATA, "what the camera's clock showed, ISO 8601 without a zone"),
     Column("has_gps", _BOOLEAN, _METADATA, "whether the file carries coordinates, also if `gps` drops them"),

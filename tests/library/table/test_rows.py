@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +38,27 @@ class TestTypedColumns:
         assert (row["has_color_profile"], row["has_transparency"], row["has_gps"]) == (True, False, True)
         assert row["exif"] == CANON["exif"]
         assert row["other"] is None
+
+    @pytest.mark.parametrize(
+        ("tag", "expected"),
+        [
+            ("ION230\x00F", "ION230"),
+            ("ION230\x00\x00", "ION230"),
+            ("\x00ION230", None),
+            ("ION\r\n230\x7f", "ION 230"),
+            ("ION\x85\x9f230", "ION 230"),
+            ("ION\ud800230", "ION 230"),
+            ("\t\x01", None),
+            ("Grüße\xa0Ж", "Grüße\xa0Ж"),
+        ],
+    )
+    def test_nul_ends_a_text_and_control_characters_are_blanks(self, tag: str, expected: str | None) -> None:
+        row = build({"exif": {"image": {"Model": tag, "Make": tag}, "exif": {"LensModel": tag}}})
+        assert [row[name] for name in ("camera_model", "camera_make", "lens_model")] == [expected] * 3
+
+    def test_a_comment_with_its_character_code_stays_whole(self) -> None:
+        exif = {"exif": {"UserComment": "ASCII\x00\x00\x00text"}}
+        assert build({"exif": exif})["exif"] == exif
 
     def test_a_video_has_no_phash(self) -> None:
         row = build({"width": 1280, "bitRate": 546524, "duration": 7.5, "videoCodec": "h264", "pHash": None})
@@ -177,6 +199,8 @@ def check_types(row: dict[str, Any]) -> None:
         value = row.get(column.name)
         if value is not None:
             assert isinstance(value, TYPES[column.kind]), (column, value)
+            if column.kind is Kind.TEXT:
+                assert not {unicodedata.category(character) for character in value} & {"Cc", "Cs"}
             if column.kind is Kind.INTEGER:
                 assert -(2**63) <= value < 2**63
             if column.kind is Kind.TIME:

@@ -1,0 +1,47 @@
+"""The settings of a client as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_imagekit.client.endpoints import DEFAULT_BASE_URL
+from airflow_provider_imagekit.provider_info import CONNECTION_FIELDS
+
+__all__ = ["ClientSettings"]
+
+
+def _default(name: str) -> Any:
+    return CONNECTION_FIELDS[name]["default"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """
+    What a client needs to know; hashable. The defaults are those of the Airflow Connection's fields.
+
+    :param private_key: the account's private key.
+    :param base_url: address of the API; plain http is refused except for a loopback address.
+    :param timeout: maximum seconds until an answer has arrived whole, connecting included; see
+        :class:`~airflow_provider_imagekit.client.deadline.DeadlineAdapter`.
+    :param max_retries: maximum repetitions of a request after connection errors, timeouts, 408, 429 and 5xx.
+    :param max_wait: maximum seconds that one call waits in all, for rate limits and between tries.
+    :param requests_per_second: steady rate for all clients of the process with this key; ``None``: no limit.
+    :param rate_limit_url: address of a Redis through which other processes and machines share the rate and
+        the pauses after 429; ``None``: this process alone.
+    :param verify: whether to verify certificates, or the path of a CA bundle.
+    :param proxies: proxy addresses by scheme, as a mapping or as pairs; empty: those of the environment.
+    """
+
+    private_key: str = field(repr=False)
+    base_url: str = DEFAULT_BASE_URL
+    timeout: float = _default("timeout")
+    max_retries: int = _default("max_retries")
+    max_wait: float = _default("max_wait")
+    requests_per_second: float | None = _default("requests_per_second")
+    rate_limit_url: str | None = field(default=_default("rate_limit_url"), repr=False)
+    verify: bool | str = _default("verify")
+    proxies: tuple[tuple[str, str], ...] = field(default=_default("proxies"), repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "proxies", tuple(sorted(dict(self.proxies or ()).items())))

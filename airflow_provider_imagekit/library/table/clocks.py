@@ -1,0 +1,169 @@
+"""
+Clocks and offsets as EXIF writes them: whole values are read, where they have one reading, or nothing is.
+
+An offset belongs to its own clock, and GPS time, which is UTC, counts only beside a clock from which it
+differs by a possible time zone: a value that is not understood gives no instant rather than a wrong one.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from airflow_provider_imagekit.library.table.coerce import as_number, as_text
+
+__all__ = ["Clock", "differ_by_a_zone", "gps_time", "original_clock"]
+
+_OFFSET_TEXT = r"Z|(?:UTC|GMT)?(?: ?[+-](?:\d\d?(?::\d\d)?|\d{4}))?"
+_DATE = re.compile(r"(\d{4})[:\-/] ?(\d\d?)[:\-/] ?(\d\d?)", re.ASCII)
+_CLOCK = re.compile(
+    _DATE.pattern
+    + r"(?: {1,2}|T)(\d\d?): ?(\d\d?): ?(\d\d?)(?:[.,](\d+))?"
+    + rf"(?: ?([AP])\.?M\.?)?(?: ?({_OFFSET_TEXT}))?",
+    re.ASCII | re.IGNORECASE,
+)
+_OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-])(?:(\d\d)(\d\d)|(\d\d?)(?::(\d\d))?)", re.ASCII)
+_UTC_NAMES = ("Z", "UTC", "GMT")
+
+# Hours of the zones that there are; Baker Island's and Kiribati's.
+_WEST, _EAST = -12, 14
+_QUARTER = timedelta(minutes=15)
+# A fix is some minutes old, and clocks are some minutes off.
+_NEAR = timedelta(minutes=5)
+
+
+class Clock(NamedTuple):
+    """
+    What a camera's clock showed.
+
+    :param shown: the time without a zone.
+    :param offset: east of UTC; ``None`` if it is unknown.
+    """
+
+    shown: datetime
+    offset: timedelta | None
+
+
+def original_clock(camera: dict[str, Any], image: dict[str, Any]) -> Clock | None:
+    """
+    Return the clock of the shutter, else that of the digitising.
+
+    An offset tag counts for its own clock, and for one that shows the same second.
+
+    :param camera: EXIF's section ``exif``.
+    :param image: EXIF's section ``image``, which holds the time of the last edit.
+    """
+    clock = _read(camera.get("DateTimeOriginal"), camera.get("SubSecTimeOriginal")) or _read(
+        camera.get("CreateDate"), camera.get("SubSecTimeDigitized")
+    )
+    if clock is None or clock.offset is not None:
+        return clock
+    for tag, section, own_clock in (
+        ("OffsetTimeOriginal", camera, "DateTimeOriginal"),
+        ("TimeZoneOffset", camera, "DateTimeOriginal"),
+        ("OffsetTimeDigitized", camera, "CreateDate"),
+        ("OffsetTime", image, "ModifyDate"),
+    ):
+        offset = _offset(camera.get(tag))
+        if offset is not None and _shows(section.get(own_clock), clock.shown, or_nothing=section is image):
+            return clock._replace(offset=offset)
+    return clock
+
+
+def gps_time(gps: dict[str, Any]) -> datetime | None:
+    """
+    Return the time of a GPS fix.
+
+    :param gps: EXIF's section ``gps``.
+    """
+    date = _DATE.fullmatch(as_text(gps.get("GPSDateStamp")) or "")
+    time = gps.get("GPSTimeStamp")
+    if not date or not isinstance(time, list) or len(time) != 3:
+        return None
+    hours, minutes, seconds = map(as_number, time)
+    if hours is None or minutes is None or seconds is None:
+        return None
+    if not (0 <= hours < 24 and 0 <= minutes < 60 and 0 <= seconds < 61):
+        return None
+    try:
+        year, month, day = map(int, date.groups())
+        return datetime(year, month, day, tzinfo=UTC) + timedelta(
+            hours=hours, minutes=minutes, seconds=seconds
+        )
+    except (ValueError, OverflowError):
+        return None
+
+
+def differ_by_a_zone(shown: datetime, moment: datetime) -> bool:
+    """
+    Return whether a clock that shows this time at that moment stands in a zone that there can be.
+
+    :param shown: the clock, without a zone.
+    :param moment: an instant.
+    """
+    difference = shown - moment.astimezone(UTC).replace(tzinfo=None)
+    quarters = round(difference / _QUARTER)
+    near = abs(difference - quarters * _QUARTER) <= _NEAR
+    return near and _WEST * 4 <= quarters <= _EAST * 4
+
+
+def _read(value: Any, fraction: Any) -> Clock | None:
+    found = _CLOCK.fullmatch(as_text(value) or "")
+    if not found:
+        return None
+    *numbers, own_fraction, half, zone = found.groups()
+    year, month, day, hour, minute, second = map(int, numbers)
+    hour_of_day = _hour_of_day(hour, half)
+    offset = _offset(zone) if zone else None
+    # ISO 8601 knows 24:00:00; what a camera means by 24:05:00 is unknown.
+    midnight = (hour, minute, second) == (24, 0, 0) and not half
+    if (zone and offset is None) or second > 60 or (hour_of_day is None and not midnight):
+        return None
+    try:
+        start = datetime(year, month, day, hour_of_day or 0, minute)  # noqa: DTZ001 - EXIF has no zone
+        later = timedelta(days=midnight, seconds=second, microseconds=_micros(own_fraction, fraction))
+        return Clock(start + later, offset)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _hour_of_day(hour: int, half: str | None) -> int | None:
+    if half is None:
+        return hour if hour < 24 else None
+    if not 1 <= hour <= 12:
+        return None
+    return hour % 12 + (12 if half in "Pp" else 0)
+
+
+def _micros(own: str | None, separate: Any) -> int:
+    digits = own or as_text(separate) or ""
+    return int(f"{digits[:6]:0<6}") if digits.isascii() and digits.isdigit() else 0
+
+
+def _offset(value: Any) -> timedelta | None:
+    """Return an offset: ``+02:00``, ``-5:00``, ``+02``, ``GMT+02:00``, or hours as ``TimeZoneOffset`` has."""
+    if value is None:
+        return None
+    if isinstance(value, list) and value:
+        value = value[0]
+    if isinstance(value, int) and not isinstance(value, bool):
+        hours, minutes = value, 0
+    else:
+        text = (as_text(value) or "").upper()
+        if text in _UTC_NAMES:
+            return timedelta()
+        found = _OFFSET.fullmatch(text)
+        if not found:
+            return None
+        sign = -1 if found[1] == "-" else 1
+        hours, minutes = sign * int(found[2] or found[4]), sign * int(found[3] or found[5] or 0)
+    if abs(minutes) >= 60 or not _WEST * 60 <= hours * 60 + minutes <= _EAST * 60:
+        return None
+    return timedelta(hours=hours, minutes=minutes)
+
+
+def _shows(value: Any, clock: datetime, *, or_nothing: bool) -> bool:
+    # Without a time of an edit there was no edit, and the camera wrote its only offset.
+    own = _read(value, None)
+    return or_nothing if own is None else own.shown.replace(microsecond=0) == clock.replace(microsecond=0)

@@ -1,0 +1,78 @@
+"""How much memory and work pictures may cost the server."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+
+import pytest
+from PIL import Image
+
+from airflow_provider_imagekit.emulator.pictures.pixel_budget import PixelBudget
+from airflow_provider_imagekit.emulator.transforms.geometry import Size, rotated_size
+from airflow_provider_imagekit.emulator.transforms.render import render
+from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError, parse_steps
+from tests.emulator.drawing import draw, encode
+
+BIG = "w-10000,h-10000,c-force"
+
+
+def test_pixels_at_once_in_flight_stay_within_the_limit():
+    budget = PixelBudget(100)
+    lock, held, most = threading.Lock(), 0, 0
+
+    def work(pixels: int) -> None:
+        nonlocal held, most
+        with budget.reserve(pixels):
+            with lock:
+                held += pixels
+                most = max(most, held)
+            time.sleep(0.005)
+            with lock:
+                held -= pixels
+
+    threads = [threading.Thread(target=work, args=(pixels,)) for pixels in (60, 50, 40, 30, 20, 10) * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 60 <= most <= 100
+
+
+def test_work_larger_than_the_limit_runs_alone():
+    with PixelBudget(100).reserve(1_000_000):
+        pass
+
+
+@pytest.mark.parametrize(
+    "transformation",
+    [
+        ":".join([BIG] * 20),
+        ":".join([BIG, "w-1,h-1,c-force"] * 10),
+        ":".join([f"{BIG},bl-100"] * 3),
+        f"{BIG},rt-45",
+        "w-65000,h-1500,c-force,rt-45",
+    ],
+)
+def test_too_much_work_is_refused_before_a_pixel_is_computed(transformation):
+    content = encode(draw(64, 48))
+    started = time.process_time()
+    with pytest.raises(BadTransformationError, match="pixels in"):
+        render(content, parse_steps(transformation, {}))
+    assert time.process_time() - started < 0.2
+
+
+def test_a_chain_has_at_most_twenty_steps():
+    with pytest.raises(BadTransformationError, match="at most 20 steps"):
+        parse_steps(":".join(["w-1"] * 21), {})
+
+
+@pytest.mark.parametrize("angle", [0, 30, 45, 90, 135, 180, 270, 359])
+@pytest.mark.parametrize("size", [(1, 1), (64, 48), (48, 64), (7, 300)])
+def test_the_size_of_a_rotated_picture_is_known_beforehand(angle, size):
+    (step,) = steps = parse_steps(f"rt-{angle}", {})
+    rendered = render(encode(draw(*size)), steps)
+    with Image.open(io.BytesIO(rendered.content)) as image:
+        planned = rotated_size(step, Size(*size))
+        assert (planned.width, planned.height) == pytest.approx(image.size, abs=2)

@@ -1,0 +1,188 @@
+"""
+The provider on every supported Airflow, as its users have it: ``python -m tests.matrix [CELL ...]``.
+
+A cell is ``3.1-py3.12`` or ``lowest-py3.11``; without cells all are made and ``docs/compatibility.md`` is
+written. The built wheel goes into an environment by that Airflow's pins, below ``.venv-matrix``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.matrix.lines import LINES, PROJECT, REPOSITORY, Line, official
+
+FOLDER = REPOSITORY / ".venv-matrix"
+PAGE = REPOSITORY / "docs" / "compatibility.md"
+UV = [sys.executable, "-m", "uv"]
+CHECKS = ("install", "import", "providers", "form", "connection", "parse", "run")
+#: What the examples need besides the package, of its own extras and of others.
+FOR_EXAMPLES = ["duckdb", "imagekitio"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """
+    An environment of the matrix.
+
+    :param line: the line of Airflow; the lowest versions of everything without.
+    """
+
+    python: str
+    line: Line | None
+
+    @property
+    def name(self) -> str:
+        """Return what the command line calls it."""
+        return f"{self.line.airflow.rpartition('.')[0] if self.line else 'lowest'}-py{self.python}"
+
+
+CELLS = [Cell("3.11", None), *(Cell(python, line) for line in LINES for python in line.pythons)]
+
+
+def uv(*arguments: str, **environment: str) -> str:
+    """Run uv; raise with what it says."""
+    done = subprocess.run(
+        [*UV, *arguments], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(" ".join(done.stderr.split())[:500])
+    return done.stdout
+
+
+def interpreter(version: str) -> str | None:
+    """Return a Python of this version that is on this machine: on the path, or one of pyenv's."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+    candidates = [f"python{version}", *map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))]
+    for candidate in filter(shutil.which, candidates):
+        if subprocess.run([candidate, "--version"], capture_output=True, check=False).returncode == 0:
+            return candidate
+    return None
+
+
+def wheel() -> Path:
+    """Build the wheel."""
+    dist = FOLDER / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    uv(
+        "build",
+        "--quiet",
+        "--wheel",
+        "--no-build-isolation",
+        "--python",
+        sys.executable,
+        "--out-dir",
+        str(dist),
+        str(REPOSITORY),
+    )
+    return next(dist.glob("*.whl"))
+
+
+def bounds(cell: Cell) -> list[str]:
+    """Return what uv needs to resolve as the users of this cell do."""
+    if cell.line is None:
+        return ["--resolution", "lowest-direct"]
+    return ["--constraint", str(official(cell.line, cell.python)), "--exclude-newer", cell.line.released]
+
+
+def resolve(cell: Cell, package: Path) -> None:
+    """Resolve the wheel and each of its extras as the users of a cell do."""
+    for extra in ("", *PROJECT["optional-dependencies"]):
+        wanted = FOLDER / "wanted.txt"
+        wanted.write_text(f"{PROJECT['name']}{f'[{extra}]' if extra else ''} @ {package.as_uri()}\n")
+        version = ["--python-version", cell.python, "--no-python-downloads"]
+        uv("pip", "compile", "--quiet", str(wanted), *version, *bounds(cell))
+
+
+def install(cell: Cell, package: Path, python: str) -> Path:
+    """Make the environment; return its Python."""
+    folder = FOLDER / cell.name
+    uv("venv", "--quiet", "--clear", "--python", python, str(folder))
+    ours = f"{PROJECT['name']}[{','.join(PROJECT['optional-dependencies'])}] @ {package.as_uri()}"
+    airflow = [f"apache-airflow=={cell.line.airflow}"] if cell.line else []
+    target = ["--python", str(folder / "bin" / "python")]
+    uv("pip", "install", "--quiet", *target, *bounds(cell), ours, *airflow)
+    newer = ["--exclude-newer", cell.line.released] if cell.line else []
+    uv("pip", "install", "--quiet", *target, *newer, *FOR_EXAMPLES)
+    return folder / "bin" / "python"
+
+
+def results(cell: Cell, package: Path) -> dict[str, str] | None:
+    """Return what each check of a cell says, empty where it passed; none without such a Python."""
+    python = interpreter(cell.python)
+    if python is None:
+        return None
+    print(f"== {cell.name}", flush=True)
+    try:
+        if cell.line:
+            resolve(cell, package)
+        executable = install(cell, package, python)
+    except RuntimeError as error:
+        print(f"install: {error}")
+        return {"install": str(error)}
+    output = FOLDER / f"{cell.name}.json"
+    output.unlink(missing_ok=True)
+    log = (FOLDER / f"{cell.name}.log").open("w")
+    command = [str(executable), "-m", "tests.matrix.cell", str(output)]
+    with log:
+        subprocess.run(
+            command,
+            cwd=REPOSITORY,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            stdout=log,
+            stderr=log,
+            check=False,
+        )
+    found = json.loads(output.read_text()) if output.exists() else {"import": f"see {log.name}"}
+    for name, message in found.items():
+        print(f"{name}: {message or 'passed'}")
+    return {"install": ""} | found
+
+
+def table(all_results: dict[str, dict[str, str] | None]) -> str:
+    """Return the results as a Markdown table."""
+    rows = [f"| Airflow, Python | {' | '.join(CHECKS)} |", "|---|" + "---|" * len(CHECKS)]
+    for name, found in all_results.items():
+        line, _, python = name.partition("-py")
+        airflow = next(
+            (each.airflow for each in LINES if each.airflow.startswith(f"{line}.")), "lowest versions"
+        )
+        cells = (
+            ["no such Python here"] * len(CHECKS)
+            if found is None
+            else [cell(found, check) for check in CHECKS]
+        )
+        rows.append(f"| {airflow}, {python} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def cell(found: dict[str, str], check: str) -> str:
+    """Return one cell of the table."""
+    return "not reached" if check not in found else found[check].replace("|", "\\|") or "passed"
+
+
+def main(names: list[str]) -> int:
+    """Make the cells of these names, or all; return the exit code."""
+    FOLDER.mkdir(exist_ok=True)
+    unknown = set(names) - {each.name for each in CELLS}
+    if unknown:
+        print(f"{', '.join(sorted(unknown))}: choose of {', '.join(each.name for each in CELLS)}")
+        return 2
+    package = wheel()
+    found = {each.name: results(each, package) for each in CELLS if not names or each.name in names}
+    if not names:
+        text = PAGE.read_text("utf-8")
+        marked = re.compile(r"(<!-- results -->\n).*(<!-- end -->)", re.DOTALL)
+        PAGE.write_text(marked.sub(lambda match: f"{match[1]}\n{table(found)}\n\n{match[2]}", text), "utf-8")
+    print(table(found))
+    return int(any(any(each.values()) for each in found.values() if each))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

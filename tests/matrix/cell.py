@@ -1,0 +1,131 @@
+"""
+What one cell of the matrix shows: ``python -m tests.matrix.cell OUTPUT`` in its environment.
+
+Each check is a function that raises if it fails; OUTPUT holds a sentence for each, empty if it passed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from demo.catalogue import build
+from demo.dagruns import run_dags
+from demo.environment import EXAMPLE_DAGS, REPOSITORY, airflow_command, airflow_environment
+from demo.plan import DEMO_DAG_ID, HERO_DAG_ID, Run, sample_runs
+from demo.run import replace_watched_hero
+
+DAGS = Path(__file__).with_name("dags")
+
+IMPORT_EVERYTHING = """
+import importlib, pkgutil, warnings
+import airflow, airflow_provider_imagekit as package
+warnings.filterwarnings("error", category=DeprecationWarning)
+warnings.filterwarnings("error", category=FutureWarning)
+for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+    if not module.name.endswith((".__main__", ".pytest_plugin")):
+        importlib.import_module(module.name)
+"""
+ASK_THE_FORM = """
+from airflow.providers_manager import ProvidersManager
+try:
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+    form = next(found for found in HookMetaService.hook_meta_data() if found.connection_type == "imagekit")
+    assert form.standard_fields.password.title == "Private key", form
+    field = (form.extra_fields or {}).get("rate_limit_url")
+    assert field is None or field["schema"]["format"] == "password", field
+except ImportError:
+    from wtforms import PasswordField
+    widgets = ProvidersManager().connection_form_widgets
+    assert widgets["extra__imagekit__rate_limit_url"].field.field_class is PasswordField, widgets
+"""
+TEST_THE_CONNECTION = """
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+ok, message = ImageKitHook().test_connection()
+assert ok, message
+"""
+PARSE_THE_EXAMPLES = """
+import sys
+try:
+    from airflow.dag_processing.dagbag import DagBag
+except ImportError:
+    from airflow.models.dagbag import DagBag
+bag = DagBag(dag_folder=sys.argv[1], include_examples=False)
+assert bag.import_errors == {}, bag.import_errors
+warned = {file: [text for text in texts if "airflow_provider_imagekit" in text or "example_" in text]
+          for file, texts in bag.captured_warnings.items()}
+assert not any(warned.values()), warned
+"""
+
+
+def run(command: list[str], environment: dict[str, str]) -> str:
+    """Run a command in the cell; return its output."""
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
+    if done.returncode:
+        raise AssertionError((done.stderr or done.stdout).strip().splitlines()[-1])
+    return done.stdout
+
+
+def providers(environment: dict[str, str]) -> None:
+    """Ask Airflow's command line for the provider."""
+    full = run(airflow_command("providers", "get", "airflow-provider-imagekit", "--full"), environment)
+    assert "airflow_provider_imagekit.hooks.imagekit" in full, full
+
+
+def runs(imagekit: ImageKitEmulator, library: Path, folder: Path) -> None:
+    """Run each example, and the sensor in both of its ways."""
+    catalogue = build(library)
+    sensor = Run("matrix_sensor", "The sensor", lambda found: str(found), {})
+    planned = [run for run in sample_runs(catalogue) if run.dag_id != DEMO_DAG_ID]
+    log = folder / "airflow.log"
+    connection = json.dumps(imagekit.airflow_connection)
+    on_start = {HERO_DAG_ID: partial(replace_watched_hero, imagekit, library)}
+    ended = list(run_dags([sensor, *planned], [EXAMPLE_DAGS, DAGS], connection, log, on_start))
+    failed = [run.run.dag_id for run in ended if run.state != "success"]
+    if failed:
+        sys.stderr.write(log.read_text("utf-8", "replace")[-20_000:])
+    assert not failed, f"failed: {', '.join(failed)}"
+
+
+def main(output: str) -> int:
+    """Make all checks; return the exit code."""
+    results: dict[str, str] = {}
+
+    def check(name: str, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except Exception as error:
+            traceback.print_exc()
+            results[name] = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+        else:
+            results[name] = ""
+        print(f"{name}: {results[name] or 'passed'}", flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="imagekit-matrix-") as name:
+        home, library = Path(name, "home"), Path(name, "library")
+        home.mkdir()
+        library.mkdir()
+        with ImageKitEmulator(library=library) as imagekit:
+            environment = airflow_environment(home, home / "dags", json.dumps(imagekit.airflow_connection))
+            installed = {key: value for key, value in environment.items() if key != "PYTHONPATH"}
+            python = [sys.executable, "-P", "-c"]
+            check("import", lambda: run([*python, IMPORT_EVERYTHING], installed))
+            check("providers", lambda: providers(installed))
+            check("form", lambda: run([*python, ASK_THE_FORM], installed))
+            check("connection", lambda: run([*python, TEST_THE_CONNECTION], installed))
+            check("parse", lambda: run([*python, PARSE_THE_EXAMPLES, str(EXAMPLE_DAGS)], environment))
+            check("run", lambda: runs(imagekit, library, Path(name)))
+    Path(output).write_text(json.dumps(results), encoding="utf-8")
+    return int(any(results.values()))
+
+
+if __name__ == "__main__":
+    assert Path.cwd() == REPOSITORY
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,50 @@
+"""
+Write ``constraints/official``: what a user of each Airflow has installed on the day of its release.
+
+``python -m tests.matrix.pins`` with uv in this environment. Resolved are Airflow and, without our own floors,
+what the provider and its extras use, as of that day, and with what is known of Airflow's own constraints.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import chain
+
+from packaging.requirements import Requirement
+
+from tests.matrix.lines import LINES, OFFICIAL, PROJECT, Line, official
+
+
+def used() -> list[str]:
+    """Return what the provider and its extras use, without floors."""
+    extras = chain.from_iterable(PROJECT["optional-dependencies"].values())
+    requirements = map(Requirement, chain(PROJECT["dependencies"], extras))
+    names = {f"{r.name}[{','.join(r.extras)}]" if r.extras else r.name for r in requirements}
+    return sorted(name for name in names if not name.startswith(PROJECT["name"]))
+
+
+def resolve(line: Line, python: str) -> str:
+    """Return the pins of a line on a Python."""
+    pinned = [f"{name}=={version}" for name, version in line.pinned.items()]
+    wanted = [f"apache-airflow=={line.airflow}", *used(), *pinned]
+    command = [sys.executable, "-m", "uv", "pip", "compile", "-", "--quiet", "--no-header", "--no-annotate"]
+    bounds = ["--python-version", python, "--no-python-downloads", "--exclude-newer", line.released]
+    done = subprocess.run(
+        [*command, *bounds], input="\n".join(wanted), stdout=subprocess.PIPE, text=True, check=True
+    )
+    return done.stdout
+
+
+def main() -> None:
+    """Write all files."""
+    OFFICIAL.mkdir(parents=True, exist_ok=True)
+    for line in LINES:
+        for python in line.pythons:
+            known = ", ".join(line.pinned)
+            head = f"# As of {line.released}; from Airflow's own constraints: {known}.\n"
+            official(line, python).write_text(head + resolve(line, python), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

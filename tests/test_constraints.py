@@ -1,0 +1,49 @@
+"""The floors in pyproject.toml, compared with what the users of each supported Airflow have installed."""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.matrix.lines import LINES, OFFICIAL, PROJECT, Line, official
+
+FILES = sorted(OFFICIAL.glob("*.txt"))
+FLOORS = [
+    Requirement(text)
+    for text in chain(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    if not text.startswith(PROJECT["name"])
+]
+
+
+def pins(file: Path) -> dict[str, str]:
+    lines = [line for line in file.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    return dict(line.split("==") for line in lines)
+
+
+def test_there_is_a_file_for_each_line_of_airflow_and_each_python() -> None:
+    assert sorted(official(line, python) for line in LINES for python in line.pythons) == FILES
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_floor_is_met_by_what_an_airflows_users_have(file: Path) -> None:
+    installed = pins(file)
+    unmet = [str(floor) for floor in FLOORS if not floor.specifier.contains(installed[floor.name])]
+    assert unmet == []
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line.airflow)
+def test_the_files_hold_what_is_known_of_airflows_own_constraints(line: Line) -> None:
+    for python in line.pythons:
+        installed = pins(official(line, python))
+        known = {f"{name}=={version}" for name, version in line.pinned.items()}
+        for requirement in map(Requirement, known | {f"apache-airflow=={line.airflow}"}):
+            if requirement.marker is None or requirement.marker.evaluate({"python_version": python}):
+                assert installed[requirement.name] in requirement.specifier
+
+
+def test_every_python_that_the_package_names_is_tried() -> None:
+    named = {text.rsplit(" ", 1)[1] for text in PROJECT["classifiers"] if text.count(":: 3.")}
+    assert named == {python for line in LINES for python in line.pythons}
