@@ -13,7 +13,7 @@ from airflow_provider_imagekit.library.table.rows import LISTED_FIELDS
 from airflow_provider_imagekit.library.worklist import State
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.client.client import ImageKitClient
+    from airflow_provider_imagekit.client.endpoints import Request
     from airflow_provider_imagekit.library.journal import Journal
     from airflow_provider_imagekit.library.sources import Source
     from airflow_provider_imagekit.library.worklist import Worklist
@@ -39,7 +39,7 @@ class _Listed:
 
 
 def list_files(
-    client: ImageKitClient,
+    send: Callable[[Request], Any],
     source: Source,
     worklist: Worklist,
     journal: Journal,
@@ -51,7 +51,7 @@ def list_files(
     """
     Fill the worklist from the journal and the source; return how many calls that cost.
 
-    :param client: asks ImageKit.
+    :param send: sends a request and returns the decoded answer.
     :param source: which files.
     :param worklist: gets the files.
     :param journal: has the pages that earlier tries listed, and gets the others.
@@ -64,7 +64,7 @@ def list_files(
     if listed.complete:
         return 0
     calls = 0
-    for page in source.pages(client, listed.last):
+    for page in source.pages(send, listed.last):
         check()
         worklist.add(_files(page))
         if source.costs_calls:

@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 from airflow_provider_imagekit.library.table.coerce import as_text
-from airflow_provider_imagekit.library.table.rows import listing_row, version_of
+from airflow_provider_imagekit.library.table.rows import ChangedBy, listing_row, version_of
 from airflow_provider_imagekit.library.table.schema import Row, row_key
 
 __all__ = ["Entry", "State", "Task", "Worklist"]
@@ -70,10 +70,13 @@ class Worklist:
     """
     The files of one run.
 
+    :param changed_by: what shows that a file has changed.
+
     The database has no name, so that nothing of it is left when the process is killed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, changed_by: ChangedBy) -> None:
+        self._changed_by = changed_by
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(
             """
@@ -96,7 +99,7 @@ class Worklist:
         for record in records:
             row = listing_row(record)
             url = None if row["file_id"] else as_text(record.get("url"))
-            rows.append((row_key(row), url, version_of(row), json.dumps(row), State.NEW))
+            rows.append((row_key(row), url, version_of(row, self._changed_by), json.dumps(row), State.NEW))
         self._database.executemany(
             "INSERT INTO file VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (key) DO UPDATE SET "
             "url = excluded.url, version = excluded.version, listing = excluded.listing",
