@@ -16,6 +16,7 @@ Everything that this package raises.
     │   └── ImageKitServerError         5xx
     ├── ImageKitResponseError           2xx with an unusable body
     │   └── ImageKitOversizeError       a body beyond the size limit
+    ├── StorageError                    the storage of a table or bank does not answer
     ├── MissingPHashError               the file has no pHash: a video, a vector file
     ├── PHashMismatchError              two hashes that cannot change do not match
     ├── TableInUseError                 another run works on the table, or has replaced it
@@ -48,6 +49,7 @@ __all__ = [
     "LibraryStoppedError",
     "MissingPHashError",
     "PHashMismatchError",
+    "StorageError",
     "TableInUseError",
     "TooManyDeletedFilesError",
     "TooManyFailedFilesError",
@@ -167,6 +169,12 @@ class ImageKitOversizeError(ImageKitResponseError):
     """Raised instead of reading a body beyond the size limit; the next one would be as large."""
 
     retryable = False
+
+
+class StorageError(ImageKitError):
+    """Raised when the storage of a table or bank does not answer, or not in time; another try may succeed."""
+
+    retryable = True
 
 
 class MissingPHashError(ImageKitError):

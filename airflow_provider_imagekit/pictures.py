@@ -17,7 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from PIL import Image, ImageOps
+try:
+    from PIL import Image, ImageOps
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f'Pictures need {error.name}. Install the extra: pip install "airflow-provider-imagekit[pillow]"'
+    ) from None
 
 from airflow_provider_imagekit.phash import PHash
 

@@ -68,6 +68,15 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "help": "true, false, or the path of a CA bundle.",
         "schema": {"type": ["string", "null"]},
     },
+    "allow_http": {
+        "kind": "switch",
+        "default": False,
+        "empty": "false",
+        "label": "Allow plain http",
+        "help": "true to send key and answers unencrypted to another machine: for a local ImageKit server "
+        "in another container alone.",
+        "schema": {"type": ["string", "null"], "enum": ["", "true", "false", None]},
+    },
     "proxies": {
         "kind": "object",
         "default": (),

@@ -76,6 +76,12 @@ def test_the_metadata_says_what_an_index_shows(metadata: Message) -> None:
     assert "airflow-provider" in metadata["Keywords"]
 
 
+def test_the_extra_all_holds_every_other_extra() -> None:
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    named = extras["all"][0].removeprefix("airflow-provider-imagekit[").removesuffix("]").split(",")
+    assert sorted(named) == sorted(extras.keys() - {"all"})
+
+
 def test_a_deployment_needs_nothing_of_the_emulator(metadata: Message) -> None:
     always = [item for item in metadata.get_all("Requires-Dist", []) if "extra ==" not in item]
     names = {re.split(r"[<>=!;\[ ]", item)[0] for item in always}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import random
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Self
@@ -31,9 +32,11 @@ class ImageKitClient:
     :param budget: the request budget; the account's shared one unless given.
     :param sleep: waits for a number of seconds between tries.
     :param jitter: random numbers from 0 to 1.
-    :param fields: fields of the settings by name, such as ``base_url`` or ``requests_per_second``: all of them
-        beside a key, or those that differ from the settings.
+    :param fields: fields of the settings by name, such as ``base_url`` or ``requests_per_second``; beside
+        settings, those that differ.
     """
+
+    base_url = ""
 
     def __init__(
         self,
@@ -48,8 +51,10 @@ class ImageKitClient:
         if isinstance(settings, ClientSettings):
             settings = replace(settings, **fields)
         else:
-            settings = ClientSettings(**fields if settings is None else {"private_key": settings} | fields)
-        self.base_url = check_base_url(settings.base_url)
+            key: dict[str, Any] = {} if settings is None else {"private_key": settings}
+            settings = ClientSettings(**key, **fields)
+            del key, fields  # a traceback with locals would show the key
+        self.base_url = check_base_url(settings.base_url, allow_http=settings.allow_http)
         self.limits = RetryLimits(settings.max_retries, settings.max_wait)
         self.requests_per_second = settings.requests_per_second
         self._transport = Transport(settings, self.base_url, user_agent)
@@ -57,6 +62,7 @@ class ImageKitClient:
             self._transport, budget or account_rate_limiter(settings), sleep=sleep, jitter=jitter
         )
         self.waits = self._calls.waits
+        self.sleep = sleep
 
     def __repr__(self) -> str:
         return f"ImageKitClient({self.base_url})"
@@ -181,15 +187,22 @@ class ImageKitClient:
         """
         Return a file of the media library by its path, since people know paths and the API asks for ids.
 
-        :param path: such as ``/folder/picture.jpg``; its folder is listed, page by page.
+        :param path: such as ``/folder/picture.jpg``; its folder is listed, page by page. An accent may stand
+            beside its letter or be one with it (NFD, NFC).
         :return: the file as the listing has it: ``fileId``, ``url``, ``width``, ``updatedAt`` …
         :raises ImageKitNotFoundError: if there is none.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
         wanted = f"/{path.strip().lstrip('/')}"
-        for file in self.list_files(path=posixpath.dirname(wanted)):
-            if file.get("filePath") == wanted:
-                return file
+        alike: dict[str, Any] | None = None
+        for folder in dict.fromkeys(map(posixpath.dirname, (wanted, *_spellings(wanted)))):
+            for file in self.list_files(path=folder):
+                if file.get("filePath") == wanted:
+                    return file
+                if alike is None and file.get("filePath") in _spellings(wanted):
+                    alike = file
+            if alike is not None:
+                return alike
         raise ImageKitNotFoundError(
             f"There is no {wanted} in the media library.",
             help="Paths are case-sensitive; a file that was just uploaded can take a moment to appear.",
@@ -206,3 +219,8 @@ class ImageKitClient:
         :raises ImageKitError: the last try's error.
         """
         return self._calls.call(request, limits or self.limits)
+
+
+def _spellings(path: str) -> tuple[str, str]:
+    """Return a path with accents in their letters, and beside them, as macOS writes names."""
+    return unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)

@@ -21,7 +21,8 @@ class ClientSettings:
     What a client needs to know; hashable. The defaults are those of the Airflow Connection's fields.
 
     :param private_key: the account's private key.
-    :param base_url: address of the API; plain http is refused except for a loopback address.
+    :param base_url: address of the API; plain http is refused except for a loopback address or with
+        ``allow_http``.
     :param timeout: maximum seconds until an answer has arrived whole, connecting included; see
         :class:`~airflow_provider_imagekit.client.deadline.DeadlineAdapter`.
     :param max_retries: maximum repetitions of a request after connection errors, timeouts, 408, 429 and 5xx.
@@ -30,6 +31,7 @@ class ClientSettings:
     :param rate_limit_url: address of a Redis through which other processes and machines share the rate and
         the pauses after 429; ``None``: this process alone.
     :param verify: whether to verify certificates, or the path of a CA bundle.
+    :param allow_http: whether plain http to another machine is allowed, where the network can read the key.
     :param proxies: proxy addresses by scheme, as a mapping or as pairs; empty: those of the environment.
     """
 
@@ -41,6 +43,7 @@ class ClientSettings:
     requests_per_second: float | None = _default("requests_per_second")
     rate_limit_url: str | None = field(default=_default("rate_limit_url"), repr=False)
     verify: bool | str = _default("verify")
+    allow_http: bool = _default("allow_http")
     proxies: tuple[tuple[str, str], ...] = field(default=_default("proxies"), repr=False)
 
     def __post_init__(self) -> None:

@@ -1,27 +1,14 @@
-"""Command ``imagekit-emulator``: the local ImageKit server for the shell."""
+"""Command ``imagekit-emulator``: says which packages are missing, or starts the server."""
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import json
-import shlex
-import signal
 import sys
-import threading
-import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_imagekit.emulator.limits import RateLimit, RateLimits
-from airflow_provider_imagekit.emulator.server import DEFAULT_PRIVATE_KEY, ImageKitEmulator
-from airflow_provider_imagekit.emulator.serving.control import PREFIX, fault_from
+from airflow_provider_imagekit.emulator.extra import check_extra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
-
-    from airflow_provider_imagekit.emulator.serving.faults import Fault
 
 __all__ = ["main"]
 
@@ -33,136 +20,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: of the command line.
     :return: exit status.
     """
-    options = _parser().parse_args(arguments)
-    # Pillow warns of odd files; their metadata tell as much.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    limits = (
-        RateLimits(read=tuple(options.rate_limit), write=tuple(options.rate_limit))
-        if options.rate_limit
-        else None
-    )
-    with contextlib.ExitStack() as resources:
-        try:
-            emulator = ImageKitEmulator(
-                library=options.library,
-                private_key=options.private_key,
-                imagekit_id=options.imagekit_id,
-                port=options.port,
-                host=options.host,
-                latency=options.latency,
-                rate_limits=limits,
-                state=options.state,
-                url_endpoints=options.url_endpoint,
-                control=options.control,
-            )
-            for fault in options.fault:
-                emulator.inject(fault)
-            resources.enter_context(emulator)
-        except OSError as error:
-            print(f"imagekit-emulator: {error}", file=sys.stderr)
-            return 1
-        _announce(emulator, options.library)
-        _wait()
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="imagekit-emulator", description="Serve a folder of pictures as ImageKit would."
-    )
-    parser.add_argument(
-        "--library", type=Path, required=True, metavar="DIR", help="folder of pictures; only read"
-    )
-    parser.add_argument("--port", type=int, default=0, help="default: any free one")
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
-    )
-    parser.add_argument("--private-key", default=DEFAULT_PRIVATE_KEY, metavar="KEY", help="key to accept")
-    parser.add_argument("--imagekit-id", default="demo", metavar="ID", help="name in the URL endpoint")
-    parser.add_argument(
-        "--latency",
-        type=_duration,
-        default=0.0,
-        metavar="TIME",
-        help="least time of an answer, such as 100ms or 1.5s",
-    )
-    parser.add_argument(
-        "--rate-limit",
-        type=_rate_limit,
-        action="append",
-        default=[],
-        metavar="N/TIME",
-        help="limit of each endpoint, such as 100/s or 1000/15m; may be repeated (default: none)",
-    )
-    parser.add_argument("--state", type=Path, metavar="DIR", help="folder that keeps uploads and changes")
-    parser.add_argument(
-        "--url-endpoint",
-        action="append",
-        default=[],
-        metavar="URL",
-        help="further URL endpoint to answer for, such as https://ik.imagekit.io/your_id; may be repeated",
-    )
-    parser.add_argument(
-        "--fault",
-        type=_fault,
-        action="append",
-        default=[],
-        metavar="JSON",
-        help='fault to start with, such as \'{"status": 503, "share": 0.1, "times": null}\'; may be repeated',
-    )
-    parser.add_argument(
-        "--control",
-        action="store_true",
-        help=f"let faults be injected over HTTP, below {PREFIX} (default: off)",
-    )
-    return parser
-
-
-def _fault(text: str) -> Fault:
     try:
-        return fault_from(json.loads(text))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+        check_extra()
+    except ModuleNotFoundError as error:
+        print(f"imagekit-emulator: {error}", file=sys.stderr)
+        return 1
+    from airflow_provider_imagekit.emulator.command import serve
 
-
-def _duration(text: str) -> float:
-    number, unit = (text[:-2], 0.001) if text.endswith("ms") else (text.removesuffix("s"), 1.0)
-    try:
-        seconds = float(number) * unit
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; write for instance 100ms or 1.5s")
-    return seconds
-
-
-def _rate_limit(text: str) -> RateLimit:
-    try:
-        return RateLimit.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _announce(emulator: ImageKitEmulator, library: Path) -> None:
-    connection = shlex.quote(json.dumps(emulator.airflow_connection))
-    lines = [
-        f"export AIRFLOW_CONN_IMAGEKIT_DEFAULT={connection}",
-        f"# library:      {library}",
-        f"# API:          {emulator.url}",
-        f"# URL endpoint: {emulator.url_endpoint}",
-    ]
-    print("\n".join(lines), flush=True)
-
-
-def _wait() -> None:
-    ended = threading.Event()
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        ended.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    ended.wait()
+    return serve(arguments)
 
 
 if __name__ == "__main__":

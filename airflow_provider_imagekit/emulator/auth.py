@@ -9,7 +9,7 @@ from airflow_provider_imagekit.emulator.errors import EXPIRED_KEY, NO_KEY, WRONG
 
 __all__ = ["DEFAULT_PRIVATE_KEY", "Keyring"]
 
-#: In the form of real keys, with the characters that connections tend to lose. It is no secret.
+#: In the form of real keys, with the characters that connections tend to lose. It is not a secret.
 DEFAULT_PRIVATE_KEY = "private_emulator+key/for=tests="
 
 
@@ -21,7 +21,7 @@ class Keyring:
     """
 
     def __init__(self, private_key: str) -> None:
-        self._valid = private_key
+        self._valid = _checked(private_key)
         self._expired: set[str] = set()
 
     @property
@@ -31,14 +31,14 @@ class Keyring:
 
     @property
     def is_default(self) -> bool:
-        """Return whether the key is the published one, which is no secret."""
+        """Return whether the key is the published one, which is not a secret."""
         return self._valid == DEFAULT_PRIVATE_KEY
 
     def rotate(self, private_key: str) -> None:
         """Accept another key from now on; the former one is answered as expired."""
-        self._expired.add(self._valid)
+        former, self._valid = self._valid, _checked(private_key)
+        self._expired.add(former)
         self._expired.discard(private_key)
-        self._valid = private_key
 
     def check(self, authorization: str | None) -> None:
         """
@@ -57,6 +57,12 @@ class Keyring:
         if self._expired.intersection(keys):
             raise ApiError(403, EXPIRED_KEY)
         raise ApiError(403, WRONG_KEY)
+
+
+def _checked(private_key: str) -> str:
+    if not private_key.strip():
+        raise ValueError("The private key is empty.")
+    return private_key
 
 
 def _presented_keys(authorization: str) -> list[str]:

@@ -49,7 +49,7 @@ class RateLimit:
         """
         found = _TEXT.fullmatch(text.strip())
         if not found:
-            raise ValueError(f"{text!r} is no rate limit; write for instance 100/s or 1000/15m.")
+            raise ValueError(f"{text!r} is not a rate limit; write for example 100/s or 1000/15m.")
         count, number, unit = found.groups()
         return cls(int(count), int(number or 1) * _UNITS_MS[unit])
 
@@ -80,7 +80,7 @@ class RateLimits:
 
     @classmethod
     def of(cls, *limits: str | RateLimit) -> RateLimits:
-        """Return the same limits for reading and writing, for instance ``RateLimits.of("5/s", "100/m")``."""
+        """Return the same limits for reading and writing, for example ``RateLimits.of("5/s", "100/m")``."""
         parsed = tuple(RateLimit.parse(limit) if isinstance(limit, str) else limit for limit in limits)
         return cls(read=parsed or (UNLIMITED,), write=parsed or (UNLIMITED,))
 
@@ -108,7 +108,7 @@ class Limiter:
         """
         Count a request and return the ``X-RateLimit-*`` headers of its answer.
 
-        :param endpoint: what is counted together, for instance ``GET /v1/files``.
+        :param endpoint: what is counted together, for example ``GET /v1/files``.
         :param writes: whether the limits of writing hold.
         :raises ApiError: 429 when a limit is reached; such a request is not counted.
         """

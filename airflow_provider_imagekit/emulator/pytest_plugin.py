@@ -9,7 +9,7 @@ In a ``conftest.py``::
     def imagekit_library():
         return Path(__file__).parent / "pictures"
 
-It is no entry point, since that would load it in every run of pytest on the machine.
+It is not an entry point, since pytest would load it in every run on the machine.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_imagekit.emulator.server import ImageKitEmulator
+from airflow_provider_imagekit.emulator.extra import check_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from airflow_provider_imagekit.emulator.server import ImageKitEmulator
 
 __all__ = ["imagekit_emulator", "imagekit_library"]
 
@@ -51,6 +53,12 @@ def imagekit_emulator(imagekit_library: Path, monkeypatch: pytest.MonkeyPatch) -
             imagekit_emulator.inject(status=503)
             dag.test()
     """
+    try:
+        check_extra()
+    except ModuleNotFoundError as error:
+        pytest.fail(str(error), pytrace=False)
+    from airflow_provider_imagekit.emulator.server import ImageKitEmulator
+
     with ImageKitEmulator(library=imagekit_library) as emulator:
         connection = json.dumps(emulator.airflow_connection)
         monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", connection)

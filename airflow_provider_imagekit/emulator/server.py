@@ -1,7 +1,9 @@
-"""The emulator as Python sees it."""
+"""The emulator as one Python object."""
 
 from __future__ import annotations
 
+import re
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -24,10 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-__all__ = ["DEFAULT_PRIVATE_KEY", "ImageKitEmulator"]
+__all__ = ["ANY_ADDRESS", "ImageKitEmulator", "checked_url_endpoint"]
 
 _THREADS = 4
-_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - translated, not bound
+#: Addresses that stand for all of this machine, and what to reach them by.
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - translated, not bound
 
 
 class ImageKitEmulator:
@@ -51,8 +54,12 @@ class ImageKitEmulator:
     :param url_endpoints: further URL endpoints whose addresses are answered as the server's own, such as
         ``https://ik.imagekit.io/your_id``.
     :param restrict_unsigned: whether every delivery needs a signed URL.
-    :param control: whether faults may be injected over HTTP; by anyone who can reach the server.
-    :raises NotADirectoryError: if the library is no folder.
+    :param control: whether faults may be injected over HTTP; by any program that can reach the server.
+    :param public_host: host name under which clients reach the server, such as its name among containers;
+        ``host`` by default.
+    :raises NotADirectoryError: if the library is not a folder.
+    :raises ValueError: for an empty key, a port out of range or a URL endpoint without ``https://``.
+    :raises OSError: if the state folder cannot be used or another server uses it.
     """
 
     def __init__(
@@ -70,8 +77,13 @@ class ImageKitEmulator:
         url_endpoints: Sequence[str] = (),
         restrict_unsigned: bool = False,
         control: bool = False,
+        public_host: str | None = None,
     ) -> None:
+        if not 0 <= port <= 65535:
+            raise ValueError(f"port is {port}; use a number from 0 to 65535.")
+        endpoints = tuple(checked_url_endpoint(endpoint) for endpoint in url_endpoints)
         self._host = host
+        self._public_host = public_host or ANY_ADDRESS.get(host, f"[{host}]" if ":" in host else host)
         self._port = port
         self._latency = latency
         self._with_control = control
@@ -92,7 +104,7 @@ class ImageKitEmulator:
             limiter=Limiter(rate_limits or RateLimits()),
             pool=ThreadPoolExecutor(_THREADS, thread_name_prefix="imagekit-emulator"),
             named_transformations=dict(named_transformations or {}),
-            url_endpoints=tuple(endpoint.rstrip("/") for endpoint in url_endpoints),
+            url_endpoints=endpoints,
             restrict_unsigned=restrict_unsigned,
         )
 
@@ -100,7 +112,7 @@ class ImageKitEmulator:
         try:
             return self.start()
         except BaseException:
-            self.close()  # nobody calls __exit__ then
+            self.close()  # __exit__ is not called then
             raise
 
     def __exit__(
@@ -115,11 +127,15 @@ class ImageKitEmulator:
         """
         Listen; after :meth:`stop` on the same port as before.
 
-        :raises OSError: if the address cannot be had.
+        :raises OSError: if the server cannot listen on the address.
         """
         if self._listener is None:
             account = self._account
-            control = Control(self._faults, self._requests, account.keyring, account.limiter)
+            names = (
+                frozenset({"localhost", self._host, self._public_host, socket.gethostname()})
+                - ANY_ADDRESS.keys()
+            )
+            control = Control(self._faults, self._requests, account.keyring, account.limiter, names)
             app = App(
                 account, self._requests, self._faults, self._latency, control if self._with_control else None
             )
@@ -128,13 +144,13 @@ class ImageKitEmulator:
         return self
 
     def stop(self) -> None:
-        """Go down: stop listening and cut all connections. Files, requests and faults are kept."""
+        """Stop listening and cut all connections. Files, requests and faults are kept."""
         if self._listener is not None:
             self._listener.stop()
             self._listener = None
 
     def close(self) -> None:
-        """Go down for good and give everything back."""
+        """Stop for good and free all resources."""
         self.stop()
         self._account.pool.shutdown(cancel_futures=True)
         self._store.close()
@@ -144,8 +160,7 @@ class ImageKitEmulator:
         """Return the base URL of the API, for the upload API too."""
         if not self._port:
             raise RuntimeError("The emulator has no address before it is started.")
-        host = _ANY_ADDRESS.get(self._host, f"[{self._host}]" if ":" in self._host else self._host)
-        return f"http://{host}:{self._port}"
+        return f"http://{self._public_host}:{self._port}"
 
     @property
     def url_endpoint(self) -> str:
@@ -172,7 +187,7 @@ class ImageKitEmulator:
         return self._requests.snapshot()
 
     def files(self) -> list[dict[str, Any]]:
-        """Return all files of the library as the listing tells them."""
+        """Return all files of the library as the listing shows them."""
         return [self._object(asset) for asset in self._account.library.assets()]
 
     def file_id(self, path: str) -> str:
@@ -207,7 +222,7 @@ class ImageKitEmulator:
         self._faults.clear()
 
     def clear(self) -> None:
-        """End all faults, forget the requests, and start counting the rate limits anew."""
+        """End all faults, forget the requests, and reset the rate limits."""
         self._faults.clear()
         self._requests.clear()
         self._account.limiter.clear()
@@ -215,6 +230,20 @@ class ImageKitEmulator:
     def _object(self, asset: Asset) -> dict[str, Any]:
         facts = self._account.measurer.facts(asset, asset.current)
         return file_object(asset, asset.current, facts, self.url_endpoint)
+
+
+def checked_url_endpoint(text: str) -> str:
+    """
+    Return a URL endpoint without its trailing slash.
+
+    :param text: such as ``https://ik.imagekit.io/your_id``.
+    :raises ValueError: if it is not an absolute URL.
+    """
+    if not re.match("https?://[^/]", text):
+        raise ValueError(
+            f"the URL endpoint is {text!r}; write it with its scheme: https://{text.lstrip('/')}"
+        )
+    return text.rstrip("/")
 
 
 def _library_path(path: str) -> str:

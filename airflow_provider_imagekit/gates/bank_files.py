@@ -2,45 +2,104 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.compat import ObjectStoragePath
+from airflow_provider_imagekit.exceptions import StorageError
+from airflow_provider_imagekit.gates.threads import in_thread
 from airflow_provider_imagekit.io.object_storage import read_table, storage_errors
 from airflow_provider_imagekit.similarity.bank import PHashBank
 from airflow_provider_imagekit.similarity.tables import read_records
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from airflow_provider_imagekit.gates.references import BankFile
     from airflow_provider_imagekit.phash import PHash
 
-__all__ = ["BankCache", "load_bank"]
+__all__ = ["TIME_LIMIT", "BankCache", "BankLoads", "aload_bank", "load_bank"]
+
+#: Most seconds that a check waits for a bank. The load goes on, so that a later check finds it.
+TIME_LIMIT: Final = 120.0
+
+# A rest lets the event loop have the interpreter at once; they make a load some five percent longer.
+_ROWS_BETWEEN_RESTS, _REST = 500, 0.0002
 
 
-def load_bank(file: BankFile, low_information: frozenset[PHash]) -> PHashBank:
+def load_bank(
+    file: BankFile, low_information: frozenset[PHash], *, time_limit: float = TIME_LIMIT
+) -> PHashBank:
     """
     Return a bank; this process reads a file once, and again when it has changed.
 
     :param file: where it is, and how its columns are called.
     :param low_information: hashes besides zero to leave out.
+    :param time_limit: most seconds to wait for it.
     :raises ImageKitInputError: if there is no such file, or it is no table of hashes.
-    :raises ImageKitTransportError: if the storage does not answer.
+    :raises StorageError: if the storage does not answer, or not in time.
     """
-    columns = {"id_column": file.id_column, "phash_column": file.phash_column}
+    loading = _start(file, low_information)
+    try:
+        return loading.result(time_limit)
+    except TimeoutError:
+        if loading.done():
+            raise
+        raise _too_late(file, time_limit) from None
 
-    def load() -> PHashBank:
-        records = read_records(read_table(file.path), **columns)
-        return PHashBank(records, low_information=low_information)
 
-    with storage_errors(file.path):
-        path = ObjectStoragePath(file.path)
-        # What a storage tells of a file differs: modification time, ETag, generation. All of it counts.
-        identity = (file, low_information, str(path.fs.info(path.path)))
-        return _banks().get(identity, load)
+async def aload_bank(
+    file: BankFile, low_information: frozenset[PHash], *, time_limit: float = TIME_LIMIT
+) -> PHashBank:
+    """Return a bank as :func:`load_bank` does, without blocking the event loop and without a check's slot."""
+    loading = asyncio.wrap_future(_start(file, low_information))
+    done, _ = await asyncio.wait([loading], timeout=time_limit)
+    if not done:
+        loading.cancel()  # the wait alone: what runs in a thread goes on
+        raise _too_late(file, time_limit)
+    return loading.result()
+
+
+class BankLoads:
+    """
+    The loads that are under way: one for each bank, in a thread of its own.
+
+    So a bank whose storage hangs holds up those who need this bank, and nobody else.
+
+    :param most: most loads at a time; so hanging storages take no more threads than this.
+    """
+
+    def __init__(self, most: int = 32) -> None:
+        self._most = most
+        self._under_way: dict[Hashable, Future[PHashBank]] = {}
+        self._lock = Lock()
+
+    def start(self, bank: Hashable, load: Callable[[], PHashBank]) -> Future[PHashBank]:
+        """
+        Start to load a bank, or return the load of it that is under way.
+
+        :param bank: what makes two loads the same.
+        :param load: reads the bank.
+        :raises StorageError: if too many loads are under way.
+        """
+        with self._lock:
+            if bank in self._under_way:
+                return self._under_way[bank]
+            if len(self._under_way) >= self._most:
+                raise StorageError(f"{self._most} other banks are being read, and none has come to its end.")
+            loading = self._under_way[bank] = in_thread(load, "imagekit-bank")
+        loading.add_done_callback(functools.partial(self._forget, bank))
+        return loading
+
+    def _forget(self, bank: Hashable, _: object) -> None:
+        with self._lock:
+            del self._under_way[bank]
 
 
 class BankCache:
@@ -61,15 +120,48 @@ class BankCache:
 
         :param identity: what changes with the file: its path with modification time and size, or its ETag,
             and the names of the columns.
-        :param load: reads the bank. Others wait meanwhile, since two readers would take twice the memory.
+        :param load: reads the bank; the other banks can be had meanwhile.
         """
         with self._lock:
-            if identity not in self._banks:
-                self._banks[identity] = load()
+            bank = self._banks.get(identity)
+        if bank is None:
+            bank = load()
+        with self._lock:
+            self._banks[identity] = bank
             self._banks.move_to_end(identity)
             while len(self._banks) > self._max_banks:
                 self._banks.popitem(last=False)
-            return self._banks[identity]
+        return bank
+
+
+def _start(file: BankFile, low_information: frozenset[PHash]) -> Future[PHashBank]:
+    return _loads().start((file, low_information), functools.partial(_load, file, low_information))
+
+
+def _load(file: BankFile, low_information: frozenset[PHash]) -> PHashBank:
+    def load() -> PHashBank:
+        records = read_records(
+            _with_rests(read_table(file.path)), id_column=file.id_column, phash_column=file.phash_column
+        )
+        return PHashBank(records, low_information=low_information)
+
+    with storage_errors(file.path):
+        path = ObjectStoragePath(file.path)
+        # What a storage tells of a file differs: modification time, ETag, generation. All of it counts.
+        identity = (file, low_information, str(path.fs.info(path.path)))
+    return _banks().get(identity, load)
+
+
+def _with_rests(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield rows, and rest now and then, so that a triggerer's event loop need not fight for its turn."""
+    for number, row in enumerate(rows):
+        if number % _ROWS_BETWEEN_RESTS == 0:
+            time.sleep(_REST)
+        yield row
+
+
+def _too_late(file: BankFile, time_limit: float) -> StorageError:
+    return StorageError(f"{file.path} was not read within {time_limit:g} s; the next check looks again.")
 
 
 @functools.cache
@@ -77,5 +169,11 @@ def _banks() -> BankCache:
     return BankCache()
 
 
-# A child of fork() must not inherit a lock that another thread held.
+@functools.cache
+def _loads() -> BankLoads:
+    return BankLoads()
+
+
+# A child of fork() must not inherit a lock that another thread held, nor a load of a thread that it lacks.
 os.register_at_fork(after_in_child=_banks.cache_clear)
+os.register_at_fork(after_in_child=_loads.cache_clear)

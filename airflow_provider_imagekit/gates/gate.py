@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import (
     BankFile,
     HashList,
+    ImageKind,
     ImageRef,
     parse_low_information,
     parse_reference,
@@ -136,6 +137,15 @@ class PHashGate:
             ),
             **{name: value for name, value in optional.items() if value is not None},
         }
+
+    def with_phash(self, get_phash: Callable[..., PHash | None]) -> PHashGate:
+        """
+        Return a gate with the picture's hash in the picture's place; itself if the picture has none.
+
+        :param get_phash: as for :meth:`check`.
+        """
+        phash = self.image.resolve(get_phash)
+        return self if phash is None else replace(self, image=ImageRef(ImageKind.PHASH, str(phash)))
 
     def check(
         self, get_phash: Callable[..., PHash | None], load_bank: LoadBank | None = None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.gates.gate import LoadBank, PHashGate
 
-__all__ = ["Poll", "is_not_yet", "poll"]
+__all__ = ["Poll", "is_not_yet", "look_up", "not_yet", "poll"]
 
 # A check repeats what mends itself within seconds; for anything longer the next check is the retry.
 _LIMITS = RetryLimits(max_retries=2, max_wait=5.0)
@@ -50,12 +50,33 @@ def poll(
     try:
         verdict = gate.check(functools.partial(client.get_phash, limits=_LIMITS), load_bank)
     except ImageKitError as error:
-        if not is_not_yet(error):
-            raise
-        return Poll(matched=False, value=None, reason=f"Not yet: {error}")
+        return not_yet(error)
     if stop_on_mismatch and not verdict.matched:
         raise PHashMismatchError(verdict.reason)
     return Poll(matched=verdict.matched, value=verdict.as_xcom(), reason=verdict.reason)
+
+
+def look_up(gate: PHashGate, client: ImageKitClient) -> PHashGate:
+    """
+    Return a gate that asks the same about the picture's hash, which the client gives.
+
+    :param gate: what is asked.
+    :param client: who asks.
+    :raises ImageKitError: as the client does.
+    """
+    return gate.with_phash(functools.partial(client.get_phash, limits=_LIMITS))
+
+
+def not_yet(error: ImageKitError) -> Poll:
+    """
+    Return what a check found that met an error which may pass.
+
+    :param error: what the check met.
+    :raises ImageKitError: the error, if waiting cannot mend it.
+    """
+    if not is_not_yet(error):
+        raise error
+    return Poll(matched=False, value=None, reason=f"Not yet: {error}")
 
 
 def is_not_yet(error: ImageKitError) -> bool:

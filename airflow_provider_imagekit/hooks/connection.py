@@ -111,6 +111,15 @@ def _integer(extra: Mapping[str, Any], name: str) -> int:
     return int(number)
 
 
+def _switch(extra: Mapping[str, Any], name: str) -> bool:
+    value = _switch_or_path(extra, name)
+    if isinstance(value, str):
+        raise ImageKitConfigurationError(
+            f"{name} in the Airflow Connection's extra is {value!r}.", help="Use true or false."
+        )
+    return value
+
+
 def _switch_or_path(extra: Mapping[str, Any], name: str) -> bool | str:
     value = extra.get(name)
     if isinstance(value, bool):
@@ -141,6 +150,7 @@ _READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "text": _text,
     "number": _number,
     "integer": _integer,
+    "switch": _switch,
     "switch or path": _switch_or_path,
     "object": _object,
 }

@@ -24,6 +24,7 @@ _TICK, _FAREWELL = 0.5, 0.5
 
 # Seconds to wait after a 429 that names no reset.
 _LIMIT_PAUSE = 5.0
+_MOST_WAITS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ def wait_for_limit(
     *,
     stopped: Callable[[], bool],
     waits: Waits,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None],
+    most: float = 900.0,
 ) -> Any:
     """
     Return what a call returns; as long as the account's limit does not admit it, wait and repeat it.
@@ -116,13 +118,20 @@ def wait_for_limit(
     :param stopped: whether the run was told to stop.
     :param waits: gets the seconds.
     :param sleep: waits for a number of seconds.
+    :param most: maximum seconds to wait here for one call, in at most 60 waits.
     :raises LibraryStoppedError: if so.
+    :raises ImageKitRateLimitError: if the limit admits nothing for longer.
     """
+    waited, waits_left = 0.0, _MOST_WAITS
     while True:
         try:
             return call()
         except ImageKitRateLimitError as error:
             remaining = error.reset_ms / 1000 if error.reset_ms else _LIMIT_PAUSE
+            waited += remaining
+            waits_left -= 1
+            if waited > most or waits_left < 0:
+                raise
         while remaining > 0:
             if stopped():
                 raise LibraryStoppedError("Stopped while waiting for the rate limit.")

@@ -357,7 +357,10 @@ class LibraryRun:
     def _send(self, request: Request) -> Any:
         """Send a request; wait for the account's limit however long that takes."""
         return wait_for_limit(
-            lambda: self._client.call(request), stopped=lambda: self._stopped, waits=self._client.waits
+            lambda: self._client.call(request),
+            stopped=lambda: self._stopped,
+            waits=self._client.waits,
+            sleep=self._client.sleep,
         )
 
     def _ask(self, task: Task) -> dict[str, Any]:

@@ -59,8 +59,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
         above 50,000 pictures), ``near_duplicate`` (8), ``review`` (12). (templated)
     :param force: accept a ``max_distance`` above 16, where unrelated pictures match.
     :param survivor_rules: what makes a picture the one to keep, the first rule foremost:
-        ``preferred_folder``, ``preferred_format``, ``most_pixels``, ``largest``, ``oldest``, ``newest``.
-        (templated)
+        ``preferred_folder``, ``preferred_format``, ``most_pixels``, ``oldest``, ``largest``, ``newest``.
+        The reason in the table begins with ``uncertain:`` where a later rule prefers another. (templated)
     :param preferred_folders: the dearest first; subfolders included. (templated)
     :param preferred_formats: the dearest first, such as ``["png", "jpg"]``. (templated)
     :param low_information: hashes of flat pictures, which are set apart; zero is always one. (templated)
@@ -146,6 +146,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
             low_information=parse_low_information(self.low_information),
             max_pairs=int(self._number("max_pairs")),
         )
+        for preference in found.unmatched_preferences:
+            self.log.warning("No picture has the preferred folder or format %r.", preference)
         self.log.info("Found: %s", found.counts())
         return found.counts() | self._write(found)
 

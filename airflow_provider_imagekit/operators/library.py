@@ -62,7 +62,7 @@ class LibraryMetadataOperator(BaseOperator):
     :param url_column: its column of delivery URLs, used instead if given. (templated)
     :param gps: what becomes of coordinates: ``drop`` (the default), ``coarse`` (a tenth of a degree) or
         ``keep``. (templated)
-    :param personal: what becomes of serial numbers and owners' names: ``drop`` (the default) or ``keep``.
+    :param personal: what becomes of serial numbers and people's names: ``drop`` (the default) or ``keep``.
         (templated)
     :param timezone: zone of cameras' clocks where the file does not tell. (templated)
     :param changed_by: what shows that a file has changed, so that its metadata is fetched again: ``version``
@@ -229,6 +229,6 @@ def _identity(context: Context) -> str:
 
 
 def _run_time(context: Context) -> datetime:
-    """Return when the DAG run started by the clock, whatever its logical date is: the same in all its tries."""
+    """Return when the DAG run started by the clock: the same in all its tries."""
     moment = getattr(context.get("dag_run"), "start_date", None)
     return moment if isinstance(moment, datetime) else datetime.now(UTC)

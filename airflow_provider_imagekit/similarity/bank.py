@@ -104,8 +104,10 @@ class PHashBank:
         :param limit: return no more than this.
         :return: the matches, nearest first and then in the bank's order, and how many there are in all.
         """
-        found = self._search.within(phash.bits, radius) if self._ids and radius >= 0 else []
-        return [self._match(*hit) for hit in found[:limit]], len(found)
+        if not self._ids or radius < 0:
+            return [], 0
+        hits, count = self._search.within(phash.bits, radius, len(self) if limit is None else limit)
+        return [self._match(*hit) for hit in hits], count
 
     def _match(self, distance: int, position: int) -> Match:
         return Match(self._ids[position], PHash(self._hashes[position]), distance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from heapq import nsmallest
 from itertools import accumulate, chain, combinations, compress
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +36,19 @@ class NumpyScan:
         position = int(distances.argmin())
         return int(distances[position]), position
 
-    def within(self, bits: int, radius: int) -> list[tuple[int, int]]:
-        """Return distance and position of all hashes within the radius, nearest first."""
+    def within(self, bits: int, radius: int, limit: int) -> tuple[list[tuple[int, int]], int]:
+        """Return distance and position of the nearest hashes within the radius, and how many are within."""
+        import numpy as np
+
         distances = self._distances(bits)
-        positions = (distances <= radius).nonzero()[0]
-        return sorted(zip(distances[positions].tolist(), positions.tolist(), strict=True))
+        counts = np.bincount(distances, minlength=65)[: radius + 1]
+        up_to = counts.cumsum()
+        # The last distance of which some are returned; of what is nearer, all are.
+        last = int(np.searchsorted(up_to, limit)) if limit < up_to[-1] else radius
+        positions = (distances < last).nonzero()[0].tolist()
+        equal = (distances == last).nonzero()[0][: max(limit - len(positions), 0)].tolist()
+        hits = [(int(distances[position]), position) for position in [*positions, *equal]]
+        return sorted(hits)[:limit], int(up_to[-1])
 
 
 _WIDTH = 16
@@ -51,6 +60,7 @@ _MASKS = [
 ]
 #: Below this size, to compare with all is as fast as to look into buckets.
 _SMALL = 5_000
+_PART = 50_000
 
 
 class PythonIndex:
@@ -79,15 +89,25 @@ class PythonIndex:
                 break
         return best
 
-    def within(self, bits: int, radius: int) -> list[tuple[int, int]]:
-        """Return distance and position of all hashes within the radius, nearest first."""
-        found: set[tuple[int, int]] = set()
-        for complete_below, distances, positions in self._steps(bits):
-            if distances and min(distances) <= radius:
-                found.update(hit for hit in zip(distances, positions, strict=True) if hit[0] <= radius)
-            if radius < complete_below:
-                break
-        return sorted(found)
+    def within(self, bits: int, radius: int, limit: int) -> tuple[list[tuple[int, int]], int]:
+        """Return distance and position of the nearest hashes within the radius, and how many are within."""
+        count = 0
+
+        def hits() -> Iterator[tuple[int, int]]:
+            nonlocal count
+            seen = bytearray(len(self._hashes))  # a hash can lie in a bucket of each of its chunks
+            for complete_below, distances, positions in self._steps(bits):
+                if distances and min(distances) <= radius:
+                    for distance, position in zip(distances, positions, strict=True):
+                        if distance <= radius and not seen[position]:
+                            seen[position] = 1
+                            count += 1
+                            yield distance, position
+                if radius < complete_below:
+                    break
+
+        nearest = nsmallest(max(limit, 1), hits())  # for none it would not count
+        return nearest[:limit], count
 
     def _steps(self, bits: int) -> Iterator[tuple[int, list[int], Sequence[int]]]:
         """Yield distances with positions, and below which distance all have been yielded then."""
@@ -95,9 +115,11 @@ class PythonIndex:
         for masks in _MASKS if self._indexes else []:
             for index in self._indexes:
                 hashes, positions = index.look(bits, masks)
+                yield from _in_parts(bits, hashes, positions, complete_below)
                 complete_below += 1
-                yield complete_below, _distances(bits, hashes), positions
-        yield 65, _distances(bits, self._hashes), range(len(self._hashes))
+                yield complete_below, [], []
+        yield from _in_parts(bits, self._hashes, range(len(self._hashes)), complete_below)
+        yield 65, [], []
 
 
 class _Buckets:
@@ -122,6 +144,15 @@ class _Buckets:
                 hashes += self._hashes[begin:end]
                 positions += self._positions[begin:end]
         return hashes, positions
+
+
+def _in_parts(
+    bits: int, hashes: array[int], positions: Sequence[int], complete_below: int
+) -> Iterator[tuple[int, list[int], Sequence[int]]]:
+    """Yield the steps of many hashes in parts, between which other threads have their turn."""
+    for begin in range(0, len(hashes), _PART):
+        part = slice(begin, begin + _PART)
+        yield complete_below, _distances(bits, hashes[part]), positions[part]
 
 
 def _distances(bits: int, hashes: array[int]) -> list[int]:

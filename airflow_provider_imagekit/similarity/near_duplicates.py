@@ -65,6 +65,7 @@ class NearDuplicates:
     :param groups: groups, largest first.
     :param low_information: pictures set apart because their hashes say nothing.
     :param without_phash: pictures set apart because they have no hash.
+    :param unmatched_preferences: preferred folders and formats that no picture has.
     """
 
     radius: int
@@ -72,6 +73,7 @@ class NearDuplicates:
     groups: list[Group]
     low_information: list[HashRecord]
     without_phash: list[HashRecord]
+    unmatched_preferences: list[str]
     _members: list[tuple[HashRecord, Origin]]
     _table: NeighbourGraph
     _not_duplicates: Collection[frozenset[str]]
@@ -151,8 +153,8 @@ def find_near_duplicates(
         that is among the new ones too counts as new.
     :param reference: pictures that are only matched against: always kept, never a member of a group. One
         that is among the others too counts as a reference.
-    :param policy: which picture of a group to keep; by default the one with most pixels, then bytes, then
-        age.
+    :param policy: which picture of a group to keep; by default the one with most pixels, then the
+        oldest, then the largest file.
     :param not_duplicates: pairs of names that somebody marked as no duplicates; they are never paired or
         grouped with each other.
     :param low_information: hashes besides zero that say nothing about likeness; their pictures are set apart.
@@ -175,13 +177,15 @@ def find_near_duplicates(
     new = [record.phash.bits for record, origin in members if record.phash and origin is Origin.NEW]
     old = [record.phash.bits for record, origin in members if record.phash and origin is not Origin.NEW]
     table = NeighbourGraph(new, old, radius=number, max_pairs=max_pairs, numpy=numpy)
-    groups = group_around_keepers(members, table, policy or SurvivorPolicy(), not_duplicates)
+    policy = policy or SurvivorPolicy()
+    groups = group_around_keepers(members, table, policy, not_duplicates)
     return NearDuplicates(
         radius=number,
         compared=len(new),
         groups=groups,
         low_information=flat,
         without_phash=without_phash,
+        unmatched_preferences=policy.unmatched(record for record, _ in everything),
         _members=members,
         _table=table,
         _not_duplicates=not_duplicates,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from airflow_provider_imagekit.similarity.records import HashRecord
 
@@ -27,7 +28,30 @@ RULES: Final[Mapping[str, str]] = {
 }
 
 #: The rules that apply unless others are given; the preferences do nothing while their lists are empty.
-DEFAULT_RULES: Final = ("preferred_folder", "preferred_format", "most_pixels", "largest", "oldest")
+DEFAULT_RULES: Final = ("preferred_folder", "preferred_format", "most_pixels", "oldest", "largest")
+
+# What a report says where a later rule prefers another picture.
+_DOUBTS: Final[Mapping[str, str]] = {
+    "most_pixels": "another has more pixels",
+    "largest": "another is a much larger file",
+    "oldest": "another is older",
+    "newest": "another is newer",
+}
+
+# At equal pixels a re-encoding changes bytes by more than this factor; an overlay or a new tone by less, in
+# either direction, so that a smaller difference says nothing.
+_MUCH_LARGER: Final = 1.25
+
+_SAME_FORMAT: Final = {
+    "jpeg": "jpg",
+    "jpe": "jpg",
+    "jfif": "jpg",
+    "tif": "tiff",
+    "heif": "heic",
+    "jpeg2000": "jp2",
+    "j2k": "jp2",
+    "svg+xml": "svg",
+}
 
 # Pictures of unknown age are neither the oldest nor the newest.
 _NO_TIME = float("inf")
@@ -59,27 +83,77 @@ class SurvivorPolicy:
         """Return a key that sorts the picture to keep to the front."""
         return (*(_VALUES[rule](self, record) for rule in self.rules), record.id)
 
+    def unmatched(self, records: Iterable[HashRecord]) -> list[str]:
+        """
+        Return preferences that no picture meets, which are misspelt more often than meant.
+
+        :param records: all pictures.
+        """
+        alone = [
+            (text, _VALUES[rule], SurvivorPolicy(**{field: (text,)}))
+            for rule, field in (("preferred_folder", "folders"), ("preferred_format", "formats"))
+            if rule in self.rules
+            for text in getattr(self, field)
+        ]
+        for record in records:
+            if not alone:
+                break
+            alone = [one for one in alone if one[1](one[2], record)]
+        return [text for text, _, _ in alone]
+
     def reason(self, keeper: HashRecord, others: Iterable[HashRecord]) -> str:
-        """Say which rule puts the keeper before all others; blank if only their names differ."""
-        rivals = list(others)
-        for rule in self.rules:
-            value = _VALUES[rule]
-            best = value(self, keeper)
-            rivals = [record for record in rivals if value(self, record) == best]
-            if not rivals:
-                return RULES[rule]
-        return ""
+        """
+        Name the rule that puts the keeper before all others; blank if only their names differ.
+
+        It begins with ``uncertain:`` where a later rule prefers another picture, or where the keeper is
+        hardly larger than one that equals it otherwise. A preference leaves no doubt.
+        """
+        best = {rule: _VALUES[rule](self, keeper) for rule in self.rules}
+        decisive, doubts = -1, set[str]()
+        for other in others:
+            values = {rule: _VALUES[rule](self, other) for rule in self.rules}
+            beating = next((at for at, rule in enumerate(self.rules) if values[rule] != best[rule]), -1)
+            decisive = max(decisive, beating)
+            doubts.update(self._doubts(beating, best, values))
+        if decisive < 0:
+            return ""
+        reason = RULES[self.rules[decisive]]
+        return f"uncertain: {reason}, but {' and '.join(sorted(doubts))}" if doubts else reason
+
+    def _doubts(self, beating: int, best: Mapping[str, float], values: Mapping[str, float]) -> Iterator[str]:
+        """Yield what speaks for a picture that the rule at ``beating`` puts behind the keeper."""
+        if beating < 0 or self.rules[beating] not in _DOUBTS:
+            return
+        if self.rules[beating] == "largest" and best["largest"] > _MUCH_LARGER * values["largest"]:
+            yield "another is hardly smaller"
+        for rule in self.rules[beating + 1 :]:
+            if rule == "largest":
+                same_pixels = best.get("most_pixels", 0) == values.get("most_pixels", 0)
+                preferred = same_pixels and values[rule] < _MUCH_LARGER * best[rule]
+            else:
+                preferred = rule in _DOUBTS and values[rule] < best[rule] < _NO_TIME
+            if preferred:
+                yield _DOUBTS[rule]
 
 
 def _folder(policy: SurvivorPolicy, record: HashRecord) -> int:
-    parents = PurePosixPath("/", str(record.get("path") or "")).parents
+    if not policy.folders:
+        return 0
+    parents = PurePosixPath("/", _composed(str(record.get("path") or ""))).parents
     for place, folder in enumerate(policy.folders):
-        if PurePosixPath("/", folder) in parents:
+        if PurePosixPath("/", _composed(folder)) in parents:
             return place
     return len(policy.folders)
 
 
+def _composed(path: str) -> str:
+    # macOS writes an accent beside its letter, Linux and the web write both as one: the same name.
+    return unicodedata.normalize("NFC", path)
+
+
 def _format(policy: SurvivorPolicy, record: HashRecord) -> int:
+    if not policy.formats:
+        return 0
     given = record.get("format") or PurePosixPath(str(record.get("path") or "")).suffix
     name = _plain_format(str(given))
     for place, preferred in enumerate(policy.formats):
@@ -89,8 +163,8 @@ def _format(policy: SurvivorPolicy, record: HashRecord) -> int:
 
 
 def _plain_format(name: str) -> str:
-    name = name.lower().removeprefix(".")
-    return "jpg" if name == "jpeg" else name
+    name = name.strip().lower().removeprefix(".")
+    return _SAME_FORMAT.get(name, name)
 
 
 def _created(record: HashRecord) -> float:

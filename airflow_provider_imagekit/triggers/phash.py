@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.compat import BaseTrigger, TriggerEvent
 from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitError
-from airflow_provider_imagekit.gates.bank_files import load_bank
+from airflow_provider_imagekit.gates.bank_files import aload_bank, load_bank
 from airflow_provider_imagekit.gates.gate import PHashGate
-from airflow_provider_imagekit.gates.polling import Poll, poll
+from airflow_provider_imagekit.gates.polling import Poll, look_up, not_yet, poll
+from airflow_provider_imagekit.gates.references import BankFile
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.triggers import event
+from airflow_provider_imagekit.triggers.lanes import connecting, lane_of
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.client import ImageKitClient
 
 __all__ = ["MIN_POKE_INTERVAL", "PHashDistanceTrigger"]
 
 #: Fewest seconds between two checks. A trigger that fires within a second or two of its task's deferral can
 #: overtake the executor's report of it, and the scheduler then fails the task (apache/airflow#71580).
 MIN_POKE_INTERVAL = 5.0
-
-_THREADS = 16
 
 
 class PHashDistanceTrigger(BaseTrigger):
@@ -111,37 +111,27 @@ class PHashDistanceTrigger(BaseTrigger):
             interval *= 2 if self.exponential_backoff else 1
 
     async def _poll(self) -> Poll:
-        check = functools.partial(
-            poll, self.gate, load_bank=load_bank, stop_on_mismatch=self.stop_on_mismatch
-        )
-        in_thread = functools.partial(asyncio.get_running_loop().run_in_executor, _pool(), check)
-        async with _slots():
+        async with connecting(self.imagekit_conn_id):
             client = await self.hook.aget_conn()
-            try:
-                return await in_thread(client)
-            except ImageKitAuthError:
-                # The key may have been rotated while we waited: one more look at the Airflow Connection.
+        try:
+            return await self._check(client)
+        except ImageKitAuthError:
+            # The key may have been rotated while we waited: one more look at the Airflow Connection.
+            async with connecting(self.imagekit_conn_id):
                 renewed = await self.hook.aget_conn(refresh=True)
-                if renewed is client:
-                    raise
-                return await in_thread(renewed)
+            if renewed is client:
+                raise
+            return await self._check(renewed)
 
-
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    """Return the provider's own threads: asyncio's default pool belongs to everyone in the triggerer."""
-    return ThreadPoolExecutor(_THREADS, thread_name_prefix="imagekit-poll")
-
-
-os.register_at_fork(after_in_child=_pool.cache_clear)
-
-_slots_of: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
-
-
-def _slots() -> asyncio.Semaphore:
-    """
-    Return the slots of a loop, one for each thread.
-
-    A thousand triggers that wake together would else be one step of the event loop, long enough to stall it.
-    """
-    return _slots_of.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_THREADS))
+    async def _check(self, client: ImageKitClient) -> Poll:
+        in_lane, reference = lane_of(client).run, self.gate.reference
+        check = functools.partial(poll, stop_on_mismatch=self.stop_on_mismatch)
+        if not isinstance(reference, BankFile):
+            return await in_lane(functools.partial(check, self.gate, client, load_bank))
+        # One after the other: whoever waits for a storage must not hold a slot of the account.
+        try:
+            gate = await in_lane(functools.partial(look_up, self.gate, client))
+            bank = await aload_bank(reference, gate.low_information)
+        except ImageKitError as error:
+            return not_yet(error)
+        return await in_lane(functools.partial(check, gate, client, lambda *_: bank))

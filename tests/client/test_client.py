@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import logging
 from pathlib import Path
+from unicodedata import normalize
 from urllib.parse import unquote
 
 import pytest
@@ -105,7 +106,7 @@ class TestWire:
 class TestErrors:
     def test_a_wrong_key_is_told_once(self, imagekit: ImageKitEmulator, clock: Clock) -> None:
         with pytest.raises(ImageKitAuthError) as caught:
-            client_of(imagekit, clock, private_key="private_wrong=").get_file_metadata("a" * 24)
+            client_of(imagekit, clock, settings="private_wrong=").get_file_metadata("a" * 24)
         assert caught.value.status == 403
         assert caught.value.request_id
         assert len(imagekit.requests) == 1
@@ -245,6 +246,18 @@ class TestListing:
             with pytest.raises(ImageKitNotFoundError, match="There is no"):
                 client.find_file(path)
 
+    @pytest.mark.parametrize("there", ["NFC", "NFD"])
+    @pytest.mark.parametrize("asked", ["NFC", "NFD"])
+    def test_a_file_is_found_however_the_accents_of_its_path_are_written(
+        self, tmp_path: Path, clock: Clock, there: str, asked: str
+    ) -> None:
+        path = normalize(there, "Gemälde/né.txt")
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_text("a")
+        with ImageKitEmulator(library=tmp_path) as imagekit:
+            found = client_of(imagekit, clock).find_file(normalize(asked, path))
+        assert found["filePath"] == f"/{path}"
+
 
 class TestSecrets:
     @pytest.mark.parametrize(
@@ -261,6 +274,21 @@ class TestSecrets:
     def test_plain_http_is_refused_except_for_loopback(self, base_url: str) -> None:
         with pytest.raises(ImageKitConfigurationError, match="cannot be used"):
             ImageKitClient("private_x", base_url=base_url)
+
+    def test_plain_http_to_another_name_is_loud_and_only_on_request(
+        self, imagekit: ImageKitEmulator, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        base_url = imagekit.url.replace("127.0.0.1", "127.1")  # a name that is not known to be this machine
+        with pytest.raises(ImageKitConfigurationError) as refused:
+            ImageKitClient(imagekit.private_key, base_url=base_url)
+        assert "allow_http" in str(refused.value.help)
+        client = ImageKitClient(imagekit.private_key, base_url=base_url, allow_http=True)
+        assert client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))["width"]
+        assert (
+            "Plain http to 127.1: allow_http lets anyone on the network read the private key" in caplog.text
+        )
+        assert imagekit.private_key not in caplog.text
+        client.close()
 
     def test_neither_key_nor_signature_is_in_any_text(
         self, imagekit: ImageKitEmulator, clock: Clock, caplog: pytest.LogCaptureFixture

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
+from airflow_provider_imagekit import __version__
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.emulator.__main__ import main
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[2]
+IMPORT = "from airflow_provider_imagekit.emulator import"
 
 
 @pytest.fixture
@@ -43,7 +47,7 @@ def test_faults_are_injected_over_http(controlled):
     assert requests.get(files, timeout=10).content == b"\x00\xff"
 
 
-def test_requests_are_told_and_the_key_is_rotated_over_http(controlled):
+def test_requests_are_listed_and_the_key_is_rotated_over_http(controlled):
     key = "private_next"
     assert requests.put(controlled.url + "/_emulator/private-key", data=key, timeout=10).status_code == 204
     requests.get(controlled.url + "/v1/files?limit=1", auth=(key, ""), timeout=10)
@@ -78,7 +82,7 @@ def test_there_is_no_control_unless_asked_for(ik):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_it_is_told_to_stop(library: Path, number):
+def test_the_command_serves_until_it_is_stopped(library: Path, number):
     command = [sys.executable, "-m", "airflow_provider_imagekit.emulator", "--library", str(library)]
     command += ["--private-key", "private_a+b/c=", "--latency", "1ms", "--rate-limit", "1000/m"]
     command += ["--fault", '{"status": 503, "match": "skip=9"}']
@@ -101,23 +105,162 @@ def test_the_command_serves_until_it_is_told_to_stop(library: Path, number):
     assert errors == ""
 
 
+def test_requests_are_listed_without_keys_and_signatures(controlled):
+    signed = controlled.file_url("folder/a.jpg") + "?ik-t=9999999999&ik-s=0123abcd"
+    auth = (controlled.private_key, "")
+    requests.get(signed, timeout=10, headers={"Cookie": "a=b", "X-Forwarded-Uri": signed})
+    requests.get(controlled.url + "/v1/metadata", params={"url": signed}, auth=auth, timeout=10)
+    answer = requests.get(controlled.url + "/_emulator/requests", timeout=10)
+    assert len(answer.json()) == 2
+    for secret in ("authorization", "cookie", "0123abcd", base64.b64encode(b"private_").decode()[:10]):
+        assert secret not in answer.text
+    assert controlled.requests[0].headers["cookie"] == "a=b"
+    assert "Basic" not in repr(controlled.requests)
+
+
 @pytest.mark.parametrize(
-    "options",
-    [["--latency", "fast"], ["--rate-limit", "many"], ["--fault", "{"], ["--port", "x"], []],
+    "headers",
+    [
+        {"Host": "attacker.example"},
+        {"Host": "attacker.example:80"},
+        {"Host": "["},
+        {"Host": ""},
+        {"Origin": "http://attacker.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
 )
-def test_a_bad_command_line_is_explained(options, capsys, library: Path):
+@pytest.mark.parametrize(
+    ("method", "target"), [("POST", "faults"), ("GET", "requests"), ("PUT", "private-key"), ("POST", "clear")]
+)
+def test_a_control_request_of_a_foreign_page_is_refused(controlled, headers, method, target):
+    url = f"{controlled.url}/_emulator/{target}"
+    answer = requests.request(method, url, headers=headers, data='{"status": 500}', timeout=10)
+    assert answer.status_code in ((400, 403) if headers.get("Host") in ("", "[") else (403,))
+    assert requests.get(controlled.url + "/v1/files", auth=(controlled.private_key, ""), timeout=10).ok
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:{port}", "[::1]:{port}", "twin.test:{port}"])
+def test_a_control_request_under_a_name_of_the_server_is_answered(library: Path, host):
+    with ImageKitEmulator(library=library, control=True, public_host="twin.test") as ik:
+        local = ik.url.replace("twin.test", "127.0.0.1")
+        own = host.format(port=local.rpartition(":")[2])
+        headers = {"Host": own, "Origin": f"http://{own}", "Sec-Fetch-Site": "same-origin"}
+        answer = requests.get(local + "/_emulator/requests", headers=headers, timeout=10)
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--latency", "fast"], "'fast' is not a time below one hour; write for example 100ms or 1.5s"),
+        (["--rate-limit", "many"], "'many' is not a rate limit; write for example 100/s or 1000/15m"),
+        (["--fault", "{"], "the fault is not JSON"),
+        (["--fault", '{"statsu": 500}'], "a fault has no field statsu (did you mean status?)"),
+        (["--port", "x"], "the port is 'x'; use a number from 0 to 65535"),
+        (["--port", "70000"], "the port is '70000'; use a number from 0 to 65535"),
+        (["--private-key", ""], "the key is empty; leave the option out for the default key"),
+        (["--url-endpoint", "ik.imagekit.io/me"], "write it with its scheme: https://ik.imagekit.io/me"),
+        ([], "the following arguments are required: --library"),
+    ],
+)
+def test_a_bad_command_line_is_explained(options, text, capsys, library: Path):
     arguments = ["--library", str(library), *options] if options else []
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
-    assert "imagekit-emulator: error:" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "imagekit-emulator: error:" in error
+    assert text in error
+
+
+def test_bad_arguments_of_the_server_are_explained(library: Path):
+    for arguments, text in [
+        ({"port": 70000}, "port is 70000; use a number from 0 to 65535"),
+        ({"private_key": " "}, "The private key is empty"),
+        ({"url_endpoints": ["ik.imagekit.io/me"]}, "write it with its scheme"),
+    ]:
+        with pytest.raises(ValueError, match=text):
+            ImageKitEmulator(library=library, **arguments)
+
+
+def test_the_command_names_its_version(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"airflow-provider-imagekit {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "package", ["starlette", "uvicorn", "PIL", "jinja2", "httptools", "python_multipart"]
+)
+def test_the_command_names_the_extra_that_is_missing(package):
+    module = "airflow_provider_imagekit.emulator.__main__"
+    done = run_without(package, f"from {module} import main; main(['--help'])")
+    assert done.stderr == (
+        f"imagekit-emulator: The local ImageKit server needs {package}. Install the extra: "
+        'pip install "airflow-provider-imagekit[emulator]"\n'
+    )
+
+
+def test_an_import_names_the_extra_that_is_missing():
+    done = run_without("starlette", f"{IMPORT} ImageKitEmulator")
+    assert "needs starlette. Install the extra" in done.stderr
+    done = run_without("PIL", f"{IMPORT} phash_of_file")
+    assert "Pictures need PIL. Install the extra" in done.stderr
+
+
+def run_without(package: str, program: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", f"import sys; sys.modules[{package!r}] = None; {program}"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+
+
+def test_the_verbose_command_logs_requests_without_signatures(library: Path):
+    with command_running(library, "--verbose") as (process, connection):
+        requests.get(connection["host"] + "/demo/top.webp?ik-s=0123abcd", timeout=10)
+        line = process.stderr.readline()
+    assert re.search(r"GET /demo/top.webp\?ik-s=\*\*\* 401 \d+ ms$", line.strip())
+
+
+@pytest.mark.parametrize(
+    ("options", "host", "extra"),
+    [
+        (["--host", "localhost"], "localhost", {}),
+        (["--host", "0.0.0.0"], "127.0.0.1", {}),
+        (["--public-host", "imagekit"], "imagekit", {"allow_http": True}),
+        (["--host", "0.0.0.0", "--public-host", "10.0.0.7"], "10.0.0.7", {"allow_http": True}),
+    ],
+)
+def test_the_printed_connection_fits_the_host(library: Path, options, host, extra):
+    with command_running(library, *options) as (_, connection):
+        base_url = connection["host"]
+    assert base_url.rpartition(":")[0] == f"http://{host}"
+    assert connection["extra"] == {"url_endpoint": f"{base_url}/demo", **extra}
+
+
+@contextlib.contextmanager
+def command_running(library: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    command = [sys.executable, "-m", "airflow_provider_imagekit.emulator", "--library", str(library)]
+    command += options
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            export = shlex.split(process.stdout.readline())[1]
+            yield process, json.loads(export.partition("=")[2])
+        finally:
+            process.terminate()
 
 
 def test_a_missing_library_or_a_taken_port_is_explained(ik, library: Path, capsys):
     assert main(["--library", str(library / "none")]) == 1
-    assert "is no folder" in capsys.readouterr().err
+    assert "is not a folder" in capsys.readouterr().err
     assert main(["--library", str(library), "--port", ik.url.rpartition(":")[2]]) == 1
-    assert "in use" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert re.search(r"Cannot listen on 127.0.0.1, port \d+: Address already in use.", error)
 
 
 def test_the_fixture_serves_a_library_and_sets_the_connection(pytester, library: Path):

@@ -81,7 +81,7 @@ def test_refusals_are_the_documented_ones(get, target, status, message):
     assert answer.json()["help"] == HELP
 
 
-def test_a_malformed_id_is_told_by_its_type(get):
+def test_a_malformed_id_is_answered_with_its_type(get):
     assert get("/v1/files/XYZ/metadata").json()["type"] == "INVALID_PARAM_ERROR"
 
 

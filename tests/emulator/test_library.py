@@ -4,6 +4,10 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+import requests
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.emulator.routes.objects import iso_time
 from tests.emulator.drawing import draw, encode
 
 if TYPE_CHECKING:
@@ -67,6 +71,38 @@ def test_names_with_odd_characters_are_served(ik, get, library: Path):
         assert get(listed["url"]).content == OTHER
         assert get("/v1/metadata", params={"url": ik.file_url(name)}).json()["width"] == 100
         assert get("/v1/metadata", params={"url": listed["url"]}).json()["width"] == 100
+
+
+def test_one_bad_entry_never_fails_a_listing(library: Path):
+    (library / "loop.jpg").symlink_to(library / "loop.jpg")
+    (library / "there").symlink_to(library / "back")
+    (library / "back").symlink_to(library / "there")
+    (library / "folder" / "up").symlink_to(library)
+    (library / "dangling.jpg").symlink_to(library / "none.jpg")
+    (library / ("n" * 255)).write_text("x")
+    (library / ("n" * 200)).mkdir()
+    os.mkfifo(library / "pipe.jpg")
+    os.close(os.open(bytes(library) + b"/\xff\xfe.jpg", os.O_CREAT))
+    (library / "clip.mp4").write_bytes(b"video")
+    (library / "clip.mp4.imagekit.json").symlink_to(library / "clip.mp4.imagekit.json")
+    (library / "deep.mp4").write_bytes(b"video")
+    (library / "deep.mp4.imagekit.json").write_text("[" * 100_000)
+    (library / "odd.svg").write_text("<svg width='1e999' height='0'>")
+    with ImageKitEmulator(library=library) as ik, requests.Session() as session:
+        session.auth = (ik.private_key, "")
+        names = {entry["name"] for entry in session.get(ik.url + "/v1/files", timeout=10).json()}
+        expected = {"a.jpg", "b.png", "top.webp", "notes.txt", "clip.mp4", "deep.mp4", "odd.svg", "n" * 255}
+        assert names == expected
+        assert session.get(ik.url + "/", timeout=10).status_code == 200
+        for name in ("loop.jpg", "there/a.jpg", "pipe.jpg", "dangling.jpg"):
+            target = f"{ik.url}/v1/files/{ik.file_id(name)}/metadata"
+            assert session.get(target, timeout=10).status_code == 404
+            assert session.get(ik.file_url(name), timeout=10).status_code == 404
+
+
+def test_a_time_beyond_the_calendar_is_the_calendars_last():
+    assert iso_time(2**60) == "9999-12-31T23:59:59.000Z"
+    assert iso_time(-(2**60)) == "0001-01-01T00:00:00.000Z"
 
 
 def test_listings_stay_whole_while_files_come_and_go(ik, get, library: Path):

@@ -116,7 +116,7 @@ def test_of_an_animation_the_first_picture_counts(metadata):
         assert (int(found["pHash"], 16) ^ int(still["pHash"], 16)).bit_count() <= 4
 
 
-def test_the_colour_profile_and_the_density_are_told(metadata):
+def test_the_colour_profile_and_the_density_are_reported(metadata):
     plain = metadata("plain.png", encode(draw(), "PNG"))
     assert (plain["hasColorProfile"], plain["density"]) == (False, 72)
     rich = metadata("rich.png", encode(draw(), "PNG", icc_profile=b"profile", dpi=(250, 250)))
@@ -151,7 +151,7 @@ def test_anything_else_has_size_and_format_alone(metadata, name, content, format
     assert metadata(name, content) == {"size": len(content), "format": format_}
 
 
-def test_a_video_is_told_by_its_sidecar_file(ik, get, metadata, library: Path):
+def test_a_video_is_described_by_its_sidecar_file(ik, get, metadata, library: Path):
     (library / "clip.mp4.imagekit.json").write_text(json.dumps({**VIDEO, "unknown": 1}))
     assert metadata("clip.mp4", b"no video") == {**VIDEO, "size": 8}
     details = get(f"/v1/files/{ik.file_id('clip.mp4')}/details").json()

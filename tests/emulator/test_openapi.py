@@ -14,10 +14,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from schemathesis import checks
 
-from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.emulator import DEFAULT_PRIVATE_KEY, ImageKitEmulator
 from airflow_provider_imagekit.emulator.description.document import openapi
 from airflow_provider_imagekit.emulator.library.assets import asset_id
-from airflow_provider_imagekit.emulator.server import DEFAULT_PRIVATE_KEY
 from tests.emulator.conftest import pictures
 
 # What ImageKit answers to another method is not known; the emulator's answer is 404.

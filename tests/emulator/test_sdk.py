@@ -80,6 +80,16 @@ def test_upload_update_versions_and_deletion(sdk):
         sdk.files.get(uploaded.file_id)
 
 
+def test_bulk_changes(ik, sdk):
+    ids = [ik.file_id("top.webp"), ik.file_id("folder/a.jpg")]
+    assert sdk.files.bulk.add_tags(file_ids=ids, tags=["a", "b"]).successfully_updated_file_ids == ids
+    assert sdk.files.bulk.remove_tags(file_ids=ids, tags=["a"]).successfully_updated_file_ids == ids
+    assert sdk.files.get(ids[0]).tags == ["b"]
+    assert sdk.files.bulk.delete(file_ids=[ids[0], UNKNOWN_ID]).successfully_deleted_file_ids == [ids[0]]
+    with pytest.raises(imagekitio.NotFoundError):
+        sdk.files.bulk.delete(file_ids=[UNKNOWN_ID])
+
+
 def test_urls_that_the_client_builds_and_signs_are_delivered(ik, sdk, get):
     url = sdk.helper.build_url(
         url_endpoint=ik.url_endpoint,

@@ -97,7 +97,7 @@ def test_no_markup_of_a_request_becomes_an_element(ik):
     assert Page(answer.text).scripts == []
 
 
-def test_the_browser_is_told_to_run_no_script(ik, library: Path):
+def test_the_browser_is_forbidden_to_run_scripts(ik, library: Path):
     (library / "evil.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>')
     policy = requests.get(ik.url, timeout=10).headers["content-security-policy"]
     assert "default-src 'none'" in policy

@@ -140,6 +140,13 @@ def test_impossible_values_are_refused(extra: dict[str, Any]) -> None:
         read(extra)
 
 
+@pytest.mark.parametrize(("value", "allowed"), [(True, True), ("true", True), ("", False), ("no", False)])
+def test_allow_http_is_a_switch(value: Any, allowed: bool) -> None:
+    assert read({"allow_http": value}).allow_http is allowed
+    with pytest.raises(ImageKitConfigurationError, match="allow_http in the Airflow Connection's extra"):
+        read({"allow_http": "perhaps"})
+
+
 def test_the_key_is_in_no_repr() -> None:
     settings = read({"proxies": {"https": "http://user:secret@proxy:3128"}})
     assert KEY not in repr(settings)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pytest
+
+from airflow_provider_imagekit.library.table.privacy import HARMLESS, PERSONAL
 from airflow_provider_imagekit.library.table.schema import COLUMNS
 
 PAGE = Path(__file__).parents[2] / "docs" / "library.md"
+
+
+@pytest.mark.parametrize(("part", "names"), [("harmless", HARMLESS), ("personal", PERSONAL)])
+def test_the_page_has_every_field_that_privacy_names(part: str, names: frozenset[str]) -> None:
+    text = PAGE.read_text()
+    section = text[text.index(f"<!-- {part} -->") : text.index(f"<!-- /{part} -->")]
+    assert re.findall("`(.+?)`", section) == sorted(names)
 
 
 def test_the_page_has_every_column_as_it_is() -> None:

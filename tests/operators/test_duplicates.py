@@ -103,6 +103,19 @@ class TestFinding:
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["groups.jsonl"]
         assert task["ti"].pushed == {}
 
+    def test_a_preference_that_no_picture_has_is_logged(
+        self,
+        table: str,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        find(tmp_path, input_path=table, preferred_folders=["/Masters"], preferred_formats="png, tga")
+        text = caplog.text + "".join(capsys.readouterr())  # Airflow 2 logs there, Airflow 3 here
+        assert "'/Masters'" in text
+        assert "'tga'" in text
+        assert "'png'" not in text
+
     def test_the_survivor_follows_the_rules(self, table: str, tmp_path: Path) -> None:
         for arguments in ({"preferred_folders": ["/masters"]}, {"preferred_formats": "png, jpg"}):
             rows = rows_of(find(tmp_path, input_path=table, **arguments)["groups_path"])

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from random import Random
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_imagekit.gates.bank_files import BankCache
 from airflow_provider_imagekit.phash import PHash
@@ -72,6 +75,35 @@ class TestExactness:
         some, count_of_all = bank.within(PHash(large[0]), 30, limit=3)
         assert some == every[:3]
         assert count_of_all == count == len(every) > 3
+
+    @EITHER
+    @given(hash_lists, HASHES, radii, st.integers(0, 12))
+    def test_with_any_limit_the_matches_are_the_first_of_all(self, numpy, hashes, bits, radius, limit):
+        bank = bank_of(hashes, numpy=numpy)
+        expected = expected_matches(hashes, bits, radius)
+        matches, count = bank.within(PHash(bits), radius, limit=limit)
+        assert (found(matches), count) == (expected[:limit], len(expected))
+
+    @EITHER
+    def test_a_few_of_very_many_matches_cost_other_threads_no_pause(self, numpy):
+        bank = bank_of([bits << 20 | 7 for bits in range(1, 300_000)], numpy=numpy)
+        late, done = [0.0], threading.Event()
+
+        def tick() -> None:
+            while not done.is_set():
+                start = time.monotonic()
+                time.sleep(0.001)
+                late.append(time.monotonic() - start)
+
+        clock = threading.Thread(target=tick)
+        clock.start()
+        try:
+            matches, count = bank.within(PHash(7), 64, limit=5)
+        finally:
+            done.set()
+            clock.join()
+        assert (len(matches), count) == (5, 299_999)
+        assert max(late) < 0.2
 
 
 class TestBank:

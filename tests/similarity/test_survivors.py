@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from unicodedata import normalize
 
 import pytest
 from hypothesis import example, given
@@ -11,7 +12,7 @@ from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.survivors import RULES, SurvivorPolicy
 
-SMALL = {"width": 100, "height": 100, "size": 9000, "createdAt": "2024-01-01T00:00:00.000Z"}
+SMALL = {"width": 100, "height": 100, "size": 12000, "createdAt": "2024-01-01T00:00:00.000Z"}
 LARGE = {"width": 200, "height": 100, "size": 8000, "createdAt": "2024-06-01T00:00:00.000Z"}
 
 
@@ -59,6 +60,39 @@ class TestRules:
         policy = SurvivorPolicy(formats=("jpeg", "png"))
         assert best(policy, picture("a", format="png"), picture("z", **attributes)) == "z"
 
+    @pytest.mark.parametrize(
+        ("preferred", "has"),
+        [
+            ("tif", {"format": "tiff"}),
+            ("tiff", {"path": "/a.tif"}),
+            (".TIFF ", {"format": "TIF"}),
+            ("heif", {"format": "heic"}),
+            ("heic", {"path": "/a.HEIF"}),
+            ("jpg", {"path": "/a.jfif"}),
+        ],
+    )
+    def test_names_of_the_same_format_are_one_format(self, preferred, has):
+        policy = SurvivorPolicy(formats=(preferred, "png"))
+        assert best(policy, picture("a", format="png"), picture("z", **has)) == "z"
+
+    @pytest.mark.parametrize("of_folder", ["NFC", "NFD"])
+    @pytest.mark.parametrize("of_path", ["NFC", "NFD"])
+    def test_a_folder_is_the_same_however_its_accents_are_written(self, of_folder, of_path):
+        folder, path = normalize(of_folder, "/Gemälde"), normalize(of_path, "/Gemälde/é.jpg")
+        policy = SurvivorPolicy(folders=(folder,))
+        assert best(policy, picture("a", path="/b.jpg"), picture("z", path=path)) == "z"
+
+    def test_preferences_that_no_picture_meets_are_named(self):
+        policy = SurvivorPolicy(
+            folders=("/masters", "/Masters", "/masters/old"), formats=("tif", "tiff", "tga")
+        )
+        records = [picture("a", path="/masters/old/a.tiff"), picture("b", path="/shop/b.jpg")]
+        assert policy.unmatched(records) == ["/Masters", "tga"]
+        assert policy.unmatched([]) == ["/masters", "/Masters", "/masters/old", "tif", "tiff", "tga"]
+
+    def test_preferences_that_no_rule_uses_are_not_named(self):
+        assert SurvivorPolicy(rules=("largest",), folders=("/x",), formats=("tga",)).unmatched([]) == []
+
     @pytest.mark.parametrize("created", [None, "", "soon", "2024:01:01 00:00:00", 5])
     @pytest.mark.parametrize("rule", ["oldest", "newest"])
     def test_an_unknown_age_never_wins(self, rule, created):
@@ -87,6 +121,32 @@ class TestRules:
             policy.reason(keeper, [picture("a", width=1, height=1), picture("b", width=2, height=1)])
             == "largest file"
         )
+
+    @pytest.mark.parametrize(
+        ("keeper", "other", "reason"),
+        [
+            ({"width": 2}, {"width": 1, "day": 1}, "uncertain: most pixels, but another is older"),
+            ({"width": 2, "day": 1}, {"width": 1, "size": 999}, "most pixels"),
+            ({"day": 1}, {"size": 124}, "oldest"),
+            ({"day": 1}, {"size": 126}, "uncertain: oldest, but another is a much larger file"),
+            ({"size": 126}, {}, "largest file"),
+            ({"size": 105}, {}, "uncertain: largest file, but another is hardly smaller"),
+            ({"path": "/m/a.jpg"}, {"day": 1, "width": 9}, "in a preferred folder"),
+            ({"width": 2, "day": None}, {"width": 1}, "most pixels"),
+        ],
+        ids=str,
+    )
+    def test_a_later_rule_that_prefers_another_makes_it_uncertain(self, keeper, other, reason):
+        def made(
+            name: str, *, width: int = 1, size: int = 100, day: int | None = 2, path: str = ""
+        ) -> HashRecord:
+            created = day and f"2024-01-0{day}"
+            return picture(name, width=width, height=1, size=size, createdAt=created, path=path)
+
+        policy = SurvivorPolicy(folders=("/m",))
+        one, two = made("z", **keeper), made("a", **other)
+        assert best(policy, one, two) == "z"
+        assert policy.reason(one, [two]) == reason
 
     def test_an_unknown_rule_is_refused_with_the_known_ones(self):
         with pytest.raises(ImageKitInputError, match=r"no survivor rule 'biggest'.*most_pixels, largest"):

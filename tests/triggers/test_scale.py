@@ -10,16 +10,13 @@ from typing import Any
 import psutil
 import pytest
 
-from airflow_provider_imagekit.client import ImageKitClient
-from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.triggers.lanes import SLOTS
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests import pictures
 from tests.support import AIRFLOW_3
 
 TRIGGERS = 120
-THREADS = 16
 OTHER = "2222222222222222"
 
 
@@ -40,6 +37,11 @@ def triggers(imagekit: ImageKitEmulator, **arguments: Any) -> list[PHashDistance
         trigger.sleep = at_once
         made.append(trigger)
     return made
+
+
+def checks() -> list[threading.Thread]:
+    """Return the threads of the checks that are under way."""
+    return [thread for thread in threading.enumerate() if thread.name == "imagekit-poll"]
 
 
 async def first(trigger: PHashDistanceTrigger) -> Any:
@@ -64,36 +66,30 @@ def test_cancelled_triggers_leave_no_task_no_thread_and_no_socket(
     assert asyncio.run(cancelled_in_mid_check(imagekit)) == 0
     before = threading.active_count(), len(process.net_connections("tcp"))
     assert asyncio.run(cancelled_in_mid_check(imagekit)) == 0
-    # The pool of threads fills up to its size and no further, and each has one socket with two ends here.
-    assert threading.active_count() <= before[0] + THREADS
-    assert len(process.net_connections("tcp")) <= before[1] + 2 * THREADS
-    names = [thread.name for thread in threading.enumerate()]
-    assert sum(name.startswith("imagekit-poll") for name in names) <= THREADS
+    # No more threads than slots, and each has one socket with two ends here.
+    assert threading.active_count() <= before[0] + SLOTS
+    assert len(process.net_connections("tcp")) <= before[1] + 2 * SLOTS
+    assert len(checks()) <= SLOTS
 
 
-def test_of_triggers_that_wake_together_no_more_begin_a_check_than_there_are_threads(
+def test_of_triggers_that_wake_together_no_more_begin_a_check_than_an_account_has_slots(
     connection: str, imagekit: ImageKitEmulator
 ) -> None:
-    begun: list[ClientSettings] = []
-
-    def client_of(settings: ClientSettings) -> ImageKitClient:
-        begun.append(settings)
-        return ImageKitHook.client_of(settings)
-
     async def begin() -> int:
-        tasks = []
-        for trigger in triggers(imagekit):
-            trigger.hook.client_of = client_of
-            tasks.append(asyncio.create_task(first(trigger)))
+        tasks = [asyncio.create_task(first(trigger)) for trigger in triggers(imagekit)]
         await asyncio.sleep(1.5)
-        count = len(begun)  # before any answer has come
+        count = len(checks())  # before any answer has come
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         return count
 
-    imagekit.inject(delay=3, times=None)
-    assert asyncio.run(begin()) == THREADS
+    imagekit.inject(delay=2.5, times=None)
+    assert asyncio.run(begin()) == SLOTS
+    imagekit.clear_faults()
+    for check in checks():
+        check.join(timeout=10)
+    assert checks() == []
 
 
 def test_none_is_lost_when_all_become_true_at_once(connection: str, imagekit: ImageKitEmulator) -> None:

@@ -9,7 +9,7 @@ from airflow_provider_imagekit.emulator.description.schemas import SCHEMAS
 
 __all__ = ["PATH", "openapi"]
 
-#: Where the server tells it; ImageKit has nothing there.
+#: Where the server publishes it; ImageKit has no such path.
 PATH = "/openapi.json"
 
 _ABOUT = "What the local ImageKit server answers. Faults that are injected into it can answer anything else."

@@ -1,8 +1,8 @@
 """
 The shapes of the answers, as JSON schemas.
 
-They hold the facts of the vendor's OpenAPI description (names, types, what every example has), as far as the
-emulator gives them. Keys that the vendor does not know are not allowed.
+They follow the vendor's OpenAPI description (names, types, keys of every example) as far as the emulator
+implements it. Keys that the vendor does not know are not allowed.
 """
 
 from __future__ import annotations
@@ -145,9 +145,32 @@ UPLOAD: Schema = {
 ASSETS: Schema = {"type": "array", "items": {"oneOf": [FILE, FOLDER]}}
 VERSIONS: Schema = {"type": "array", "items": FILE, "minItems": 1}
 
+
+def _bulk(key: str) -> Schema:
+    error = {
+        "type": "object",
+        "properties": {"fileId": ID, "error": TEXT},
+        "required": ["fileId", "error"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": {key: {"type": "array", "items": ID}, "errors": {"type": "array", "items": error}},
+        "required": [key],
+        "additionalProperties": False,
+    }
+
+
 ERROR: Schema = {
     "type": "object",
-    "properties": {"message": TEXT, "help": TEXT, "type": TEXT, "reason": TEXT, "errors": {"type": "object"}},
+    "properties": {
+        "message": TEXT,
+        "help": TEXT,
+        "type": TEXT,
+        "reason": TEXT,
+        "errors": {"type": "object"},
+        "missingFileIds": {"type": "array", "items": ID},
+    },
     "required": ["message"],
     "additionalProperties": False,
 }
@@ -160,5 +183,7 @@ SCHEMAS: dict[str, Schema] = {
     "Assets": ASSETS,
     "Versions": VERSIONS,
     "Upload": UPLOAD,
+    "BulkUpdate": _bulk("successfullyUpdatedFileIds"),
+    "BulkDeletion": _bulk("successfullyDeletedFileIds"),
     "Error": ERROR,
 }

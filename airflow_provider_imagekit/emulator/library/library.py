@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SIDECAR_SUFFIX", "Library"]
 
-#: A file of this name beside a video tells its metadata; it is no file of the library itself.
+#: A file of this name beside a video states its metadata; it is not listed as a file of the library.
 SIDECAR_SUFFIX = ".imagekit.json"
 
 _LONG_SCAN_SECONDS = 0.1
@@ -34,12 +34,12 @@ class Library:
 
     :param root: the folder.
     :param store: where changes are kept.
-    :raises NotADirectoryError: if there is no such folder.
+    :raises NotADirectoryError: if it is not a folder.
     """
 
     def __init__(self, root: Path, store: Store) -> None:
         if not root.is_dir():
-            raise NotADirectoryError(f"{root} is no folder; the library is a folder of pictures.")
+            raise NotADirectoryError(f"{root} is not a folder; the library is a folder of pictures.")
         self._root = root.resolve()
         self._store = store
         self._lock = threading.RLock()
@@ -52,9 +52,9 @@ class Library:
 
     def refresh(self) -> None:
         """
-        Take note of everything that came, changed or went in the folder.
+        Read the folder again: what came, changed or went.
 
-        A folder so large that looking takes over 0.1 s is looked at for a tenth of the time only.
+        A folder so large that reading takes over 0.1 s is read for a tenth of the time only.
         """
         if time.monotonic() < self._fresh_until:
             return
@@ -89,7 +89,7 @@ class Library:
             return asset if asset and asset.versions else None
 
     def by_id(self, file_id: str) -> Asset | None:
-        """Return the file of an id as it is now; the folder is read anew when the id is unknown."""
+        """Return the file of an id as it is now; the folder is read again when the id is unknown."""
         path = self._paths.get(file_id)
         if path is None:
             self.refresh()
@@ -119,10 +119,13 @@ class Library:
         """
         Return the content of a version.
 
-        :raises FileNotFoundError: if it has gone in the meantime.
+        :raises FileNotFoundError: if it was removed in the meantime or cannot be read.
         """
         if version.blob is None:
-            return self._locate(asset.path).read_bytes()
+            try:
+                return self._locate(asset.path).read_bytes()
+            except OSError as error:
+                raise FileNotFoundError(asset.path) from error
         try:
             return self._store.get(version.blob)
         except KeyError:
@@ -134,7 +137,7 @@ class Library:
 
     def change(self, path: str, change: Callable[[Asset | None], Asset]) -> Asset:
         """
-        Change a file while nobody else does, and keep the change.
+        Change a file under the library's lock, and store the change.
 
         :param path: path in the media library.
         :param change: from the file as it is (``None``: there never was one) to the file as it shall be; one
@@ -209,7 +212,7 @@ class Library:
             if not real.is_relative_to(self._root) or not real.is_file():
                 return None
             return real.stat()
-        except (OSError, ValueError):
+        except (OSError, ValueError, RuntimeError):  # RuntimeError: a loop of links, before Python 3.13
             return None
 
     def _scan(self) -> Iterator[tuple[str, os.stat_result]]:
@@ -223,14 +226,13 @@ class Library:
                         path = f"{prefix}/{entry.name}"
                         if _hidden(entry.name):
                             continue
-                        if entry.is_dir(follow_symlinks=False):
-                            modified = entry.stat().st_mtime_ns // 1_000_000
+                        if (modified := _folder_time(entry)) is not None:
                             folders[path] = Folder(path, modified, modified)
                             waiting.append((path, Path(entry.path)))
                         elif (status := self._stat_entry(path, entry)) is not None:
                             yield path, status
             except OSError:
-                continue  # removed or made unreadable while we look
+                continue  # removed or unreadable
         self._folders = folders
 
     def _stat_entry(self, path: str, entry: os.DirEntry[str]) -> os.stat_result | None:
@@ -241,6 +243,16 @@ class Library:
             return entry.stat() if entry.is_file() else None
         except OSError:
             return None  # removed while we look; the rest of its folder is still to be seen
+
+
+def _folder_time(entry: os.DirEntry[str]) -> int | None:
+    """Return when a folder changed, in milliseconds; ``None`` if the entry is not a readable folder."""
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            return entry.stat(follow_symlinks=False).st_mtime_ns // 1_000_000
+    except OSError:
+        pass
+    return None
 
 
 def _blobs(asset: Asset) -> list[str]:

@@ -1,5 +1,5 @@
 """
-What is known of each file's content, found out when first asked for and remembered by content.
+Measures each file's content when it is first needed and caches the result by content.
 
 Looking into a file's head (kind, width, height) is cheap and enough for a listing; decoding it (pHash, EXIF)
 is not, and happens for the metadata of this file only.
@@ -41,7 +41,7 @@ Value = TypeVar("Value")
 @dataclass(frozen=True, slots=True)
 class Facts:
     """
-    What a listing tells of a file.
+    What a listing shows of a file.
 
     :param mime: media type, from the content of a picture and from the name of anything else.
     :param size: bytes.
@@ -110,7 +110,7 @@ class Measurer:
 
     def facts(self, asset: Asset, version: Version) -> Facts:
         """
-        Return what a listing tells of a version.
+        Return what a listing shows of a version.
 
         :raises FileNotFoundError: if it has gone.
         """
@@ -142,7 +142,7 @@ class Measurer:
         Return the metadata of a content as JSON.
 
         :param content: the file.
-        :param facts: what a listing tells of it.
+        :param facts: what a listing shows of it.
         :raises ApiError: if the content is corrupt.
         """
         return self._metadata_under(_key(content, facts), content, facts)
@@ -155,12 +155,15 @@ class Measurer:
         if path is None:
             return look(self._library.read(asset, version), asset.name)
         sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
-        return _look(lambda: path.open("rb"), path.stat().st_size, asset.name, sidecar)
+        try:
+            return _look(lambda: path.open("rb"), path.stat().st_size, asset.name, sidecar)
+        except OSError as error:
+            raise FileNotFoundError(asset.path) from error  # removed in the meantime, or unreadable
 
 
 def look(content: bytes, name: str) -> Facts:
     """
-    Return what a listing will tell of a content.
+    Return what a listing will show of a content.
 
     :param content: the file.
     :param name: its name.
@@ -203,7 +206,7 @@ def _measure(content: bytes, facts: Facts) -> dict[str, Any]:
 
 
 def _key(content: bytes, facts: Facts) -> str:
-    # The kind counts too: what is no picture is told by its name.
+    # The kind counts too: it follows from the name unless the file is a picture.
     return f"{hashlib.sha256(content).hexdigest()} {facts.mime} {facts.format} {facts.video}"
 
 

@@ -1,4 +1,4 @@
-"""Files that are no pixel pictures: videos, vector graphics, and anything else."""
+"""Files other than pixel pictures: videos, vector graphics and everything else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VIDEO_FIELDS", "svg_size", "video_fields"]
 
-#: What ImageKit tells of a video, besides its size in bytes.
+#: What ImageKit reports about a video, besides its size in bytes.
 VIDEO_FIELDS = ("height", "width", "bitRate", "duration", "audioCodec", "videoCodec")
 
 _MAX_NUMBER = 2**53  # exact in every JSON reader
@@ -24,7 +24,7 @@ _SVG_LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(?:px)?", re.ASCII)
 
 def video_fields(content: bytes, sidecar: Path | None) -> dict[str, Any]:
     """
-    Return what can be told of a video.
+    Return what is known about a video.
 
     A sidecar file (``clip.mp4.imagekit.json`` beside ``clip.mp4``) is believed; without one PyAV looks into
     the video, if it is installed; otherwise nothing is known.

@@ -110,8 +110,8 @@ class Api:
         Return a file.
 
         :param file_id: the id, unchecked.
-        :param missing: what to raise when there is none.
-        :raises ApiError: 400 for what is no id, 404 for an unknown one.
+        :param missing: what to raise when there is no such file.
+        :raises ApiError: 400 for a malformed id, 404 for an unknown one.
         """
         if not _FILE_ID.fullmatch(file_id):
             raise bad_file_id()

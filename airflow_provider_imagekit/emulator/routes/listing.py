@@ -137,7 +137,7 @@ class ListQuery:
         )
 
     def page(self, entries: Iterable[Entry]) -> list[Item]:
-        """Return the items of the asked page, made for this page alone; what has gone is passed over."""
+        """Return the items of the asked page, made for this page alone; what was removed is skipped."""
         found = sorted(filter(self.matches, entries), key=self.key, reverse=self.descending)
         items = (entry.item for entry in found[self.skip :])
         return list(islice((item for item in items if item is not None), self.limit))

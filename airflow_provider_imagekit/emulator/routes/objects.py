@@ -1,4 +1,4 @@
-"""File and folder objects as the listing, the details and the versions tell them."""
+"""File and folder objects as listing, details and versions return them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.library.measure import Facts
 
 __all__ = ["connection", "file_object", "file_url", "folder_object", "iso_time", "uploaded_object"]
+
+
+_EARLIEST_MS, _LATEST_MS = -62_135_596_800_000, 253_402_300_799_000
 
 
 def connection(base_url: str, imagekit_id: str, private_key: str) -> dict[str, Any]:
@@ -44,7 +47,8 @@ def file_url(url_endpoint: str, path: str) -> str:
 
 def iso_time(milliseconds: int) -> str:
     """Return a time as ImageKit writes it: ``2019-08-24T06:14:41.313Z``."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+    # File systems know times that no calendar does.
+    moment = datetime.fromtimestamp(min(max(milliseconds, _EARLIEST_MS), _LATEST_MS) / 1000, tz=UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -93,7 +97,7 @@ def file_object(asset: Asset, version: Version, facts: Facts, url_endpoint: str)
 
 def uploaded_object(asset: Asset, facts: Facts, url_endpoint: str) -> dict[str, Any]:
     """
-    Return the current version of a file as the upload API tells it.
+    Return the current version of a file as the upload API returns it.
 
     :param asset: the file.
     :param facts: what was measured of its content.

@@ -47,7 +47,7 @@ def start_page(account: Account, base_url: str, page: int, search: str) -> str:
     wanted = search.casefold()
     matching = [asset for asset in assets if wanted in asset.path.casefold() or wanted == asset.id]
     last = max(1, -(-len(matching) // PAGE_SIZE))
-    # Whoever reaches the server sees this page, so a key of the user's own stays out of it.
+    # The page needs no key, so it does not show a key that the user chose.
     key = account.keyring.valid if account.keyring.is_default else _KEY_PLACEHOLDER
     return _template().render(
         total=len(assets),

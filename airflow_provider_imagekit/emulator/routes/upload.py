@@ -23,9 +23,9 @@ from airflow_provider_imagekit.emulator.routes.delivery import Delivery, Refused
 from airflow_provider_imagekit.emulator.routes.files import json_response
 from airflow_provider_imagekit.emulator.routes.objects import file_object, uploaded_object
 from airflow_provider_imagekit.emulator.routes.upload_form import (
-    Wish,
+    UploadFields,
     bad_transformation,
-    read_wish,
+    read_upload_fields,
     with_suffix,
 )
 from airflow_provider_imagekit.emulator.transforms.render import render
@@ -71,10 +71,10 @@ class Upload:
         limits = {"max_files": 1, "max_fields": _MAX_FIELDS, "max_part_size": _MAX_FORM_BYTES}
         try:
             async with bounded.form(**limits) as form:
-                wish = read_wish(await self._content(request, form), form)
+                wanted = read_upload_fields(await self._content(request, form), form)
         except (HTTPException, MultiPartException) as error:
             raise ApiError(400, "Your request is not a valid multipart form.") from error
-        return json_response(await self._account.run(self._take, wish, self._api.url_endpoint(request)))
+        return json_response(await self._account.run(self._take, wanted, self._api.url_endpoint(request)))
 
     async def _content(self, request: Request, form: FormData) -> bytes:
         file = form.get("file")
@@ -99,7 +99,7 @@ class Upload:
             pass
         raise ApiError(400, "Your request contains invalid file parameter. The URL could not be fetched.")
 
-    def _transformed(self, wish: Wish, facts: Facts) -> Wish:
+    def _transformed(self, wanted: UploadFields, facts: Facts) -> UploadFields:
         if facts.width is None:
             raise ApiError(
                 400,
@@ -107,36 +107,36 @@ class Upload:
                 "video files.",
             )
         try:
-            steps = parse_steps(wish.pre, self._account.transformations)
-            return replace(wish, content=render(wish.content, steps).content)
+            steps = parse_steps(wanted.pre, self._account.transformations)
+            return replace(wanted, content=render(wanted.content, steps).content)
         except (BadTransformationError, BadPictureError) as error:
             raise bad_transformation() from error
 
-    def _take(self, wish: Wish, url_endpoint: str) -> dict[str, Any]:
-        facts = look(wish.content, wish.name)
-        if len(wish.content) > (MAX_VIDEO_BYTES if facts.mime.startswith("video/") else MAX_IMAGE_BYTES):
+    def _take(self, wanted: UploadFields, url_endpoint: str) -> dict[str, Any]:
+        facts = look(wanted.content, wanted.name)
+        if len(wanted.content) > (MAX_VIDEO_BYTES if facts.mime.startswith("video/") else MAX_IMAGE_BYTES):
             raise _too_large()
-        if wish.pre:
-            wish = self._transformed(wish, facts)
-            facts = look(wish.content, wish.name)
-        name = with_suffix(wish.name) if wish.unique else wish.name
-        path = f"{wish.folder.rstrip('/')}/{name}"
+        if wanted.pre:
+            wanted = self._transformed(wanted, facts)
+            facts = look(wanted.content, wanted.name)
+        name = with_suffix(wanted.name) if wanted.unique else wanted.name
+        path = f"{wanted.folder.rstrip('/')}/{name}"
         asset = self._account.library.upload(
-            path, wish.content, lambda known, blob: _next_version(wish, path, known, blob)
+            path, wanted.content, lambda known, blob: _next_version(wanted, path, known, blob)
         )
         answer = uploaded_object(asset, facts, url_endpoint)
         whole = file_object(asset, asset.current, facts, url_endpoint)
-        answer |= {field: whole[field] for field in _RESPONSE_FIELDS if field in wish.response_fields}
-        if "metadata" in wish.response_fields:
+        answer |= {field: whole[field] for field in _RESPONSE_FIELDS if field in wanted.response_fields}
+        if "metadata" in wanted.response_fields:
             answer["metadata"] = json.loads(self._account.measurer.metadata(asset, asset.current))
         return answer
 
 
-def _next_version(wish: Wish, path: str, known: Asset | None, blob: str) -> Asset:
+def _next_version(wanted: UploadFields, path: str, known: Asset | None, blob: str) -> Asset:
     now = time.time_ns() // 1_000_000
     if known is None or not known.versions:
-        return Asset(path, known.disk if known else None, (Version(1, blob, now, now, wish.attributes),))
-    if not wish.overwrite:
+        return Asset(path, known.disk if known else None, (Version(1, blob, now, now, wanted.attributes),))
+    if not wanted.overwrite:
         raise ApiError(
             400,
             "A file with the same name already exists at the exact location. We could not overwrite it "
@@ -146,14 +146,14 @@ def _next_version(wish: Wish, path: str, known: Asset | None, blob: str) -> Asse
         raise ApiError(400, f"A file can have a maximum of {MAX_VERSIONS} versions.")
     former = known.current.attributes
     attributes = Attributes(
-        tags=former.tags if wish.keep_tags and "tags" not in wish.given else wish.attributes.tags,
+        tags=former.tags if wanted.keep_tags and "tags" not in wanted.given else wanted.attributes.tags,
         custom_metadata=former.custom_metadata
-        if wish.keep_custom_metadata and "customMetadata" not in wish.given
-        else wish.attributes.custom_metadata,
-        custom_coordinates=wish.attributes.custom_coordinates,
-        description=wish.attributes.description or former.description,
-        private=wish.attributes.private,
-        published=wish.attributes.published,
+        if wanted.keep_custom_metadata and "customMetadata" not in wanted.given
+        else wanted.attributes.custom_metadata,
+        custom_coordinates=wanted.attributes.custom_coordinates,
+        description=wanted.attributes.description or former.description,
+        private=wanted.attributes.private,
+        published=wanted.attributes.published,
     )
     version = Version(known.current.number + 1, blob, now, now, attributes)
     return Asset(known.path, known.disk, (*known.versions, version))

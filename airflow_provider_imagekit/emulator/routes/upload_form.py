@@ -16,7 +16,7 @@ from airflow_provider_imagekit.emulator.routes.attributes import coordinates_of,
 if TYPE_CHECKING:
     from starlette.datastructures import FormData
 
-__all__ = ["Wish", "bad_transformation", "read_wish", "with_suffix"]
+__all__ = ["UploadFields", "bad_transformation", "read_upload_fields", "with_suffix"]
 
 _SUFFIX_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -27,9 +27,9 @@ def bad_transformation() -> ApiError:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class UploadFields:
     """
-    An upload as asked for.
+    The fields of an upload.
 
     :param content: the file.
     :param name: its name, cleaned.
@@ -40,7 +40,7 @@ class Wish:
     :param overwrite: whether a file of this name may get a new version.
     :param keep_tags: whether the former version's tags survive when none are given.
     :param keep_custom_metadata: likewise.
-    :param response_fields: what the answer tells besides the usual.
+    :param response_fields: further fields of the answer.
     :param pre: transformation to apply before the file is kept.
     """
 
@@ -57,9 +57,9 @@ class Wish:
     pre: str
 
 
-def read_wish(content: bytes, form: FormData) -> Wish:
+def read_upload_fields(content: bytes, form: FormData) -> UploadFields:
     """
-    Return what an upload asks for.
+    Return the fields of an upload.
 
     :param content: the file.
     :param form: the other fields.
@@ -74,7 +74,7 @@ def read_wish(content: bytes, form: FormData) -> Wish:
         )
     if not fields.get("fileName"):
         raise ApiError(400, "Your request is missing fileName parameter.")
-    return Wish(
+    return UploadFields(
         content=content,
         name=_clean_name(fields["fileName"]),
         folder=_clean_folder(fields.get("folder", "/")),

@@ -223,7 +223,7 @@ def _field(name: str) -> tuple[Callable[[Item], list[Any]], str, str]:
     group, _, key = name.partition(".")
     if group in ("customMetadata", "embeddedMetadata") and key:
         return lambda item: _listed((item.get(group) or {}).get(key)), _CUSTOM, "custom"
-    raise SearchSyntaxError(f"{name[:60]!r} is no field")
+    raise SearchSyntaxError(f"{name[:60]!r} is not a field")
 
 
 def _format(item: Item) -> str | None:

@@ -97,7 +97,7 @@ def parse(text: str) -> Query:
     """
     Return the conditions of a search query; ``AND`` binds more tightly than ``OR``.
 
-    :param text: for instance ``(size < "1mb" AND width > 500) OR tags IN ["sale", "banner"]``.
+    :param text: for example ``(size < "1mb" AND width > 500) OR tags IN ["sale", "banner"]``.
     :raises SearchSyntaxError: if it cannot be understood, or is longer or deeper than any sane query.
     """
     if len(text) > _MAX_LENGTH:
@@ -177,7 +177,7 @@ class _Parser:
             self._take()
         operator = self._take().text
         if operator not in _OPERATORS:
-            raise SearchSyntaxError(f"{operator!r} is no operator")
+            raise SearchSyntaxError(f"{operator!r} is not an operator")
         return Comparison(_literal(field).text, operator, self._values(operator), negated)
 
     def _values(self, operator: str) -> tuple[Literal, ...]:

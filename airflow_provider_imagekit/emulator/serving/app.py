@@ -19,6 +19,7 @@ from airflow_provider_imagekit.emulator.description import document
 from airflow_provider_imagekit.emulator.description.operations import API
 from airflow_provider_imagekit.emulator.errors import INTERNAL_ERROR, ApiError
 from airflow_provider_imagekit.emulator.limits import headers_of
+from airflow_provider_imagekit.emulator.routes.bulk import Bulk
 from airflow_provider_imagekit.emulator.routes.changes import Changes
 from airflow_provider_imagekit.emulator.routes.delivery import Delivery
 from airflow_provider_imagekit.emulator.routes.files import Api, json_response
@@ -70,7 +71,7 @@ class App:
     """
     Answers every request.
 
-    :param account: the account that the server plays.
+    :param account: the account that the server imitates.
     :param requests: where requests are noted.
     :param faults: faults at work.
     :param latency: seconds that every answer takes at least.
@@ -185,6 +186,7 @@ class App:
 def _endpoints(account: Account, api: Api, delivery: Delivery) -> list[Endpoint]:
     changes = Changes(account, api)
     upload = Upload(account, api, delivery)
+    bulk = Bulk(account)
     handlers: dict[tuple[str, str], Handler] = {
         ("GET", "/v1/metadata"): api.url_metadata,
         ("GET", "/v1/files"): api.list_files,
@@ -195,8 +197,11 @@ def _endpoints(account: Account, api: Api, delivery: Delivery) -> list[Endpoint]
         ("GET", "/v1/files/{file_id}/versions/{version_id}"): api.file_version,
         ("DELETE", "/v1/files/{file_id}"): changes.delete,
         ("POST", "/api/v1/files/upload"): upload.upload,
+        ("POST", "/v1/files/addTags"): bulk.add_tags,
+        ("POST", "/v1/files/removeTags"): bulk.remove_tags,
+        ("POST", "/v1/files/batch/deleteByFileIds"): bulk.delete,
     }
-    # By the description, so that nothing is answered that it does not tell.
+    # From the description, so that every endpoint is described.
     return [
         Endpoint(method, template, handlers[method, template], limited=template != _UNLIMITED)
         for method, template in API

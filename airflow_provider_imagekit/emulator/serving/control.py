@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import difflib
 import json
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from airflow_provider_imagekit.emulator.serving.faults import Fault
+from airflow_provider_imagekit.emulator.serving.origin import foreign_request
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -33,23 +35,32 @@ def fault_from(description: Any) -> Fault:
     Return the fault that JSON describes.
 
     :param description: fields of :class:`Fault` by name; a ``body`` of bytes as ``{"base64": "..."}``.
-    :raises ValueError: if it describes none.
+    :raises ValueError: if it does not describe a fault.
     """
     if not isinstance(description, dict):
         raise ValueError("a fault is a JSON object")  # noqa: TRY004 - the caller's input, not a type error
     unknown = set(description) - {field.name for field in fields(Fault)}
     if unknown:
-        raise ValueError(f"a fault has no {', '.join(sorted(unknown))}")
+        raise ValueError(_unknown_fields(unknown))
     body = description.get("body")
     if isinstance(body, dict) and set(body) == {"base64"}:
         try:
             description = {**description, "body": base64.b64decode(body["base64"], validate=True)}
         except (binascii.Error, TypeError) as error:
-            raise ValueError(f"body is no base64: {error}") from error
+            raise ValueError(f"body is not base64: {error}") from error
     try:
         return Fault(**description)
     except (TypeError, AttributeError) as error:
         raise ValueError(f"a field of the fault has a value of the wrong type: {error}") from error
+
+
+def _unknown_fields(unknown: set[str]) -> str:
+    names = [field.name for field in fields(Fault)]
+    texts = []
+    for name in sorted(unknown):
+        close = difflib.get_close_matches(name, names, 1)
+        texts.append(f"{name} (did you mean {close[0]}?)" if close else name)
+    return f"a fault has no field {', '.join(texts)}; its fields are {', '.join(names)}"
 
 
 class Control:
@@ -57,16 +68,26 @@ class Control:
     Answers the control endpoints.
 
     ``POST /_emulator/faults`` puts the fault in its body to work, ``DELETE`` ends all; ``GET
-    /_emulator/requests`` tells the requests so far; ``PUT /_emulator/private-key`` rotates the key;
-    ``POST /_emulator/clear`` starts afresh.
+    /_emulator/requests`` lists the requests so far without keys and signatures; ``PUT
+    /_emulator/private-key`` rotates the key; ``POST /_emulator/clear`` clears faults, requests and rate
+    limits. A request that a page of another site sends is refused with 403.
 
     :param faults: faults at work.
     :param requests: requests so far.
     :param keyring: private keys.
     :param limiter: rate limits.
+    :param own_names: host names of the server.
     """
 
-    def __init__(self, faults: FaultBook, requests: RequestLog, keyring: Keyring, limiter: Limiter) -> None:
+    def __init__(
+        self,
+        faults: FaultBook,
+        requests: RequestLog,
+        keyring: Keyring,
+        limiter: Limiter,
+        own_names: frozenset[str],
+    ) -> None:
+        self._own_names = own_names
         self._faults = faults
         self._requests = requests
         self._keyring = keyring
@@ -74,13 +95,16 @@ class Control:
 
     async def answer(self, request: Request) -> Response:
         """Answer a request below :data:`PREFIX`."""
-        asked = f"{request.method} {request.url.path.removeprefix(PREFIX)}"
+        refusal = foreign_request(request.headers, self._own_names)
+        if refusal is not None:
+            return _json({"message": refusal}, 403)
+        asked = f"{request.method} {request.scope['path'].removeprefix(PREFIX)}"
         try:
             answer = self._do(asked, await _body(request))
         except ValueError as error:
             return _json({"message": f"{error}"}, 400)
         except LookupError:
-            return _json({"message": f"{asked} is nothing that can be controlled."}, 404)
+            return _json({"message": f"{asked} is not a control request."}, 404)
         return Response(status_code=204) if answer is None else _json(answer, 200)
 
     def _do(self, asked: str, body: bytes) -> Any:
@@ -89,7 +113,7 @@ class Control:
         elif asked == "DELETE faults":
             self._faults.clear()
         elif asked == "GET requests":
-            return [asdict(request) for request in self._requests.snapshot()]
+            return [asdict(request.without_secrets()) for request in self._requests.snapshot()]
         elif asked == "PUT private-key":
             self._keyring.rotate(body.decode().strip())
         elif asked == "POST clear":

@@ -1,4 +1,4 @@
-"""Faults to order: what the next matching requests meet instead of, or on the way to, their answer."""
+"""Faults on request: what happens to the next matching requests instead of, or before, their answer."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+: [\t\x20-\x7e\x80-\xff]*")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """
-    One kind of trouble, and whom it meets.
+    One kind of failure, and the requests that it affects.
 
     Everything left out stays as the server would answer by itself, so ``Fault(delay=2)`` is a slow right
     answer and ``Fault(headers={...})`` a right answer with other headers.
 
-    :param match: a piece of the target as sent (path and query), for instance ``/v1/metadata``.
+    :param match: a piece of the target as sent (path and query), for example ``/v1/metadata``.
     :param method: an HTTP method; any if empty.
-    :param times: how many matching requests meet it; ``None``: all until it is cleared.
-    :param share: which share of the matching requests meets it, more than 0 to 1; evenly spread, not random.
+    :param times: how many matching requests it affects; ``None``: all until it is cleared.
+    :param share: share of the matching requests that it affects, above 0 and at most 1; evenly spread,
+        not random.
     :param status: status to answer with instead of asking the account.
     :param headers: headers to add or replace; values as sent, so ``{"X-RateLimit-Reset": "3000"}``.
     :param body: body to answer with: text or bytes as they are, anything else as JSON. With a ``status``
@@ -42,7 +43,7 @@ class Fault:
     :param drop: reset the connection: ``"before"`` anything is sent, or in the ``"middle"`` of the body.
     :param truncate: stop in the middle of the body and close the connection in good order.
     :param content_length: length to state in the header, whatever the body's.
-    :param garbage: answer with bytes that are no HTTP.
+    :param garbage: answer with bytes that are not HTTP.
     :param redirect: where to redirect to (302).
     :param gzip: compress the body, and say so.
     """
@@ -67,20 +68,22 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.times is not None and self.times < 1:
-            raise ValueError("times is at least 1, or None for all until cleared.")
+            raise ValueError(f"times is {self.times}; use a number from 1, or None for all until cleared.")
         if not 0 < self.share <= 1:
-            raise ValueError("share is more than 0 and at most 1.")
+            raise ValueError(f"share is {self.share}; use a number above 0 and at most 1.")
         if self.drop not in ("", "before", "middle"):
-            raise ValueError("drop is 'before' or 'middle'.")
+            raise ValueError(f"drop is {self.drop!r}; use 'before' or 'middle'.")
         if self.status is not None and not 200 <= self.status <= 599:
-            raise ValueError("status is from 200 to 599.")
+            raise ValueError(f"status is {self.status}; use a number from 200 to 599.")
         if not all(0 <= seconds < math.inf for seconds in (self.delay, self.drip, self.drip_headers)):
-            raise ValueError("Each of delay, drip and drip_headers is a number of seconds, not negative.")
+            raise ValueError(
+                "One of delay, drip and drip_headers is negative or not finite; use seconds from 0."
+            )
         if self.content_length is not None and self.content_length < 0:
-            raise ValueError("content_length is a number of bytes, not negative.")
+            raise ValueError(f"content_length is {self.content_length}; use a number of bytes from 0.")
         for name, value in self.headers.items():
             if not _HEADER.fullmatch(f"{name}: {value}"):
-                raise ValueError(f"{name} is no header that can be sent.")
+                raise ValueError(f"{name} is not a header that can be sent.")
 
     @property
     def replaces_answer(self) -> bool:

@@ -27,7 +27,7 @@ class Listener:
     :param app: the ASGI application.
     :param host: address to listen on.
     :param port: port to listen on; 0 for any free one.
-    :raises OSError: if the address cannot be had.
+    :raises OSError: if the server cannot listen there.
     """
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
@@ -38,9 +38,9 @@ class Listener:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._socket.bind((host, port))
             self._socket.listen(_BACKLOG)
-        except OSError:
+        except OSError as error:
             self._socket.close()
-            raise
+            raise OSError(f"Cannot listen on {host}, port {port}: {error.strerror or error}.") from error
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             app,
@@ -69,8 +69,8 @@ class Listener:
 
 
 class _Server(uvicorn.Server):
-    # Uvicorn looks ten times a second whether it shall stop, and then waits for clients to go. A server in a
-    # test starts and stops often, and nobody waits for it.
+    # Uvicorn checks ten times a second whether to stop, and then waits for clients to disconnect. A server in
+    # a test starts and stops often, so this one stops at once.
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

@@ -1,16 +1,27 @@
-"""What was asked of the server, for tests to look at."""
+"""The requests that the server received, for tests."""
 
 from __future__ import annotations
 
 import itertools
+import logging
+import re
 import threading
+import time
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-__all__ = ["RecordedRequest", "RequestLog"]
+__all__ = ["REQUEST_LOGGER", "RecordedRequest", "RequestLog"]
+
+#: Logs one line for each answered request at level INFO.
+REQUEST_LOGGER = "airflow_provider_imagekit.emulator.requests"
 
 #: Older requests are forgotten, so that a long-running server's memory is bounded.
 MAX_REQUESTS = 20_000
+
+_SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization")
+# Also where a whole URL is the value of a parameter, percent-encoded once or twice.
+_SIGNATURE = re.compile(r"(ik(?:-|%(?:25)?2d)s(?:=|%(?:25)?3d))[^&%\s]*", re.IGNORECASE)
+_log = logging.getLogger(REQUEST_LOGGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +42,25 @@ class RecordedRequest:
     path: str
     raw_target: str
     query: dict[str, str]
-    headers: dict[str, str]
+    headers: dict[str, str] = field(repr=False)
     time: float
     status: int | None = None
+
+    def without_secrets(self) -> RecordedRequest:
+        """Return the request without credentials and URL signatures."""
+        return replace(
+            self,
+            raw_target=_without_signatures(self.raw_target),
+            query={
+                name: "***" if name == "ik-s" else _without_signatures(value)
+                for name, value in self.query.items()
+            },
+            headers={
+                name: _without_signatures(value)
+                for name, value in self.headers.items()
+                if name not in _SECRET_HEADERS
+            },
+        )
 
 
 class RequestLog:
@@ -56,8 +83,12 @@ class RequestLog:
     def answered(self, number: int, status: int) -> None:
         """Note the status of the answer to a request."""
         with self._lock:
-            if number in self._requests:
-                self._requests[number] = replace(self._requests[number], status=status)
+            request = self._requests.get(number)
+            if request is not None:
+                self._requests[number] = replace(request, status=status)
+        if request is not None and _log.isEnabledFor(logging.INFO):
+            target, taken = _without_signatures(request.raw_target), time.monotonic() - request.time
+            _log.info("%s %s %d %.0f ms", request.method, target, status, taken * 1000)
 
     def snapshot(self) -> list[RecordedRequest]:
         """Return the requests in order of arrival, as a copy."""
@@ -68,3 +99,7 @@ class RequestLog:
         """Forget all requests."""
         with self._lock:
             self._requests.clear()
+
+
+def _without_signatures(text: str) -> str:
+    return _SIGNATURE.sub(r"\1***", text)

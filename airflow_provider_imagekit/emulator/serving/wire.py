@@ -1,4 +1,4 @@
-"""How a fault leaves the server: right answers sent wrongly, down to the bytes on the socket."""
+"""Sends answers as a fault says: wrongly, down to the bytes on the socket."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ async def _write(transport: asyncio.Transport, content: bytes, pause: float) -> 
         transport.write(content)
         return
     for index in range(len(content)):
-        if transport.is_closing():  # the other side has given up
+        if transport.is_closing():  # the client has disconnected
             return
         transport.write(content[index : index + 1])
         await asyncio.sleep(pause)

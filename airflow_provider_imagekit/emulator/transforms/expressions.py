@@ -48,7 +48,7 @@ class Expression:
         """
         parts = text.split("_")
         if len(parts) % 2 == 0 or len(parts) > 2 * _MAX_TERMS:
-            raise ValueError(f"{text[:40]!r} is no number")
+            raise ValueError(f"{text[:40]!r} is not a number")
         operators = tuple(parts[1::2])
         if any(name not in _OPERATORS for name in operators):
             raise ValueError(f"{text[:40]!r} has an unknown operator")
@@ -64,7 +64,7 @@ class Expression:
         Work it out.
 
         :param properties: values of the names.
-        :raises ValueError: if the result is no finite number.
+        :raises ValueError: if the result is not a finite number.
         """
         numbers = [properties[term] if isinstance(term, str) else term for term in self.terms]
         result = numbers[0]

@@ -84,8 +84,8 @@ def parse_steps(text: str, named: Mapping[str, str]) -> tuple[Step, ...]:
     """
     Return the steps of a transformation string in order.
 
-    Parameters that this server does not imitate, such as overlays and AI effects, are passed over; a value
-    that makes no sense is refused.
+    Parameters that this server does not imitate, such as overlays and AI effects, are ignored; an invalid
+    value is refused.
 
     :param text: parameters joined by commas, steps by colons.
     :param named: account's named transformations: name to transformation string.
@@ -124,7 +124,7 @@ def _parse_step(text: str) -> Step:
 def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     def read(value: str) -> str:
         if value not in choices:
-            raise ValueError(f"{value[:40]!r} is none of {', '.join(choices)}")
+            raise ValueError(f"{value[:40]!r} is not one of {', '.join(choices)}")
         return value
 
     return read
@@ -134,7 +134,7 @@ def _number_within(lowest: float, highest: float) -> Callable[[str], float]:
     def read(value: str) -> float:
         number = Expression.parse(value).constant
         if number is None or not lowest <= number <= highest:
-            raise ValueError(f"{value[:40]!r} is no number from {lowest} to {highest}")
+            raise ValueError(f"{value[:40]!r} is not a number from {lowest} to {highest}")
         return number
 
     return read

@@ -1,8 +1,12 @@
-"""What of a row may say where somebody was, or who."""
+"""
+What of a row may reveal where somebody was, or who.
+
+Names of fields that do are never complete: a comment, XMP or a maker's notes can hold coordinates and names
+alike. So fields stay that are known to hold neither, and what is unknown goes.
+"""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -12,10 +16,37 @@ from airflow_provider_imagekit.library.table.coerce import as_dict
 if TYPE_CHECKING:
     from airflow_provider_imagekit.library.table.schema import Row
 
-__all__ = ["GpsPolicy", "PersonalPolicy", "Privacy"]
+__all__ = ["HARMLESS", "PERSONAL", "GpsPolicy", "PersonalPolicy", "Privacy"]
 
-#: Serial numbers of body and lens, names of owners, and the name of the phone that made the picture.
-_PERSONAL = re.compile(r"serial|owner|hostcomputer", re.IGNORECASE)
+_ABOUT_PICTURE_AND_CAMERA = """
+    ApertureValue BitsPerSample BrightnessValue CFAPattern ColorSpace ComponentsConfiguration
+    CompressedBitsPerPixel Compression Contrast CreateDate CustomRendered DateTimeOriginal
+    DigitalZoomRatio ExifImageHeight ExifImageWidth ExifOffset ExifVersion ExposureCompensation
+    ExposureIndex ExposureMode ExposureProgram ExposureTime ExtraSamples FNumber FileSource FillOrder
+    Flash FlashEnergy FlashpixVersion FocalLength FocalLengthIn35mmFormat FocalPlaneResolutionUnit
+    FocalPlaneXResolution FocalPlaneYResolution GPSInfo GainControl Gamma ISO ISOSpeed ImageHeight
+    ImageWidth InteropIndex InteropOffset InteropVersion Lens LensInfo LensMake LensModel LightSource
+    Make MaxApertureValue MeteringMode Model ModifyDate Noise OffsetTime OffsetTimeDigitized
+    OffsetTimeOriginal Orientation PhotometricInterpretation PlanarConfiguration Predictor
+    PrimaryChromaticities Rating RatingPercent RecommendedExposureIndex ReferenceBlackWhite
+    RelatedImageFileFormat RelatedImageHeight RelatedImageWidth ResolutionUnit RowsPerStrip SampleFormat
+    SamplesPerPixel Saturation SceneCaptureType SceneType SelfTimerMode SensingMethod SensitivityType
+    Sharpness ShutterSpeedValue Software SpatialFrequencyResponse StandardOutputSensitivity
+    StripByteCounts StripOffsets SubSecTime SubSecTimeDigitized SubSecTimeOriginal SubfileType
+    SubjectArea SubjectDistance SubjectDistanceRange SubjectLocation ThumbnailLength ThumbnailOffset
+    TileByteCounts TileLength TileOffsets TileWidth TimeZoneOffset TransferFunction UniqueCameraModel
+    WhiteBalance WhitePoint XResolution YCbCrCoefficients YCbCrPositioning YCbCrSubSampling YResolution
+"""
+_ABOUT_PERSON_OR_DEVICE = """
+    Artist BodySerialNumber CameraOwnerName CameraSerialNumber Copyright HostComputer ImageUniqueID
+    LensSerialNumber OwnerName SerialNumber XPAuthor
+"""
+#: Fields of EXIF about the picture, the exposure, and the kind of camera, lens and software.
+HARMLESS = frozenset(_ABOUT_PICTURE_AND_CAMERA.split())
+#: Fields of EXIF that name a person or a device, and hold no coordinates.
+PERSONAL = frozenset(_ABOUT_PERSON_OR_DEVICE.split())
+#: Fields of the metadata beside EXIF that say nothing of people.
+_HARMLESS_OTHERS = frozenset({"mimeType"})
 
 # A tenth of a degree: 11 km from north to south, less from east to west.
 _COARSE_DIGITS = 1
@@ -30,7 +61,7 @@ class GpsPolicy(StrEnum):
 
 
 class PersonalPolicy(StrEnum):
-    """What becomes of serial numbers and owners' names."""
+    """What becomes of serial numbers and of people's names."""
 
     KEEP = "keep"
     DROP = "drop"
@@ -39,39 +70,47 @@ class PersonalPolicy(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Privacy:
     """
-    What a table may hold of people. Nothing, unless somebody asks for it.
+    What a table may hold of people. Nothing, unless it is asked for.
+
+    EXIF loses fields that are not known to be harmless, unless both policies keep: such a field can hold
+    coordinates and names alike.
 
     :param gps: ``drop`` leaves neither coordinates nor EXIF's GPS section; ``coarse`` leaves latitude and
-        longitude to one digit (about 11 km) and no altitude; ``keep`` leaves all.
-    :param personal: ``drop`` takes EXIF fields away whose names tell of serial numbers, owners or the host
-        computer, at any depth; ``keep`` leaves them.
+        longitude to one digit (about 11 km) and no altitude; ``keep`` leaves them.
+    :param personal: ``drop`` takes :data:`PERSONAL` fields away; ``keep`` leaves them.
     """
 
     gps: GpsPolicy = GpsPolicy.DROP
     personal: PersonalPolicy = PersonalPolicy.DROP
 
     def apply(self, row: Row) -> Row:
-        """Return a row less what it must not hold; applying it again changes nothing."""
+        """Return a row without what it must not hold; applying it again changes nothing."""
+        keeps_gps, keeps_names = self.gps is GpsPolicy.KEEP, self.personal is PersonalPolicy.KEEP
+        if keeps_gps and keeps_names:
+            return {**row, "exif": as_dict(row.get("exif")) or None}
         changed = dict(row)
-        exif = as_dict(row.get("exif"))
-        if self.gps is not GpsPolicy.KEEP:
+        if not keeps_gps:
             coarse = self.gps is GpsPolicy.COARSE
             for name in ("latitude", "longitude"):
                 value = row.get(name)
                 changed[name] = round(value, _COARSE_DIGITS) if coarse and value is not None else None
             changed["altitude"] = None
-            exif = {name: section for name, section in exif.items() if name != "gps"}
-        if self.personal is PersonalPolicy.DROP:
-            exif = _without_personal(exif)
-        changed["exif"] = exif or None
+        names = HARMLESS | PERSONAL if keeps_names else HARMLESS
+        changed["exif"] = {
+            section: fields if section == "gps" else _only(names, fields)
+            for section, fields in as_dict(row.get("exif")).items()
+            if isinstance(fields, dict) and (keeps_gps or section != "gps")
+        } or None
+        changed["other"] = _only(_HARMLESS_OTHERS, as_dict(row.get("other"))) or None
         return changed
 
 
-def _without_personal(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: _without_personal(inner) for name, inner in value.items() if not _PERSONAL.search(str(name))
-        }
+def _only(names: frozenset[str], fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the named fields that hold a value or a list of values, for a structure can hold anything."""
+    return {name: value for name, value in fields.items() if name in names and _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
     if isinstance(value, list):
-        return [_without_personal(inner) for inner in value]
-    return value
+        return not any(isinstance(item, list | dict) for item in value)
+    return not isinstance(value, dict)

@@ -12,10 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_imagekit.library.table.capture import zone_of
-from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
+from airflow_provider_imagekit.library.table.privacy import (
+    HARMLESS,
+    PERSONAL,
+    GpsPolicy,
+    PersonalPolicy,
+    Privacy,
+)
 from airflow_provider_imagekit.library.table.rows import ChangedBy, RowBuilder, listing_row, version_of
 from airflow_provider_imagekit.library.table.schema import COLUMNS, LISTING_COLUMNS, METADATA_COLUMNS, Kind
-from tests.library.photograph import CANON
+from tests.library.photograph import CANON, GPS
 
 BERLIN = zone_of("Europe/Berlin")
 KEEP = Privacy(GpsPolicy.KEEP, PersonalPolicy.KEEP)
@@ -123,7 +129,47 @@ class TestPrivacy:
         )
         text = json.dumps(row)
         assert not any(secret in text for secret in ("GPSLatitude", "0420", "Ada", "SerialNumber"))
-        assert row["exif"]["makernote"] == {"Canon": {"FocusMode": 1}}
+        assert row["exif"]["makernote"] == {}
+        assert row["exif"]["exif"]["LensModel"] == "EF 50mm"
+
+    @pytest.mark.parametrize(
+        "section", ["image", "exif", "thumbnail", "interoperability", "makernote", "new"]
+    )
+    @pytest.mark.parametrize(
+        "field",
+        [
+            *["Artist", "XPAuthor", "Copyright", "OwnerName", "BodySerialNumber", "HostComputer"],
+            *["ApplicationNotes", "XMP", "IPTC-NAA", "PhotoshopSettings", "MakerNote", "ImageSourceData"],
+            *["UserComment", "ImageDescription", "XPComment", "XPKeywords", "XPTitle", "DocumentName"],
+            *["GDALMetadata", "DNGPrivateData", "40093", "AFieldOfTomorrow"],
+        ],
+    )
+    def test_fields_that_can_name_a_person_or_a_place_are_dropped(self, section: str, field: str) -> None:
+        row = build({"exif": {section: {field: "Ada at 52.5, 13.4"}}}, Privacy())
+        assert "Ada" not in json.dumps(row)
+
+    def test_a_structure_in_a_harmless_field_is_dropped(self) -> None:
+        exif = {"exif": {"ISO": {"GPSLatitude": 1}, "LensInfo": [1, {"Owner": "Ada"}], "FNumber": 2.8}}
+        assert build({"exif": exif}, Privacy())["exif"] == {"exif": {"FNumber": 2.8}}
+
+    def test_sections_that_are_no_objects_are_dropped(self) -> None:
+        assert build({"exif": {"image": "Ada", "xmp": ["Ada"]}}, Privacy())["exif"] is None
+
+    def test_names_stay_without_coordinates_where_only_persons_are_kept(self) -> None:
+        exif = {"image": {"Artist": "Ada", "ApplicationNotes": "<x:xmpmeta/>"}, "gps": GPS}
+        row = build({"exif": exif}, Privacy(personal=PersonalPolicy.KEEP))
+        assert row["exif"] == {"image": {"Artist": "Ada"}}
+
+    def test_coordinates_stay_without_names_where_only_places_are_kept(self) -> None:
+        exif = {"image": {"Artist": "Ada", "ApplicationNotes": "<x:xmpmeta/>"}, "gps": GPS}
+        row = build({"exif": exif}, Privacy(gps=GpsPolicy.KEEP))
+        assert row["exif"] == {"image": {}, "gps": GPS}
+        assert row["latitude"] is not None
+
+    def test_of_fields_beside_exif_only_those_known_to_be_harmless_stay(self) -> None:
+        metadata = {"mimeType": "image/jpeg", "xmp": {"creator": "Ada"}, "location": [52.5, 13.4]}
+        assert build(metadata, Privacy())["other"] == {"mimeType": "image/jpeg"}
+        assert build(metadata)["other"] == metadata
 
     def test_coarse_is_a_tenth_of_a_degree(self) -> None:
         row = build(CANON, Privacy(GpsPolicy.COARSE))
@@ -181,6 +227,21 @@ def test_whatever_the_metadata_holds_the_row_is_typed(
     if row["latitude"] is not None:
         assert abs(row["latitude"]) <= 90
         assert abs(row["longitude"]) <= 180
+
+
+@given(
+    names=st.dictionaries(
+        st.sampled_from(sorted(HARMLESS | PERSONAL)) | st.text(max_size=9),
+        st.just("SECRET") | json_values,
+        max_size=8,
+    ),
+    section=st.sampled_from(sorted(CANON["exif"])) | st.text(max_size=5),
+)
+def test_a_text_under_any_name_but_the_harmless_ones_leaves_the_row(
+    names: dict[str, Any], section: str
+) -> None:
+    exif = build({"exif": {section: names}, **names}, Privacy())["exif"] or {}
+    assert {name for fields in exif.values() for name in fields} <= HARMLESS
 
 
 @given(

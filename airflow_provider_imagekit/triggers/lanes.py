@@ -1,0 +1,84 @@
+"""How many checks run at a time: so many for each account and host, whatever the other accounts do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeVar
+from weakref import WeakKeyDictionary
+
+from airflow_provider_imagekit.gates.threads import in_thread
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.client import ImageKitClient
+
+__all__ = ["SLOTS", "Lane", "connecting", "lane_of"]
+
+T = TypeVar("T")
+
+#: Most checks of one client at a time; so a dead host takes no more threads than this.
+SLOTS: Final = 16
+
+
+class Lane:
+    """
+    The checks of one client; those above the number of slots wait for their turn.
+
+    A slot is free again when the thread of its check has ended, not before: so the threads are bounded
+    although a trigger can be cancelled while its check hangs.
+
+    :param slots: most checks at a time.
+    """
+
+    def __init__(self, slots: int = SLOTS) -> None:
+        self._slots = asyncio.Semaphore(slots)
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """
+        Call a function in a thread, when a slot is free, and return its result.
+
+        :param function: what to call.
+        """
+        loop = asyncio.get_running_loop()
+        await self._slots.acquire()
+
+        def free(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(self._slots.release)
+
+        try:
+            future = in_thread(function, "imagekit-poll")
+        except BaseException:
+            self._slots.release()
+            raise
+        future.add_done_callback(free)
+        return await asyncio.wrap_future(future)
+
+
+_lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakKeyDictionary[ImageKitClient, Lane]] = (
+    WeakKeyDictionary()
+)
+_connecting: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
+
+
+def lane_of(client: ImageKitClient) -> Lane:
+    """
+    Return the lane of a client in the running event loop.
+
+    :param client: the client of an account on a host, which all triggers of one Airflow Connection share.
+    """
+    lanes = _lanes.setdefault(asyncio.get_running_loop(), WeakKeyDictionary())
+    return lanes.setdefault(client, Lane())
+
+
+def connecting(imagekit_conn_id: str) -> asyncio.Semaphore:
+    """
+    Return the slots of those who read an Airflow Connection.
+
+    A thousand triggers that wake together would else be one step of the event loop, long enough to stall it.
+
+    :param imagekit_conn_id: id of the Airflow Connection.
+    """
+    slots = _connecting.setdefault(asyncio.get_running_loop(), {})
+    return slots.setdefault(imagekit_conn_id, asyncio.Semaphore(SLOTS))

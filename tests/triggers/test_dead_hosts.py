@@ -1,0 +1,159 @@
+"""A host or a storage that says nothing holds up those who need it, and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.exceptions import StorageError
+from airflow_provider_imagekit.gates.bank_files import BankLoads, load_bank
+from airflow_provider_imagekit.gates.references import BankFile
+from airflow_provider_imagekit.similarity.bank import PHashBank
+from airflow_provider_imagekit.triggers.lanes import SLOTS
+from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
+from tests import pictures
+from tests.triggers.test_scale import at_once, checks, first
+
+DEAD, HEALTHY = 60, 10
+PHASH = "f06830ca9f1e3e90"
+
+
+@pytest.fixture
+def silent_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The Airflow Connection of a host that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as server:
+        host = f"http://127.0.0.1:{server.getsockname()[1]}"
+        connection = {"conn_type": "imagekit", "password": "private_dead=", "host": host}
+        monkeypatch.setenv("AIRFLOW_CONN_DEAD", json.dumps(connection))
+        yield "dead"
+    for check in checks():
+        check.join(timeout=10)
+
+
+@pytest.fixture
+def silent_storage(tmp_path: Path) -> Iterator[str]:
+    """The path of a bank that can be opened, but whose reader waits for ever."""
+    path = tmp_path / "silent.jsonl"
+    os.mkfifo(path)
+    yield str(path)
+    with contextlib.suppress(OSError):  # nobody waits any more
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+
+
+def trigger(number: int, imagekit: ImageKitEmulator, **arguments: Any) -> PHashDistanceTrigger:
+    made = PHashDistanceTrigger(
+        **{
+            "imagekit_conn_id": "imagekit_default",
+            "poke_interval": 5.0,
+            "url": f"{imagekit.file_url(pictures.ORIGINAL)}?v={number}",
+            "max_distance": 64,
+            **({"reference_phash": PHASH} if "reference_bank" not in arguments else {}),
+            **arguments,
+        }
+    )
+    made.sleep = at_once
+    return made
+
+
+async def seconds_beside(dead: list[PHashDistanceTrigger], healthy: list[PHashDistanceTrigger]) -> float:
+    """Return how long the healthy need for one check beside dead ones that were there first."""
+    waiting = [asyncio.create_task(first(each)) for each in dead]
+    await asyncio.sleep(0.5)
+    start = time.monotonic()
+    payloads = await asyncio.wait_for(asyncio.gather(*map(first, healthy)), timeout=15)
+    seconds = time.monotonic() - start
+    assert [payload["status"] for payload in payloads] == ["matched"] * len(healthy)
+    assert not any(task.done() for task in waiting)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    return seconds
+
+
+def test_triggers_of_a_silent_host_do_not_delay_those_of_another(
+    connection: str, imagekit: ImageKitEmulator, silent_host: str
+) -> None:
+    dead = [trigger(number, imagekit, imagekit_conn_id=silent_host) for number in range(DEAD)]
+    healthy = [trigger(number, imagekit) for number in range(HEALTHY)]
+    assert asyncio.run(seconds_beside(dead, healthy)) < 2
+    assert len(checks()) <= 2 * SLOTS
+
+
+def test_a_bank_on_a_silent_storage_delays_neither_other_banks_nor_gates_without_one(
+    connection: str, imagekit: ImageKitEmulator, silent_storage: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bank.jsonl").write_text(json.dumps({"id": "a", "phash": PHASH}))
+    dead = [trigger(number, imagekit, reference_bank=silent_storage) for number in range(DEAD)]
+    healthy = [trigger(100 + number, imagekit) for number in range(HEALTHY)]
+    healthy += [
+        trigger(200 + number, imagekit, reference_bank=str(tmp_path / "bank.jsonl"))
+        for number in range(HEALTHY)
+    ]
+    assert asyncio.run(seconds_beside(dead, healthy)) < 3
+    assert sum(thread.name == "imagekit-bank" for thread in threading.enumerate()) == 1
+
+
+def test_a_check_waits_for_a_storage_for_a_limited_time_and_may_be_repeated(silent_storage: str) -> None:
+    for _ in range(2):  # the second finds the first one's load, which still hangs
+        start = time.monotonic()
+        with pytest.raises(StorageError, match=r"silent\.jsonl was not read within 0\.2 s") as caught:
+            load_bank(BankFile(silent_storage), frozenset(), time_limit=0.2)
+        assert time.monotonic() - start < 2
+        assert caught.value.retryable
+
+
+def test_those_who_need_the_same_bank_share_one_load_and_hanging_loads_are_limited() -> None:
+    go_on = threading.Event()
+
+    def load() -> PHashBank:
+        go_on.wait(10)
+        return PHashBank([])
+
+    loads = BankLoads(most=2)
+    first_load = loads.start("a", load)
+    assert loads.start("a", load) is first_load
+    loads.start("b", load)
+    with pytest.raises(StorageError, match="2 other banks are being read"):
+        loads.start("c", load)
+    go_on.set()
+    assert len(first_load.result(10)) == 0
+
+
+HUNG = """
+import asyncio, time
+from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
+from tests.triggers.test_scale import at_once
+
+async def main():
+    trigger = PHashDistanceTrigger(
+        imagekit_conn_id="dead", poke_interval=5, file_id="a" * 24, reference_phash="1", max_distance=1
+    )
+    trigger.sleep = at_once
+    check = asyncio.ensure_future(anext(trigger.run()))
+    await asyncio.sleep(1)
+    assert not check.done()
+    check.cancel()
+
+asyncio.run(main())
+print(time.time(), flush=True)
+"""
+
+
+def test_a_process_ends_at_once_although_a_check_hangs(silent_host: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HUNG], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert time.time() - float(done.stdout.split()[-1]) < 3
