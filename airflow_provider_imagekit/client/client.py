@@ -62,6 +62,7 @@ class ImageKitClient:
             self._transport, budget or account_rate_limiter(settings), sleep=sleep, jitter=jitter
         )
         self.waits = self._calls.waits
+        self.sleep = sleep
 
     def __repr__(self) -> str:
         return f"ImageKitClient({self.base_url})"

@@ -17,6 +17,7 @@ from airflow_provider_imagekit.io.tables import format_of
 from airflow_provider_imagekit.library.failures import parse_share
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
+from airflow_provider_imagekit.library.table.rows import ChangedBy
 from airflow_provider_imagekit.operators.arguments import as_flag, as_whole_number, storage_path
 from airflow_provider_imagekit.operators.assets import add_asset_event_extra
 from airflow_provider_imagekit.operators.base import fail_without_retry
@@ -71,6 +72,8 @@ class LibraryMetadataOperator(BaseOperator):
     :param personal: what becomes of serial numbers and people's names: ``drop`` (the default) or ``keep``.
         (templated)
     :param timezone: zone of cameras' clocks where the file does not tell. (templated)
+    :param changed_by: what shows that a file has changed, so that its metadata is fetched again: ``version``
+        (the default; an edit of tags costs no metadata call) or ``version_and_time``. (templated)
     :param full_refresh: whether to fetch everything and write the table anew, without deleted files.
         (templated)
     :param dry_run: whether to stop after the plan. (templated, as ``plan_only``)
@@ -95,6 +98,7 @@ class LibraryMetadataOperator(BaseOperator):
         "gps",
         "personal",
         "timezone",
+        "changed_by",
         "full_refresh",
         "plan_only",
         "max_failed",
@@ -122,6 +126,7 @@ class LibraryMetadataOperator(BaseOperator):
         gps: str = GpsPolicy.DROP.value,
         personal: str = PersonalPolicy.DROP.value,
         timezone: str = "UTC",
+        changed_by: str = ChangedBy.VERSION.value,
         full_refresh: bool | str = False,
         dry_run: bool | str = False,
         max_failed: float | str = 0.05,
@@ -147,6 +152,7 @@ class LibraryMetadataOperator(BaseOperator):
         self.gps = gps
         self.personal = personal
         self.timezone = timezone
+        self.changed_by = changed_by
         self.full_refresh = full_refresh
         self.plan_only = dry_run  # BaseOperator has a method dry_run, which the command line calls
         self.max_failed = max_failed
@@ -186,15 +192,19 @@ class LibraryMetadataOperator(BaseOperator):
             output,
             self._settings(),
             run=_identity(context),
-            run_time=_as_of(context),
+            run_time=_run_time(context),
             write=self.log.info,
+            warn=self.log.warning,
         ) as self._run:
             plan = self._run.plan(dry=only_plan)
             times["plan"] = time.monotonic()
             self.log.info("%s", plan)
+            if not plan.files:
+                self.log.warning("No files were found. If some were expected, check the path and the search.")
             result |= {"dry_run": only_plan, "plan": plan.as_dict()}
             if not only_plan:
-                self._run.fetch(plan)
+                plan = self._run.fetch(plan)
+                result["plan"] = plan.as_dict()
                 times["fetch"] = time.monotonic()
                 result["counts"] = self._run.publish()
                 result["errors_path"] = f"{self.output_path}.run/{self._run.errors.name}"
@@ -211,6 +221,7 @@ class LibraryMetadataOperator(BaseOperator):
                 _choice(GpsPolicy, self.gps, "gps"), _choice(PersonalPolicy, self.personal, "personal")
             ),
             timezone=self.timezone,
+            changed_by=_choice(ChangedBy, self.changed_by, "changed_by"),
             full_refresh=as_flag(self.full_refresh, "full_refresh"),
             max_failed=parse_share(self.max_failed, "max_failed"),
             max_deleted=parse_share(self.max_deleted, "max_deleted"),
@@ -233,14 +244,7 @@ def _identity(context: Context) -> str:
     return f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
 
 
-def _as_of(context: Context) -> datetime:
-    """Return the time of the DAG run, the same in all its tries."""
-    dag_run = context.get("dag_run")
-    for moment in (
-        context.get("data_interval_end"),
-        context.get("logical_date"),
-        getattr(dag_run, "run_after", None),
-    ):
-        if isinstance(moment, datetime):
-            return moment
-    return datetime.now(UTC)
+def _run_time(context: Context) -> datetime:
+    """Return when the DAG run started by the clock: the same in all its tries."""
+    moment = getattr(context.get("dag_run"), "start_date", None)
+    return moment if isinstance(moment, datetime) else datetime.now(UTC)
