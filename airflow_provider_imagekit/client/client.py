@@ -32,9 +32,11 @@ class ImageKitClient:
     :param budget: the request budget; the account's shared one unless given.
     :param sleep: waits for a number of seconds between tries.
     :param jitter: random numbers from 0 to 1.
-    :param fields: fields of the settings by name, such as ``base_url`` or ``requests_per_second``: all of them
-        beside a key, or those that differ from the settings.
+    :param fields: fields of the settings by name, such as ``base_url`` or ``requests_per_second``; beside
+        settings, those that differ.
     """
+
+    base_url = ""
 
     def __init__(
         self,
@@ -49,7 +51,9 @@ class ImageKitClient:
         if isinstance(settings, ClientSettings):
             settings = replace(settings, **fields)
         else:
-            settings = ClientSettings(**fields if settings is None else {"private_key": settings} | fields)
+            key: dict[str, Any] = {} if settings is None else {"private_key": settings}
+            settings = ClientSettings(**key, **fields)
+            del key, fields  # a traceback with locals would show the key
         self.base_url = check_base_url(settings.base_url, allow_http=settings.allow_http)
         self.limits = RetryLimits(settings.max_retries, settings.max_wait)
         self.requests_per_second = settings.requests_per_second
@@ -58,6 +62,7 @@ class ImageKitClient:
             self._transport, budget or account_rate_limiter(settings), sleep=sleep, jitter=jitter
         )
         self.waits = self._calls.waits
+        self.sleep = sleep
 
     def __repr__(self) -> str:
         return f"ImageKitClient({self.base_url})"

@@ -26,7 +26,18 @@ DEFAULT_BASE_URL = "https://api.imagekit.io"
 MAX_PAGE = 1000
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_SIGNATURE = re.compile(r"(?i)(ik-s(?:=|%3D|%253D))[0-9a-z]+")
+
+
+def _spelled(text: str) -> str:
+    """Return a pattern for a text of which any character can be percent-encoded, once or more often."""
+    return "".join(
+        f"(?:{re.escape(each)}|%(?:25)*(?:{ord(each.lower()):02x}|{ord(each.upper()):02x}))" for each in text
+    )
+
+
+_SIGNATURE = re.compile(
+    f"(?i)({_spelled('ik-s')}(?:{_spelled('=')}|['\"]?\\s*:\\s*['\"]?))(?:[0-9a-z]|%(?:25)*[3-7][0-9a-f](?<!3d))+"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +48,15 @@ class Request:
     :param path: the path, percent-encoded.
     :param query: names and values, not encoded; a value of ``None`` is left out.
     :param expects: the JSON type of a good answer, ``dict`` or ``list``.
+    :param max_bytes: maximum size of the answer, decompressed.
+    :param max_values: maximum number of values in the answer, which bounds the memory that it takes.
     """
 
     path: str
     query: Mapping[str, str | int | None]
     expects: type
+    max_bytes: int = 8 * 1024 * 1024
+    max_values: int = 100_000
 
     @property
     def target(self) -> str:
@@ -117,7 +132,9 @@ def list_files(
         "skip": skip,
         "limit": limit,
     }
-    return Request("/v1/files", query, list)
+    for name, value in query.items():
+        _check_encodable(value, name)
+    return Request("/v1/files", query, list, max_bytes=64 * 1024 * 1024, max_values=1_000_000)
 
 
 def mask_signature(text: str) -> str:
@@ -137,5 +154,16 @@ def _text(value: Any, name: str) -> str:
             f"{name} is empty.", help="If it is a template, look at the task's rendered fields."
         )
     if _CONTROL.search(text):
-        raise ImageKitInputError(f"{name} has control characters: {text[:200]!r}.")
+        raise ImageKitInputError(f"{name} has control characters: {mask_signature(text)[:200]!r}.")
+    _check_encodable(text, name)
     return text
+
+
+def _check_encodable(value: Any, name: str) -> None:
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        raise ImageKitInputError(
+            f"{name} has half a character: {mask_signature(str(value))[:200]!a}.",
+            help="Such text comes from bytes that were decoded with a wrong encoding; decode them as UTF-8.",
+        ) from None

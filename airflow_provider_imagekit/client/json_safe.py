@@ -34,6 +34,9 @@ _UNDEFINED = frozenset(
     }
 )
 
+# Copying and serializing take several calls a level; an answer of ImageKit has five.
+_MAX_DEPTH = 50
+
 # Airflow's serializers use these keys for themselves and refuse a dictionary that brings them along.
 _RESERVED_KEYS = frozenset({"__classname__", "__version__", "__data__", "__type", "__var", "__source__"})
 
@@ -45,10 +48,11 @@ def load_json(body: bytes) -> Any:
     In ``exif`` a text ends at its first NUL, as EXIF's do; elsewhere NULs are left out.
 
     :param body: UTF-8 text; NaN and the infinities, which are no JSON, become ``None``.
-    :raises ValueError: if the body is no JSON, or is nested deeper than Python follows.
+    :raises ValueError: if the body is no JSON, or is nested deeper than 50 levels.
     """
     try:
         value = json.loads(body.decode("utf-8-sig"), parse_constant=lambda _: None)
+        _check_depth(value)
         if b"\\u0000" in body and isinstance(value, dict) and "exif" in value:
             value["exif"] = _ended_at_nul(value["exif"])
         return json_safe(value)
@@ -74,6 +78,15 @@ def json_safe(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [json_safe(item) for item in value]
     return value
+
+
+def _check_depth(value: Any, left: int = _MAX_DEPTH) -> None:
+    if not isinstance(value, dict | list):
+        return
+    if not left:
+        raise ValueError("nested too deeply")
+    for item in value.values() if isinstance(value, dict) else value:
+        _check_depth(item, left - 1)
 
 
 def _ended_at_nul(value: Any) -> Any:

@@ -8,24 +8,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.client.endpoints import Request, mask_signature
 from airflow_provider_imagekit.client.json_safe import load_json
+from airflow_provider_imagekit.client.redaction import LONGEST_TEXT, Redactor
 from airflow_provider_imagekit.exceptions import (
     ImageKitAuthError,
     ImageKitBadRequestError,
     ImageKitNotFoundError,
+    ImageKitOversizeError,
     ImageKitRateLimitError,
     ImageKitResponseError,
     ImageKitServerError,
     ImageKitStatusError,
 )
 
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.endpoints import Request
+
 __all__ = ["decode"]
 
 
-def decode(request: Request, status: int, headers: Mapping[str, str], body: bytes) -> Any:
+def decode(
+    request: Request,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    redactor: Redactor,
+    *,
+    server: str = "The server",
+) -> Any:
     """
     Turn an answer into its value.
 
@@ -33,32 +45,49 @@ def decode(request: Request, status: int, headers: Mapping[str, str], body: byte
     :param status: HTTP status.
     :param headers: response headers; looked up in lower case, so pass a case-insensitive mapping.
     :param body: the whole body, decompressed.
+    :param redactor: removes the account's secrets, which a server or a proxy can repeat.
+    :param server: its address, for errors.
     :return: the JSON value, safe for XCom.
     :raises ImageKitStatusError: as one of its subclasses, for every status that is not 2xx.
-    :raises ImageKitResponseError: for a 2xx whose body is no JSON of the expected type.
+    :raises ImageKitResponseError: for a 2xx whose body is not JSON of the expected type.
+    :raises ImageKitOversizeError: for a 2xx that holds more values than the request allows.
     """
-    request_id = headers.get("x-ik-requestid")
+    answer = _Answer(status, headers, body, redactor)
     if not 200 <= status < 300:
-        raise _status_error(status, headers, body, request_id)
+        raise answer.status_error(server)
+    if (values := _count_values(body)) > request.max_values:
+        raise ImageKitOversizeError(
+            f"The answer holds about {values} values; at most {request.max_values} are accepted.",
+            status=status,
+            request_id=answer.request_id,
+        )
     try:
         value = load_json(body)
-    except ValueError as error:
+    except ValueError:
         raise ImageKitResponseError(
-            f"The answer is no JSON: {_excerpt(body)}",
+            f"The answer is not JSON: {answer.excerpt()}",
             help="If this goes on, look for a proxy that answers in ImageKit's place.",
             status=status,
-            request_id=request_id,
-        ) from error
+            request_id=answer.request_id,
+        ) from None
     objects = value if isinstance(value, list) else [value]
     if not isinstance(value, request.expects) or not all(isinstance(item, dict) for item in objects):
         expected = "a list of objects" if request.expects is list else "an object"
         raise ImageKitResponseError(
-            f"The answer is JSON, but not {expected}: {_excerpt(body)}",
+            f"The answer is JSON, but not {expected}: {answer.excerpt()}",
             status=status,
-            request_id=request_id,
+            request_id=answer.request_id,
         )
-    return value
+    return redactor.value(value, body)
 
+
+def _count_values(body: bytes) -> int:
+    """Return a number of JSON values that is not exceeded, without building them."""
+    return sum(map(body.count, (b",", b"[", b"{")))
+
+
+# A larger one is no error of ImageKit's; its beginning is shown.
+_MAX_ERROR_BYTES = 1024 * 1024
 
 _BY_STATUS: dict[int, type[ImageKitStatusError]] = {
     400: ImageKitBadRequestError,
@@ -88,40 +117,63 @@ _NOT_YOURS_HELP = (
 )
 
 
-def _status_error(
-    status: int, headers: Mapping[str, str], body: bytes, request_id: str | None
-) -> ImageKitStatusError:
-    fields = _error_fields(body)
-    message = mask_signature(str(fields.get("message") or _default_message(status, headers, body)))
-    known_help = _NOT_YOURS_HELP if _NOT_YOURS in message.lower() else _HELP.get(status)
-    details: dict[str, Any] = {
-        "status": status,
-        "help": known_help or _optional_text(fields.get("help")),
-        "reason": _optional_text(fields.get("reason") or fields.get("type")),
-        "request_id": request_id,
-    }
-    if status == 429:
-        return ImageKitRateLimitError(message, reset_ms=_reset_ms(headers), **details)
-    if status >= 500:
-        return ImageKitServerError(message, **details)
-    return _BY_STATUS.get(status, ImageKitStatusError)(message, **details)
+_FOREIGN_HELP = "Check the host of the Airflow Connection: ImageKit's API is at api.imagekit.io."
 
 
-def _error_fields(body: bytes) -> dict[str, Any]:
-    try:
-        fields = load_json(body)
-    except ValueError:
-        return {}
-    return fields if isinstance(fields, dict) else {}
+class _Answer:
+    """What an answer says, in texts that are safe for errors."""
 
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes, redactor: Redactor) -> None:
+        self._status = status
+        self._headers = headers
+        self._body = body
+        self._clean = redactor.text
+        self.request_id = self._optional(headers.get("x-ik-requestid"), 100)
 
-def _default_message(status: int, headers: Mapping[str, str], body: bytes) -> str:
-    if 300 <= status < 400:
-        return (
-            f"The server redirects to {headers.get('location', 'nowhere')}; this is not followed, since the "
-            "private key must not reach another server."
-        )
-    return _excerpt(body)
+    def status_error(self, server: str) -> ImageKitStatusError:
+        """Return the error that the answer is."""
+        fields = self._error_fields()
+        message = self._clean(fields.get("message") or self._default_message())
+        known_help = _NOT_YOURS_HELP if _NOT_YOURS in message.lower() else _HELP.get(self._status)
+        details: dict[str, Any] = {
+            "status": self._status,
+            "help": known_help or self._optional(fields.get("help")),
+            "reason": self._optional(fields.get("reason") or fields.get("type"), 100),
+            "request_id": self.request_id,
+        }
+        if self._status == 429:
+            return ImageKitRateLimitError(message, reset_ms=_reset_ms(self._headers), **details)
+        if self._status >= 500:
+            return ImageKitServerError(message, **details)
+        if self._status == 404 and not fields.get("message"):
+            # ImageKit says in JSON what it does not have: this server does not know the endpoint at all.
+            details["help"] = _FOREIGN_HELP
+            return ImageKitStatusError(f"{server} answers, but not as ImageKit does: {message}", **details)
+        return _BY_STATUS.get(self._status, ImageKitStatusError)(message, **details)
+
+    def excerpt(self) -> str:
+        """Return the beginning of the body."""
+        return self._clean(self._body[:2000].decode("utf-8", "replace"), 200) or "an empty body"
+
+    def _error_fields(self) -> dict[str, Any]:
+        if len(self._body) > _MAX_ERROR_BYTES:
+            return {}
+        try:
+            fields = load_json(self._body)
+        except ValueError:
+            return {}
+        return fields if isinstance(fields, dict) else {}
+
+    def _default_message(self) -> str:
+        if 300 <= self._status < 400:
+            return (
+                f"The server redirects to {self._clean(self._headers.get('location', 'nowhere'), 200)}; this "
+                "is not followed, since the private key must not reach another server."
+            )
+        return self.excerpt()
+
+    def _optional(self, value: Any, longest: int = LONGEST_TEXT) -> str | None:
+        return self._clean(value, longest) if value else None
 
 
 def _reset_ms(headers: Mapping[str, str]) -> int | None:
@@ -131,12 +183,3 @@ def _reset_ms(headers: Mapping[str, str]) -> int | None:
         if re.fullmatch(r"[0-9]{1,15}(\.[0-9]+)?", value, re.ASCII):
             return round(float(value) * factor)
     return None
-
-
-def _excerpt(body: bytes) -> str:
-    text = " ".join(body[:400].decode("utf-8", "replace").split())
-    return mask_signature(text[:200]) or "an empty body"
-
-
-def _optional_text(value: Any) -> str | None:
-    return mask_signature(str(value)) if value else None

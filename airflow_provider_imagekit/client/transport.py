@@ -12,8 +12,8 @@ import requests
 import urllib3
 
 from airflow_provider_imagekit import __version__
-from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.client.deadline import DeadlineAdapter
+from airflow_provider_imagekit.client.redaction import Redactor, password_of
 from airflow_provider_imagekit.client.responses import decode
 from airflow_provider_imagekit.exceptions import (
     ImageKitConfigurationError,
@@ -22,16 +22,14 @@ from airflow_provider_imagekit.exceptions import (
 )
 
 if TYPE_CHECKING:
+    from airflow_provider_imagekit.client import endpoints
     from airflow_provider_imagekit.client.settings import ClientSettings
 
-__all__ = ["MAX_BODY", "Transport", "check_base_url", "is_loopback"]
+__all__ = ["Transport", "check_base_url", "is_loopback"]
 
 log = logging.getLogger(__name__)
 
 _CHUNK = 64 * 1024
-
-#: Largest answer accepted, in bytes after decompression.
-MAX_BODY = 64 * 1024 * 1024
 
 
 class Transport:
@@ -46,7 +44,15 @@ class Transport:
     def __init__(self, settings: ClientSettings, base_url: str, user_agent: str) -> None:
         self._base_url = base_url
         self._settings = settings
+        self._redactor = Redactor(
+            settings.private_key, filter(None, (password_of(proxy) for _, proxy in settings.proxies))
+        )
         self._session = _session(settings.private_key, user_agent)
+        # Plain http, which is for a server nearby, would show the key to a proxy.
+        plain = base_url.lower().startswith("http:")
+        self._proxies: dict[str, Any] = (
+            dict.fromkeys(("http", "https", "all")) if plain else dict(settings.proxies)
+        )
 
     def close(self) -> None:
         """Close the pooled sockets."""
@@ -66,15 +72,22 @@ class Transport:
                 self._base_url + request.target,
                 timeout=self._settings.timeout,
                 verify=self._settings.verify,
-                proxies=dict(self._settings.proxies),
+                proxies=self._proxies.copy(),
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                body = _read(response)
-                return decode(request, response.status_code, response.headers, body)
+                body = _read(response, request.max_bytes)
+                return decode(
+                    request,
+                    response.status_code,
+                    response.headers,
+                    body,
+                    self._redactor,
+                    server=self._base_url,
+                )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ImageKitTransportError(
-                f"No answer from {self._base_url}: {_cause(error)}.",
+                f"No answer from {self._base_url}: {self._redactor.text(_cause(error))}.",
                 help="Check the network, the host of the Airflow Connection and its proxies.",
             ) from None
 
@@ -91,11 +104,16 @@ def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
         url = urllib3.util.parse_url(base_url)
     except urllib3.exceptions.LocationParseError:
         url = urllib3.util.Url()
+    if url.auth or "@" in base_url:  # a key can hold a slash, which ends what is read as auth
+        raise ImageKitConfigurationError(
+            "The base URL holds a user or a password.",
+            help="Put the private key into the password of the Airflow Connection, not before the host.",
+        )
     is_local = url.host is not None and is_loopback(url.host)
     allowed = ("https", "http") if is_local or allow_http else ("https",)
     if not url.host or url.scheme not in allowed:
         raise ImageKitConfigurationError(
-            f"The base URL {base_url!r} cannot be used.",
+            f"The base URL {Redactor('').text(base_url)!r} cannot be used.",
             help="Use https; plain http would show the private key to the network, and is for loopback "
             "alone. For a local ImageKit server in another container set allow_http in the extra.",
         )
@@ -135,18 +153,18 @@ def _session(private_key: str, user_agent: str) -> requests.Session:
     return session
 
 
-def _read(response: requests.Response) -> bytes:
+def _read(response: requests.Response, max_bytes: int) -> bytes:
     chunks, size = [], response.raw.length_remaining or 0
-    if size <= MAX_BODY:
+    if size <= max_bytes:
         size = 0
         for chunk in response.iter_content(_CHUNK):
             chunks.append(chunk)
             size += len(chunk)
-            if size > MAX_BODY:
+            if size > max_bytes:
                 break
-    if size > MAX_BODY:
+    if size > max_bytes:
         raise ImageKitOversizeError(
-            f"The answer is larger than {MAX_BODY} bytes.", status=response.status_code
+            f"The answer is larger than {max_bytes} bytes.", status=response.status_code
         )
     return b"".join(chunks)
 
@@ -156,7 +174,7 @@ def _cause(error: BaseException) -> str:
     seen = error
     while (inner := _exception(getattr(seen, "reason", None), seen.__context__, *seen.args)) is not None:
         seen = inner
-    text = endpoints.mask_signature(str(seen).rsplit(": ", 1)[-1])
+    text = str(seen).rsplit(": ", 1)[-1]
     return f"{type(seen).__name__} ({text})" if text else type(seen).__name__
 
 

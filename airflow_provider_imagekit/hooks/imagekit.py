@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import functools
 import importlib.metadata
 import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.client.client import ImageKitClient
+from airflow_provider_imagekit.client.redaction import key_forms, password_of
 from airflow_provider_imagekit.client.retry import RetryLimits
 from airflow_provider_imagekit.compat import (
     BaseHook,
@@ -20,7 +20,11 @@ from airflow_provider_imagekit.compat import (
     get_async_extra_dejson,
     mask_secret,
 )
-from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitRateLimitError
+from airflow_provider_imagekit.exceptions import (
+    ImageKitConfigurationError,
+    ImageKitError,
+    ImageKitRateLimitError,
+)
 from airflow_provider_imagekit.hooks.connection import client_settings, uses_login
 from airflow_provider_imagekit.provider_info import CONNECTION_TYPE
 
@@ -41,11 +45,12 @@ def _shared_client(settings: ClientSettings) -> ImageKitClient:
 
 
 def _mask(settings: ClientSettings) -> None:
-    """Keep out of the logs what Airflow does not: a key in login, and the form in which keys travel."""
-    mask_secret(settings.private_key)
-    mask_secret(base64.b64encode(f"{settings.private_key}:".encode()).decode())
-    if settings.rate_limit_url and (password := urlsplit(settings.rate_limit_url).password):
-        mask_secret(password)
+    """Have Airflow mask what it does not know: a key in login, its spellings, passwords in addresses."""
+    addresses = (settings.rate_limit_url or "", *(address for _, address in settings.proxies))
+    for secret in (*key_forms(settings.private_key), *filter(None, map(password_of, addresses))):
+        mask_secret(secret)
+        if (encoded := quote(secret, safe="")) != secret:
+            mask_secret(encoded)
 
 
 # A child of fork() must not share its parent's sockets.
@@ -108,8 +113,9 @@ class ImageKitHook(BaseHook):
         :raises ImageKitConfigurationError: if the Airflow Connection cannot be used.
         """
         if self._client is None or refresh:
-            connection = self.get_connection(self.imagekit_conn_id)
-            settings = self._settings(connection, connection.extra_dejson)
+            settings = self._settings(self.get_connection(self.imagekit_conn_id))
+            if isinstance(settings, ImageKitConfigurationError):
+                raise settings
             _mask(settings)
             self._client = self.client_of(settings)
         return self._client
@@ -117,8 +123,9 @@ class ImageKitHook(BaseHook):
     async def aget_conn(self, *, refresh: bool = False) -> ImageKitClient:
         """Return the client as :meth:`get_conn` does, without blocking the event loop of a triggerer."""
         if self._client is None or refresh:
-            connection = await get_async_connection(self.imagekit_conn_id, hook=self)
-            settings = self._settings(connection, await get_async_extra_dejson(connection))
+            settings = await self._async_settings()
+            if isinstance(settings, ImageKitConfigurationError):
+                raise settings
             # In a thread, since Airflow waits for its supervisor here, whose answer the event loop reads.
             await asyncio.to_thread(_mask, settings)
             self._client = self.client_of(settings)
@@ -184,11 +191,21 @@ class ImageKitHook(BaseHook):
         """
         return self.get_conn().find_file(path)
 
-    def _settings(self, connection: Connection, extra: dict[str, Any]) -> ClientSettings:
+    async def _async_settings(self) -> ClientSettings | ImageKitConfigurationError:
+        connection = await get_async_connection(self.imagekit_conn_id, hook=self)
+        return self._settings(connection, await get_async_extra_dejson(connection))
+
+    def _settings(
+        self, connection: Connection, extra: dict[str, Any] | None = None
+    ) -> ClientSettings | ImageKitConfigurationError:
+        """Return an error instead of raising it: a traceback with locals would show key and passwords."""
         if uses_login(connection):
             self.log.warning(
                 "Connection %r has its private key in login, which Airflow does not mask; "
                 "move it to password.",
                 self.imagekit_conn_id,
             )
-        return client_settings(connection, extra)
+        try:
+            return client_settings(connection, connection.extra_dejson if extra is None else extra)
+        except ImageKitConfigurationError as error:
+            return error.with_traceback(None)

@@ -106,7 +106,7 @@ class TestWire:
 class TestErrors:
     def test_a_wrong_key_is_told_once(self, imagekit: ImageKitEmulator, clock: Clock) -> None:
         with pytest.raises(ImageKitAuthError) as caught:
-            client_of(imagekit, clock, private_key="private_wrong=").get_file_metadata("a" * 24)
+            client_of(imagekit, clock, settings="private_wrong=").get_file_metadata("a" * 24)
         assert caught.value.status == 403
         assert caught.value.request_id
         assert len(imagekit.requests) == 1

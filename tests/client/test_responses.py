@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_imagekit.client import endpoints
+from airflow_provider_imagekit.client.redaction import Redactor
 from airflow_provider_imagekit.client.responses import decode
 from airflow_provider_imagekit.exceptions import (
     ImageKitAuthError,
@@ -23,13 +24,16 @@ from airflow_provider_imagekit.exceptions import (
 
 FILE_ID = "598821f949c0a938d57563bd"
 REQUEST = endpoints.file_metadata(FILE_ID)
+REDACTOR = Redactor("private_of_the_tests")
 REQUEST_ID = "e98f2464-2a86-4934-a5ab-9a226df012c9"
 HELP = "For support kindly contact us at support@imagekit.io."
 
 
 def answer(status: int, body: Any = None, headers: dict[str, str] | None = None) -> Any:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return decode(REQUEST, status, CaseInsensitiveDict({"x-ik-requestId": REQUEST_ID} | (headers or {})), raw)
+    return decode(
+        REQUEST, status, CaseInsensitiveDict({"x-ik-requestId": REQUEST_ID} | (headers or {})), raw, REDACTOR
+    )
 
 
 class TestAnswers:
@@ -105,7 +109,7 @@ class TestAnswers:
         "body", [b"", b"<html>Bad gateway</html>", b'{"width": 1', b"\xff\xfe\x00", b"[" * 99_999]
     )
     def test_a_2xx_that_is_no_json_is_a_response_error(self, body: bytes) -> None:
-        with pytest.raises(ImageKitResponseError, match="no JSON") as caught:
+        with pytest.raises(ImageKitResponseError, match="not JSON") as caught:
             answer(200, body)
         assert caught.value.request_id == REQUEST_ID
 
@@ -117,7 +121,7 @@ class TestAnswers:
     @pytest.mark.parametrize("body", [{}, "text", None, [1], [{}, []], [{"fileId": "a"}, None]])
     def test_a_listing_of_anything_but_objects_is_a_response_error(self, body: Any) -> None:
         with pytest.raises(ImageKitResponseError, match="not a list of objects"):
-            decode(endpoints.list_files(), 200, {}, json.dumps(body).encode())
+            decode(endpoints.list_files(), 200, {}, json.dumps(body).encode(), REDACTOR)
 
     @pytest.mark.parametrize("body", [b"", b"<html>502</html>", b"[1]", b'{"message": null}'])
     def test_an_error_without_imagekits_body_still_has_its_class_and_a_text(self, body: bytes) -> None:
@@ -138,4 +142,4 @@ class TestAnswers:
         self, status: int, body: bytes, headers: dict[str, str]
     ) -> None:
         with contextlib.suppress(ImageKitStatusError, ImageKitResponseError):
-            assert isinstance(decode(REQUEST, status, CaseInsensitiveDict(headers), body), dict)
+            assert isinstance(decode(REQUEST, status, CaseInsensitiveDict(headers), body, REDACTOR), dict)

@@ -25,7 +25,7 @@ TIMEOUT = 1.0
 AT_MOST = TIMEOUT + 3.0
 DRIP = 0.05
 
-WAYS = ["http", "https", "http, proxy", "https, proxy", "https, proxy with TLS", "https, SOCKS proxy"]
+WAYS = ["http", "https", "https, proxy", "https, proxy with TLS", "https, SOCKS proxy"]
 
 
 class Way:
@@ -143,13 +143,28 @@ def test_its_own_proxy_counts_for_more_than_that_of_the_environment(
     proxy: str, way: Way, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, other = way.relay(), way.relay()
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{other.port}")
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{other.port}")
     monkeypatch.setenv("no_proxy", "")
     client = way.client(
-        imagekit.url, f"http://127.0.0.1:{own.port}" if proxy == "its own" else "", timeout=30
+        f"https://127.0.0.1:{way.relay(way.port, tls=True).port}",
+        f"http://127.0.0.1:{own.port}" if proxy == "its own" else "",
+        timeout=30,
     )
     assert client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
     assert (own.connections, other.connections) == ((1, 0) if proxy == "its own" else (0, 1))
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "all_proxy", "HTTP_PROXY"])
+def test_plain_http_shows_the_key_to_no_proxy(
+    variable: str, way: Way, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = way.relay()
+    monkeypatch.setenv(variable, f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.setenv("no_proxy", "")
+    for own in ("", f"http://127.0.0.1:{proxy.port}"):
+        client = way.client(imagekit.url, own, timeout=30)
+        assert client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+    assert proxy.connections == 0
 
 
 @pytest.mark.parametrize("fault", [{"drip_headers": DRIP}, {"drip": DRIP}], ids=["headers", "body"])

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from airflow_provider_imagekit.client.transport import MAX_BODY
+from airflow_provider_imagekit.client.endpoints import list_files
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 
 __all__ = [
@@ -88,6 +88,8 @@ class Fault:
     def operator(self, name: str) -> Says | None:
         """Return what an operator must make of it."""
         says = self.but.get(name, self.call)
+        if name == LIBRARY and says and says.error == LIMIT:  # it waits for a quarter of an hour, and more
+            return replace(says, requests=400, waited=4000.0)
         if name == LIBRARY and says and says.error not in ("", *OF_THE_RUN):
             return replace(says, end=GOES_ON)
         return says
@@ -166,7 +168,7 @@ def hash_is(**fields: Any) -> Server:
 
 def bomb() -> Server:
     """Small on the wire, larger than the limit in memory."""
-    body = gzip.compress(b"[" + b" " * MAX_BODY + b"]")
+    body = gzip.compress(b"[" + b" " * list_files().max_bytes + b"]")
     return answers(status=200, body=body, headers={"Content-Encoding": "gzip"})
 
 
@@ -286,7 +288,7 @@ FAULTS = [
     ),
     Fault(
         "a body over the size limit",
-        answers(status=200, body="[]", content_length=MAX_BODY + 1),
+        answers(status=200, body="[]", content_length=list_files().max_bytes + 1),
         *lasts("ImageKitOversizeError"),
     ),
     Fault("a gzip bomb", bomb(), *lasts("ImageKitOversizeError")),

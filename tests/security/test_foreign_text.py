@@ -1,0 +1,208 @@
+"""What a server, a proxy or a library says reaches errors and logs short, clean and without secrets."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import traceback
+from urllib.parse import quote
+
+import pytest
+
+from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.client.endpoints import mask_signature
+from airflow_provider_imagekit.client.redaction import Redactor, password_of
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.exceptions import (
+    ImageKitConfigurationError,
+    ImageKitError,
+    ImageKitInputError,
+    ImageKitOversizeError,
+    ImageKitResponseError,
+)
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from tests import pictures
+from tests.support import Clock, client_of
+
+KEY = "private_AbC+dEf/gHi123456789012345="
+BASIC = base64.b64encode(f"{KEY}:".encode()).decode()
+FORMS = {
+    "as it is": KEY,
+    "without its prefix": KEY.removeprefix("private_"),
+    "without its end": KEY.removeprefix("private_").rstrip("="),
+    "as it travels": f"Basic {BASIC}",
+    "as it travels, without padding": BASIC.rstrip("="),
+    "percent-encoded": quote(KEY, safe=""),
+    "percent-encoded twice": quote(quote(KEY, safe=""), safe=""),
+    "percent-encoded in lower case": quote(KEY, safe="").lower(),
+    "as it travels, percent-encoded": quote(BASIC, safe=""),
+}
+PART = "dEf"
+
+
+@pytest.fixture
+def client(imagekit: ImageKitEmulator, clock: Clock) -> ImageKitClient:
+    imagekit.private_key = KEY
+    return client_of(imagekit, clock, max_retries=0)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("status", [200, 302, 400, 403, 404, 429, 502])
+@pytest.mark.parametrize("kind", ["message", "help", "text", "header", "location", "json with escapes"])
+def test_a_key_that_is_repeated_is_in_no_error(
+    form: str, status: int, kind: str, client: ImageKitClient, imagekit: ImageKitEmulator
+) -> None:
+    headers, body = {}, b"<html>no json</html>"
+    if kind in {"message", "help"}:
+        body = json.dumps({kind: f"You sent {form}", "type": form} if status != 200 else [form]).encode()
+    elif kind == "json with escapes":
+        escaped = "".join(f"\\u{ord(each):04x}" for each in form)
+        body = f'{{"message": "{escaped}"}}'.encode()
+    elif kind == "text":
+        body = f"Authorization: {form}".encode()
+    else:
+        headers = {"x-ik-requestId" if kind == "header" else "Location": f"https://{form}@there.example/"}
+    imagekit.inject(status=status, body=body, headers=headers)
+    try:
+        told = json.dumps(client.get_file_metadata("a" * 24))
+    except ImageKitError as error:
+        told = f"{error} {error!r} {json.dumps(error.details())}"
+    assert "AbC" not in told
+    assert form.removeprefix("Basic ")[:20] not in told
+
+
+def test_a_key_that_is_repeated_in_a_good_answer_is_not_in_its_value(
+    client: ImageKitClient, imagekit: ImageKitEmulator
+) -> None:
+    imagekit.inject(status=200, body={"width": 1, "exif": [{KEY: f"Basic {BASIC}"}]})
+    assert client.get_file_metadata("a" * 24) == {"width": 1, "exif": [{"***": "Basic ***"}]}
+
+
+def test_a_long_message_with_control_characters_is_cut_and_on_one_line(
+    client: ImageKitClient, imagekit: ImageKitEmulator
+) -> None:
+    imagekit.inject(status=400, body={"message": "a\r\nERROR forged \x1b[31m\u2028" + "x" * 1_000_000})
+    with pytest.raises(ImageKitError) as caught:
+        client.get_file_metadata("a" * 24)
+    assert len(str(caught.value)) < 1000
+    assert not {"\r", "\n", "\x1b", "\u2028"} & set(str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"[" + b"{}," * 1_500_000 + b"{}]", ImageKitOversizeError),
+        (b'{"a":' * 60 + b"1" + b"}" * 60, ImageKitResponseError),
+        (b'{"a":' * 50_000, ImageKitResponseError),
+    ],
+    ids=["many values", "deep", "very deep"],
+)
+def test_an_answer_of_many_values_or_levels_is_refused(
+    body: bytes, error: type[ImageKitError], client: ImageKitClient, imagekit: ImageKitEmulator
+) -> None:
+    imagekit.inject(status=200, body=body, times=2)
+    for call in (lambda: client.get_file_metadata("a" * 24), lambda: list(client.list_files())):
+        with pytest.raises(error):
+            call()
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "ik-s=SIG",
+        "ik%2Ds=SIG",
+        "IK-S=SIG",
+        "%69k-s%3DSIG",
+        "ik%252Ds%253DSIG",
+        "ik%252ds%253dSIG",
+        '"ik-s": "SIG"',
+    ],
+)
+def test_a_signature_is_masked_in_every_spelling(spelling: str) -> None:
+    shown = mask_signature(f"before {spelling.replace('SIG', '32dbbbfc5f945c04')}&tr=w-1 after")
+    assert "32dbb" not in shown
+    assert shown.startswith("before ")
+    assert shown.endswith("&tr=w-1 after")
+
+
+def test_urllib3s_lines_have_no_signature(
+    client: ImageKitClient, imagekit: ImageKitEmulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "urllib3.connectionpool"):
+        client.get_remote_url_metadata(f"{imagekit.file_url(pictures.ORIGINAL)}?ik%2Ds=32dbbbfc5f945c04")
+    assert "/v1/metadata" in caplog.text
+    assert "32dbb" not in caplog.text
+
+
+@pytest.mark.parametrize("port", ["notaport", "99999999", "1"])
+def test_a_proxys_password_is_in_no_error(port: str) -> None:
+    proxies = {"https": f"http://user:pr0xy-secret@127.0.0.1:{port}"}
+    with (
+        ImageKitClient(KEY, base_url="https://127.0.0.1:9", proxies=proxies, max_retries=0) as client,
+        pytest.raises(ImageKitError) as caught,
+    ):
+        client.get_file_metadata("a" * 24)
+    assert "pr0xy-secret" not in f"{caught.value} {caught.value!r}"
+
+
+def test_a_password_in_an_address_is_found_however_wrong_the_address_is() -> None:
+    assert password_of("redis://:se%20cret@host:port/x") == "se cret"
+    assert password_of("user:secret@proxy:notaport") == "secret"
+    assert password_of("http://[broken") == ""
+
+
+@pytest.mark.parametrize("name", ["file_id", "url", "search_query", "path"])
+def test_half_a_character_is_refused_clearly(name: str, client: ImageKitClient) -> None:
+    value = "https://ik.example/\udc80.jpg"
+
+    def ask() -> None:
+        if name in {"file_id", "url"}:
+            client.get_phash(**{name: value})
+        else:
+            list(client.list_files(**{name: value}))
+
+    with pytest.raises(ImageKitInputError, match=f"{name}|searchQuery"):
+        ask()
+
+
+@pytest.mark.parametrize(
+    "base_url", ["http://api.example", f"https://{KEY}@api.example", "https://u:pw-secret@h"]
+)
+def test_a_refused_base_url_shows_no_secret_even_with_locals(base_url: str) -> None:
+    with pytest.raises(ImageKitConfigurationError) as caught:
+        ImageKitClient(KEY, base_url=base_url)
+    assert KEY not in str(caught.value)
+    assert "pw-secret" not in str(caught.value)
+    assert repr(ImageKitClient.__new__(ImageKitClient)) == "ImageKitClient()"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"password": f"{KEY} and more"},
+        {"extra": {"timeout": "soon", "rate_limit_url": "redis://:redis-secret@h"}},
+        {"host": "http://api.example"},
+    ],
+    ids=str,
+)
+def test_a_configuration_error_shows_no_secret_in_a_traceback_with_locals(
+    wrong: dict[str, object], imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = imagekit.airflow_connection | {"password": KEY} | wrong
+    monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(fields))
+    try:
+        ImageKitHook().get_conn()
+    except ImageKitConfigurationError as error:
+        told = "".join(
+            line
+            for line in traceback.TracebackException.from_exception(error, capture_locals=True).format()
+            if "/test_foreign_text.py" not in line
+        )
+    assert "ImageKitConfigurationError" in told
+    assert PART not in told
+    assert "redis-secret" not in told
+
+
+def test_a_redactor_shows_nothing_of_itself() -> None:
+    assert repr(Redactor(KEY)) == "Redactor()"
