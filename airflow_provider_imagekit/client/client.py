@@ -65,6 +65,7 @@ class ImageKitClient:
             self.follow_settings("")
         self._calls = Retrying(self._transport, self._budget, sleep=sleep, jitter=jitter)
         self.waits = self._calls.waits
+        self.sleep = sleep
 
     def __repr__(self) -> str:
         return f"ImageKitClient({self.base_url})"

@@ -80,6 +80,30 @@ def test_upload_update_versions_and_deletion(sdk):
         sdk.files.get(uploaded.file_id)
 
 
+def test_bulk_changes(ik, sdk):
+    ids = [ik.file_id("top.webp"), ik.file_id("folder/a.jpg")]
+    assert sdk.files.bulk.add_tags(file_ids=ids, tags=["a", "b"]).successfully_updated_file_ids == ids
+    assert sdk.files.bulk.remove_tags(file_ids=ids, tags=["a"]).successfully_updated_file_ids == ids
+    assert sdk.files.get(ids[0]).tags == ["b"]
+    assert sdk.files.bulk.delete(file_ids=[ids[0], UNKNOWN_ID]).successfully_deleted_file_ids == [ids[0]]
+    with pytest.raises(imagekitio.NotFoundError):
+        sdk.files.bulk.delete(file_ids=[UNKNOWN_ID])
+
+
+def test_purge_folder_jobs_and_usage(ik, sdk):
+    purge = sdk.cache.invalidation.create(url=ik.file_url("top.webp"))
+    assert sdk.cache.invalidation.get(purge.request_id).status == "Completed"
+    copied = sdk.folders.copy(source_folder_path="/folder", destination_path="/new", include_versions=True)
+    assert sdk.folders.job.get(copied.job_id).type == "COPY_FOLDER"
+    moved = sdk.folders.move(source_folder_path="/new/folder", destination_path="/old")
+    renamed = sdk.folders.rename(folder_path="/old", new_folder_name="older")
+    assert sdk.folders.job.get(moved.job_id).status == "Completed"
+    assert sdk.folders.job.get(renamed.job_id).status == "Completed"
+    assert "/older/folder/a.jpg" in {asset.file_path for asset in sdk.assets.list()}
+    usage = sdk.accounts.usage.get(start_date="2026-01-01", end_date="2026-01-31")
+    assert usage.media_library_storage_bytes > 0
+
+
 def test_urls_that_the_client_builds_and_signs_are_delivered(ik, sdk, get):
     url = sdk.helper.build_url(
         url_endpoint=ik.url_endpoint,

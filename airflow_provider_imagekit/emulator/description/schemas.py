@@ -145,9 +145,44 @@ UPLOAD: Schema = {
 ASSETS: Schema = {"type": "array", "items": {"oneOf": [FILE, FOLDER]}}
 VERSIONS: Schema = {"type": "array", "items": FILE, "minItems": 1}
 
+
+JOB_STATUS: Schema = {"enum": ["Pending", "Completed"]}
+
+
+def _object(properties: dict[str, Schema], *optional: str) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+def _bulk(key: str) -> Schema:
+    error = {
+        "type": "object",
+        "properties": {"fileId": ID, "error": TEXT},
+        "required": ["fileId", "error"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": {key: {"type": "array", "items": ID}, "errors": {"type": "array", "items": error}},
+        "required": [key],
+        "additionalProperties": False,
+    }
+
+
 ERROR: Schema = {
     "type": "object",
-    "properties": {"message": TEXT, "help": TEXT, "type": TEXT, "reason": TEXT, "errors": {"type": "object"}},
+    "properties": {
+        "message": TEXT,
+        "help": TEXT,
+        "type": TEXT,
+        "reason": TEXT,
+        "errors": {"type": "object"},
+        "missingFileIds": {"type": "array", "items": ID},
+    },
     "required": ["message"],
     "additionalProperties": False,
 }
@@ -160,5 +195,31 @@ SCHEMAS: dict[str, Schema] = {
     "Assets": ASSETS,
     "Versions": VERSIONS,
     "Upload": UPLOAD,
+    "BulkUpdate": _bulk("successfullyUpdatedFileIds"),
+    "BulkDeletion": _bulk("successfullyDeletedFileIds"),
+    "Purge": _object({"requestId": ID}),
+    "PurgeStatus": _object({"status": JOB_STATUS}),
+    "FolderJob": _object({"jobId": ID}),
+    "FolderJobStatus": _object(
+        {
+            "jobId": ID,
+            "type": {"enum": ["COPY_FOLDER", "MOVE_FOLDER", "RENAME_FOLDER"]},
+            "status": JOB_STATUS,
+            "purgeRequestId": ID,
+        },
+        "purgeRequestId",
+    ),
+    "Usage": _object(
+        dict.fromkeys(
+            (
+                "bandwidthBytes",
+                "extensionUnitsCount",
+                "mediaLibraryStorageBytes",
+                "originalCacheStorageBytes",
+                "videoProcessingUnitsCount",
+            ),
+            WHOLE,
+        )
+    ),
     "Error": ERROR,
 }

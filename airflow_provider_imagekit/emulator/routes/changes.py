@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from starlette.responses import Response
 from airflow_provider_imagekit.emulator.errors import ApiError, no_such_file
 from airflow_provider_imagekit.emulator.library.assets import Asset
 from airflow_provider_imagekit.emulator.routes.attributes import coordinates_of, custom_metadata_of, tags_of
+from airflow_provider_imagekit.emulator.routes.bodies import json_object
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.routes.files import Api
 
 __all__ = ["Changes"]
-
-_MAX_BODY_BYTES = 1_000_000
 
 
 class Changes:
@@ -39,7 +37,8 @@ class Changes:
     async def update_details(self, request: Request, file_id: str) -> Response:
         """``PATCH /v1/files/{fileId}/details``: tags, coordinates, metadata, description, publication."""
         asset = await self._api.asset(file_id)
-        wanted = await _json_object(request)
+        self._account.jobs.check(asset.path)
+        wanted = await json_object(request)
         updated_ms = time.time_ns() // 1_000_000
 
         def change(known: Asset | None) -> Asset:
@@ -55,6 +54,7 @@ class Changes:
     async def delete(self, _request: Request, file_id: str) -> Response:
         """``DELETE /v1/files/{fileId}``: the file with all its versions."""
         asset = await self._api.asset(file_id)
+        self._account.jobs.check(asset.path)
 
         def change(known: Asset | None) -> Asset:
             # A file of the library folder stays there; it is remembered as deleted until it changes.
@@ -62,21 +62,6 @@ class Changes:
 
         await self._account.run(self._account.library.change, asset.path, change)
         return Response(status_code=204)
-
-
-async def _json_object(request: Request) -> dict[str, Any]:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_BODY_BYTES:
-            raise ApiError(400, "Your request body is too large.", headers={"connection": "close"})
-    try:
-        answer = json.loads(bytes(body) or b"{}")
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
-        raise ApiError(400, "Your request body is not a valid JSON object.")
-    return answer
 
 
 def _changes(wanted: dict[str, Any], asset: Asset) -> dict[str, Any]:
