@@ -10,18 +10,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import choice, flag, text, whole_number
+from airflow_provider_imagekit.io.arguments import choice, flag, refuse_nothing, text, whole_number
 from airflow_provider_imagekit.io.object_storage import storage_path
 from airflow_provider_imagekit.io.tables import format_of
 from airflow_provider_imagekit.library.failures import parse_share
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
+from airflow_provider_imagekit.library.table.rows import ChangedBy
 from airflow_provider_imagekit.operators.base import (
     ImageKitOperator,
     add_asset_event_extra,
     fail_without_retry,
 )
-from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, parse_source
+from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, FILTERS, parse_source
+from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LibraryMetadataOperator"]
 
+_FILTERS = (*FILTERS, *WINDOW_ARGUMENTS)
 _MOST_THREADS = 32  # as many sockets as the client keeps open
 
 
@@ -52,6 +55,12 @@ class LibraryMetadataOperator(ImageKitOperator):
         subfolders. (templated)
     :param path: a folder, without its subfolders. (templated)
     :param file_type: ``all``, ``image`` or ``non-image``. (templated)
+    :param created_after: only files created at or after this moment: a datetime, or a text in ISO 8601; one
+        without a zone is in the DAG's. (templated)
+    :param created_before: only files created before this moment, which is itself no part of the window.
+        (templated)
+    :param updated_after: only files updated at or after this moment. (templated)
+        Give each window a table of its own: files of the table that are outside count as deleted.
     :param file_ids: ids of files, or records as ImageKit lists them: a list, or a text with commas. Ids alone
         tell no version, so these files are fetched by every run. (templated)
     :param urls: delivery URLs of the account; fetched by every run as well. (templated)
@@ -65,6 +74,8 @@ class LibraryMetadataOperator(ImageKitOperator):
     :param personal: what becomes of serial numbers and people's names: ``drop`` (the default) or ``keep``.
         (templated)
     :param timezone: zone of cameras' clocks where the file does not tell. (templated)
+    :param changed_by: what shows that a file has changed, so that its metadata is fetched again: ``version``
+        (the default; an edit of tags costs no metadata call) or ``version_and_time``. (templated)
     :param full_refresh: whether to fetch everything and write the table anew, without deleted files.
         (templated)
     :param dry_run: whether to stop after the plan. (templated) It takes the place of Airflow's method of
@@ -86,9 +97,11 @@ class LibraryMetadataOperator(ImageKitOperator):
     template_fields: Sequence[str] = (
         "output_path",
         *FILE_ARGUMENTS,
+        *WINDOW_ARGUMENTS,
         "gps",
         "personal",
         "timezone",
+        "changed_by",
         "full_refresh",
         "dry_run",
         "max_failed",
@@ -104,6 +117,9 @@ class LibraryMetadataOperator(ImageKitOperator):
         search_query: str | None = None,
         path: str | None = None,
         file_type: str | None = None,
+        created_after: datetime | str | None = None,
+        created_before: datetime | str | None = None,
+        updated_after: datetime | str | None = None,
         file_ids: Sequence[Any] | str | None = None,
         urls: Sequence[str] | str | None = None,
         input_path: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | None = None,
@@ -112,6 +128,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         gps: str = GpsPolicy.DROP.value,
         personal: str = PersonalPolicy.DROP.value,
         timezone: str = "UTC",
+        changed_by: str = ChangedBy.VERSION.value,
         full_refresh: bool | str = False,
         dry_run: bool | str = False,
         max_failed: float | str = 0.05,
@@ -126,6 +143,9 @@ class LibraryMetadataOperator(ImageKitOperator):
         self.search_query = search_query
         self.path = path
         self.file_type = file_type
+        self.created_after = created_after
+        self.created_before = created_before
+        self.updated_after = updated_after
         self.file_ids = file_ids
         self.urls = urls
         self.input_path = input_path
@@ -134,20 +154,24 @@ class LibraryMetadataOperator(ImageKitOperator):
         self.gps = gps
         self.personal = personal
         self.timezone = timezone
+        self.changed_by = changed_by
         self.full_refresh = full_refresh
         self.dry_run = dry_run  # type: ignore[assignment,method-assign]
         self.max_failed = max_failed
         self.max_deleted = max_deleted
         self.threads = threads
         self.imagekit_conn_id = imagekit_conn_id
-        self._named = tuple(name for name in FILE_ARGUMENTS if getattr(self, name) is not None)
+        self._named = tuple(name for name in _FILTERS if getattr(self, name) is not None)
         self._run: LibraryRun | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Bring the table up to date; see the class."""
         files = {name: getattr(self, name) for name in FILE_ARGUMENTS}
+        window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
         with fail_without_retry(), ExitStack() as resources:
-            result = self._bring_up_to_date(context, parse_source(resources, named=self._named, **files))
+            refuse_nothing({name: (files | window)[name] for name in _FILTERS}, self._named)
+            files["search_query"] = search_in_window(self.search_query, window, context)
+            result = self._bring_up_to_date(context, parse_source(resources, **files))
         add_asset_event_extra(self, context, result)
         return result
 
@@ -167,15 +191,19 @@ class LibraryMetadataOperator(ImageKitOperator):
             output,
             self._settings(),
             run=_identity(context),
-            run_time=_as_of(context),
+            run_time=_run_time(context),
             write=self.log.info,
+            warn=self.log.warning,
         ) as self._run:
             plan = self._run.plan(dry=only_plan)
             times["plan"] = time.monotonic()
             self.log.info("%s", plan)
+            if not plan.files:
+                self.log.warning("No files were found. If some were expected, check the path and the search.")
             result |= {"dry_run": only_plan, "plan": plan.as_dict()}
             if not only_plan:
-                self._run.fetch(plan)
+                plan = self._run.fetch(plan)
+                result["plan"] = plan.as_dict()
                 times["fetch"] = time.monotonic()
                 result["counts"] = self._run.publish()
                 result["errors_path"] = f"{self.output_path}.run/{self._run.errors.name}"
@@ -193,6 +221,7 @@ class LibraryMetadataOperator(ImageKitOperator):
                 PersonalPolicy(choice(self.personal, "personal", PersonalPolicy)),
             ),
             timezone=text(self.timezone, "timezone"),
+            changed_by=ChangedBy(choice(self.changed_by, "changed_by", ChangedBy)),
             full_refresh=flag(self.full_refresh, "full_refresh"),
             max_failed=parse_share(self.max_failed, "max_failed"),
             max_deleted=parse_share(self.max_deleted, "max_deleted"),
@@ -206,14 +235,7 @@ def _identity(context: Context) -> str:
     return f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
 
 
-def _as_of(context: Context) -> datetime:
-    """Return the time of the DAG run, the same in all its tries."""
-    dag_run = context.get("dag_run")
-    for moment in (
-        context.get("data_interval_end"),
-        context.get("logical_date"),
-        getattr(dag_run, "run_after", None),
-    ):
-        if isinstance(moment, datetime):
-            return moment
-    return datetime.now(UTC)
+def _run_time(context: Context) -> datetime:
+    """Return when the DAG run started by the clock: the same in all its tries."""
+    moment = getattr(context.get("dag_run"), "start_date", None)
+    return moment if isinstance(moment, datetime) else datetime.now(UTC)

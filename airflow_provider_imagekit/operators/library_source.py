@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +11,6 @@ from airflow_provider_imagekit.io.arguments import (
     is_absent,
     items,
     optional_text,
-    refuse_nothing,
     text,
     texts,
 )
@@ -19,12 +18,14 @@ from airflow_provider_imagekit.io.object_storage import storage_path
 from airflow_provider_imagekit.io.paths import read_locally
 from airflow_provider_imagekit.io.tables import format_of, read_rows
 from airflow_provider_imagekit.library.sources import Given, Search, files_of_rows, files_of_urls
+from airflow_provider_imagekit.library.table.rows import LISTED_FIELDS
+from airflow_provider_imagekit.library.table.schema import LISTING_COLUMNS
 from airflow_provider_imagekit.operators.listing_pointers import batch_pointer
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.library.sources import Source
 
-__all__ = ["FILE_ARGUMENTS", "parse_source"]
+__all__ = ["FILE_ARGUMENTS", "FILTERS", "parse_source"]
 
 #: Names of the arguments of :func:`parse_source`, which the operator has, too.
 FILE_ARGUMENTS: Final = (
@@ -39,10 +40,13 @@ FILE_ARGUMENTS: Final = (
 )
 
 
+#: Of these, the ones without which other files would be meant, or all.
+FILTERS: Final = ("search_query", "path", "file_type", "file_ids", "urls", "input_path")
+
+
 def parse_source(
     resources: ExitStack,
     *,
-    named: Collection[str] = (),
     search_query: Any,
     path: Any,
     file_type: Any,
@@ -56,8 +60,6 @@ def parse_source(
     Read from rendered arguments which files are meant.
 
     :param resources: closes what this opens.
-    :param named: the arguments that the DAG author passed: one of them that renders to nothing is refused,
-        since without it the files would be others, or all.
     :param search_query: ImageKit's search language.
     :param path: a folder, without its subfolders.
     :param file_type: ``all``, ``image`` or ``non-image``.
@@ -76,7 +78,6 @@ def parse_source(
         "urls": urls,
         "input_path": input_path,
     }
-    refuse_nothing(given, named)
     one = [name for name in ("file_ids", "urls", "input_path") if not is_absent(given[name])]
     if len(one) > 1 or (one and not (is_absent(search_query) and is_absent(path))):
         both = [name for name in given if name != "file_type" and not is_absent(given[name])]
@@ -111,5 +112,12 @@ def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Gi
         stream = resources.enter_context(read_locally(path))
     except FileNotFoundError as error:
         raise ImageKitInputError(f"There is no file {path}.") from error
-    rows = read_rows(stream, format_of(path.name))
+    needed = {*columns.values(), *LISTED_FIELDS, *LISTING_COLUMNS}
+
+    def in_use(names: Sequence[str]) -> Sequence[str]:
+        # Without its name a row is refused, with the names of all columns.
+        complete = set(columns.values()) <= set(names)
+        return [name for name in names if name in needed] if complete else names
+
+    rows = read_rows(stream, format_of(path.name), in_use)
     return Given(files_of_rows(rows, batch=batch, **columns), f"{path} {batch} {columns}")
