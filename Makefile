@@ -48,6 +48,10 @@ test-stack: .venv/.stack ## Kill and starve a whole Airflow, and look at its UI 
 	$(call debian,chromedriver,chromium chromium-driver)
 	IMAGEKIT_TEST_STACK=1 .venv/bin/pytest tests/stack tests/ui
 
+.PHONY: test-matrix
+test-matrix: .venv/.dev ## Try the wheel on every supported Airflow, and write docs/compatibility.md; CELLS= for some
+	.venv/bin/python -m tests.matrix $(CELLS)
+
 .PHONY: test-stack-airflow2
 test-stack-airflow2: .venv-airflow2/.stack ## Press the buttons and kill the triggerer of a whole Airflow 2 (2 minutes)
 	$(call debian,initdb,postgresql)
@@ -92,10 +96,11 @@ lint: .venv/.dev ## Lint, check the format and the types
 constraints: .venv/.demo ## Write the constraints files with today's versions
 	$(call compile,$(AIRFLOW_3),constraints/airflow-3.txt)
 	$(call compile,$(AIRFLOW_2),constraints/airflow-2.txt)
+	.venv/bin/python -m tests.matrix.pins
 
 .PHONY: clean
 clean: ## Remove the environments and everything built
-	rm -rf .venv .venv-airflow2 .venv-sdk4 build dist demo/out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-airflow2 .venv-sdk4 .venv-matrix build dist demo/out .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Environments. The stamp files make a second run a no-op until pyproject.toml or the constraints change.
 

@@ -36,7 +36,7 @@ with DAG(
         task_id="library", path="{{ params.folder }}", file_type="image", output_path="{{ params.table }}"
     )
 
-    @task
+    @task(multiple_outputs=False)  # or each picture would be an XCom of its own
     def findings(table: dict[str, Any], min_width: str) -> dict[str, list[str]]:
         """Hold each picture against the rules; a file that could not be read is a finding too."""
         found: dict[str, list[str]] = {}

@@ -3,7 +3,7 @@
 
 A search suggests for each group of near-duplicates which picture to keep. Somebody sees the pictures side by
 side, under *Required Actions* in Airflow. Approved: the others get the tag `duplicate` in the media library.
-Rejected, or no answer for two days: nothing happens. Nothing found: nobody is asked.
+Rejected, or no answer until the run ends after two days: nothing happens. Nothing found: nobody is asked.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ with DAG(
     dag_id="example_imagekit_review_duplicates",
     schedule=None,
     catchup=False,
+    dagrun_timeout=timedelta(days=2),
     default_args={"retries": 1},
     params={
         "folder": Param("/variants", type="string", description="A folder of the library"),
@@ -65,7 +66,6 @@ with DAG(
         subject="Tag the pictures on the right as duplicates of those on the left?",
         body=side_by_side(find.output["groups_path"]),  # type: ignore[arg-type]
         defaults="Reject",
-        response_timeout=timedelta(days=2),
     )
 
     @task

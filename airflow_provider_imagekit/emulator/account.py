@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from airflow_provider_imagekit.emulator.library.jobs import JobBook
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +36,8 @@ class Account:
     :param keyring: private keys.
     :param limiter: rate limits.
     :param pool: threads for work on files and pictures, so that the event loop never waits for a disk.
+    :param jobs: purges and changes of folders.
+    :param usage: counters of usage that differ from the server's own.
     :param named_transformations: name to transformation string.
     :param url_endpoints: further URL endpoints whose addresses are answered as the server's own, such as
         ``https://ik.imagekit.io/your_id``; nothing is ever fetched from there.
@@ -46,6 +50,8 @@ class Account:
     keyring: Keyring
     limiter: Limiter
     pool: ThreadPoolExecutor
+    jobs: JobBook = field(default_factory=JobBook)
+    usage: dict[str, int] = field(default_factory=dict)
     named_transformations: Mapping[str, str] = field(default_factory=dict)
     url_endpoints: tuple[str, ...] = ()
     restrict_unsigned: bool = False

@@ -61,6 +61,7 @@ def serve(arguments: Sequence[str] | None = None) -> int:
                 url_endpoints=options.url_endpoint,
                 control=options.control,
                 public_host=options.public_host,
+                job_seconds=options.job_time,
             )
             for fault in options.fault:
                 emulator.inject(fault)
@@ -130,6 +131,13 @@ def _parser() -> argparse.ArgumentParser:
         "--control",
         action="store_true",
         help=f"let faults be injected over HTTP, below {PREFIX} (default: off)",
+    )
+    parser.add_argument(
+        "--job-time",
+        type=_duration,
+        default=0.0,
+        metavar="TIME",
+        help="how long purges and changes of folders are pending, such as 2s (default: completed at once)",
     )
     parser.add_argument("--verbose", action="store_true", help="log every request to standard error")
     return parser

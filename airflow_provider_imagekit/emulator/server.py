@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_imagekit.emulator.account import Account
 from airflow_provider_imagekit.emulator.auth import DEFAULT_PRIVATE_KEY, Keyring
 from airflow_provider_imagekit.emulator.library.assets import Asset, asset_id
+from airflow_provider_imagekit.emulator.library.jobs import JobBook
 from airflow_provider_imagekit.emulator.library.library import Library
 from airflow_provider_imagekit.emulator.library.measure import Measurer
 from airflow_provider_imagekit.emulator.library.store import Store
@@ -57,6 +58,7 @@ class ImageKitEmulator:
     :param control: whether faults may be injected over HTTP; by any program that can reach the server.
     :param public_host: host name under which clients reach the server, such as its name among containers;
         ``host`` by default.
+    :param job_seconds: how long purges and changes of folders are pending.
     :raises NotADirectoryError: if the library is not a folder.
     :raises ValueError: for an empty key, a port out of range or a URL endpoint without ``https://``.
     :raises OSError: if the state folder cannot be used or another server uses it.
@@ -78,6 +80,7 @@ class ImageKitEmulator:
         restrict_unsigned: bool = False,
         control: bool = False,
         public_host: str | None = None,
+        job_seconds: float = 0.0,
     ) -> None:
         if not 0 <= port <= 65535:
             raise ValueError(f"port is {port}; use a number from 0 to 65535.")
@@ -103,6 +106,7 @@ class ImageKitEmulator:
             keyring=Keyring(private_key),
             limiter=Limiter(rate_limits or RateLimits()),
             pool=ThreadPoolExecutor(_THREADS, thread_name_prefix="imagekit-emulator"),
+            jobs=JobBook(job_seconds),
             named_transformations=dict(named_transformations or {}),
             url_endpoints=endpoints,
             restrict_unsigned=restrict_unsigned,
@@ -180,6 +184,11 @@ class ImageKitEmulator:
     def airflow_connection(self) -> dict[str, Any]:
         """Return an Airflow Connection to the emulator, for ``AIRFLOW_CONN_IMAGEKIT_DEFAULT`` as JSON."""
         return connection(self.url, self._account.imagekit_id, self.private_key)
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """Return the counters of usage that the server reports instead of its own; change them at will."""
+        return self._account.usage
 
     @property
     def requests(self) -> list[RecordedRequest]:

@@ -12,7 +12,7 @@ from typing import IO, Any
 from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError, ImageKitTransportError
 from airflow_provider_imagekit.io.paths import read_locally
-from airflow_provider_imagekit.io.tables import format_of, read_rows
+from airflow_provider_imagekit.io.tables import Columns, format_of, read_rows
 
 __all__ = ["exists", "read_table", "storage_errors", "upload_whole"]
 
@@ -30,12 +30,13 @@ def exists(path: str) -> bool:
         return bool(ObjectStoragePath(path).exists())
 
 
-def read_table(path: str) -> Iterator[dict[str, Any]]:
+def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
     """
     Yield the rows of a table, whose form its name's ending tells: ``.jsonl``, ``.csv``, ``.parquet``.
 
     :param path: as ``ObjectStoragePath`` reads it; an Airflow Connection stands before the bucket
         (``s3://aws_default@bucket/table.parquet``).
+    :param columns: which columns of a Parquet file to read; all unless given.
     :raises ImageKitInputError: if there is no such file, or it cannot be read as such a table.
     :raises ImageKitTransportError: if the storage does not answer.
     """
@@ -43,7 +44,7 @@ def read_table(path: str) -> Iterator[dict[str, Any]]:
         table_format = format_of(path)
         # A copy on this machine can seek, as Parquet must, and costs no call to the storage a line.
         with read_locally(ObjectStoragePath(path)) as file:
-            yield from read_rows(file, table_format)
+            yield from read_rows(file, table_format, columns)
 
 
 @contextmanager

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol, Self, TypeGuard
 
-__all__ = ["StoragePath", "atomic_write", "copy", "files_in", "is_local", "read_locally"]
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+
+__all__ = [
+    "StoragePath",
+    "appear_together",
+    "atomic_write",
+    "check_writable",
+    "copy",
+    "files_in",
+    "fingerprint",
+    "is_local",
+    "read_locally",
+    "remove_leftovers",
+]
 
 _CHUNK = 1 << 20
+
+# Errors that the next try meets again.
+_LASTING = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENOENT}
+
+_UNFINISHED = re.compile("unfinished-[0-9a-f]{8}-(.*)", re.DOTALL)
 
 
 class StoragePath(Protocol):
@@ -67,24 +88,120 @@ def atomic_write(path: StoragePath, workplace: StoragePath) -> Iterator[IO[bytes
     """
     Open a file for writing that appears at its path complete, or not at all.
 
-    The file grows under another name and is then moved: one step on a file system, and in an object store a
-    copy within the store, which appears whole as every object does.
-
     :param path: where the file shall appear.
     :param workplace: folder of the same store for the unfinished file.
     """
-    workplace.mkdir(parents=True, exist_ok=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = workplace / f"unfinished-{uuid.uuid4().hex[:8]}-{path.name}"
+    with appear_together(workplace) as write, write(path) as stream:
+        yield stream
+
+
+@contextmanager
+def appear_together(
+    workplace: StoragePath | None = None,
+) -> Iterator[Callable[[StoragePath], AbstractContextManager[IO[bytes]]]]:
+    """
+    Yield a function that opens files for writing; they appear at their paths together, or not at all.
+
+    Each file grows under another name. When all are complete, they are moved: one step each on a file system,
+    and in an object store a copy within the store, which appears whole as every object does.
+
+    :param workplace: folder of the same store for the unfinished files; beside each path unless given.
+    """
+    unfinished: list[tuple[StoragePath, StoragePath]] = []
+    with ExitStack() as locks:
+
+        @contextmanager
+        def write(path: StoragePath) -> Iterator[IO[bytes]]:
+            folder = workplace or path.parent
+            folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            growing = folder / f"unfinished-{uuid.uuid4().hex[:8]}-{path.name}"
+            unfinished.append((growing, path))
+            with growing.open("wb") as stream:
+                if is_local(growing):
+                    _lock(locks.enter_context(growing.open("rb")))
+                yield stream
+
+        try:
+            yield write
+            for growing, path in unfinished:
+                growing.replace(path)
+        except BaseException:
+            # GeneratorExit and SystemExit too: whoever stops half-way must not leave half a file.
+            for growing, _ in unfinished:
+                if growing.exists():
+                    growing.unlink()
+            raise
+
+
+def remove_leftovers(folder: StoragePath, name: str | None = None) -> None:
+    """
+    Remove unfinished files of killed tries.
+
+    A file on a disk is locked while it is written, so that of a live process stays.
+
+    :param folder: where they are.
+    :param name: name of the file that they were to become. Without it, all are removed, and the caller makes
+        sure that no other process writes there; with it, those on this machine's disks only.
+    """
+    if name is not None and not is_local(folder):
+        return
+    for path in files_in(folder):
+        found = _UNFINISHED.fullmatch(path.name)
+        if found and name in (None, found[1]) and not (is_local(path) and _is_written(path)):
+            path.unlink()
+
+
+def _is_written(path: Path) -> bool:
     try:
-        with unfinished.open("wb") as stream:
-            yield stream
-        unfinished.replace(path)
-    except BaseException:
-        # GeneratorExit and SystemExit too: whoever stops half-way must not leave half a file.
-        if unfinished.exists():
-            unfinished.unlink()
-        raise
+        with path.open("rb") as file:
+            _lock(file)
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _lock(file: IO[bytes]) -> None:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def check_writable(path: StoragePath, argument: str) -> None:
+    """
+    Make sure that a file can be written, before any work is done for it.
+
+    :param path: the file; its folder is made.
+    :param argument: name of the argument that says so, for the error.
+    :raises ImageKitInputError: if it cannot.
+    """
+    probe = path.parent / f"unfinished-{uuid.uuid4().hex[:8]}-{path.name}"
+    try:
+        if is_local(path) and path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "It is a folder", str(path))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with probe.open("wb") as stream:
+            stream.write(b"\n")
+        probe.unlink()
+    except OSError as error:
+        if error.errno is not None and error.errno not in _LASTING:
+            raise
+        raise ImageKitInputError(
+            f"{argument} is {str(path)!r}, which cannot be written: {error}.",
+            help="Check that the folder exists or can be made, and that this worker may write there.",
+        ) from error
+
+
+def fingerprint(path: StoragePath) -> str | None:
+    """Return a text that changes whenever a file is replaced; ``None`` if there is none."""
+    try:
+        if is_local(path):
+            status = path.stat()
+            return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
+        path.fs.invalidate_cache()  # type: ignore[attr-defined]  # object stores remember what they listed
+        return str(path.checksum())  # type: ignore[attr-defined]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 @contextmanager
@@ -95,17 +212,12 @@ def read_locally(path: StoragePath) -> Iterator[IO[bytes]]:
             yield stream
     else:
         with tempfile.TemporaryFile(prefix="imagekit-") as local:
-            _pour(path, local)
+            copy(path, local)
             local.seek(0)
             yield local
 
 
-def copy(source: StoragePath, target: Path) -> None:
-    """Copy a file of any store to this machine."""
-    with target.open("wb") as outgoing:
-        _pour(source, outgoing)
-
-
-def _pour(source: StoragePath, outgoing: IO[bytes]) -> None:
+def copy(source: StoragePath, outgoing: IO[bytes]) -> None:
+    """Copy a file of any store into an opened one."""
     with source.open("rb") as incoming:
         shutil.copyfileobj(incoming, outgoing, _CHUNK)

@@ -10,6 +10,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitConfigurationError,
     ImageKitError,
     ImageKitInputError,
+    ImageKitRateLimitError,
     TooManyFailedFilesError,
 )
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LASTING", "Failures", "error_row", "is_lasting", "is_of_the_run", "max_files", "parse_share"]
 
+_OF_THE_RUN = (ImageKitAuthError, ImageKitConfigurationError, ImageKitRateLimitError)
 _LASTING = (ImageKitBadRequestError, ImageKitInputError)
 
 #: Classes of errors that the same version of a file meets again, as the table names them.
@@ -69,9 +71,7 @@ def is_lasting(error: Exception) -> bool:
 
 def is_of_the_run(error: Exception) -> bool:
     """Tell whether every other file would fail as well: the key is wrong, or it is a bug."""
-    return isinstance(error, ImageKitAuthError | ImageKitConfigurationError) or not isinstance(
-        error, ImageKitError
-    )
+    return isinstance(error, _OF_THE_RUN) or not isinstance(error, ImageKitError)
 
 
 def error_row(listing: Row, error: ImageKitError) -> Row:

@@ -11,13 +11,20 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.exceptions import ImageKitRateLimitError, LibraryStoppedError
+
 if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.retry import Waits
     from airflow_provider_imagekit.library.worklist import Task
 
-__all__ = ["Outcome", "fetch_all"]
+__all__ = ["Outcome", "fetch_all", "wait_for_limit"]
 
 # Seconds: how long nothing may arrive before the caller can look around, and how long calls may take to end.
 _TICK, _FAREWELL = 0.5, 0.5
+
+# Seconds to wait after a 429 that names no reset.
+_LIMIT_PAUSE = 5.0
+_MOST_WAITS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +101,41 @@ def _work(
             arrived.put(Outcome(task, metadata=fetch(task)))
         except Exception as error:  # noqa: BLE001 - the caller's thread judges it
             arrived.put(Outcome(task, error=error))
+
+
+def wait_for_limit(
+    call: Callable[[], Any],
+    *,
+    stopped: Callable[[], bool],
+    waits: Waits,
+    sleep: Callable[[float], None],
+    most: float = 900.0,
+) -> Any:
+    """
+    Return what a call returns; as long as the account's limit does not admit it, wait and repeat it.
+
+    :param call: it may give up a wait that is longer than its own maximum.
+    :param stopped: whether the run was told to stop.
+    :param waits: gets the seconds.
+    :param sleep: waits for a number of seconds.
+    :param most: maximum seconds to wait here for one call, in at most 60 waits.
+    :raises LibraryStoppedError: if so.
+    :raises ImageKitRateLimitError: if the limit admits nothing for longer.
+    """
+    waited, waits_left = 0.0, _MOST_WAITS
+    while True:
+        try:
+            return call()
+        except ImageKitRateLimitError as error:
+            remaining = error.reset_ms / 1000 if error.reset_ms else _LIMIT_PAUSE
+            waited += remaining
+            waits_left -= 1
+            if waited > most or waits_left < 0:
+                raise
+        while remaining > 0:
+            if stopped():
+                raise LibraryStoppedError("Stopped while waiting for the rate limit.")
+            step = min(remaining, _TICK)
+            sleep(step)
+            waits.add(step)
+            remaining -= step

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import IO, Any
 
 from airflow_provider_imagekit.io.paths import StoragePath, files_in, is_local, read_locally
@@ -18,10 +20,14 @@ Event = dict[str, Any]
 
 _PREFIX = "journal-"
 
+# Seconds after which a journal of a run that never came back is removed.
+_OLD = 7 * 24 * 3600.0
+
 
 class Journal:
     """
-    A row of JSON Lines files, each of which begins with whose it is.
+    A row of files, each of which begins with whose it is. A line is a checksum and an event as JSON; a line
+    that is damaged counts for nothing.
 
     On a file system each event is there as soon as it is appended. An object store shows a file when it is
     closed, so there the events of some seconds go into one object each, and a kill loses at most these.
@@ -31,6 +37,7 @@ class Journal:
     :param settings: what the events depend on; with others, the journal counts for nothing.
     :param checkpoint: seconds for which events may gather where files cannot be appended to.
     :param clock: monotonic seconds.
+    :param wall_clock: seconds since the epoch.
     """
 
     def __init__(
@@ -41,32 +48,58 @@ class Journal:
         settings: str,
         checkpoint: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder = folder
         self._run = run
         self._settings = settings
         self._checkpoint = 0.0 if is_local(folder) else checkpoint
         self._clock = clock
+        self._wall_clock = wall_clock
+        self._of_others: list[StoragePath] = []
+        self._obsolete: list[StoragePath] = []
+        #: Damaged lines that the last reading found.
+        self.damaged = 0
         self._gathered: list[bytes] = []
         self._since = clock()
         self._number = 0
         self._file: IO[bytes] | None = None
+        self._own: list[StoragePath] = []
 
     def earlier(self) -> Iterator[tuple[bool, Event]]:
         """Yield what earlier tries learned, and whether it was this run that did."""
+        self.damaged = 0
+        self._of_others, self._obsolete = [], []
         for path in self._files():
             with read_locally(path) as stream:
-                whose = _event(stream.readline()) or {}
-                if whose.get("settings") == self._settings:
-                    is_ours = whose.get("run") == self._run
-                    for line in stream:
-                        # The last line of a killed try can be cut off.
-                        if (event := _event(line)) is not None:
-                            yield is_ours, event
+                whose = _event(stream.readline())
+                is_ours = self._classify(path, whose)
+                if whose is None or whose.get("settings") != self._settings:
+                    continue
+                for line in stream:
+                    if (event := _event(line)) is not None:
+                        yield is_ours, event
+                    elif line.endswith(b"\n"):  # the last line of a killed try can be cut off
+                        self.damaged += 1
+
+    def _classify(self, path: StoragePath, whose: Event | None) -> bool:
+        """Return whether a file is of this run, and note when it may be removed."""
+        if whose is None:
+            self.damaged += 1
+            self._obsolete.append(path)
+            return False
+        if whose.get("run") == self._run:
+            self._obsolete.append(path)
+            return True
+        if whose.get("settings") == self._settings:
+            self._of_others.append(path)
+        elif self._wall_clock() - whose.get("at", 0.0) > _OLD:
+            self._obsolete.append(path)
+        return False
 
     def append(self, event: Event) -> None:
         """Keep an event."""
-        self._gathered.append(json_line(event))
+        self._gathered.append(_line(event))
         if self._clock() - self._since >= self._checkpoint:
             self.flush()
 
@@ -87,12 +120,18 @@ class Journal:
             self._file.close()
             self._file = None
 
-    def clear(self) -> None:
-        """Remove all of it: the table has it now."""
+    def clear(self, *, of_others: bool = False) -> None:
+        """
+        Remove what this run wrote and has read of its own tries: the table has it now.
+
+        :param of_others: whether the table has what was read of other runs, too.
+        """
         self._gathered.clear()
         self.close()
-        for path in self._files():
-            path.unlink()
+        for path in (*self._own, *self._obsolete, *(self._of_others if of_others else ())):
+            with suppress(FileNotFoundError):
+                path.unlink()
+        self._own.clear()
 
     def _write(self, lines: bytes) -> None:
         self._number = self._number or 1 + max((_number(path) for path in self._files()), default=0)
@@ -100,7 +139,8 @@ class Journal:
         path = self._folder / f"{_PREFIX}{self._number:06}-{uuid.uuid4().hex[:8]}.jsonl"
         self._number += 1
         self._folder.mkdir(parents=True, exist_ok=True)
-        lines = json_line({"run": self._run, "settings": self._settings}) + lines
+        self._own.append(path)
+        lines = _line({"run": self._run, "settings": self._settings, "at": self._wall_clock()}) + lines
         if is_local(path):
             self._file = path.open("wb", buffering=0)
             self._file.write(lines)
@@ -112,12 +152,25 @@ class Journal:
         return [path for path in files_in(self._folder) if path.name.startswith(_PREFIX)]
 
 
+def _line(event: Event) -> bytes:
+    text = json_line(event)
+    return _checksum(text) + b" " + text
+
+
 def _event(line: bytes) -> Event | None:
+    """Return the event of a line, or ``None`` if the line is not as it was written."""
+    checksum, _, text = line.partition(b" ")
+    if checksum != _checksum(text):
+        return None
     try:
-        event = json.loads(line)
-    except ValueError:
+        event = json.loads(text)
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None
+
+
+def _checksum(text: bytes) -> bytes:
+    return hashlib.blake2b(text, digest_size=8).hexdigest().encode()
 
 
 def _number(path: StoragePath) -> int:

@@ -2,79 +2,85 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.client.pagination import Page
-from airflow_provider_imagekit.exceptions import LibraryStoppedError
 from airflow_provider_imagekit.library.table.coerce import as_text
 from airflow_provider_imagekit.library.table.rows import LISTED_FIELDS
 from airflow_provider_imagekit.library.worklist import State
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.client.client import ImageKitClient
+    from airflow_provider_imagekit.client.endpoints import Request
     from airflow_provider_imagekit.library.journal import Journal
     from airflow_provider_imagekit.library.sources import Source
     from airflow_provider_imagekit.library.worklist import Worklist
 
-__all__ = ["list_files", "recall_results"]
+__all__ = ["list_again", "list_files", "recall_results"]
+
+
+@dataclass(slots=True)
+class _Listed:
+    """
+    How far earlier tries of this run have come.
+
+    :param last: the last page.
+    :param name: what the journal calls it; each page names the one before, so that none can be missing.
+    :param pages: how many pages there are.
+    :param complete: whether that was the end.
+    """
+
+    last: Page | None = None
+    name: str | None = None
+    pages: int = 0
+    complete: bool = False
 
 
 def list_files(
-    client: ImageKitClient,
+    send: Callable[[Request], Any],
     source: Source,
     worklist: Worklist,
     journal: Journal,
     *,
+    table: str | None,
     dry: bool,
-    stopped: Callable[[], bool],
+    check: Callable[[], None],
 ) -> int:
     """
     Fill the worklist from the journal and the source; return how many calls that cost.
 
-    :param client: asks ImageKit.
+    :param send: sends a request and returns the decoded answer.
     :param source: which files.
     :param worklist: gets the files.
     :param journal: has the pages that earlier tries listed, and gets the others.
+    :param table: fingerprint of the table; a listing from before the table was replaced is of no use.
     :param dry: whether to leave nothing in the journal.
-    :param stopped: whether the run was told to stop.
-    :raises LibraryStoppedError: if so.
+    :param check: called for each page; raises if the run must stop.
     :raises ImageKitError: if the files cannot be listed.
     """
-    last: Page | None = None
-    if source.costs_calls:
-        last, complete = _recall_pages(journal, worklist)
-        if complete:
-            return 0
+    listed = _recall_pages(journal, worklist, table) if source.costs_calls else _Listed()
+    if listed.complete:
+        return 0
     calls = 0
-    for page in source.pages(client, last):
-        if stopped():
-            raise LibraryStoppedError("Stopped while listing.")
+    for page in source.pages(send, listed.last):
+        check()
         worklist.add(_files(page))
         if source.costs_calls:
             calls += 1
             if not dry:
-                slim = [{name: item.get(name) for name in LISTED_FIELDS} for item in page.items]
-                journal.append({"page": slim, "skip": page.skip})
+                _note(page, listed, journal, table)
     if calls and not dry:
-        journal.append({"listed": True})
+        journal.append({"listed": listed.pages, "after": listed.name})
         journal.flush()
     return calls
 
 
-def _recall_pages(journal: Journal, worklist: Worklist) -> tuple[Page | None, bool]:
-    """Return the last page that earlier tries of this run listed, and whether that was the end."""
-    last, complete = None, False
-    for is_ours, event in journal.earlier():
-        if is_ours and "list_again" in event:
-            last, complete = None, False
-            worklist.clear()
-        elif is_ours and "page" in event:
-            last = Page(event["page"], event["skip"])
-            worklist.add(_files(last))
-        elif is_ours and "listed" in event:
-            complete = True
-    return last, complete
+def list_again(journal: Journal) -> None:
+    """Note in the journal that the listing so far is of no use to the next try."""
+    journal.append({"list_again": True})
+    journal.flush()
 
 
 def recall_results(journal: Journal, worklist: Worklist, *, of_other_runs: bool) -> None:
@@ -83,7 +89,7 @@ def recall_results(journal: Journal, worklist: Worklist, *, of_other_runs: bool)
 
     :param journal: has it.
     :param worklist: gets it.
-    :param of_other_runs: whether another run's answer is as good as ours; it is if a version tells that the
+    :param of_other_runs: whether another run's answer is as good as ours; it is if a version shows that the
         file is the same.
     """
     for is_ours, event in journal.earlier():
@@ -93,6 +99,32 @@ def recall_results(journal: Journal, worklist: Worklist, *, of_other_runs: bool)
             worklist.settle(event["key"], event["version"], State.FETCHED, event["row"])
         elif "failed" in event and is_ours:
             worklist.settle(event["key"], event["version"], State.FAILED, event["failed"])
+
+
+def _note(page: Page, listed: _Listed, journal: Journal, table: str | None) -> None:
+    name = uuid.uuid4().hex[:16]
+    slim = [{field: item.get(field) for field in LISTED_FIELDS} for item in page.items]
+    journal.append({"page": slim, "skip": page.skip, "name": name, "after": listed.name, "table": table})
+    listed.name = name
+    listed.pages += 1
+
+
+def _recall_pages(journal: Journal, worklist: Worklist, table: str | None) -> _Listed:
+    listed = _Listed()
+    for is_ours, event in journal.earlier():
+        if not is_ours:
+            continue
+        if "list_again" in event or ("page" in event and event["after"] is None):
+            listed = _Listed()
+            worklist.clear()
+        if "page" in event and event["after"] == listed.name and event["table"] == table:
+            listed.last = Page(event["page"], event["skip"])
+            listed.name = event["name"]
+            listed.pages += 1
+            worklist.add(_files(listed.last))
+        elif "listed" in event:
+            listed.complete = (event["listed"], event["after"]) == (listed.pages, listed.name)
+    return listed
 
 
 def _files(page: Page) -> list[dict[str, Any]]:

@@ -2,47 +2,93 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.library.failures import LASTING
-from airflow_provider_imagekit.library.table.rows import version_of
-from airflow_provider_imagekit.library.table.schema import COLUMNS, Row, row_key
+from airflow_provider_imagekit.library.table.rows import ChangedBy, version_of
+from airflow_provider_imagekit.library.table.schema import COLUMNS, Kind, Row, row_key
 from airflow_provider_imagekit.library.worklist import State, Worklist
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.library.worklist import Entry
 
-__all__ = ["compare", "in_order", "merged"]
+__all__ = ["compare", "merged", "usable"]
 
 _NO_ROW: Row = dict.fromkeys(column.name for column in COLUMNS)
 
 
-def in_order(rows: Iterable[Row]) -> Iterator[Row]:
+def usable(rows: Iterable[Row], table: str) -> Iterator[Row]:
     """
-    Yield the rows of a published table, which is sorted.
+    Yield the rows of a published table, which is sorted and has the columns' types.
 
-    :raises ImageKitInputError: if it is not, for then somebody else wrote it.
+    :param rows: as they are read.
+    :param table: where they are read from, for errors.
+    :raises ImageKitInputError: if the table cannot be read, or was not written by this operator.
     """
-    before = ""
-    for row in rows:
+    before, number = "", 0
+    remaining = iter(rows)
+    while True:
+        number += 1
+        try:
+            row = next(remaining, None)
+        except Exception as error:
+            reason = error.message if isinstance(error, ImageKitInputError) else f"{error!r:.200}"
+            raise _unusable(table, f"row {number:,} cannot be read: {reason}") from error
+        if row is None:
+            return
         key = row_key(row)
         if key <= before:
-            raise ImageKitInputError(
-                f"The table at output_path is not sorted: {key!r} comes after {before!r}.",
-                help="Overwrite the file once with full_refresh=True.",
-            )
+            raise _unusable(table, f"it is not sorted: row {number:,}, {key!r}, comes after {before!r}")
+        if (column := _wrong_column(row)) is not None:
+            raise _unusable(table, f"row {number:,} has {row[column]!r:.80} as its {column}")
         before = key
         yield row
 
 
-def compare(published: Iterable[Row], worklist: Worklist) -> tuple[int, int]:
+def _unusable(table: str, reason: str) -> ImageKitInputError:
+    return ImageKitInputError(
+        f"output_path is {table!r}, whose table cannot be used: {reason.removesuffix('.')}.",
+        help="Choose another output_path, restore the table, or overwrite it once with full_refresh=True.",
+    )
+
+
+def _wrong_column(row: Row) -> str | None:
+    """Return the first column whose value is not of its type."""
+    for name, kind in _KINDS:
+        value = row[name]
+        if value is not None and not _FITS[kind](value):
+            return name
+    return None
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
+_KINDS = [(column.name, column.kind) for column in COLUMNS if column.kind is not Kind.JSON]
+_FITS: dict[Kind, Callable[[Any], bool]] = {
+    Kind.TEXT: lambda value: isinstance(value, str),
+    Kind.INTEGER: lambda value: type(value) is int and -(1 << 63) <= value < 1 << 63,
+    Kind.NUMBER: lambda value: type(value) in (int, float) and math.isfinite(value),
+    Kind.BOOLEAN: lambda value: isinstance(value, bool),
+    Kind.TIME: _is_time,
+}
+
+
+def compare(published: Iterable[Row], worklist: Worklist, changed_by: ChangedBy) -> tuple[int, int]:
     """
     Note in the worklist what is known of each file already.
 
     :param published: the rows of the published table.
     :param worklist: the files of the selection.
+    :param changed_by: what shows that a file has changed.
     :return: how many files the table has, and how many of them are gone.
     """
     present_before = gone = 0
@@ -52,7 +98,7 @@ def compare(published: Iterable[Row], worklist: Worklist) -> tuple[int, int]:
         present, version = worklist.version(key)
         if not present:
             gone += row["deleted_at"] is None
-        elif version is None or version != version_of(row):
+        elif version is None or version != version_of(row, changed_by):
             worklist.mark(key, State.CHANGED)
         elif row["error"] in LASTING:
             worklist.mark(key, State.UNREADABLE)

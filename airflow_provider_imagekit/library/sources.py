@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.client.json_safe import json_safe
 from airflow_provider_imagekit.client.pagination import Page, pages
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 
-if TYPE_CHECKING:
-    from airflow_provider_imagekit.client.client import ImageKitClient
-
 __all__ = ["Batch", "Given", "Search", "Source", "files_of_rows", "files_of_urls"]
 
 Record = dict[str, Any]
+Send = Callable[[endpoints.Request], Any]
 
 
 class Source(Protocol):
@@ -27,7 +25,7 @@ class Source(Protocol):
     #: Whether each page costs a call, so that a killed run must not ask for it again.
     costs_calls: bool
 
-    def pages(self, client: ImageKitClient, after: Page | None) -> Iterator[Page]:
+    def pages(self, send: Send, after: Page | None) -> Iterator[Page]:
         """Yield the files page by page, from behind a page of an earlier try."""
 
     def describe(self) -> str:
@@ -52,11 +50,11 @@ class Search:
 
     costs_calls = True
 
-    def pages(self, client: ImageKitClient, after: Page | None = None) -> Iterator[Page]:
+    def pages(self, send: Send, after: Page | None = None) -> Iterator[Page]:
         """Yield the files page by page, without the folders that a search can bring along."""
 
         def fetch(skip: int, limit: int) -> list[Record]:
-            page: list[Record] = client.call(
+            page: list[Record] = send(
                 endpoints.list_files(
                     search_query=self.search_query,
                     path=self.path,
@@ -89,7 +87,7 @@ class Given:
 
     costs_calls = False
 
-    def pages(self, client: ImageKitClient, after: Page | None = None) -> Iterator[Page]:  # noqa: ARG002
+    def pages(self, send: Send, after: Page | None = None) -> Iterator[Page]:  # noqa: ARG002
         """Yield the files page by page; all of them, since they cost nothing."""
         remaining, skip = iter(self.records), 0
         while page := list(islice(remaining, endpoints.MAX_PAGE)):
@@ -154,7 +152,7 @@ def files_of_rows(
     """
     column = file_id_column if url_column is None else url_column
     for number, row in enumerate(rows, 1):
-        name = row.get(column) if column else None
+        name = json_safe(row.get(column)) if column else None
         if not isinstance(name, str) or not name.strip():
             raise ImageKitInputError(
                 f"Row {number} has {name!r:.80} as its {column!r}, which names no file.",

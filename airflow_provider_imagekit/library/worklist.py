@@ -11,11 +11,10 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from airflow_provider_imagekit.library.table.coerce import as_text
-from airflow_provider_imagekit.library.table.rows import listing_row, version_of
+from airflow_provider_imagekit.library.table.rows import ChangedBy, listing_row, version_of
 from airflow_provider_imagekit.library.table.schema import Row, row_key
 
 __all__ = ["Entry", "State", "Task", "Worklist"]
@@ -71,11 +70,14 @@ class Worklist:
     """
     The files of one run.
 
-    :param path: file of the database, made anew.
+    :param changed_by: what shows that a file has changed.
+
+    The database has no name, so that nothing of it is left when the process is killed.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._database = sqlite3.connect(path, isolation_level=None)
+    def __init__(self, changed_by: ChangedBy) -> None:
+        self._changed_by = changed_by
+        self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(
             """
             PRAGMA journal_mode = OFF;
@@ -97,7 +99,7 @@ class Worklist:
         for record in records:
             row = listing_row(record)
             url = None if row["file_id"] else as_text(record.get("url"))
-            rows.append((row_key(row), url, version_of(row), json.dumps(row), State.NEW))
+            rows.append((row_key(row), url, version_of(row, self._changed_by), json.dumps(row), State.NEW))
         self._database.executemany(
             "INSERT INTO file VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (key) DO UPDATE SET "
             "url = excluded.url, version = excluded.version, listing = excluded.listing",

@@ -67,7 +67,9 @@ class ImageKitMediaLibraryLink(StoredLink):
         :param context: the task's context.
         :param file_id: ImageKit's id of the file.
         """
-        cls._store(context, f"https://imagekit.io/dashboard/media-library/detail/{quote(str(file_id), safe='')}")
+        cls._store(
+            context, f"https://imagekit.io/dashboard/media-library/detail/{quote(str(file_id), safe='')}"
+        )
 
 
 class ImageKitReportLink(StoredLink):

@@ -15,9 +15,11 @@ from airflow_provider_imagekit.io.tables import format_of
 from airflow_provider_imagekit.library.failures import parse_share
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
+from airflow_provider_imagekit.library.table.rows import ChangedBy
 from airflow_provider_imagekit.operators.arguments import as_flag, as_whole_number, storage_path
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, parse_source
+from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -48,6 +50,12 @@ class LibraryMetadataOperator(ImageKitOperator):
         subfolders. (templated)
     :param path: a folder, without its subfolders. (templated)
     :param file_type: ``all``, ``image`` or ``non-image``. (templated)
+    :param created_after: only files created at or after this moment: a datetime, or a text in ISO 8601; one
+        without a zone is in the DAG's. (templated)
+    :param created_before: only files created before this moment, which is itself no part of the window.
+        (templated)
+    :param updated_after: only files updated at or after this moment. (templated)
+        Give each window a table of its own: files of the table that are outside count as deleted.
     :param file_ids: ids of files, or records as ImageKit lists them: a list, or a text with commas. Ids alone
         tell no version, so these files are fetched by every run. (templated)
     :param urls: delivery URLs of the account; fetched by every run as well. (templated)
@@ -61,6 +69,8 @@ class LibraryMetadataOperator(ImageKitOperator):
     :param personal: what becomes of serial numbers and people's names: ``drop`` (the default) or ``keep``.
         (templated)
     :param timezone: zone of cameras' clocks where the file does not tell. (templated)
+    :param changed_by: what shows that a file has changed, so that its metadata is fetched again: ``version``
+        (the default; an edit of tags costs no metadata call) or ``version_and_time``. (templated)
     :param full_refresh: whether to fetch everything and write the table anew, without deleted files.
         (templated)
     :param dry_run: whether to stop after the plan. (templated, as ``plan_only``)
@@ -81,9 +91,11 @@ class LibraryMetadataOperator(ImageKitOperator):
     template_fields: Sequence[str] = (
         "output_path",
         *FILE_ARGUMENTS,
+        *WINDOW_ARGUMENTS,
         "gps",
         "personal",
         "timezone",
+        "changed_by",
         "full_refresh",
         "plan_only",
         "max_failed",
@@ -100,6 +112,9 @@ class LibraryMetadataOperator(ImageKitOperator):
         search_query: str | None = None,
         path: str | None = None,
         file_type: str | None = None,
+        created_after: datetime | str | None = None,
+        created_before: datetime | str | None = None,
+        updated_after: datetime | str | None = None,
         file_ids: Sequence[Any] | str | None = None,
         urls: Sequence[str] | str | None = None,
         input_path: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | None = None,
@@ -108,6 +123,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         gps: str = GpsPolicy.DROP.value,
         personal: str = PersonalPolicy.DROP.value,
         timezone: str = "UTC",
+        changed_by: str = ChangedBy.VERSION.value,
         full_refresh: bool | str = False,
         dry_run: bool | str = False,
         max_failed: float | str = 0.05,
@@ -122,6 +138,9 @@ class LibraryMetadataOperator(ImageKitOperator):
         self.search_query = search_query
         self.path = path
         self.file_type = file_type
+        self.created_after = created_after
+        self.created_before = created_before
+        self.updated_after = updated_after
         self.file_ids = file_ids
         self.urls = urls
         self.input_path = input_path
@@ -130,6 +149,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         self.gps = gps
         self.personal = personal
         self.timezone = timezone
+        self.changed_by = changed_by
         self.full_refresh = full_refresh
         self.plan_only = dry_run  # BaseOperator has a method dry_run, which the command line calls
         self.max_failed = max_failed
@@ -142,7 +162,9 @@ class LibraryMetadataOperator(ImageKitOperator):
         """Bring the table up to date; see the class."""
         self._label(context)
         files = {name: getattr(self, name) for name in FILE_ARGUMENTS}
+        window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
         with fail_without_retry(), ExitStack() as resources:
+            files["search_query"] = search_in_window(self.search_query, window, context)
             result = self._bring_up_to_date(context, parse_source(resources, **files))
         self._add_asset_event_extra(context, result)
         return result
@@ -163,15 +185,19 @@ class LibraryMetadataOperator(ImageKitOperator):
             output,
             self._settings(),
             run=_identity(context),
-            run_time=_as_of(context),
+            run_time=_run_time(context),
             write=self.log.info,
+            warn=self.log.warning,
         ) as self._run:
             plan = self._run.plan(dry=only_plan)
             times["plan"] = time.monotonic()
             self.log.info("%s", plan)
+            if not plan.files:
+                self.log.warning("No files were found. If some were expected, check the path and the search.")
             result |= {"dry_run": only_plan, "plan": plan.as_dict()}
             if not only_plan:
-                self._run.fetch(plan)
+                plan = self._run.fetch(plan)
+                result["plan"] = plan.as_dict()
                 times["fetch"] = time.monotonic()
                 result["counts"] = self._run.publish()
                 result["errors_path"] = f"{self.output_path}.run/{self._run.errors.name}"
@@ -188,6 +214,7 @@ class LibraryMetadataOperator(ImageKitOperator):
                 _choice(GpsPolicy, self.gps, "gps"), _choice(PersonalPolicy, self.personal, "personal")
             ),
             timezone=self.timezone,
+            changed_by=_choice(ChangedBy, self.changed_by, "changed_by"),
             full_refresh=as_flag(self.full_refresh, "full_refresh"),
             max_failed=parse_share(self.max_failed, "max_failed"),
             max_deleted=parse_share(self.max_deleted, "max_deleted"),
@@ -210,14 +237,7 @@ def _identity(context: Context) -> str:
     return f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
 
 
-def _as_of(context: Context) -> datetime:
-    """Return the time of the DAG run, the same in all its tries."""
-    dag_run = context.get("dag_run")
-    for moment in (
-        context.get("data_interval_end"),
-        context.get("logical_date"),
-        getattr(dag_run, "run_after", None),
-    ):
-        if isinstance(moment, datetime):
-            return moment
-    return datetime.now(UTC)
+def _run_time(context: Context) -> datetime:
+    """Return when the DAG run started by the clock: the same in all its tries."""
+    moment = getattr(context.get("dag_run"), "start_date", None)
+    return moment if isinstance(moment, datetime) else datetime.now(UTC)

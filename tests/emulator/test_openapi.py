@@ -22,7 +22,10 @@ from tests.emulator.conftest import pictures
 # What ImageKit answers to another method is not known; the emulator's answer is 404.
 NOT_PROMISED = [checks.unsupported_method]
 # A search, a transformation, a URL or a form may be refused for more than a schema can say.
-MAY_BE_REFUSED = {"/v1/metadata", "/v1/files", "/api/v1/files/upload", "/demo/{file_path}"}
+MAY_BE_REFUSED = {
+    "/v1/metadata", "/v1/files", "/api/v1/files/upload", "/demo/{file_path}", "/v1/files/purge",
+    "/v1/accounts/usage", "/v1/bulkJobs/copyFolder", "/v1/bulkJobs/moveFolder", "/v1/bulkJobs/renameFolder",
+}  # fmt: skip
 # A form carries text alone, so what violates a type before it is sent may be valid when it arrives.
 FORMS = {"/api/v1/files/upload"}
 FILE_IDS = [asset_id("file", f"/{name}") for name in pictures()]
@@ -42,7 +45,13 @@ class Key:
 @schema.hook
 def flatmap_path_parameters(context: Any, path_parameters: dict[str, Any] | None) -> st.SearchStrategy:
     """Now and then ask for a file that is there."""
-    known = {"file_id": FILE_IDS, "version_id": FILE_IDS, "file_path": list(pictures())}
+    known = {
+        "request_id": FILE_IDS,
+        "job_id": FILE_IDS,
+        "file_id": FILE_IDS,
+        "version_id": FILE_IDS,
+        "file_path": list(pictures()),
+    }
     if not path_parameters:
         return st.just(path_parameters)
     return st.fixed_dictionaries(

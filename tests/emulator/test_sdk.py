@@ -90,6 +90,20 @@ def test_bulk_changes(ik, sdk):
         sdk.files.bulk.delete(file_ids=[UNKNOWN_ID])
 
 
+def test_purge_folder_jobs_and_usage(ik, sdk):
+    purge = sdk.cache.invalidation.create(url=ik.file_url("top.webp"))
+    assert sdk.cache.invalidation.get(purge.request_id).status == "Completed"
+    copied = sdk.folders.copy(source_folder_path="/folder", destination_path="/new", include_versions=True)
+    assert sdk.folders.job.get(copied.job_id).type == "COPY_FOLDER"
+    moved = sdk.folders.move(source_folder_path="/new/folder", destination_path="/old")
+    renamed = sdk.folders.rename(folder_path="/old", new_folder_name="older")
+    assert sdk.folders.job.get(moved.job_id).status == "Completed"
+    assert sdk.folders.job.get(renamed.job_id).status == "Completed"
+    assert "/older/folder/a.jpg" in {asset.file_path for asset in sdk.assets.list()}
+    usage = sdk.accounts.usage.get(start_date="2026-01-01", end_date="2026-01-31")
+    assert usage.media_library_storage_bytes > 0
+
+
 def test_urls_that_the_client_builds_and_signs_are_delivered(ik, sdk, get):
     url = sdk.helper.build_url(
         url_endpoint=ik.url_endpoint,

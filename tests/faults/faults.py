@@ -88,6 +88,8 @@ class Fault:
     def operator(self, name: str) -> Says | None:
         """Return what an operator must make of it."""
         says = self.but.get(name, self.call)
+        if name == LIBRARY and says and says.error == LIMIT:  # it waits for a quarter of an hour, and more
+            return replace(says, requests=400, waited=4000.0)
         if name == LIBRARY and says and says.error not in ("", *OF_THE_RUN):
             return replace(says, end=GOES_ON)
         return says

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_imagekit.compat import AirflowFailException
+from airflow_provider_imagekit.exceptions import TooManyFailedFilesError
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, RemoteUrlMetadataOperator
@@ -91,9 +93,14 @@ def run_library(scene: Scene) -> Any:
             task_id="library", file_ids=[scene.file_id], output_path=str(table), threads=1
         )
         operator.hook = scene.hook()
-        done = operator.execute(context())
-        for failed in _rows(done["errors_path"]):
-            raise FileFailedError(failed["error"])
+        try:
+            operator.execute(context())
+        except (AirflowFailException, TooManyFailedFilesError):
+            # There is only this file; beside others that come, the run goes on without it.
+            errors = Path(f"{table}.run", "errors.jsonl")
+            for failed in _rows(errors) if errors.exists() else ():
+                raise FileFailedError(failed["error"]) from None
+            raise
         [row] = _rows(table)
         return row.get("phash")
 

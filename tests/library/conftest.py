@@ -57,6 +57,7 @@ class Nightly:
         self.server = server
         self.output = output
         self.lines: list[str] = []
+        self.warnings: list[str] = []
         self._numbers = itertools.count()
 
     def client(self, **arguments: Any) -> ImageKitClient:
@@ -85,6 +86,7 @@ class Nightly:
             run=run or f"run {next(self._numbers)}",
             run_time=run_time,
             write=write or self.lines.append,
+            warn=self.warnings.append,
         )
 
     def run(self, **arguments: Any) -> tuple[Plan, dict[str, int]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.exceptions import LibraryStoppedError, TooManyFailedFilesError
 from airflow_provider_imagekit.library.journal import Journal
 from tests.library.conftest import FILES, Nightly
 from tests.library.one_run import THREADS
@@ -143,6 +144,138 @@ def test_other_settings_start_anew(nightly: Nightly) -> None:
     nightly.calls()
     plan, _ = nightly.run(run="one", timezone="Europe/Berlin")
     assert (plan.fetched_before, nightly.calls()) == (0, (2, FILES))
+
+
+class TestDamagedJournals:
+    """Journals of two tries that were stopped, of which some bytes or lines have changed since."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        return tmp_path / "tables" / "library.jsonl.run"
+
+    @pytest.fixture
+    def journal(self, nightly_jsonl: Nightly, folder: Path) -> dict[str, bytes]:
+        for _ in range(2):
+            with (
+                nightly_jsonl.open(run="one", write=self.stop, progress_seconds=0.0) as self.library_run,
+                pytest.raises(LibraryStoppedError),
+            ):
+                self.library_run.fetch(self.library_run.plan())
+        return {path.name: path.read_bytes() for path in folder.glob("journal-*")}
+
+    def stop(self, line: str) -> None:
+        if line.startswith("15 "):
+            self.library_run.stop()
+
+    @pytest.mark.parametrize("seed", range(25))
+    def test_no_damage_crashes_the_run_or_loses_a_file(
+        self, nightly_jsonl: Nightly, folder: Path, journal: dict[str, bytes], seed: int
+    ) -> None:
+        chance = random.Random(seed)
+        for name, content in journal.items():
+            (folder / name).write_bytes(damaged(content, chance))
+        plan, counts = nightly_jsonl.run(run="one")
+        assert (plan.files, counts["fetched"], counts["rows"]) == (FILES, FILES, FILES)
+        assert {row["name"] for row in nightly_jsonl.rows()} == {f"{n:04}.jpg" for n in range(FILES)}
+        assert not any(row["error"] or row["deleted_at"] or not row["phash"] for row in nightly_jsonl.rows())
+
+    def test_a_damaged_line_is_counted_and_fetched_again(
+        self, nightly_jsonl: Nightly, folder: Path, journal: dict[str, bytes]
+    ) -> None:
+        first = min(journal)
+        lines = journal[first].splitlines(keepends=True)
+        lines[-1] = lines[-1].replace(b'"row"', b'"r\0w"')
+        (folder / first).write_bytes(b"".join(lines))
+        before = sum(content.count(b'"row"') for content in journal.values())
+        plan, _ = nightly_jsonl.run(run="one")
+        assert plan.fetched_before == before - 1
+        assert nightly_jsonl.warnings[0].startswith("1 lines of the journal in ")
+
+    def test_a_page_that_is_missing_is_listed_again(
+        self, nightly_jsonl: Nightly, folder: Path, journal: dict[str, bytes]
+    ) -> None:
+        nightly_jsonl.calls()
+        first = min(journal)
+        lines = journal[first].splitlines(keepends=True)
+        assert b'"page"' in lines[1]
+        (folder / first).write_bytes(b"".join([lines[0], *lines[2:]]))
+        plan, _ = nightly_jsonl.run(run="one")
+        assert (plan.files, plan.list_calls) == (FILES, 2)
+
+
+def damaged(content: bytes, chance: random.Random) -> bytes:
+    """Return a file with some bytes, lines or a stretch changed."""
+    for _ in range(chance.randint(1, 4)):
+        at, lines = chance.randrange(len(content)), content.splitlines(keepends=True)
+        match chance.randrange(7):
+            case 0:
+                content = content[:at] + bytes([chance.randrange(256)]) + content[at + 1 :]
+            case 1:
+                content = content[:at] + b"\0" * chance.randint(1, 50) + content[at + 1 :]
+            case 2:
+                content = content[:at] + content[at + chance.randint(1, 300) :]
+            case 3:
+                chance.shuffle(lines)
+                content = b"".join(lines)
+            case 4:
+                content = b"".join(line for line in lines if chance.random() < 0.9)
+            case 5:
+                content = content[:at] + b"[" * 5000 + content[at:]
+            case _:
+                content = content[:at] + b"\n" + content[at:]
+        content = content or b"\n"
+    return content
+
+
+class TestWholeRun:
+    def test_the_share_that_may_fail_is_of_all_tries_together(
+        self, nightly_jsonl: Nightly, server: ImageKitEmulator
+    ) -> None:
+        gone = sorted(file["fileId"] for file in server.files())[-3:]
+
+        def lose() -> None:
+            for file_id in gone:
+                server.inject(status=404, times=None, match=file_id)
+
+        def stop_late(line: str) -> None:
+            if line.startswith("54 "):
+                run.stop()
+
+        lose()
+        with (
+            nightly_jsonl.open(
+                run="one", write=stop_late, progress_seconds=0.0, threads=1, max_failed=0.05
+            ) as run,
+            pytest.raises(LibraryStoppedError),
+        ):
+            run.fetch(run.plan())
+        server.clear()
+        lose()
+        plan, counts = nightly_jsonl.run(run="one", max_failed=0.05)
+        assert (plan.fetched_before, plan.metadata_calls, counts["failed"]) == (54, 6, 3)
+
+    def test_files_deleted_since_the_listing_are_no_failures(
+        self, nightly_jsonl: Nightly, pictures: Path
+    ) -> None:
+        with nightly_jsonl.open(run="one") as run:
+            plan = run.plan()
+            for number in range(12):
+                (pictures / f"{number:04}.jpg").unlink()
+            again = run.fetch(plan)
+            counts = run.publish()
+        assert (plan.files, again.files) == (FILES, FILES - 12)
+        assert (counts["failed"], counts["fetched"], counts["rows"]) == (0, FILES - 12, FILES - 12)
+        assert nightly_jsonl.calls()[0] == 4
+
+    def test_files_that_are_listed_and_not_found_fail_the_run_and_the_next_try_lists_again(
+        self, nightly_jsonl: Nightly, server: ImageKitEmulator
+    ) -> None:
+        server.inject(status=404, times=None, match="/metadata")
+        with pytest.raises(TooManyFailedFilesError):
+            nightly_jsonl.run(run="one")
+        nightly_jsonl.calls()
+        plan, counts = nightly_jsonl.run(run="one")
+        assert (plan.list_calls, counts["fetched"]) == (2, FILES)
 
 
 class TestJournal:

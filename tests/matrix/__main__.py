@@ -7,6 +7,7 @@ written. The built wheel goes into an environment by that Airflow's pins, below 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -91,6 +92,14 @@ def bounds(cell: Cell) -> list[str]:
     return ["--constraint", str(official(cell.line, cell.python)), "--exclude-newer", cell.line.released]
 
 
+def lowest() -> list[str]:
+    """Return all requirements of the package as direct ones, so that uv takes the floors of each."""
+    extras = PROJECT["optional-dependencies"].values()
+    every = [*PROJECT["dependencies"], *itertools.chain.from_iterable(extras)]
+    # Airflow 2.11.0 allows a universal-pathlib that its own ObjectStoragePath does not work with.
+    return [*(text for text in every if not text.startswith(PROJECT["name"])), "universal-pathlib<0.3"]
+
+
 def resolve(cell: Cell, package: Path) -> None:
     """Resolve the wheel and each of its extras as the users of a cell do."""
     for extra in ("", *PROJECT["optional-dependencies"]):
@@ -105,9 +114,9 @@ def install(cell: Cell, package: Path, python: str) -> Path:
     folder = FOLDER / cell.name
     uv("venv", "--quiet", "--clear", "--python", python, str(folder))
     ours = f"{PROJECT['name']}[{','.join(PROJECT['optional-dependencies'])}] @ {package.as_uri()}"
-    airflow = [f"apache-airflow=={cell.line.airflow}"] if cell.line else []
+    besides = [f"apache-airflow=={cell.line.airflow}"] if cell.line else lowest()
     target = ["--python", str(folder / "bin" / "python")]
-    uv("pip", "install", "--quiet", *target, *bounds(cell), ours, *airflow)
+    uv("pip", "install", "--quiet", *target, *bounds(cell), ours, *besides)
     newer = ["--exclude-newer", cell.line.released] if cell.line else []
     uv("pip", "install", "--quiet", *target, *newer, *FOR_EXAMPLES)
     return folder / "bin" / "python"
@@ -129,7 +138,7 @@ def results(cell: Cell, package: Path) -> dict[str, str] | None:
     output = FOLDER / f"{cell.name}.json"
     output.unlink(missing_ok=True)
     log = (FOLDER / f"{cell.name}.log").open("w")
-    command = [str(executable), "-m", "tests.matrix.cell", str(output)]
+    command = [str(executable), str(Path(__file__).with_name("cell.py")), str(output)]
     with log:
         subprocess.run(
             command,

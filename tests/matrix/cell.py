@@ -1,5 +1,5 @@
 """
-What one cell of the matrix shows: ``python -m tests.matrix.cell OUTPUT`` in its environment.
+What one cell of the matrix shows: ``python tests/matrix/cell.py OUTPUT`` in its environment.
 
 Each check is a function that raises if it fails; OUTPUT holds a sentence for each, empty if it passed.
 """
@@ -29,6 +29,7 @@ import importlib, pkgutil, warnings
 import airflow, airflow_provider_imagekit as package
 warnings.filterwarnings("error", category=DeprecationWarning)
 warnings.filterwarnings("error", category=FutureWarning)
+warnings.filterwarnings("ignore", "'_app_ctx_stack' is deprecated")  # of the Flask of Airflow 2
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
     if not module.name.endswith((".__main__", ".pytest_plugin")):
         importlib.import_module(module.name)
@@ -38,9 +39,9 @@ from airflow.providers_manager import ProvidersManager
 try:
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
     form = next(found for found in HookMetaService.hook_meta_data() if found.connection_type == "imagekit")
-    assert form.standard_fields.password.title == "Private key", form
-    field = (form.extra_fields or {}).get("rate_limit_url")
-    assert field is None or field["schema"]["format"] == "password", field
+    if form.standard_fields is not None:  # as on 3.0 without the FAB provider
+        assert form.standard_fields.password.title == "Private key", form
+        assert form.extra_fields["rate_limit_url"]["schema"]["format"] == "password", form
 except ImportError:
     from wtforms import PasswordField
     widgets = ProvidersManager().connection_form_widgets
@@ -52,13 +53,16 @@ ok, message = ImageKitHook().test_connection()
 assert ok, message
 """
 PARSE_THE_EXAMPLES = """
-import sys
+import sys, airflow
 try:
     from airflow.dag_processing.dagbag import DagBag
 except ImportError:
     from airflow.models.dagbag import DagBag
-bag = DagBag(dag_folder=sys.argv[1], include_examples=False)
-assert bag.import_errors == {}, bag.import_errors
+bag = DagBag(dag_folder=sys.argv[1])
+errors = {file: error.splitlines()[-1] for file, error in bag.import_errors.items()}
+if tuple(map(int, airflow.__version__.split(".")[:2])) < (3, 1):  # nobody can be asked there
+    errors = {file: error for file, error in errors.items() if "review_duplicates" not in file}
+assert errors == {}, errors
 warned = {file: [text for text in texts if "airflow_provider_imagekit" in text or "example_" in text]
           for file, texts in bag.captured_warnings.items()}
 assert not any(warned.values()), warned
@@ -75,22 +79,19 @@ def run(command: list[str], environment: dict[str, str]) -> str:
 
 def providers(environment: dict[str, str]) -> None:
     """Ask Airflow's command line for the provider."""
-    full = run(airflow_command("providers", "get", "airflow-provider-imagekit", "--full"), environment)
-    assert "airflow_provider_imagekit.hooks.imagekit" in full, full
+    command = airflow_command("providers", "get", "airflow-provider-imagekit", "--full", "--output", "json")
+    assert "airflow_provider_imagekit.hooks.imagekit.ImageKitHook" in run(command, environment)
 
 
-def runs(imagekit: ImageKitEmulator, library: Path, folder: Path) -> None:
+def runs(imagekit: ImageKitEmulator, library: Path, log: Path) -> None:
     """Run each example, and the sensor in both of its ways."""
     catalogue = build(library)
     sensor = Run("matrix_sensor", "The sensor", lambda found: str(found), {})
     planned = [run for run in sample_runs(catalogue) if run.dag_id != DEMO_DAG_ID]
-    log = folder / "airflow.log"
     connection = json.dumps(imagekit.airflow_connection)
     on_start = {HERO_DAG_ID: partial(replace_watched_hero, imagekit, library)}
     ended = list(run_dags([sensor, *planned], [EXAMPLE_DAGS, DAGS], connection, log, on_start))
     failed = [run.run.dag_id for run in ended if run.state != "success"]
-    if failed:
-        sys.stderr.write(log.read_text("utf-8", "replace")[-20_000:])
     assert not failed, f"failed: {', '.join(failed)}"
 
 
@@ -115,13 +116,16 @@ def main(output: str) -> int:
         with ImageKitEmulator(library=library) as imagekit:
             environment = airflow_environment(home, home / "dags", json.dumps(imagekit.airflow_connection))
             installed = {key: value for key, value in environment.items() if key != "PYTHONPATH"}
+            installed["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = (
+                "True"  # Airflow 2 warns of its own default
+            )
             python = [sys.executable, "-P", "-c"]
             check("import", lambda: run([*python, IMPORT_EVERYTHING], installed))
             check("providers", lambda: providers(installed))
             check("form", lambda: run([*python, ASK_THE_FORM], installed))
             check("connection", lambda: run([*python, TEST_THE_CONNECTION], installed))
             check("parse", lambda: run([*python, PARSE_THE_EXAMPLES, str(EXAMPLE_DAGS)], environment))
-            check("run", lambda: runs(imagekit, library, Path(name)))
+            check("run", lambda: runs(imagekit, library, Path(output).with_suffix(".airflow.log")))
     Path(output).write_text(json.dumps(results), encoding="utf-8")
     return int(any(results.values()))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
@@ -23,7 +24,7 @@ class Task:
 
 
 def context(run: str = "run", **more: Any) -> Any:
-    return {"ti": Task(run), "data_interval_end": AS_OF, **more}
+    return {"ti": Task(run), "dag_run": SimpleNamespace(start_date=AS_OF), **more}
 
 
 def operator(output: object, **arguments: Any) -> LibraryMetadataOperator:

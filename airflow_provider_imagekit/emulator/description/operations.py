@@ -78,6 +78,7 @@ _UPLOAD = {
     "required": ["file", "fileName"],
 }  # fmt: skip
 
+_CHANGE_REFUSALS = (400, 401, 403, 404, 423, 429)
 # What can be done next with the file that an upload made.
 _LINKS = {
     name: {"operationId": name, "parameters": {"file_id": "$response.body#/fileId"}}
@@ -98,7 +99,10 @@ API: dict[tuple[str, str], Operation] = {
     ),
     ("GET", "/v1/files/{file_id}/details"): operation("fileDetails", "A file", "File", FILE_ID),
     ("PATCH", "/v1/files/{file_id}/details"): {
-        **operation("updateFileDetails", "Change what is attached to a file", "File", FILE_ID),
+        "operationId": "updateFileDetails",
+        "summary": "Change what is attached to a file",
+        "parameters": [FILE_ID],
+        "responses": responses_of("File", _CHANGE_REFUSALS),
         "requestBody": {"content": json_content(_UPDATE)},
     },
     ("GET", "/v1/files/{file_id}/versions"): operation(
@@ -112,7 +116,11 @@ API: dict[tuple[str, str], Operation] = {
         "summary": "Delete a file with all its versions",
         "parameters": [FILE_ID],
         "responses": {
-            **{status: answer for status, answer in responses_of("File").items() if status != "200"},
+            **{
+                status: answer
+                for status, answer in responses_of("File", _CHANGE_REFUSALS).items()
+                if status != "200"
+            },
             "204": {"description": "Deleted.", "headers": HEADERS},
         },
     },
@@ -120,7 +128,7 @@ API: dict[tuple[str, str], Operation] = {
         "operationId": "upload",
         "summary": "A new file, or a new version of one",
         "requestBody": {"content": {"multipart/form-data": {"schema": _UPLOAD}}, "required": True},
-        "responses": responses_of("Upload", (400, 401, 403), _LINKS),
+        "responses": responses_of("Upload", (400, 401, 403, 423), _LINKS),
     },
     **WRITES,
 }

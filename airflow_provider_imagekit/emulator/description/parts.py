@@ -36,6 +36,7 @@ _REFUSALS = {
     400: "A parameter is not valid, or the file cannot be read.",
     401: "The request carries no private key.",
     403: "The private key is wrong or has expired.",
+    423: "A job holds the folder.",
     404: "There is no such file, version or endpoint.",
     429: "A rate limit is reached.",
 }

@@ -146,6 +146,18 @@ ASSETS: Schema = {"type": "array", "items": {"oneOf": [FILE, FOLDER]}}
 VERSIONS: Schema = {"type": "array", "items": FILE, "minItems": 1}
 
 
+JOB_STATUS: Schema = {"enum": ["Pending", "Completed"]}
+
+
+def _object(properties: dict[str, Schema], *optional: str) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
 def _bulk(key: str) -> Schema:
     error = {
         "type": "object",
@@ -185,5 +197,29 @@ SCHEMAS: dict[str, Schema] = {
     "Upload": UPLOAD,
     "BulkUpdate": _bulk("successfullyUpdatedFileIds"),
     "BulkDeletion": _bulk("successfullyDeletedFileIds"),
+    "Purge": _object({"requestId": ID}),
+    "PurgeStatus": _object({"status": JOB_STATUS}),
+    "FolderJob": _object({"jobId": ID}),
+    "FolderJobStatus": _object(
+        {
+            "jobId": ID,
+            "type": {"enum": ["COPY_FOLDER", "MOVE_FOLDER", "RENAME_FOLDER"]},
+            "status": JOB_STATUS,
+            "purgeRequestId": ID,
+        },
+        "purgeRequestId",
+    ),
+    "Usage": _object(
+        dict.fromkeys(
+            (
+                "bandwidthBytes",
+                "extensionUnitsCount",
+                "mediaLibraryStorageBytes",
+                "originalCacheStorageBytes",
+                "videoProcessingUnitsCount",
+            ),
+            WHOLE,
+        )
+    ),
     "Error": ERROR,
 }

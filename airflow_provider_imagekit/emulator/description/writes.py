@@ -10,6 +10,8 @@ from airflow_provider_imagekit.emulator.description.parts import (
     Operation,
     json_content,
     named,
+    operation,
+    parameter,
     responses_of,
 )
 from airflow_provider_imagekit.emulator.description.schemas import ID, Schema
@@ -37,6 +39,22 @@ def _bulk(name: str, summary: str, answer: str, properties: dict[str, Schema]) -
     }
 
 
+def _folder_job(
+    name: str, summary: str, properties: dict[str, Schema], required: list[str] | None = None
+) -> Operation:
+    status = {"operationId": "folderJobStatus", "parameters": {"job_id": "$response.body#/jobId"}}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "requestBody": _body(properties, required),
+        "responses": responses_of("FolderJob", (400, 401, 403, 404, 423, 429), {"folderJobStatus": status}),
+    }
+
+
+_WORD: Schema = {"type": "string", "pattern": r"\S"}
+_BOOLEAN: Schema = {"type": "boolean"}
+_DATE: Schema = {"type": "string", "format": "date"}
+_INTO = {"sourceFolderPath": _WORD, "destinationPath": _WORD}
 _TAGGED = {"fileIds": _ids(MAX_TAGGED_FILES), "tags": {"type": "array", "items": TAG, "minItems": 1}}
 
 #: Method and path of the endpoints; all of them ask for the key.
@@ -45,5 +63,50 @@ WRITES: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/files/removeTags"): _bulk("removeTags", "Remove tags from files", "BulkUpdate", _TAGGED),
     ("POST", "/v1/files/batch/deleteByFileIds"): _bulk(
         "deleteFiles", "Delete files", "BulkDeletion", {"fileIds": _ids(MAX_DELETED_FILES)}
+    ),
+    ("POST", "/v1/files/purge"): {
+        "operationId": "purge",
+        "summary": "Purge a URL from the cache",
+        "requestBody": _body({"url": _WORD}),
+        "responses": responses_of(
+            "Purge",
+            (400, 401, 403, 429),
+            {
+                "purgeStatus": {
+                    "operationId": "purgeStatus",
+                    "parameters": {"request_id": "$response.body#/requestId"},
+                }
+            },
+            status="201",
+        ),
+    },
+    ("GET", "/v1/files/purge/{request_id}"): operation(
+        "purgeStatus",
+        "Status of a purge",
+        "PurgeStatus",
+        parameter("path", "request_id", ID, "Id of the purge.", required=True),
+    ),
+    ("POST", "/v1/bulkJobs/copyFolder"): _folder_job(
+        "copyFolder", "Copy a folder into another one", {**_INTO, "includeVersions": _BOOLEAN}, list(_INTO)
+    ),
+    ("POST", "/v1/bulkJobs/moveFolder"): _folder_job("moveFolder", "Move a folder into another one", _INTO),
+    ("POST", "/v1/bulkJobs/renameFolder"): _folder_job(
+        "renameFolder",
+        "Rename a folder",
+        {"folderPath": _WORD, "newFolderName": _WORD, "purgeCache": _BOOLEAN},
+        ["folderPath", "newFolderName"],
+    ),
+    ("GET", "/v1/bulkJobs/{job_id}"): operation(
+        "folderJobStatus",
+        "Status of a job on a folder",
+        "FolderJobStatus",
+        parameter("path", "job_id", ID, "Id of the job.", required=True),
+    ),
+    ("GET", "/v1/accounts/usage"): operation(
+        "usage",
+        "Counters of the account's usage",
+        "Usage",
+        parameter("query", "startDate", _DATE, "First day.", required=True),
+        parameter("query", "endDate", _DATE, "Last day, less than 90 days later.", required=True),
     ),
 }

@@ -108,14 +108,14 @@ class Asset(_Placed):
         """
         Return the asset after its file in the library folder has come or changed.
 
-        A change on disk replaces the content of the current version in place; over an uploaded version it
-        makes a new one. The older content on disk is gone, and so is a version that stood for it.
+        A change on disk makes a new version, as an upload does. The older content on disk is gone, and so
+        is a version that stood for it.
         """
         kept = tuple(version for version in self.versions if version.blob is not None)
         if not self.versions:
             newest = Version(1, None, modified_ms, modified_ms)
         elif self.current.blob is None:
-            newest = replace(self.current, updated_ms=modified_ms)
+            newest = replace(self.current, number=self.current.number + 1, updated_ms=modified_ms)
         else:
             last = self.current
             newest = Version(last.number + 1, None, modified_ms, modified_ms, last.attributes)

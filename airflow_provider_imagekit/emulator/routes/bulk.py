@@ -79,6 +79,7 @@ class Bulk:
         errors = dict.fromkeys(missing, "The requested file does not exist.")
         for file_id, asset in found.items():
             try:
+                self._account.jobs.check(asset.path)
                 library.change(asset.path, lambda known: change(_existing(known)))
             except ApiError as refused:
                 errors[file_id] = str(refused)

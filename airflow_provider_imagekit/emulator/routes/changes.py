@@ -37,6 +37,7 @@ class Changes:
     async def update_details(self, request: Request, file_id: str) -> Response:
         """``PATCH /v1/files/{fileId}/details``: tags, coordinates, metadata, description, publication."""
         asset = await self._api.asset(file_id)
+        self._account.jobs.check(asset.path)
         wanted = await json_object(request)
         updated_ms = time.time_ns() // 1_000_000
 
@@ -53,6 +54,7 @@ class Changes:
     async def delete(self, _request: Request, file_id: str) -> Response:
         """``DELETE /v1/files/{fileId}``: the file with all its versions."""
         asset = await self._api.asset(file_id)
+        self._account.jobs.check(asset.path)
 
         def change(known: Asset | None) -> Asset:
             # A file of the library folder stays there; it is remembered as deleted until it changes.

@@ -121,6 +121,7 @@ class Upload:
             facts = look(wanted.content, wanted.name)
         name = with_suffix(wanted.name) if wanted.unique else wanted.name
         path = f"{wanted.folder.rstrip('/')}/{name}"
+        self._account.jobs.check(path)
         asset = self._account.library.upload(
             path, wanted.content, lambda known, blob: _next_version(wanted, path, known, blob)
         )

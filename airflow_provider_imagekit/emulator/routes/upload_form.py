@@ -16,7 +16,7 @@ from airflow_provider_imagekit.emulator.routes.attributes import coordinates_of,
 if TYPE_CHECKING:
     from starlette.datastructures import FormData
 
-__all__ = ["UploadFields", "bad_transformation", "read_upload_fields", "with_suffix"]
+__all__ = ["UploadFields", "bad_transformation", "clean_folder", "read_upload_fields", "with_suffix"]
 
 _SUFFIX_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -77,7 +77,7 @@ def read_upload_fields(content: bytes, form: FormData) -> UploadFields:
     return UploadFields(
         content=content,
         name=_clean_name(fields["fileName"]),
-        folder=_clean_folder(fields.get("folder", "/")),
+        folder=clean_folder(fields.get("folder", "/")),
         attributes=Attributes(
             tags=tags_of(_list(fields.get("tags", ""))),
             custom_metadata=custom_metadata_of(_json(fields.get("customMetadata") or "{}")),
@@ -102,7 +102,8 @@ def _clean_name(name: str) -> str:
     return "_" + cleaned[1:] if cleaned.startswith(".") else cleaned
 
 
-def _clean_folder(folder: str) -> str:
+def clean_folder(folder: str) -> str:
+    """Return the path of a folder as ImageKit names it: other characters become an underscore."""
     parts = [re.sub(r"[^A-Za-z0-9_-]", "_", part) for part in folder.split("/") if part]
     return "/" + "/".join(parts)
 

@@ -23,8 +23,10 @@ from airflow_provider_imagekit.emulator.routes.bulk import Bulk
 from airflow_provider_imagekit.emulator.routes.changes import Changes
 from airflow_provider_imagekit.emulator.routes.delivery import Delivery
 from airflow_provider_imagekit.emulator.routes.files import Api, json_response
+from airflow_provider_imagekit.emulator.routes.jobs import Jobs
 from airflow_provider_imagekit.emulator.routes.startpage import HEADERS, start_page
 from airflow_provider_imagekit.emulator.routes.upload import Upload
+from airflow_provider_imagekit.emulator.routes.usage import Usage
 from airflow_provider_imagekit.emulator.serving.control import PREFIX
 from airflow_provider_imagekit.emulator.serving.requestlog import RecordedRequest, RequestLog
 from airflow_provider_imagekit.emulator.serving.wire import capture, send_with_fault
@@ -186,7 +188,7 @@ class App:
 def _endpoints(account: Account, api: Api, delivery: Delivery) -> list[Endpoint]:
     changes = Changes(account, api)
     upload = Upload(account, api, delivery)
-    bulk = Bulk(account)
+    bulk, jobs, usage = Bulk(account), Jobs(account, api), Usage(account)
     handlers: dict[tuple[str, str], Handler] = {
         ("GET", "/v1/metadata"): api.url_metadata,
         ("GET", "/v1/files"): api.list_files,
@@ -200,6 +202,13 @@ def _endpoints(account: Account, api: Api, delivery: Delivery) -> list[Endpoint]
         ("POST", "/v1/files/addTags"): bulk.add_tags,
         ("POST", "/v1/files/removeTags"): bulk.remove_tags,
         ("POST", "/v1/files/batch/deleteByFileIds"): bulk.delete,
+        ("POST", "/v1/files/purge"): jobs.purge,
+        ("GET", "/v1/files/purge/{request_id}"): jobs.purge_status,
+        ("POST", "/v1/bulkJobs/copyFolder"): jobs.copy_folder,
+        ("POST", "/v1/bulkJobs/moveFolder"): jobs.move_folder,
+        ("POST", "/v1/bulkJobs/renameFolder"): jobs.rename_folder,
+        ("GET", "/v1/bulkJobs/{job_id}"): jobs.folder_status,
+        ("GET", "/v1/accounts/usage"): usage.usage,
     }
     # From the description, so that every endpoint is described.
     return [

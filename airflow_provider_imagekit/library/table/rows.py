@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import tzinfo
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.client.endpoints import mask_signature
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.library.table.privacy import Privacy
     from airflow_provider_imagekit.library.table.schema import Row
 
-__all__ = ["LISTED_FIELDS", "RowBuilder", "listing_row", "version_of"]
+__all__ = ["LISTED_FIELDS", "ChangedBy", "RowBuilder", "listing_row", "version_of"]
 
 #: Columns that hold one field of the metadata each: the field, and what makes it of the column's type.
 _PLAIN_COLUMNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -88,10 +89,25 @@ def listing_row(record: dict[str, Any]) -> Row:
     }
 
 
-def version_of(row: Row) -> str | None:
-    """Return what changes whenever a file does, or ``None`` if a listing did not tell."""
+class ChangedBy(StrEnum):
+    """What shows that a file has changed: the id of its version, or that and the time of its last change."""
+
+    VERSION = "version"
+    VERSION_AND_TIME = "version_and_time"
+
+
+def version_of(row: Row, changed_by: ChangedBy) -> str | None:
+    """
+    Return what changes whenever a file does, or ``None`` if a listing did not say.
+
+    :param row: columns of the listing.
+    :param changed_by: an edit of tags changes the time, and not the version. Without a version, the time
+        counts.
+    """
     if not row.get("version_id") and not row.get("updated_at"):
         return None
+    if changed_by is ChangedBy.VERSION:
+        return str(row.get("version_id") or row.get("updated_at"))
     return f"{row.get('version_id')} {row.get('updated_at')}"
 
 

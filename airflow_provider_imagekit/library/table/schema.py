@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -109,5 +110,16 @@ METADATA_COLUMNS = tuple(column.name for column in COLUMNS if column.origin is _
 
 
 def row_key(row: Row) -> str:
-    """Return what identifies a row, and what the table is sorted by: the file id, else the URL."""
-    return str(row.get("file_id") or row.get("url") or "")
+    """Return what identifies a row, and what the table is sorted by: the file id, else the unsigned URL."""
+    return str(row.get("file_id") or _unsigned(row.get("url") or ""))
+
+
+def _unsigned(url: str) -> str:
+    """Return a URL without its signature and the time until which that is valid: both differ each night."""
+    if not _SIGNATURE.search(url):
+        return url
+    rest = re.sub("&+", "&", _SIGNATURE.sub(r"\1", url))
+    return rest.replace("?&", "?", 1).rstrip("?&")
+
+
+_SIGNATURE = re.compile("([?&])ik(?:-|%2d)[st]=[^&#]*", re.IGNORECASE)

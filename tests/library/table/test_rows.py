@@ -19,7 +19,7 @@ from airflow_provider_imagekit.library.table.privacy import (
     PersonalPolicy,
     Privacy,
 )
-from airflow_provider_imagekit.library.table.rows import RowBuilder, listing_row, version_of
+from airflow_provider_imagekit.library.table.rows import ChangedBy, RowBuilder, listing_row, version_of
 from airflow_provider_imagekit.library.table.schema import COLUMNS, LISTING_COLUMNS, METADATA_COLUMNS, Kind
 from tests.library.photograph import CANON, GPS
 
@@ -107,14 +107,15 @@ class TestListing:
         assert row["url"] == "https://ik.imagekit.io/demo/b.jpg?ik-s=***"
         assert (row["updated_at"], row["created_at"]) == ("2024-01-02T03:04:05.678Z", None)
         assert (row["is_private"], row["tags"]) == (False, None)
-        assert version_of(row) == "v1 2024-01-02T03:04:05.678Z"
+        assert version_of(row, ChangedBy.VERSION) == "v1"
+        assert version_of(row, ChangedBy.VERSION_AND_TIME) == "v1 2024-01-02T03:04:05.678Z"
 
     def test_a_row_of_this_package_comes_back_as_it_was(self) -> None:
         row = listing_row({"fileId": "5e", "filePath": "/a", "versionInfo": {"id": "v"}, "isPublished": True})
         assert listing_row(row) == row
 
     def test_a_bare_id_has_no_version(self) -> None:
-        assert version_of(listing_row({"fileId": "5e"})) is None
+        assert version_of(listing_row({"fileId": "5e"}), ChangedBy.VERSION) is None
 
 
 class TestPrivacy:
@@ -252,7 +253,7 @@ def test_whatever_the_listing_holds_the_row_is_typed(record: dict[str, Any]) -> 
     row = listing_row(record)
     assert tuple(row) == LISTING_COLUMNS
     check_types(row)
-    version_of(row)
+    version_of(row, ChangedBy.VERSION)
 
 
 def check_types(row: dict[str, Any]) -> None:

@@ -1,0 +1,111 @@
+"""One run at a time works on a table: a file beside the table says which."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.exceptions import TableInUseError
+from airflow_provider_imagekit.io.paths import atomic_write
+from airflow_provider_imagekit.io.tables import json_line
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.io.paths import StoragePath
+
+__all__ = ["Lease"]
+
+
+class Lease:
+    """
+    The right of a run to replace a table. It ends by itself some minutes after the run's last sign of life.
+
+    A further try of the same run takes it over at once; the try before, should it still work, then stops.
+
+    :param folder: where the lease is, beside the table.
+    :param owner: what identifies the run over all its tries.
+    :param seconds: for which it lasts unless it is renewed.
+    :param clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        folder: StoragePath,
+        *,
+        owner: str,
+        seconds: float = 300.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = folder / "lease.json"
+        self._folder = folder
+        self._owner = owner
+        self._seconds = seconds
+        self._clock = clock
+        self._token = uuid.uuid4().hex
+        self._written: float | None = None
+
+    def acquire(self) -> None:
+        """
+        Take the lease.
+
+        :raises TableInUseError: if another run has it.
+        """
+        held = self._read()
+        if held.get("owner") not in (None, self._owner) and held["until"] > self._clock():
+            raise self._in_use(held)
+        self._write()
+        self.check()
+
+    def renew(self) -> None:
+        """
+        Extend the lease, if it is time to.
+
+        :raises TableInUseError: if another run or try has taken it.
+        """
+        if self._written is not None and self._clock() - self._written >= self._seconds / 5:
+            self.check()
+            self._write()
+
+    def check(self) -> None:
+        """
+        Make sure that this run still has the lease.
+
+        :raises TableInUseError: if it does not.
+        """
+        held = self._read()
+        if held.get("token") != self._token:
+            self._written = None
+            raise self._in_use(held)
+
+    def release(self) -> None:
+        """Give the lease back, if this run has it."""
+        if self._written is not None and self._read().get("token") == self._token:
+            self._path.unlink()
+        self._written = None
+
+    def _read(self) -> dict[str, Any]:
+        """Return what the file says; nothing if it is none of a lease."""
+        try:
+            with self._path.open("rb") as stream:
+                held = json.loads(stream.read(4096))
+            return {"owner": str(held["owner"]), "token": held["token"], "until": float(held["until"])}
+        except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError, RecursionError):
+            return {}
+
+    def _write(self) -> None:
+        self._written = self._clock()
+        held = {"owner": self._owner, "token": self._token, "until": self._written + self._seconds}
+        with atomic_write(self._path, self._folder) as stream:
+            stream.write(json_line(held))
+
+    def _in_use(self, held: dict[str, Any]) -> TableInUseError:
+        if not held:
+            return TableInUseError(f"The lease {self._path} of this run was removed.")
+        until = datetime.fromtimestamp(held["until"], UTC).isoformat(" ", "seconds")
+        return TableInUseError(
+            f"The table is in use by the run {held['owner']!r}, whose lease lasts until {until}.",
+            help=f"Retry after that run. If it no longer exists, wait for that time or delete {self._path}.",
+        )
