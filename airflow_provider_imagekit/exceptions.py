@@ -143,14 +143,25 @@ class ImageKitRateLimitError(ImageKitStatusError):
     """
     Raised for 429, and instead of a request that would have to wait longer than allowed.
 
+    ``status`` is 429 if ImageKit refused, and ``None`` if the request was not sent.
+
     :param reset_ms: milliseconds until the account may send again; ``None`` if ImageKit did not say.
+    :param requests_per_second: the limit that ImageKit named; ``None`` if it named none.
     """
 
     retryable = True
 
-    def __init__(self, message: str, *, reset_ms: int | None = None, **details: Any) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        reset_ms: int | None = None,
+        requests_per_second: float | None = None,
+        **details: Any,
+    ) -> None:
         super().__init__(message, **details)
         self.reset_ms = reset_ms
+        self.requests_per_second = requests_per_second
 
 
 class ImageKitServerError(ImageKitStatusError):
