@@ -1,17 +1,15 @@
-"""What operators share: the hook, the label of a mapped task, which errors to retry, asset events."""
+"""What every ImageKit operator and sensor shares: hook, label, final errors, what asset events carry."""
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow_provider_imagekit import compat
 from airflow_provider_imagekit.client.endpoints import mask_signature
-from airflow_provider_imagekit.compat import AIRFLOW_3, AirflowFailException, Asset, BaseOperator
+from airflow_provider_imagekit.compat import AIRFLOW_3, AirflowFailException, BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import is_absent
@@ -20,62 +18,18 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
 
 __all__ = [
-    "LABEL_LENGTH",
+    "MAX_LABEL",
     "ImageKitOperator",
-    "add_asset_event_extra",
+    "ImageKitTask",
     "fail_without_retry",
-    "set_map_index_label",
+    "label_of",
     "skip_in_mapped_group",
 ]
 
-#: Characters of the database column that holds the label of a mapped task; Airflow does not cut.
-LABEL_LENGTH: Final = 250
+#: Characters that Airflow's database holds of a mapped task's label; Airflow does not cut it.
+MAX_LABEL: Final = 250
 
-
-class ImageKitOperator(BaseOperator):
-    """An operator that calls ImageKit through the hook of its ``imagekit_conn_id``."""
-
-    ui_color = "#e3edfb"
-    imagekit_conn_id: str
-
-    @cached_property
-    def hook(self) -> ImageKitHook:
-        """The hook of this task."""
-        return ImageKitHook(self.imagekit_conn_id)
-
-
-def set_map_index_label(context: Context, operator: Any, *arguments: str) -> None:
-    """
-    Label a mapped task by the first of its arguments that is set; a DAG author's own label stays.
-
-    The label hides signatures, is at most :data:`LABEL_LENGTH` characters long, and is text under native
-    rendering, too. It stays while the task is deferred.
-
-    :param context: the task's context.
-    :param operator: the task.
-    :param arguments: names of arguments, the preferred one first.
-    """
-    ti = context["ti"]
-    if getattr(ti, "map_index", -1) < 0 or context.get("map_index_template") is not None:
-        return
-    for argument in arguments:
-        value = getattr(operator, argument)
-        if not is_absent(value):
-            label = _label(argument, value)
-            # By a variable, so that nothing in the value is read as a template.
-            context["imagekit_label"] = label  # type: ignore[typeddict-unknown-key]
-            context["map_index_template"] = "{{ imagekit_label }}"
-            ti.rendered_map_index = label
-            return
-
-
-def _label(argument: str, value: object) -> str:
-    label = re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]+", " ", mask_signature(str(value))).strip()
-    with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-        ast.literal_eval(label)
-        # Native rendering would make a number of it, and Airflow fails the task for want of a text.
-        label = f"{argument} {label}"
-    return label[:LABEL_LENGTH]
+_LABEL = "imagekit_label"
 
 
 @contextmanager
@@ -94,20 +48,14 @@ def fail_without_retry(*, but: type[ImageKitError] | tuple[()] = ()) -> Iterator
         raise AirflowFailException(str(error)) from error
 
 
-def add_asset_event_extra(operator: BaseOperator, context: Context, extra: dict[str, Any]) -> None:
+def label_of(value: object) -> str:
     """
-    Add to the event of each asset, or reference to one, that the task has as an outlet.
+    Return the label of a mapped task: one line without signatures that Airflow's database holds.
 
-    An ``AssetAlias`` has no asset of its own, so its event is the DAG author's.
-
-    :param operator: the task.
-    :param context: its context.
-    :param extra: plain JSON.
+    :param value: what the task is about, of any type.
     """
-    kinds = (Asset, compat.AssetRef) if AIRFLOW_3 else (Asset,)
-    for outlet in operator.outlets or ():
-        if isinstance(outlet, kinds):
-            context["outlet_events"][outlet].extra.update(extra)
+    text = mask_signature(str(value))
+    return "".join(filter(str.isprintable, text)).strip()[:MAX_LABEL]
 
 
 def skip_in_mapped_group(context: Context, behind: Callable[[], Iterable[Any]]) -> None:
@@ -127,3 +75,54 @@ def skip_in_mapped_group(context: Context, behind: Callable[[], Iterable[Any]]) 
     inside = [(task.task_id, index) for task in behind() if task.get_closest_mapped_task_group() is group]
     if inside:
         raise compat.DownstreamTasksSkipped(tasks=inside)
+
+
+class ImageKitTask:
+    """The part of :class:`ImageKitOperator` that a sensor shares."""
+
+    ui_color = "#e3edfb"
+
+    #: Names of the arguments that say what the task is about; the first one given is a mapped task's label.
+    label_arguments: ClassVar[tuple[str, ...]] = ()
+
+    imagekit_conn_id: str = ImageKitHook.default_conn_name
+
+    @cached_property
+    def hook(self) -> ImageKitHook:
+        """The hook of this task."""
+        return ImageKitHook(self.imagekit_conn_id)
+
+    def _label(self, context: Context) -> None:
+        """Label a mapped task in Airflow's user interface, unless the DAG has a template for that."""
+        index = getattr(context.get("ti"), "map_index", None)
+        if index is None or index < 0 or context.get("map_index_template") is not None:
+            return
+        subjects = (getattr(self, name, None) for name in self.label_arguments)
+        label = next((label_of(value) for value in subjects if not is_absent(value)), "")
+        if label:
+            # Native rendering reads a text as a literal: what it makes of its repr is the text itself.
+            native = getattr(context.get("dag"), "render_template_as_native_obj", False)
+            values: Any = context
+            values[_LABEL] = repr(label) if native else label
+            values["map_index_template"] = f"{{{{ {_LABEL} }}}}"
+            values["ti"].rendered_map_index = label  # kept while the task is deferred
+
+    def _add_asset_event_extra(self, context: Context, extra: dict[str, Any]) -> None:
+        """Add plain JSON to the event of each asset, reference or alias that the task has as an outlet."""
+        for outlet in getattr(self, "outlets", None) or ():
+            try:
+                event = context["outlet_events"][outlet]
+            except (KeyError, TypeError):  # not an asset
+                continue
+            event.extra.update(extra)
+            for of_alias in _alias_events(event):
+                of_alias.extra.update(extra)
+
+
+class ImageKitOperator(ImageKitTask, BaseOperator):
+    """Base of the operators."""
+
+
+def _alias_events(event: Any) -> Any:
+    """Return the events that the task added to an alias; Airflow 2 calls assets datasets."""
+    return getattr(event, "asset_alias_events", None) or getattr(event, "dataset_alias_events", None) or ()

@@ -12,7 +12,7 @@ from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import flag
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, set_map_index_label
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.similarity.distance import check_radius
 
@@ -27,6 +27,7 @@ __all__ = ["PHashGateOperator"]
 class PHashGateOperator(ImageKitOperator):
     """Decides once, at once; its subclasses differ in what they do with the decision."""
 
+    label_arguments = ("file_id", "url", "phash")
     # Airflow's scheduler asks it: whether a cleared task behind this one is to be skipped again.
     inherits_from_skipmixin = True
 
@@ -74,7 +75,7 @@ class PHashGateOperator(ImageKitOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Decide once; see the class."""
-        set_map_index_label(context, self, "file_id", "url", "phash")
+        self._label(context)
         with fail_without_retry():
             self._check_arguments(context)
             arguments = {name: getattr(self, name) for name in GATE_ARGUMENTS if name != "min_distance"}

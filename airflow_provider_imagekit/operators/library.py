@@ -17,11 +17,7 @@ from airflow_provider_imagekit.library.failures import parse_share
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.table.rows import ChangedBy
-from airflow_provider_imagekit.operators.base import (
-    ImageKitOperator,
-    add_asset_event_extra,
-    fail_without_retry,
-)
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, FILTERS, parse_source
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
@@ -109,6 +105,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         "threads",
         "imagekit_conn_id",
     )
+    label_arguments = ("output_path",)
 
     def __init__(
         self,
@@ -166,13 +163,14 @@ class LibraryMetadataOperator(ImageKitOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Bring the table up to date; see the class."""
+        self._label(context)
         files = {name: getattr(self, name) for name in FILE_ARGUMENTS}
         window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
         with fail_without_retry(), ExitStack() as resources:
             refuse_nothing({name: (files | window)[name] for name in _FILTERS}, self._named)
             files["search_query"] = search_in_window(self.search_query, window, context)
             result = self._bring_up_to_date(context, parse_source(resources, **files))
-        add_asset_event_extra(self, context, result)
+        self._add_asset_event_extra(context, result)
         return result
 
     def on_kill(self) -> None:

@@ -22,11 +22,7 @@ from airflow_provider_imagekit.io.object_storage import storage_path
 from airflow_provider_imagekit.io.paths import atomic_write
 from airflow_provider_imagekit.io.tables import json_line
 from airflow_provider_imagekit.library.sources import Batch
-from airflow_provider_imagekit.operators.base import (
-    ImageKitOperator,
-    add_asset_event_extra,
-    fail_without_retry,
-)
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.operators.listing_pointers import pointers
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
@@ -152,6 +148,7 @@ class ListFilesOperator(ImageKitOperator):
         "max_xcom_bytes",
         "imagekit_conn_id",
     )
+    label_arguments = ("search_query", "path", "output_path")
 
     def __init__(
         self,
@@ -191,6 +188,7 @@ class ListFilesOperator(ImageKitOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List; see the class."""
+        self._label(context)
         with fail_without_retry():
             refuse_nothing({name: getattr(self, name) for name in _FILTERS}, self._named)
             output_path = optional_text(self.output_path, "output_path")
@@ -199,7 +197,7 @@ class ListFilesOperator(ImageKitOperator):
             listed = self._to_xcom(search) if output_path is None else self._to_file(search, output_path)
         count = len(listed) if output_path is None else sum(pointer["count"] for pointer in listed)
         self.log.info("%d files listed%s.", count, f" to {output_path}" if output_path else "")
-        add_asset_event_extra(self, context, {"path": output_path, "count": count})
+        self._add_asset_event_extra(context, {"path": output_path, "count": count})
         return listed
 
     def _to_xcom(self, search: str | None) -> list[dict[str, Any]]:

@@ -12,12 +12,7 @@ from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, text
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
-from airflow_provider_imagekit.operators.base import (
-    ImageKitOperator,
-    add_asset_event_extra,
-    fail_without_retry,
-    set_map_index_label,
-)
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.operators.projection import project
 
 if TYPE_CHECKING:
@@ -54,7 +49,7 @@ class _MetadataOperator(ImageKitOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch the metadata; see the class."""
-        set_map_index_label(context, self, self._subject)
+        self._label(context)
         with fail_without_retry():
             self.on_missing = choice(self.on_missing, "on_missing", _ON_MISSING)
             setattr(self, self._subject, text(getattr(self, self._subject), self._subject))
@@ -64,7 +59,7 @@ class _MetadataOperator(ImageKitOperator):
             kept = project(metadata, fields=self.fields, exclude=self.exclude)
         self.log.info("%s: %s", mask_signature(str(getattr(self, self._subject))), _summary(metadata))
         extra: dict[str, Any] = {self._subject: mask_signature(str(getattr(self, self._subject)))}
-        add_asset_event_extra(self, context, extra | {name: metadata.get(name) for name in _TOLD})
+        self._add_asset_event_extra(context, extra | {name: metadata.get(name) for name in _TOLD})
         return kept
 
     @abstractmethod
@@ -120,6 +115,7 @@ class FileMetadataOperator(_MetadataOperator):
         "on_missing",
     )
     operator_extra_links = (ImageKitFileLink(), ImageKitMediaLibraryLink())
+    label_arguments = ("file_id",)
     _subject = "file_id"
 
     def __init__(
@@ -162,6 +158,7 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
 
     template_fields: Sequence[str] = ("url", "imagekit_conn_id", "fields", "exclude", "on_missing")
     operator_extra_links = (ImageKitFileLink(),)
+    label_arguments = ("url",)
     _subject = "url"
 
     def __init__(self, *, url: str, **kwargs: Any) -> None:

@@ -16,7 +16,7 @@ from airflow_provider_imagekit.gates.references import ImageRef, parse_low_infor
 from airflow_provider_imagekit.gates.variants import VariantCheck
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import flag
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, set_map_index_label
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -61,6 +61,7 @@ class TransformationCheckOperator(ImageKitOperator):
         "fail_on_problem",
         "imagekit_conn_id",
     )
+    label_arguments = ("file_id", "url", "phash")
     template_fields_renderers = {"variants": "json"}  # noqa: RUF012 - Airflow's own declaration
 
     def __init__(
@@ -90,7 +91,7 @@ class TransformationCheckOperator(ImageKitOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check all variants; see the class."""
-        set_map_index_label(context, self, "file_id", "url", "phash")
+        self._label(context)
         with fail_without_retry():
             fail_on_problem = flag(self.fail_on_problem, "fail_on_problem")
             checks = self._checks()
