@@ -14,7 +14,7 @@ from typing import IO, Any, cast
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 
-__all__ = ["TableFormat", "format_of", "json_line", "json_text", "read_rows", "write_rows"]
+__all__ = ["TableFormat", "check_format", "format_of", "json_line", "json_text", "read_rows", "write_rows"]
 
 # Parquet rows that are read into memory at a time; EXIF makes it some 10 MB.
 _BATCH = 4096
@@ -42,6 +42,17 @@ def format_of(name: str) -> TableFormat:
             f"The ending of {name[-200:]!r} names no form of table.", help="Use .jsonl, .csv or .parquet."
         )
     return TableFormat(ending)
+
+
+def check_format(table_format: str) -> None:
+    """
+    Make sure that tables of a form can be read and written here.
+
+    :param table_format: one of :class:`TableFormat`.
+    :raises ImageKitInputError: if Parquet's library is missing.
+    """
+    if TableFormat(table_format) is TableFormat.PARQUET:
+        _pyarrow()
 
 
 def read_rows(file: IO[bytes] | IO[str], table_format: str) -> Iterator[dict[str, Any]]:
