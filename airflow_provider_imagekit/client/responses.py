@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 __all__ = ["decode"]
 
 
-def decode(request: Request, status: int, headers: Mapping[str, str], body: bytes, redactor: Redactor) -> Any:
+def decode(
+    request: Request,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    redactor: Redactor,
+    *,
+    server: str = "The server",
+) -> Any:
     """
     Turn an answer into its value.
 
@@ -38,6 +46,7 @@ def decode(request: Request, status: int, headers: Mapping[str, str], body: byte
     :param headers: response headers; looked up in lower case, so pass a case-insensitive mapping.
     :param body: the whole body, decompressed.
     :param redactor: removes the account's secrets, which a server or a proxy can repeat.
+    :param server: its address, for errors.
     :return: the JSON value, safe for XCom.
     :raises ImageKitStatusError: as one of its subclasses, for every status that is not 2xx.
     :raises ImageKitResponseError: for a 2xx whose body is not JSON of the expected type.
@@ -45,7 +54,7 @@ def decode(request: Request, status: int, headers: Mapping[str, str], body: byte
     """
     answer = _Answer(status, headers, body, redactor)
     if not 200 <= status < 300:
-        raise answer.status_error()
+        raise answer.status_error(server)
     if (values := _count_values(body)) > request.max_values:
         raise ImageKitOversizeError(
             f"The answer holds about {values} values; at most {request.max_values} are accepted.",
@@ -108,6 +117,9 @@ _NOT_YOURS_HELP = (
 )
 
 
+_FOREIGN_HELP = "Check the host of the Airflow Connection: ImageKit's API is at api.imagekit.io."
+
+
 class _Answer:
     """What an answer says, in texts that are safe for errors."""
 
@@ -118,7 +130,7 @@ class _Answer:
         self._clean = redactor.text
         self.request_id = self._optional(headers.get("x-ik-requestid"), 100)
 
-    def status_error(self) -> ImageKitStatusError:
+    def status_error(self, server: str) -> ImageKitStatusError:
         """Return the error that the answer is."""
         fields = self._error_fields()
         message = self._clean(fields.get("message") or self._default_message())
@@ -130,9 +142,18 @@ class _Answer:
             "request_id": self.request_id,
         }
         if self._status == 429:
-            return ImageKitRateLimitError(message, reset_ms=_reset_ms(self._headers), **details)
+            return ImageKitRateLimitError(
+                message,
+                reset_ms=_reset_ms(self._headers),
+                requests_per_second=_requests_per_second(self._headers),
+                **details,
+            )
         if self._status >= 500:
             return ImageKitServerError(message, **details)
+        if self._status == 404 and not fields.get("message"):
+            # ImageKit says in JSON what it does not have: this server does not know the endpoint at all.
+            details["help"] = _FOREIGN_HELP
+            return ImageKitStatusError(f"{server} answers, but not as ImageKit does: {message}", **details)
         return _BY_STATUS.get(self._status, ImageKitStatusError)(message, **details)
 
     def excerpt(self) -> str:
@@ -158,6 +179,13 @@ class _Answer:
 
     def _optional(self, value: Any, longest: int = LONGEST_TEXT) -> str | None:
         return self._clean(value, longest) if value else None
+
+
+def _requests_per_second(headers: Mapping[str, str]) -> float | None:
+    """Return the limit that was exceeded: ``X-RateLimit-Limit`` requests in ``X-RateLimit-Interval`` ms."""
+    texts = (headers.get(f"x-ratelimit-{name}", "").strip() for name in ("limit", "interval"))
+    limit, interval = (int(text) if re.fullmatch("[0-9]{1,15}", text, re.ASCII) else 0 for text in texts)
+    return 1000 * limit / interval if limit and interval else None
 
 
 def _reset_ms(headers: Mapping[str, str]) -> int | None:

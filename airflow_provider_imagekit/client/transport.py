@@ -77,7 +77,14 @@ class Transport:
                 stream=True,
             ) as response:
                 body = _read(response, request.max_bytes)
-                return decode(request, response.status_code, response.headers, body, self._redactor)
+                return decode(
+                    request,
+                    response.status_code,
+                    response.headers,
+                    body,
+                    self._redactor,
+                    server=self._base_url,
+                )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ImageKitTransportError(
                 f"No answer from {self._base_url}: {self._redactor.text(_cause(error))}.",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.client.endpoints import mask_signature
+from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitStatusError
 from airflow_provider_imagekit.gates.references import (
     BankFile,
     HashList,
@@ -144,7 +146,7 @@ class PHashGate:
 
         :param get_phash: as for :meth:`check`.
         """
-        phash = self.image.resolve(get_phash)
+        phash = _ask("picture", self.image, get_phash)
         return self if phash is None else replace(self, image=ImageRef(ImageKind.PHASH, str(phash)))
 
     def check(
@@ -157,10 +159,10 @@ class PHashGate:
             through. If it returns ``None`` (no pHash), the verdict is undecidable.
         :param load_bank: called with a file of hashes and the hashes to leave out; needed for such a gate.
         """
-        phash = self.image.resolve(get_phash)
+        phash = _ask("picture", self.image, get_phash)
         if isinstance(self.reference, ImageRef):
             same = self.reference == self.image
-            reference = phash if same else self.reference.resolve(get_phash)
+            reference = phash if same else _ask("reference", self.reference, get_phash)
             return judge(phash, reference, self.bounds, low_information=self.low_information)
         return judge_against(
             phash,
@@ -179,6 +181,15 @@ class PHashGate:
 
     def __str__(self) -> str:
         return f"distance of {self.image} to {self.reference} {self.bounds}"
+
+
+def _ask(side: str, image: ImageRef, get_phash: Callable[..., PHash | None]) -> PHash | None:
+    try:
+        return image.resolve(get_phash)
+    except ImageKitStatusError as error:
+        named = copy.copy(error)
+        named.message = f"{side} {mask_signature(str(image))}: {error.message}"
+        raise named from error
 
 
 def _count(name: str, value: object) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.gates.gate import LoadBank, PHashGate
 
-__all__ = ["Poll", "is_not_yet", "look_up", "not_yet", "poll"]
+__all__ = ["Poll", "is_not_yet", "look_up", "not_yet", "poll", "until_next_check"]
 
 # A check repeats what mends itself within seconds; for anything longer the next check is the retry.
 _LIMITS = RetryLimits(max_retries=2, max_wait=5.0)
@@ -77,6 +78,19 @@ def not_yet(error: ImageKitError) -> Poll:
     if not is_not_yet(error):
         raise error
     return Poll(matched=False, value=None, reason=f"Not yet: {error}")
+
+
+def until_next_check(wait: float, left: float) -> str:
+    """
+    Say when the next check comes and how long the wait may still last.
+
+    :param wait: seconds until the next check.
+    :param left: seconds until the wait is over; infinite if nobody knows.
+    """
+    rest = f"{max(left, 0):.0f} s left."
+    if wait >= left:
+        return f"No further check; {rest}"
+    return f"Next check in {wait:.0f} s; {rest}" if left < math.inf else f"Next check in {wait:.0f} s."
 
 
 def is_not_yet(error: ImageKitError) -> bool:

@@ -71,6 +71,11 @@ def _base_url(connection: Connection) -> str:
         host = f"{scheme or ('http' if is_loopback(host.partition(':')[0]) else 'https')}://{host}"
     if connection.port and not re.search(r":[0-9]+$", host):
         host = f"{host}:{connection.port}"
+    if re.match(r"(?i)https?://ik\.imagekit\.io(?![^/:])", host):
+        raise ImageKitConfigurationError(
+            f"host of the Airflow Connection is {host!r}, which delivers files and is not the API.",
+            help="Leave host empty for https://api.imagekit.io; the key was not sent.",
+        )
     return host
 
 

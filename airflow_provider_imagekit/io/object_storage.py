@@ -16,7 +16,7 @@ from airflow_provider_imagekit.exceptions import (
     StorageError,
 )
 from airflow_provider_imagekit.io.paths import appear_together, check_writable, read_locally, remove_leftovers
-from airflow_provider_imagekit.io.tables import format_of, read_rows
+from airflow_provider_imagekit.io.tables import Columns, format_of, read_rows
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.io.paths import StoragePath
@@ -35,12 +35,13 @@ def exists(path: str) -> bool:
         return bool(ObjectStoragePath(path).exists())
 
 
-def read_table(path: str) -> Iterator[dict[str, Any]]:
+def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
     """
     Yield the rows of a table, whose form its name's ending tells: ``.jsonl``, ``.csv``, ``.parquet``.
 
     :param path: as ``ObjectStoragePath`` reads it; an Airflow Connection stands before the bucket
         (``s3://aws_default@bucket/table.parquet``).
+    :param columns: which columns of a Parquet file to read; all unless given.
     :raises ImageKitInputError: if there is no such file, or it cannot be read as such a table.
     :raises ImageKitTransportError: if the storage does not answer.
     """
@@ -48,7 +49,7 @@ def read_table(path: str) -> Iterator[dict[str, Any]]:
         table_format = format_of(path)
         # A copy on this machine can seek, as Parquet must, and costs no call to the storage a line.
         with read_locally(ObjectStoragePath(path)) as file:
-            yield from read_rows(file, table_format)
+            yield from read_rows(file, table_format, columns)
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
@@ -14,7 +15,23 @@ from typing import IO, Any, cast
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 
-__all__ = ["TableFormat", "check_format", "format_of", "json_line", "json_text", "read_rows", "write_rows"]
+__all__ = [
+    "Columns",
+    "TableFormat",
+    "check_format",
+    "format_of",
+    "json_line",
+    "json_text",
+    "read_rows",
+    "storable",
+    "write_rows",
+]
+
+#: Returns the names of the columns to read, of those that a table has.
+Columns = Callable[[Sequence[str]], Collection[str]]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MAX_CELL = 1 << 30
 
 # Parquet rows that are read into memory at a time; EXIF makes it some 10 MB.
 _BATCH = 4096
@@ -55,20 +72,37 @@ def check_format(table_format: str) -> None:
         _pyarrow()
 
 
-def read_rows(file: IO[bytes] | IO[str], table_format: str) -> Iterator[dict[str, Any]]:
+def read_rows(
+    file: IO[bytes] | IO[str], table_format: str, columns: Columns | None = None
+) -> Iterator[dict[str, Any]]:
     """
-    Yield a table's rows as dictionaries.
+    Yield a table's rows as dictionaries, whose texts hold no surrogate without its pair.
 
     :param file: opened for reading; as text or as bytes (UTF-8), Parquet as bytes and able to seek.
     :param table_format: one of :class:`TableFormat`.
-    :raises ImageKitInputError: if a row cannot be read, or Parquet's library is missing.
+    :param columns: which columns of a Parquet file to read; all unless given.
+    :raises ImageKitInputError: if the table cannot be read, which another try does not change, or Parquet's
+        library is missing. What the file itself raises is raised as it is.
     """
-    read = {
-        TableFormat.JSONL: _read_jsonl,
-        TableFormat.CSV: _read_csv,
-        TableFormat.PARQUET: _read_parquet,
-    }[TableFormat(table_format)]
-    return read(file)
+    form = TableFormat(table_format)
+    if form is TableFormat.PARQUET:
+        return _readable(_read_parquet(cast("IO[bytes]", file), columns))
+    return _readable((_read_csv if form is TableFormat.CSV else _read_jsonl)(file))
+
+
+def storable(value: Any) -> Any:
+    """
+    Return a value of JSON types with a replacement character for each surrogate without its pair.
+
+    No file takes such a surrogate, and it would end a run after all its work.
+    """
+    if isinstance(value, str):
+        return value if value.isascii() else _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, Mapping):
+        return {storable(key): storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    return value
 
 
 def write_rows(
@@ -107,6 +141,18 @@ def json_line(value: Any) -> bytes:
     return json_text(value).encode() + b"\n"
 
 
+def _readable(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    count = 0
+    try:
+        for row in rows:
+            count += 1
+            yield row
+    except RecursionError as error:
+        raise ImageKitInputError(f"Row {count + 1} is nested too deeply.") from error
+    except (UnicodeError, csv.Error) as error:
+        raise ImageKitInputError(f"Row {count + 1} cannot be read: {error}.") from error
+
+
 def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(cast("IO[str]", file), start=1):
         if not line.strip():
@@ -114,15 +160,23 @@ def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise ImageKitInputError(f"Line {number} is no JSON: {error}.") from error
+            raise ImageKitInputError(f"Line {number} is not valid JSON: {error}.") from error
         if not isinstance(row, dict):
-            raise ImageKitInputError(f"Line {number} is no JSON object.")
-        yield row
+            raise ImageKitInputError(f"Line {number} is not a JSON object.")
+        yield storable(row) if _may_hold_surrogates(line) else row
+
+
+def _may_hold_surrogates(line: bytes | str) -> bool:
+    if isinstance(line, bytes):
+        return b"\\u" in line
+    return "\\u" in line or not line.isascii()
 
 
 def _read_csv(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
+    # One for the whole process, so it is only raised.
+    csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
     if isinstance(file.read(0), str):
-        yield from csv.DictReader(cast("IO[str]", file))
+        yield from map(storable, csv.DictReader(cast("IO[str]", file)))
         return
     text = io.TextIOWrapper(cast("IO[bytes]", file), encoding="utf-8-sig", newline="")
     try:
@@ -131,14 +185,61 @@ def _read_csv(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
         text.detach()  # or it would close the caller's file
 
 
-def _read_parquet(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
+class _Watched:
+    """
+    A file that remembers its own error, so that it is not taken for one of what stands in the file.
+
+    :param file: opened for reading bytes.
+    """
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.error: BaseException | None = None
+        self.read, self.seek, self.tell = (self._watched(call) for call in (file.read, file.seek, file.tell))
+
+    def _watched(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*arguments: Any) -> Any:
+            try:
+                return call(*arguments)
+            except BaseException as error:
+                self.error = error
+                raise
+
+        return watched
+
+
+def _read_parquet(file: IO[bytes], columns: Columns | None) -> Iterator[dict[str, Any]]:
     arrow, parquet = _pyarrow()
+    watched = _Watched(file)
     try:
-        table = parquet.ParquetFile(file)
-    except arrow.ArrowInvalid as error:
-        raise ImageKitInputError(f"This is no Parquet file: {error}") from error
-    for batch in table.iter_batches(batch_size=_BATCH):
-        yield from batch.to_pylist()
+        table = parquet.ParquetFile(watched)
+        chosen = None if columns is None else list(columns(table.schema_arrow.names))
+        for batch in table.iter_batches(batch_size=_BATCH, columns=chosen):
+            names = batch.schema.names
+            values = [_values(arrow, name, batch.column(at)) for at, name in enumerate(names)]
+            for row in zip(*values, strict=True):
+                yield dict(zip(names, row, strict=True))
+    except (arrow.ArrowException, OSError) as error:
+        if watched.error is not None:
+            raise watched.error from None
+        raise ImageKitInputError(f"This is not a readable Parquet file: {error}") from error
+
+
+def _values(arrow: Any, name: str, column: Any) -> list[Any]:
+    """Return the values of a column; Python's times end at microseconds, so nanoseconds are cut."""
+    kind = column.type
+    try:
+        if arrow.types.is_timestamp(kind) and kind.unit == "ns":
+            column = column.cast(arrow.timestamp("us", kind.tz), safe=False)
+        elif arrow.types.is_duration(kind) and kind.unit == "ns":
+            column = column.cast(arrow.duration("us"), safe=False)
+        elif arrow.types.is_time64(kind) and kind.unit == "ns":
+            column = column.cast(arrow.time64("us"), safe=False)
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError) as error:
+        raise ImageKitInputError(f"The column {name!r} holds an unreadable value: {error}.") from error
+    return values
 
 
 def _write_jsonl(file: IO[bytes], rows: Iterable[Mapping[str, Any]], columns: Mapping[str, type]) -> int:

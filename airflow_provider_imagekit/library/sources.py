@@ -152,7 +152,7 @@ def files_of_rows(
     """
     column = file_id_column if url_column is None else url_column
     for number, row in enumerate(rows, 1):
-        name = row.get(column) if column else None
+        name = json_safe(row.get(column)) if column else None
         if not isinstance(name, str) or not name.strip():
             raise ImageKitInputError(
                 f"Row {number} has {name!r:.80} as its {column!r}, which names no file.",

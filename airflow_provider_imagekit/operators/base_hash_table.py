@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.compat import BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.object_storage import read_table
+from airflow_provider_imagekit.io.tables import storable
 from airflow_provider_imagekit.links.report import ImageKitReportLink
 from airflow_provider_imagekit.operators.assets import add_asset_event_extra
 from airflow_provider_imagekit.operators.base import fail_without_retry
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
-from airflow_provider_imagekit.similarity.tables import read_records
+from airflow_provider_imagekit.similarity.tables import columns_in_use, read_records
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
+    from airflow_provider_imagekit.io.tables import Columns
     from airflow_provider_imagekit.similarity.records import HashRecord
 
 __all__ = ["HashTableOperator"]
@@ -100,10 +102,17 @@ class HashTableOperator(BaseOperator):
                 f"records is {records!r:.100}.",
                 help='Pass a list of objects such as {"fileId": …, "pHash": …}.',
             )
-        return self._read(records)
+        return self._read([storable(row) for row in records])
 
     def _table(self, path: str) -> Iterator[HashRecord]:
-        return self._read(read_table(path))
+        return self._read(read_table(path, self._columns()))
+
+    def _columns(self) -> Columns:
+        return columns_in_use(self.id_column or "", self.phash_column or "", self._other_columns())
+
+    def _other_columns(self) -> Iterable[str]:
+        """Return the columns of a table that are needed besides name and hash."""
+        return ()
 
     def _read(self, rows: Any) -> Iterator[HashRecord]:
         return read_records(rows, id_column=self.id_column or "", phash_column=self.phash_column or "")

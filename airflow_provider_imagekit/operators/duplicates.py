@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
 from airflow_provider_imagekit.io.object_storage import check_output, exists, read_table, upload_together
-from airflow_provider_imagekit.io.tables import TableFormat, check_format, write_rows
+from airflow_provider_imagekit.io.tables import Columns, TableFormat, check_format, write_rows
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.report.groups import write_groups_page
 from airflow_provider_imagekit.similarity.near_duplicates import (
@@ -18,6 +18,7 @@ from airflow_provider_imagekit.similarity.near_duplicates import (
     NearDuplicates,
     find_near_duplicates,
 )
+from airflow_provider_imagekit.similarity.records import KNOWN_COLUMNS
 from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
 from airflow_provider_imagekit.similarity.tables import read_id_pairs
 
@@ -136,7 +137,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         policy = SurvivorPolicy(
             self._texts("survivor_rules"), self._texts("preferred_folders"), self._texts("preferred_formats")
         )
-        known = list(self._read(self._rows_if_there(self.known_path)))
+        known = list(self._read(self._rows_if_there(self.known_path, self._columns())))
         found = find_near_duplicates(
             self._not_known(known),
             radius=self.max_distance,
@@ -153,6 +154,9 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.log.info("Found: %s", found.counts())
         return found.counts() | self._write(found)
 
+    def _other_columns(self) -> Iterable[str]:
+        return (*KNOWN_COLUMNS, *self._texts("report_fields"))
+
     def _not_known(self, known: list[HashRecord]) -> Iterator[HashRecord]:
         """Yield the input that is new, or has another hash than it had."""
         before = {record.id: record.phash for record in known}
@@ -163,12 +167,12 @@ class FindNearDuplicatesOperator(HashTableOperator):
     def _strangers(self) -> frozenset[frozenset[str]]:
         return read_id_pairs(self._rows_if_there(self.not_duplicates_path))
 
-    def _rows_if_there(self, path: str | None) -> Iterator[dict[str, Any]]:
+    def _rows_if_there(self, path: str | None, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
         """Yield the rows of a table that the first run does not have yet."""
         if not path:
             return
         if exists(path):
-            yield from read_table(path)
+            yield from read_table(path, columns)
         else:
             self.log.warning("There is no file at %s yet; it counts as empty.", path)
 

@@ -22,6 +22,7 @@ from airflow_provider_imagekit.operators.arguments import as_flag, as_whole_numb
 from airflow_provider_imagekit.operators.assets import add_asset_event_extra
 from airflow_provider_imagekit.operators.base import fail_without_retry
 from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, parse_source
+from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -52,6 +53,12 @@ class LibraryMetadataOperator(BaseOperator):
         subfolders. (templated)
     :param path: a folder, without its subfolders. (templated)
     :param file_type: ``all``, ``image`` or ``non-image``. (templated)
+    :param created_after: only files created at or after this moment: a datetime, or a text in ISO 8601; one
+        without a zone is in the DAG's. (templated)
+    :param created_before: only files created before this moment, which is itself no part of the window.
+        (templated)
+    :param updated_after: only files updated at or after this moment. (templated)
+        Give each window a table of its own: files of the table that are outside count as deleted.
     :param file_ids: ids of files, or records as ImageKit lists them: a list, or a text with commas. Ids alone
         tell no version, so these files are fetched by every run. (templated)
     :param urls: delivery URLs of the account; fetched by every run as well. (templated)
@@ -87,6 +94,7 @@ class LibraryMetadataOperator(BaseOperator):
     template_fields: Sequence[str] = (
         "output_path",
         *FILE_ARGUMENTS,
+        *WINDOW_ARGUMENTS,
         "gps",
         "personal",
         "timezone",
@@ -107,6 +115,9 @@ class LibraryMetadataOperator(BaseOperator):
         search_query: str | None = None,
         path: str | None = None,
         file_type: str | None = None,
+        created_after: datetime | str | None = None,
+        created_before: datetime | str | None = None,
+        updated_after: datetime | str | None = None,
         file_ids: Sequence[Any] | str | None = None,
         urls: Sequence[str] | str | None = None,
         input_path: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | None = None,
@@ -130,6 +141,9 @@ class LibraryMetadataOperator(BaseOperator):
         self.search_query = search_query
         self.path = path
         self.file_type = file_type
+        self.created_after = created_after
+        self.created_before = created_before
+        self.updated_after = updated_after
         self.file_ids = file_ids
         self.urls = urls
         self.input_path = input_path
@@ -155,7 +169,9 @@ class LibraryMetadataOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Bring the table up to date; see the class."""
         files = {name: getattr(self, name) for name in FILE_ARGUMENTS}
+        window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
         with fail_without_retry(), ExitStack() as resources:
+            files["search_query"] = search_in_window(self.search_query, window, context)
             result = self._bring_up_to_date(context, parse_source(resources, **files))
         add_asset_event_extra(self, context, result)
         return result

@@ -10,6 +10,8 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.paths import read_locally
 from airflow_provider_imagekit.io.tables import format_of, read_rows
 from airflow_provider_imagekit.library.sources import Given, Search, files_of_rows, files_of_urls
+from airflow_provider_imagekit.library.table.rows import LISTED_FIELDS
+from airflow_provider_imagekit.library.table.schema import LISTING_COLUMNS
 from airflow_provider_imagekit.operators.arguments import optional_text, storage_path
 from airflow_provider_imagekit.operators.listing_pointers import batch_pointer
 
@@ -86,7 +88,14 @@ def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Gi
         stream = resources.enter_context(read_locally(path))
     except FileNotFoundError as error:
         raise ImageKitInputError(f"There is no file {path}.") from error
-    rows = read_rows(stream, format_of(path.name))
+    needed = {*columns.values(), *LISTED_FIELDS, *LISTING_COLUMNS}
+
+    def in_use(names: Sequence[str]) -> Sequence[str]:
+        # Without its name a row is refused, with the names of all columns.
+        complete = set(columns.values()) <= set(names)
+        return [name for name in names if name in needed] if complete else names
+
+    rows = read_rows(stream, format_of(path.name), in_use)
     return Given(files_of_rows(rows, batch=batch, **columns), f"{path} {batch} {columns}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from airflow_provider_imagekit.operators.arguments import as_whole_number, optio
 from airflow_provider_imagekit.operators.assets import add_asset_event_extra
 from airflow_provider_imagekit.operators.base import fail_without_retry
 from airflow_provider_imagekit.operators.listing_pointers import pointers
+from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -86,6 +88,11 @@ class ListFilesOperator(BaseOperator):
         ``search_query``. (templated)
     :param file_type: ``all``, ``image`` or ``non-image``. (templated)
     :param sort: such as ``ASC_CREATED``, ``DESC_UPDATED``, ``ASC_NAME``. (templated)
+    :param created_after: only files created at or after this moment: a datetime, or a text in ISO 8601; one
+        without a zone is in the DAG's. (templated)
+    :param created_before: only files created before this moment, which is itself no part of the window.
+        (templated)
+    :param updated_after: only files updated at or after this moment. (templated)
     :param limit: most files to list; all unless given. (templated)
     :param fields: what to keep of each file, in ImageKit's names. (templated) By default ``fileId``,
         ``name``, ``filePath``, ``url`` and ``updatedAt`` in XCom, and in a file what the table of
@@ -108,6 +115,7 @@ class ListFilesOperator(BaseOperator):
         "type",
         "file_type",
         "sort",
+        *WINDOW_ARGUMENTS,
         "limit",
         "fields",
         "output_path",
@@ -125,6 +133,9 @@ class ListFilesOperator(BaseOperator):
         type: str | None = None,  # noqa: A002 - ImageKit's own name for it
         file_type: str | None = None,
         sort: str | None = None,
+        created_after: datetime | str | None = None,
+        created_before: datetime | str | None = None,
+        updated_after: datetime | str | None = None,
         limit: int | str | None = None,
         fields: Sequence[str] | str | None = None,
         output_path: str | None = None,
@@ -139,6 +150,9 @@ class ListFilesOperator(BaseOperator):
         self.type = type
         self.file_type = file_type
         self.sort = sort
+        self.created_after = created_after
+        self.created_before = created_before
+        self.updated_after = updated_after
         self.limit = limit
         self.fields = fields
         self.output_path = output_path
@@ -155,16 +169,18 @@ class ListFilesOperator(BaseOperator):
         """List; see the class."""
         with fail_without_retry():
             output_path = optional_text(self.output_path)
-            listed = self._to_xcom() if output_path is None else self._to_file(output_path)
+            window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
+            search = search_in_window(self.search_query, window, context)
+            listed = self._to_xcom(search) if output_path is None else self._to_file(search, output_path)
         count = len(listed) if output_path is None else sum(pointer["count"] for pointer in listed)
         self.log.info("%d files listed%s.", count, f" to {output_path}" if output_path else "")
         add_asset_event_extra(self, context, {"path": output_path, "count": count})
         return listed
 
-    def _to_xcom(self) -> list[dict[str, Any]]:
+    def _to_xcom(self, search: str | None) -> list[dict[str, Any]]:
         most, size = self._most_xcom_bytes(), 0
         records: list[dict[str, Any]] = []
-        for record in self._records(XCOM_FIELDS):
+        for record in self._records(search, XCOM_FIELDS):
             size += len(json.dumps(record)) + 2
             if size > most:
                 raise ImageKitInputError(
@@ -177,7 +193,7 @@ class ListFilesOperator(BaseOperator):
             records.append(record)
         return records
 
-    def _to_file(self, output_path: str) -> list[dict[str, Any]]:
+    def _to_file(self, search: str | None, output_path: str) -> list[dict[str, Any]]:
         path = storage_path(output_path, "output_path")
         most = min(conf.getint("core", "max_map_length", fallback=_MOST_MAPPED), _MOST_MAPPED)
         of = as_whole_number(self.batches, "batches", least=1, most=most)
@@ -185,7 +201,7 @@ class ListFilesOperator(BaseOperator):
         check_writable(path, "output_path")
         remove_leftovers(path.parent, path.name)
         with atomic_write(path, path.parent) as stream:
-            for record in self._records(FILE_FIELDS):
+            for record in self._records(search, FILE_FIELDS):
                 counts[Batch.number_of(str(record.get("fileId")), of)] += 1
                 stream.write(json_line(record))
         return pointers(output_path, counts)
@@ -198,13 +214,13 @@ class ListFilesOperator(BaseOperator):
         by_size = backend.endswith(".XComObjectStorageBackend") and threshold >= 0
         return _ANY_LENGTH if by_size else _MOST_XCOM_BYTES
 
-    def _records(self, default_fields: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def _records(self, search: str | None, default_fields: Sequence[str]) -> Iterator[dict[str, Any]]:
         fields = self.fields or default_fields
         if isinstance(fields, str):
             fields = [field.strip() for field in fields.split(",")]
         limit = optional_text(self.limit)
         for record in self.hook.list_files(
-            search_query=optional_text(self.search_query),
+            search_query=search,
             path=optional_text(self.path),
             type=optional_text(self.type),
             file_type=optional_text(self.file_type),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_imagekit.phash import PHash
 
-__all__ = ["HashRecord"]
+__all__ = ["KNOWN_COLUMNS", "HashRecord"]
 
 #: Names under which tables keep the same thing: ImageKit's own first.
 _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -18,6 +18,12 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "created": ("createdAt", "created_at", "created"),
     "size": ("size", "size_bytes"),
 }
+
+#: Columns that keepers are chosen by and that reports show, under all their names.
+KNOWN_COLUMNS: Final = (
+    *(name for names in _ALIASES.values() for name in names),
+    *("width", "height", "format", "url", "thumbnail"),
+)
 
 _ABSURD: Final = 1e15
 

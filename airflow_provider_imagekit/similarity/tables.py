@@ -10,9 +10,11 @@ from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.records import HashRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["read_id_pairs", "read_records", "read_rows", "write_rows"]
+    from airflow_provider_imagekit.io.tables import Columns
+
+__all__ = ["columns_in_use", "read_id_pairs", "read_records", "read_rows", "write_rows"]
 
 # What columns are usually called: ImageKit's own name first.
 _ID_COLUMNS = ("fileId", "file_id", "id")
@@ -50,6 +52,26 @@ def read_records(
             continue
         attributes = {key: value for key, value in row.items() if key not in (id_column, phash_column)}
         yield HashRecord(str(name), _parse_phash(row.get(phash_column), number), attributes)
+
+
+def columns_in_use(id_column: str, phash_column: str, others: Iterable[str] = ()) -> Columns:
+    """
+    Return what chooses the columns that :func:`read_records` needs, for :func:`read_rows`.
+
+    :param id_column: as :func:`read_records` takes it.
+    :param phash_column: as :func:`read_records` takes it.
+    :param others: columns that are needed besides.
+    """
+
+    def choose(names: Sequence[str]) -> Sequence[str]:
+        key = id_column or _usual(_ID_COLUMNS, dict.fromkeys(names))
+        phash = phash_column or _usual(_PHASH_COLUMNS, dict.fromkeys(names))
+        if key not in names or phash not in names:
+            return names  # so that the error can list them
+        wanted = {key, phash, "deleted_at", *others}
+        return [name for name in names if name in wanted]
+
+    return choose
 
 
 def _usual(names: tuple[str, ...], row: Mapping[str, Any]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ from airflow_provider_imagekit.compat import BaseTrigger, TriggerEvent
 from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitError
 from airflow_provider_imagekit.gates.bank_files import aload_bank, load_bank
 from airflow_provider_imagekit.gates.gate import PHashGate
-from airflow_provider_imagekit.gates.polling import Poll, look_up, not_yet, poll
+from airflow_provider_imagekit.gates.polling import Poll, look_up, not_yet, poll, until_next_check
 from airflow_provider_imagekit.gates.references import BankFile
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.triggers import event
@@ -31,20 +33,26 @@ class PHashDistanceTrigger(BaseTrigger):
     """
     Check a perceptual-hash gate again and again, and fire when it matches or cannot match any more.
 
-    It has no timeout of its own: ``defer(timeout=...)`` is the only clock.
+    Its deadline is a second clock beside ``defer(timeout=...)``, which ``dag.test()`` and
+    ``airflow tasks test`` do not look at.
 
     :param imagekit_conn_id: the Airflow Connection with the private key; the key itself never gets here.
-    :param poke_interval: seconds between two checks, at least 5; the first check comes after one interval.
+    :param poke_interval: seconds between two checks, at least 5.
     :param exponential_backoff: whether to double the interval after each check.
     :param max_wait: longest interval in seconds with ``exponential_backoff``.
     :param silent_fail: whether to log errors that waiting cannot mend, and go on.
     :param stop_on_mismatch: whether a verdict that does not match ends the wait with an error.
+    :param deadline: when the wait is over, in seconds since 1970; ``None`` if Airflow alone ends it.
+    :param next_check: when the first check is due, in seconds since 1970; ``None`` for after one interval. So
+        a triggerer that restarts more often than ``poke_interval`` checks all the same.
     :param gate: pictures and distances, named and read as in
         :meth:`~airflow_provider_imagekit.gates.gate.PHashGate.parse`.
     """
 
     #: How it waits between checks; a test puts its own clock here.
     sleep: Callable[[float], Awaitable[None]] = staticmethod(asyncio.sleep)
+    #: What the time is, in seconds since 1970.
+    clock: Callable[[], float] = staticmethod(time.time)
 
     def __init__(
         self,
@@ -55,6 +63,8 @@ class PHashDistanceTrigger(BaseTrigger):
         max_wait: float | None = None,
         silent_fail: bool = False,
         stop_on_mismatch: bool = False,
+        deadline: float | None = None,
+        next_check: float | None = None,
         **gate: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -64,6 +74,8 @@ class PHashDistanceTrigger(BaseTrigger):
         self.max_wait = max_wait
         self.silent_fail = silent_fail
         self.stop_on_mismatch = stop_on_mismatch
+        self.deadline = deadline
+        self.next_check = next_check
         self.gate = PHashGate.parse(**gate)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -77,6 +89,8 @@ class PHashDistanceTrigger(BaseTrigger):
                 "max_wait": self.max_wait,
                 "silent_fail": self.silent_fail,
                 "stop_on_mismatch": self.stop_on_mismatch,
+                "deadline": self.deadline,
+                "next_check": self.next_check,
                 **self.gate.arguments(),
             },
         )
@@ -87,9 +101,17 @@ class PHashDistanceTrigger(BaseTrigger):
         return ImageKitHook(self.imagekit_conn_id)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Check after each interval until the gate matches or an error ends the wait."""
-        for interval in self._intervals():
-            await self.sleep(interval)
+        """Check after each interval until the gate matches, an error ends the wait, or its time is over."""
+        intervals, reason = self._intervals(), "There was no check since the task was deferred."
+        wait = next(intervals)
+        if self.next_check is not None:
+            wait = max(self.next_check - self.clock(), 0.0)
+        while True:
+            left = self._time_left()
+            await self.sleep(min(wait, left))
+            if left <= wait:
+                yield TriggerEvent(event.timed_out(reason))
+                return
             try:
                 found = await self._poll()
             except ImageKitError as error:
@@ -97,11 +119,17 @@ class PHashDistanceTrigger(BaseTrigger):
                     yield TriggerEvent(event.failed(error))
                     return
                 self.log.error("The check failed: %s", error)
+                reason, wait = f"The check failed: {error}", next(intervals)
                 continue
-            self.log.info("%s", found.reason)
             if found.matched and found.value is not None:
+                self.log.info("%s", found.reason)
                 yield TriggerEvent(event.matched(found.value))
                 return
+            reason, wait = found.reason, next(intervals)
+            self.log.info("%s %s", reason, until_next_check(wait, self._time_left()))
+
+    def _time_left(self) -> float:
+        return math.inf if self.deadline is None else max(self.deadline - self.clock(), 0.0)
 
     def _intervals(self) -> Iterator[float]:
         interval = max(self.poke_interval, MIN_POKE_INTERVAL)

@@ -166,3 +166,12 @@ def test_each_setting_is_a_field_of_the_table_or_a_standard_field() -> None:
     names = {field.name for field in dataclasses.fields(ClientSettings)}
     assert names - set(CONNECTION_FIELDS) == {"private_key", "base_url"}
     assert set(CONNECTION_FIELDS) - names == {"url_endpoint"}
+
+
+@pytest.mark.parametrize(
+    "host", ["ik.imagekit.io", "https://ik.imagekit.io/demo", "http://IK.imagekit.io", "ik.imagekit.io:443"]
+)
+def test_the_host_that_delivers_files_is_refused_before_the_key_is_sent(host: str) -> None:
+    with pytest.raises(ImageKitConfigurationError, match="delivers files and is not the API"):
+        read(host=host)
+    assert read(host="ik.imagekit.io.example").base_url == "https://ik.imagekit.io.example"

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.tables import TableFormat, format_of, read_rows, write_rows
@@ -82,7 +89,7 @@ class TestForeignFiles:
 
     @pytest.mark.parametrize(
         ("content", "message"),
-        [(b'{"a": 1}\n{"a"', "Line 2 is no JSON"), (b"[1]\n", "Line 1 is no JSON object")],
+        [(b'{"a": 1}\n{"a"', "Line 2 is not valid JSON"), (b"[1]\n", "Line 1 is not a JSON object")],
     )
     def test_a_broken_line_is_named(self, content, message):
         with pytest.raises(ImageKitInputError, match=message):
@@ -102,6 +109,113 @@ except ImageKitInputError as error:
 """
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         assert "Install airflow-provider-imagekit[parquet]" in done.stdout
+
+
+def parquet(**columns: Any) -> io.BytesIO:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    file.seek(0)
+    return file
+
+
+class TestValues:
+    def test_nanoseconds_are_cut_to_microseconds(self):
+        file = parquet(
+            at=pa.array([1_700_000_000_123_456_789, None], pa.timestamp("ns", "UTC")),
+            naive=pa.array([1_700_000_000_123_456_789, None], pa.timestamp("ns")),
+            took=pa.array([1_001, None], pa.duration("ns")),
+            clock=pa.array([1_001, None], pa.time64("ns")),
+        )
+        first, second = read_rows(file, "parquet")
+        assert first["at"] == datetime.fromtimestamp(1_700_000_000, UTC).replace(microsecond=123_456)
+        assert first["naive"] == first["at"].replace(tzinfo=None)
+        assert (first["took"], first["clock"]) == (timedelta(microseconds=1), time(microsecond=1))
+        assert set(second.values()) == {None}
+
+    def test_a_time_that_python_cannot_hold_is_refused_with_its_column(self):
+        file = parquet(id=["a"], at=pa.array([1 << 60], pa.timestamp("ms")))
+        with pytest.raises(ImageKitInputError, match="column 'at' holds an unreadable value"):
+            list(read_rows(file, "parquet"))
+
+    def test_columns_that_are_not_in_use_are_not_read(self):
+        file = parquet(id=["a"], at=pa.array([1 << 60], pa.timestamp("ms")), x=[1])
+        assert list(read_rows(file, "parquet", lambda names: [names[0], names[2]])) == [{"id": "a", "x": 1}]
+
+    @pytest.mark.parametrize("table_format", ["jsonl", "csv"])
+    def test_a_cell_may_be_long(self, table_format):
+        rows = [{"id": "a" * 1_000_000}]
+        file = io.BytesIO()
+        write_rows(file, rows, {"id": str}, table_format)
+        file.seek(0)
+        assert list(read_rows(file, table_format)) == rows
+
+    @pytest.mark.parametrize(
+        ("content", "row"),
+        [
+            (
+                b'{"id": "a\\ud800b", "\\udfff": ["\\uDBFF", {"x": "\\ud83d\\ude00"}]}',
+                {"id": "a\ufffdb", "\ufffd": ["\ufffd", {"x": "\N{GRINNING FACE}"}]},
+            ),
+            (b'{"id": "\\\\ud800"}', {"id": "\\ud800"}),
+        ],
+    )
+    def test_a_surrogate_without_its_pair_is_replaced(self, content, row):
+        assert list(read_rows(io.BytesIO(content), "jsonl")) == [row]
+
+    @pytest.mark.parametrize(
+        ("table_format", "text"), [("csv", "id\na\ud800\n"), ("jsonl", '{"id": "a\ud800"}')]
+    )
+    def test_a_surrogate_in_a_text_file_is_replaced(self, table_format, text):
+        assert list(read_rows(io.StringIO(text), table_format)) == [{"id": "a\ufffd"}]
+
+
+class TestEndings:
+    @pytest.mark.parametrize(
+        ("table_format", "content"),
+        [
+            ("jsonl", b'{"id": ' + b"[" * 200_000),
+            ("jsonl", b'{"id": "\xff"}'),
+            ("jsonl", b'{"id": ' + b"1" * 5000 + b"}"),
+            ("csv", b"id\n\xff\n"),
+            ("parquet", b"PAR1" + bytes(40) + b"PAR1"),
+            ("parquet", b""),
+        ],
+    )
+    def test_what_cannot_be_read_is_a_final_error(self, table_format, content):
+        with pytest.raises(ImageKitInputError):
+            list(read_rows(io.BytesIO(content), table_format))
+
+    def test_a_corrupt_page_is_a_final_error(self):
+        content = bytearray(parquet(id=[f"{n:032}" for n in range(10_000)]).getvalue())
+        content[2000:6000] = bytes(4000)
+        with pytest.raises(ImageKitInputError, match="not a readable Parquet file"):
+            list(read_rows(io.BytesIO(content), "parquet"))
+
+    @pytest.mark.parametrize("error", [ConnectionResetError("gone"), TimeoutError("slow"), ValueError("odd")])
+    def test_an_error_of_the_file_itself_is_raised_as_it_is(self, error):
+        class Broken(io.BytesIO):
+            def read(self, *arguments):
+                raise error
+
+        with pytest.raises(type(error), match=str(error)):
+            list(read_rows(Broken(parquet(id=["a"]).getvalue()), "parquet"))
+
+    @settings(max_examples=100, deadline=None)
+    @given(position=st.floats(0, 1, exclude_max=True), noise=st.binary(min_size=1, max_size=30))
+    def test_a_damaged_parquet_file_is_read_or_refused(self, position, noise):
+        content = bytearray(parquet(id=[f"{n:04}" for n in range(50)], n=list(range(50))).getvalue())
+        at = int(position * len(content))
+        content[at : at + len(noise)] = noise
+        with contextlib.suppress(ImageKitInputError):
+            list(read_rows(io.BytesIO(bytes(content)), "parquet"))
+
+    @given(
+        content=st.binary(max_size=60) | st.text(max_size=60).map(str.encode),
+        form=st.sampled_from(["csv", "jsonl"]),
+    )
+    def test_any_bytes_are_read_as_storable_rows_or_refused(self, content, form):
+        with contextlib.suppress(ImageKitInputError):
+            str(list(read_rows(io.BytesIO(content), form))).encode()
 
 
 def test_csv_is_what_the_standard_library_reads():

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_imagekit.compat import AirflowFailException, Asset
@@ -91,6 +93,28 @@ class TestFinding:
         records = [{"fileId": "a", "pHash": A}, {"fileId": "b", "pHash": NEAR}]
         assert find(tmp_path, records=records)["duplicates"] == 1
         assert find(tmp_path, records=[])["groups"] == 0
+
+    def test_a_bad_value_in_a_column_that_is_not_in_use_fails_nothing(self, tmp_path: Path) -> None:
+        path = str(tmp_path / "library.parquet")
+        columns = {"id": ["a", "b"], "pHash": [A, NEAR], "seen": pa.array([1 << 60] * 2, pa.timestamp("ms"))}
+        pq.write_table(pa.table(columns), path)
+        assert find(tmp_path, input_path=path)["duplicates"] == 1
+        with pytest.raises(AirflowFailException, match="'seen' holds an unreadable value"):
+            find(tmp_path, input_path=path, report_fields=["seen"])
+
+    @pytest.mark.parametrize("source", ["table", "records"])
+    def test_lone_surrogates_are_replaced_before_the_work(self, source: str, tmp_path: Path) -> None:
+        records = [{"id": f"{n}\ud800", "pHash": A, "path": f"/{n}\udfff.jpg"} for n in "ab"]
+        given = (
+            {"records": records}
+            if source == "records"
+            else {"input_path": write(tmp_path / "t.jsonl", records)}
+        )
+        rows = rows_of(find(tmp_path, **given)["groups_path"])
+        assert [(row["id"], row["path"]) for row in rows] == [
+            ("a\ufffd", "/a\ufffd.jpg"),
+            ("b\ufffd", "/b\ufffd.jpg"),
+        ]
 
     @pytest.mark.parametrize("form", ["csv", "parquet"])
     def test_other_forms_can_be_written(self, form: str, table: str, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -11,13 +13,16 @@ import pytest
 from airflow_provider_imagekit.compat import (
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     TaskDeferred,
     TriggerEvent,
 )
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from airflow_provider_imagekit.exceptions import ImageKitBadRequestError, ImageKitError
+from airflow_provider_imagekit.exceptions import ImageKitBadRequestError, ImageKitError, ImageKitStatusError
 from airflow_provider_imagekit.triggers import event
+from tests import pictures
 from tests.sensors.running import Task, sensor_of
+from tests.support import AIRFLOW_3
 
 A = "f06830ca9f1e3e90"
 
@@ -41,7 +46,10 @@ class TestDeferral:
         )
         assert deferred.timeout is not None
         assert deferred.timeout.total_seconds() == 600
-        assert deferred.trigger.serialize()[1] == {
+        arguments = deferred.trigger.serialize()[1]
+        assert arguments.pop("deadline") == pytest.approx(time.time() + 600, abs=30)
+        assert arguments.pop("next_check") == pytest.approx(time.time() + 30, abs=25)
+        assert arguments == {
             "imagekit_conn_id": "imagekit_default",
             "poke_interval": 30,
             "exponential_backoff": True,
@@ -68,6 +76,32 @@ class TestDeferral:
         with pytest.raises(AirflowSensorTimeout):
             self.resumed(error, never_fail=True)
         with pytest.raises(AirflowSkipException):
+            self.resumed(error, soft_fail=True)
+
+    @pytest.mark.parametrize(
+        ("arguments", "error"),
+        [
+            ({}, AirflowSensorTimeout),
+            ({"never_fail": True}, AirflowSensorTimeout),
+            ({"soft_fail": True}, AirflowSkipException),
+            ({"execution_timeout": timedelta(seconds=5)}, AirflowTaskTimeout),
+        ],
+        ids=str,
+    )
+    def test_the_triggers_own_deadline_ends_as_airflows_and_repeats_the_last_reason(
+        self, arguments: dict[str, Any], error: type[BaseException]
+    ) -> None:
+        sensor = sensor_of("deferrable", **self.ARGUMENTS, **arguments)
+        with pytest.raises(error, match="Not yet: because"):
+            sensor.resume_execution(
+                "execute_complete",
+                {"event": event.timed_out("Not yet: because.")},
+                {"ti": Task()},  # type: ignore[arg-type]
+            )
+
+    @pytest.mark.parametrize("error", ["Trigger failure", "ReadTimeout of something", "a timeout"])
+    def test_a_failure_that_mentions_a_timeout_is_none(self, error: str) -> None:
+        with pytest.raises(ImageKitError, match="The trigger failed"):
             self.resumed(error, soft_fail=True)
 
     def test_a_crashed_trigger_fails_the_task_and_is_no_skip(self) -> None:
@@ -119,3 +153,43 @@ class TestAirflowsSwitches:
         with pytest.raises(error):
             sensor_of(**self.ARGUMENTS, soft_fail=soft_fail, timeout=0.05).execute({"ti": Task()})
         assert time.monotonic() - start < 5
+
+    def test_at_the_timeout_the_last_reason_is_repeated(
+        self, connection: str, imagekit: ImageKitEmulator
+    ) -> None:
+        with pytest.raises(AirflowSensorTimeout, match=r"Not yet: HTTP 404: picture file_id a{24}: "):
+            sensor_of(**self.ARGUMENTS, timeout=0.05).execute({"ti": Task()})
+
+    def test_checks_of_reschedule_mode_are_kept_apart_where_airflow_needs_it(
+        self, connection: str, imagekit: ImageKitEmulator
+    ) -> None:
+        sensor = sensor_of("reschedule", **self.ARGUMENTS, poke_interval=2, max_wait=3)
+        imagekit.inject(status=404)
+        with contextlib.suppress(Exception):  # without a task instance Airflow cannot note the next check
+            sensor.execute({"ti": Task()})
+        poke_interval, max_wait = (10, 10) if AIRFLOW_3 else (2, 3)
+        assert (sensor.poke_interval, sensor.max_wait) == (poke_interval, timedelta(seconds=max_wait))
+
+
+class TestWhichPicture:
+    @pytest.mark.parametrize("status", [404, 400])
+    @pytest.mark.parametrize("side", ["picture", "reference"])
+    def test_an_answer_that_says_no_names_the_side_and_the_picture(
+        self, side: str, status: int, connection: str, imagekit: ImageKitEmulator
+    ) -> None:
+        url = f"{imagekit.file_url(pictures.ORIGINAL)}?ik-s=secret0"
+        wrong = {"url": url} if side == "picture" else {"reference_url": url}
+        other = {"phash": A} if side == "reference" else {"reference_phash": A}
+        imagekit.inject(status=status, body={"message": "No."}, times=None)
+        with pytest.raises((AirflowSensorTimeout, ImageKitBadRequestError)) as caught:
+            sensor_of(**wrong, **other, max_distance=8, timeout=0.05).execute({"ti": Task()})
+        assert f"HTTP {status}: {side} url {url.partition('?')[0]}?ik-s=***: No." in str(caught.value)
+
+    def test_a_404_of_another_server_is_not_waited_for(
+        self, connection: str, imagekit: ImageKitEmulator
+    ) -> None:
+        imagekit.inject(status=404, body="<html>Nothing here</html>", times=None)
+        with pytest.raises(
+            ImageKitStatusError, match=r"http://127.* not as ImageKit does: .*Nothing here.* Check the host"
+        ):
+            sensor_of(**TestAirflowsSwitches.ARGUMENTS).execute({"ti": Task()})

@@ -15,11 +15,15 @@ from airflow_provider_imagekit.compat import (
     AirflowSensorTimeout,
     AirflowTaskTimeout,
     TaskDeferred,
-    timeout,
 )
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 from tests import pictures
+
+try:
+    from airflow.sdk.execution_time.timeout import timeout
+except ImportError:  # Airflow 2
+    from airflow.utils.timeout import timeout
 
 # The check waits idly by then: Python swallows an alarm that comes while it collects garbage.
 SECONDS = 1.5

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.triggers.event import read_event
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests import pictures
+from tests.support import Clock
 
 ARGUMENTS: dict[str, Any] = {
     "imagekit_conn_id": "imagekit_default",
@@ -21,6 +23,8 @@ ARGUMENTS: dict[str, Any] = {
     "max_wait": 300.0,
     "silent_fail": True,
     "stop_on_mismatch": True,
+    "deadline": 1_800_000_000.5,
+    "next_check": 1_700_000_000.0,
     "url": "https://ik.imagekit.io/demo/a.jpg?ik-s=abc",
     "reference_phash": "f06830ca9f1e3e90",
     "max_distance": 8,
@@ -98,6 +102,48 @@ def test_it_waits_one_interval_and_then_fires_with_the_xcom_value(
     assert value["matched"] is True
     assert value["distance"] <= 8
     assert len(imagekit.requests) == 1
+
+
+def test_after_a_restart_a_check_that_is_due_comes_at_once(
+    connection: str, imagekit: ImageKitEmulator
+) -> None:
+    waits = Waits()
+    assert read_event(fired(trigger_for(imagekit, next_check=time.time() - 1), waits))["matched"]
+    assert waits.seconds == [0.0]
+    waits = Waits()
+    fired(trigger_for(imagekit, next_check=time.time() + 100), waits)
+    assert 90 < waits.seconds[0] <= 100
+
+
+def test_its_deadline_ends_the_wait_with_the_last_reason_and_without_another_check(
+    connection: str, imagekit: ImageKitEmulator
+) -> None:
+    trigger = trigger_for(imagekit, pictures.UNRELATED, deadline=1000.0 + 150, next_check=1000.0 + 60)
+    clock = Clock()
+    trigger.clock = clock
+
+    async def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+
+    trigger.sleep = sleep
+
+    async def first() -> TriggerEvent | None:
+        return await anext(trigger.run(), None)
+
+    event = asyncio.run(first())
+    assert event is not None
+    with pytest.raises(TimeoutError, match=r"is \d+ of 64 bits|distance"):
+        read_event(event.payload)
+    assert clock.slept == [60.0, 60.0, 30.0]
+    assert len(imagekit.requests) == 2
+
+
+def test_a_deadline_that_passed_while_no_triggerer_ran_ends_the_wait_at_once(
+    connection: str, imagekit: ImageKitEmulator
+) -> None:
+    with pytest.raises(TimeoutError, match="no check since"):
+        read_event(fired(trigger_for(imagekit, deadline=time.time() - 5), Waits()))
+    assert imagekit.requests == []
 
 
 def test_it_never_checks_more_often_than_every_five_seconds(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import IO, Any
 
@@ -55,7 +55,7 @@ def read_table(stream: IO[bytes], form: TableFormat) -> Iterator[Row]:
 
     :raises ImageKitInputError: if it is another table.
     """
-    for row in read_rows(stream, form):
+    for row in read_rows(stream, form, _in_use):
         if "file_id" not in row or "deleted_at" not in row:
             raise ImageKitInputError(
                 "The file at output_path is no table of this operator.",
@@ -80,6 +80,11 @@ def write_table(stream: IO[bytes], rows: Iterable[Row], form: TableFormat) -> in
         )
     columns = {column.name: _TYPES[column.kind] for column in COLUMNS}
     return write_rows(stream, rows, columns, form, row_group=_ROW_GROUP)
+
+
+def _in_use(names: Sequence[str]) -> Sequence[str]:
+    ours = [column.name for column in COLUMNS if column.name in names]
+    return ours if "file_id" in ours and "deleted_at" in ours else names
 
 
 def _to_parquet(value: Any, kind: Kind) -> Any:

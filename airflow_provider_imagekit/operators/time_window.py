@@ -1,0 +1,72 @@
+"""The arguments that name files by when they were created or updated, as a part of ImageKit's search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.operators.arguments import optional_text
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.compat import Context
+
+__all__ = ["WINDOW_ARGUMENTS", "search_in_window"]
+
+#: Names of the arguments, which the operators have, too.
+WINDOW_ARGUMENTS: Final = ("created_after", "created_before", "updated_after")
+_CONDITIONS = {
+    "created_after": "createdAt >=",
+    "created_before": "createdAt <",
+    "updated_after": "updatedAt >=",
+}
+
+
+def search_in_window(search_query: Any, window: Mapping[str, Any], context: Context) -> str | None:
+    """
+    Add the bounds of a window to a search; without any, the search is as it was.
+
+    :param search_query: ImageKit's search language, or nothing.
+    :param window: value by name of argument: a datetime, or a text in ISO 8601. The lower bounds are part of
+        the window, the upper one is not, so that windows that follow each other share no file.
+    :param context: the task's context, whose DAG gives the zone of a value without one.
+    :return: a search; ``None`` for none.
+    :raises ImageKitInputError: if a value is no moment, or the window ends before it starts.
+    """
+    query = optional_text(search_query)
+    bounds = {
+        name: _moment(name, value, context)
+        for name, value in window.items()
+        if optional_text(value) is not None
+    }
+    start, end = bounds.get("created_after"), bounds.get("created_before")
+    if start and end and start > end:
+        raise ImageKitInputError(
+            f"created_after is {_text(start)}; created_before, {_text(end)}, is earlier."
+        )
+    conditions = [f'{_CONDITIONS[name]} "{_text(moment)}"' for name, moment in bounds.items()]
+    if query and conditions:
+        query = f"({query})"
+    return " AND ".join([query, *conditions] if query else conditions) or None
+
+
+def _moment(name: str, value: Any, context: Context) -> datetime:
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
+    except ValueError:
+        raise ImageKitInputError(
+            f"{name} is {value!r}.", help="Use a datetime, or a text such as 2026-03-01T00:00:00+01:00."
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=_zone(name, value, context))
+
+
+def _zone(name: str, value: Any, context: Context) -> tzinfo:
+    zone: tzinfo | None = getattr(context.get("dag"), "timezone", None)
+    if zone is None:
+        raise ImageKitInputError(f"{name} is {value!r}, which has no time zone.", help="Add one, such as Z.")
+    return zone
+
+
+def _text(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
