@@ -22,6 +22,7 @@ Everything that this package raises.
     ├── TableInUseError                 another run works on the table, or has replaced it
     ├── LibraryStoppedError             a run over a library was told to stop before its end
     ├── TooManyDeletedFilesError        more files of a library were gone than max_deleted allows
+    ├── WebhookVerificationError        a webhook delivery is not ImageKit's, too old or unreadable
     └── TooManyFailedFilesError         more files of a library failed than were allowed to
 
 They are plain exceptions, not ``AirflowException``: Airflow's ``soft_fail`` turns an ``AirflowException``
@@ -53,6 +54,7 @@ __all__ = [
     "TableInUseError",
     "TooManyDeletedFilesError",
     "TooManyFailedFilesError",
+    "WebhookVerificationError",
 ]
 
 
@@ -123,6 +125,10 @@ class ImageKitTransportError(ImageKitError):
     retryable = True
 
 
+class WebhookVerificationError(ImageKitError):
+    """Raised when a webhook delivery has no valid signature, is too old or cannot be read."""
+
+
 class ImageKitStatusError(ImageKitError):
     """Raised when ImageKit answers with a status that has no class of its own."""
 
@@ -143,14 +149,25 @@ class ImageKitRateLimitError(ImageKitStatusError):
     """
     Raised for 429, and instead of a request that would have to wait longer than allowed.
 
+    ``status`` is 429 if ImageKit refused, and ``None`` if the request was not sent.
+
     :param reset_ms: milliseconds until the account may send again; ``None`` if ImageKit did not say.
+    :param requests_per_second: the limit that ImageKit named; ``None`` if it named none.
     """
 
     retryable = True
 
-    def __init__(self, message: str, *, reset_ms: int | None = None, **details: Any) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        reset_ms: int | None = None,
+        requests_per_second: float | None = None,
+        **details: Any,
+    ) -> None:
         super().__init__(message, **details)
         self.reset_ms = reset_ms
+        self.requests_per_second = requests_per_second
 
 
 class ImageKitServerError(ImageKitStatusError):

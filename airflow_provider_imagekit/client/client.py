@@ -29,7 +29,8 @@ class ImageKitClient:
     :param settings: the account's private key, or
         :class:`~airflow_provider_imagekit.client.settings.ClientSettings`.
     :param user_agent: what stands behind this package's name in the ``User-Agent`` header.
-    :param budget: the request budget; the account's shared one unless given.
+    :param budget: the rate limiter; unless given, the account's shared one, which then follows these
+        settings.
     :param sleep: waits for a number of seconds between tries.
     :param jitter: random numbers from 0 to 1.
     :param fields: fields of the settings by name, such as ``base_url`` or ``requests_per_second``; beside
@@ -58,9 +59,11 @@ class ImageKitClient:
         self.limits = RetryLimits(settings.max_retries, settings.max_wait)
         self.requests_per_second = settings.requests_per_second
         self._transport = Transport(settings, self.base_url, user_agent)
-        self._calls = Retrying(
-            self._transport, budget or account_rate_limiter(settings), sleep=sleep, jitter=jitter
-        )
+        self._settings = settings
+        self._budget = budget or account_rate_limiter(settings)
+        if budget is None:
+            self.follow_settings("")
+        self._calls = Retrying(self._transport, self._budget, sleep=sleep, jitter=jitter)
         self.waits = self._calls.waits
         self.sleep = sleep
 
@@ -72,6 +75,15 @@ class ImageKitClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def follow_settings(self, source: str) -> None:
+        """
+        Have the account's rate limiter follow the settings of this client.
+
+        :param source: whose settings they are, such as the id of an Airflow Connection; they replace those
+            that the same source gave before.
+        """
+        self._budget.follow(source, self._settings.requests_per_second, self._settings.rate_limit_url)
 
     def close(self) -> None:
         """Close the pooled sockets; the client opens new ones if it is used again."""

@@ -8,9 +8,11 @@ import itertools
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from airflow_provider_imagekit.client.learned_pace import LearnedPace
 from airflow_provider_imagekit.client.rate_limit_redis import RedisRateLimiter
 from airflow_provider_imagekit.exceptions import ImageKitRateLimitError
 
@@ -37,6 +39,7 @@ class RateLimiter:
 
     :param requests_per_second: steady rate; ``None`` for no limit of our own.
     :param burst: requests that may go out at once after a quiet time; one second's worth unless given.
+    :param account: what Redis knows the account by; a digest, no secret.
     :param clock: monotonic seconds.
     :param sleep: waits for a number of seconds.
     """
@@ -46,29 +49,50 @@ class RateLimiter:
         requests_per_second: float | None = None,
         *,
         burst: int | None = None,
+        account: str = "",
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._clock = clock
+        self.clock = clock
+        self.learned = LearnedPace(clock)
         self._sleep = sleep
+        self._burst = burst
+        self._account = account
         self._lock = threading.Lock()
         self._line: list[tuple[float, int]] = []
         self._numbers = itertools.count()
         self._next_free = 0.0
         self._paused_until = 0.0
+        self._sources: dict[str, tuple[float | None, str | None]] = {"": (requests_per_second, None)}
+        self._shared_url: str | None = None
         self._shared: RedisRateLimiter | None = None
-        self.set_rate(requests_per_second, burst)
 
-    def set_rate(self, requests_per_second: float | None, burst: int | None = None) -> None:
-        """Change the rate, for instance when the Airflow Connection was edited."""
+    def follow(
+        self, source: str, requests_per_second: float | None, rate_limit_url: str | None = None
+    ) -> None:
+        """
+        Keep to a rate until the same source gives another; the lowest of all sources counts.
+
+        :param source: who gives the rate, such as the id of an Airflow Connection.
+        :param requests_per_second: steady rate; ``None`` for no limit of our own.
+        :param rate_limit_url: address of the Redis through which others share the budget; ``None`` for none.
+        """
         with self._lock:
-            self._rate = requests_per_second or None
-            self._interval = 1 / requests_per_second if requests_per_second else 0.0
-            self._tolerance = self._interval * (max(burst or int(requests_per_second or 1), 1) - 1)
+            self._sources[source] = (requests_per_second, rate_limit_url)
+            urls = [url for _, url in self._sources.values() if url]
+            if (url := urls[-1] if urls else None) != self._shared_url:
+                self._shared_url = url
+                self._shared = RedisRateLimiter(url, self._account) if url else None
 
     def share(self, turns: RedisRateLimiter | None) -> None:
         """Keep rate and pauses together with other processes from now on; ``None`` ends that."""
         self._shared = turns
+
+    @property
+    def rate(self) -> float | None:
+        """Requests per second that this process keeps to; ``None`` for no limit."""
+        rates = (*(rate for rate, _ in self._sources.values()), self.learned.rate)
+        return min(filter(None, rates), default=None)
 
     def acquire(self, max_wait: float) -> float:
         """
@@ -79,7 +103,7 @@ class RateLimiter:
         :raises ImageKitConfigurationError: if the address of the shared budget cannot be used.
         :raises ImageKitRateLimitError: as soon as it is clear that the turn comes later than that.
         """
-        start = self._clock()
+        start = self.clock()
         ticket = (start + max_wait, next(self._numbers))
         with self._lock:
             bisect.insort(self._line, ticket)
@@ -89,33 +113,63 @@ class RateLimiter:
         finally:
             with self._lock:
                 self._line.remove(ticket)
-        while self._shared and (wait := self._shared.take_turn(self._rate)):
-            self._allow(wait, ticket[0] - self._clock())
-            self._sleep(wait)
-        return self._clock() - start
+        self._wait_for_others(ticket)
+        self.learned.count()
+        return self.clock() - start
+
+    def refuse(self, seconds: float, requests_per_second: float | None) -> None:
+        """
+        Note that ImageKit refused a request.
+
+        :param seconds: how long every request is held back.
+        :param requests_per_second: the rate that the refusal names, if it does.
+        """
+        self.learned.refuse(requests_per_second)
+        self.pause(seconds)
 
     def pause(self, seconds: float) -> None:
         """Hold back every request for a number of seconds, since the account is over its limit."""
         seconds = min(seconds, LONGEST_PAUSE)
         with self._lock:
-            self._paused_until = max(self._paused_until, self._clock() + seconds)
+            self._paused_until = max(self._paused_until, self.clock() + seconds)
             # No burst after a refusal: it would spend the new interval at once, and be refused again.
-            self._next_free = max(self._next_free, self._paused_until + self._tolerance)
+            self._next_free = max(self._next_free, self._paused_until + self._pace()[1])
         if self._shared:
             self._shared.pause(seconds)
 
     def _take_turn(self, ticket: tuple[float, int]) -> float:
         """Return 0 and take a turn, or return the seconds to wait for it (generic cell rate algorithm)."""
         with self._lock:
-            now = self._clock()
+            now = self.clock()
+            interval, tolerance = self._pace()
             free = max(self._next_free, now)
-            ahead = bisect.bisect_left(self._line, ticket) * self._interval
-            wait = max(free + ahead - self._tolerance, self._paused_until) - now
+            ahead = bisect.bisect_left(self._line, ticket) * interval
+            wait = max(free + ahead - tolerance, self._paused_until) - now
             if wait > _ROUNDING:
                 self._allow(wait, ticket[0] - now)
                 return wait
-            self._next_free = free + self._interval
+            self._next_free = free + interval
             return 0.0
+
+    def _pace(self) -> tuple[float, float]:
+        """Return the seconds between requests, and those by which a burst may be early."""
+        rate = self.rate
+        if not rate:
+            return 0.0, 0.0
+        interval = 1 / rate
+        if self._shared:
+            interval = self._shared.own_interval(interval)
+        burst = 1 if rate == self.learned.rate else max(self._burst or int(rate), 1)
+        return interval, interval * (burst - 1)
+
+    def _wait_for_others(self, ticket: tuple[float, int]) -> None:
+        shared, name = self._shared, uuid.uuid4().hex
+        while shared:
+            left = ticket[0] - self.clock()
+            if not (wait := shared.take_turn(self.rate, name, left)):
+                return
+            self._allow(wait, left)
+            self._sleep(wait)
 
     @staticmethod
     def _allow(wait: float, left: float) -> None:
@@ -124,7 +178,6 @@ class RateLimiter:
                 f"The request would wait {wait:.1f} s for the account's rate limit, "
                 f"longer than the {max(left, 0):.1f} s allowed.",
                 help="Raise max_wait in the Airflow Connection, or run fewer tasks at once.",
-                status=429,
                 reset_ms=round(wait * 1000),
             )
 
@@ -137,12 +190,9 @@ os.register_at_fork(after_in_child=_budgets.clear)
 
 def account_rate_limiter(settings: ClientSettings) -> RateLimiter:
     """
-    Return the process's one rate limiter of an account, which the newest caller's settings then govern.
+    Return the process's one rate limiter of an account; :meth:`RateLimiter.follow` gives it a rate.
 
     :param settings: those of a client; only a digest of its key is kept.
     """
     account = hashlib.sha256(f"{settings.base_url}\n{settings.private_key}".encode()).hexdigest()
-    budget = _budgets.setdefault(account, RateLimiter())
-    budget.set_rate(settings.requests_per_second)
-    budget.share(RedisRateLimiter(settings.rate_limit_url, account) if settings.rate_limit_url else None)
-    return budget
+    return _budgets.setdefault(account, RateLimiter(account=account))

@@ -6,14 +6,11 @@ import functools
 import logging
 import math
 import time
+import uuid
 from collections.abc import Callable
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
-
-if TYPE_CHECKING:
-    from limits import RateLimitItem
 
 __all__ = ["RedisRateLimiter"]
 
@@ -21,73 +18,153 @@ log = logging.getLogger(__name__)
 
 _PREFIX = "imagekit"
 _SOCKET_SECONDS = 1.0
-_AWAY_SECONDS = 30.0
-_SHORTEST_WAIT = 0.01
+_AWAY_SECONDS = 3.0
+_MICRO = 1_000_000
+
+# All times are those of Redis, in microseconds: workers' clocks differ. Numbers are written without exponent.
+_COMMON = """
+local function text(number) return string.format('%.0f', number) end
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local state, rates, line, alive = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local function number(field) return tonumber(redis.call('HGET', state, field) or '0') end
+local function longest_interval()
+  local longest, seen = 0, redis.call('HGETALL', rates)
+  for i = 1, #seen, 2 do
+    local interval, last = string.match(seen[i + 1], '(%d+) (%d+)')
+    if now - tonumber(last) > 60000000 then
+      redis.call('HDEL', rates, seen[i])
+    else
+      longest = math.max(longest, tonumber(interval))
+    end
+  end
+  return longest
+end
+local function tolerance(interval)
+  if interval == 0 then return 0 end
+  return interval * (math.max(math.floor(1000000 / interval), 1) - 1)
+end
+local function keep() for i = 1, 4 do redis.call('EXPIRE', KEYS[i], 7200) end end
+"""
+
+# The generic cell rate algorithm, earliest deadline first. A caller that ended in the line is forgotten
+# two seconds after it should have come back.
+_TAKE_TURN = f"""{_COMMON}
+local worker, own, ticket, left = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+redis.call('HSET', rates, worker, text(own) .. ' ' .. text(now))
+local interval = longest_interval()
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', alive, '-inf', text(now))) do
+  redis.call('ZREM', line, gone)
+  redis.call('ZREM', alive, gone)
+end
+local deadline = tonumber(redis.call('ZSCORE', line, ticket) or text(now + left))
+local ahead = redis.call('ZCOUNT', line, '-inf', '(' .. text(deadline)) * interval
+local free = math.max(number('free'), now)
+local wait = math.max(free + ahead - tolerance(interval), number('paused')) - now
+if wait <= 0 or wait > left then
+  redis.call('ZREM', line, ticket)
+  redis.call('ZREM', alive, ticket)
+else
+  redis.call('ZADD', line, text(deadline), ticket)
+  redis.call('ZADD', alive, text(now + wait + 2000000), ticket)
+end
+if wait <= 0 then
+  wait = 0
+  redis.call('HSET', state, 'free', text(free + interval))
+end
+keep()
+return {{text(wait), text(interval), redis.call('HLEN', rates)}}
+"""
+
+_PAUSE = f"""{_COMMON}
+local paused = math.max(number('paused'), now + tonumber(ARGV[1]))
+redis.call('HSET', state, 'paused', text(paused))
+redis.call('HSET', state, 'free', text(math.max(number('free'), paused + tolerance(longest_interval()))))
+keep()
+return {{'0', '0', 0}}
+"""
 
 
 class RedisRateLimiter:
     """
     Hands out the turns of one account to whoever asks the same Redis.
 
-    While Redis is away every turn is granted, so that each process keeps to its own budget: nothing stops
-    for a rate limiter that is down.
+    The lowest rate of the workers seen in the last minute counts. While Redis is away every turn is granted
+    and each process keeps to its share of that rate: nothing stops for a rate limiter that is down.
 
     :param url: ``redis://``, ``rediss://``, ``redis+unix://``, or the same with ``valkey``.
     :param account: what the turns belong to; a digest, no secret.
-    :param clock: monotonic seconds.
+    :param clock: monotonic seconds, for the time until Redis is asked again.
     """
 
     def __init__(self, url: str, account: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = url
-        self._account = account
+        self._keys = [f"{_PREFIX}:{{{account}}}:{name}" for name in ("state", "rates", "line", "alive")]
+        self._worker = uuid.uuid4().hex
         self._clock = clock
         self._away = False
         self._away_until = -math.inf
+        self._interval = 0.0
+        self._workers = 1
+        self._logged_interval = 0.0
 
     @functools.cached_property
     def _storage(self) -> Any:
         # On first use, thus in the thread of a request: a triggerer's event loop does not wait for imports.
         return _storage(self._url)
 
-    def take_turn(self, requests_per_second: float | None) -> float:
+    @functools.cached_property
+    def _scripts(self) -> tuple[Any, Any]:
+        connection = self._storage.get_connection()
+        return connection.register_script(_TAKE_TURN), connection.register_script(_PAUSE)
+
+    def take_turn(self, requests_per_second: float | None, ticket: str = "", left: float = math.inf) -> float:
         """
         Return 0 and take a turn, or return the seconds after which to ask again.
 
-        :param requests_per_second: the steady rate of all who share; ``None`` to share pauses alone.
+        :param requests_per_second: this process's steady rate; ``None`` to share pauses alone.
+        :param ticket: the same for all questions about one request.
+        :param left: seconds until the request is given up; who has fewer goes first.
         :raises ImageKitConfigurationError: if the address cannot be used, or the extra ``redis`` is missing.
         """
-        return float(self._ask(lambda: self._take_turn(requests_per_second)) or 0.0)
+        own = round(_MICRO / requests_per_second) if requests_per_second else 0
+        most = round(max(min(left, 86_400.0), 0.0) * _MICRO)
+        answer = self._ask(
+            lambda: self._scripts[0](self._keys, [self._worker, own, ticket or uuid.uuid4().hex, most])
+        )
+        if answer is None:
+            return 0.0
+        wait, self._interval, self._workers = int(answer[0]) / _MICRO, int(answer[1]) / _MICRO, int(answer[2])
+        self._log_lower_rate(own / _MICRO)
+        return wait
 
     def pause(self, seconds: float) -> None:
         """Hold back the turns of all who share for a number of seconds."""
-        self._ask(lambda: self._pause(math.ceil(seconds * 1000)))
+        self._ask(lambda: self._scripts[1](self._keys, [math.ceil(seconds * _MICRO)]))
 
-    def _take_turn(self, requests_per_second: float | None) -> float:
-        paused_ms = self._storage.get_connection().pttl(self._pause_key)
-        if paused_ms > 0:
-            return float(paused_ms) / 1000
-        if requests_per_second is None:
-            return 0.0
-        from limits.strategies import MovingWindowRateLimiter
+    def own_interval(self, interval: float) -> float:
+        """
+        Return the seconds between requests to which this process keeps by itself.
 
-        limiter, window = MovingWindowRateLimiter(self._storage), _window(requests_per_second)
-        if limiter.hit(window, self._account):
-            return 0.0
-        reset = limiter.get_window_stats(window, self._account).reset_time
-        return float(max(reset - time.time(), _SHORTEST_WAIT))
+        :param interval: those of its own rate; while Redis is away, those of its share.
+        """
+        return max(interval, self._interval) * self._workers if self._away else interval
 
-    def _pause(self, milliseconds: int) -> None:
-        redis = self._storage.get_connection()
-        if milliseconds > max(redis.pttl(self._pause_key), 0):
-            redis.set(self._pause_key, 1, px=milliseconds)
+    def _log_lower_rate(self, own: float) -> None:
+        if self._interval != self._logged_interval and self._interval > own:
+            log.warning(
+                "requests_per_second is %s here and %.4g in another process of the account: the lowest "
+                "counts.",
+                f"{1 / own:.4g}" if own else "not set",
+                1 / self._interval,
+            )
+        self._logged_interval = self._interval
 
-    @property
-    def _pause_key(self) -> str:
-        return f"{_PREFIX}:{self._account}:paused"
-
-    def _ask(self, question: Callable[[], float | None]) -> float | None:
+    def _ask(self, question: Callable[[], Any]) -> Any:
         if self._clock() < self._away_until:
             return None
+        if self._away:  # one caller tries; the others do not wait for a Redis that hangs
+            self._away_until = self._clock() + _AWAY_SECONDS
         try:
             answer = question()
         except self._storage.base_exceptions as error:
@@ -95,12 +172,12 @@ class RedisRateLimiter:
             if not self._away:
                 log.warning(
                     "The Redis of rate_limit_url cannot be used (%s). Until it is back, this process keeps "
-                    "to requests_per_second by itself.",
-                    error,
+                    "to its share of requests_per_second by itself.",
+                    type(error).__name__,
                 )
             self._away = True
             return None
-        self._away = False
+        self._away, self._away_until = False, -math.inf
         return answer
 
 
@@ -128,13 +205,3 @@ def _storage(url: str) -> Any:
         "rate_limit_url in the Airflow Connection's extra cannot be used.",
         help="Use an address such as redis://:password@host:6379/0, or rediss:// for TLS.",
     )
-
-
-def _window(requests_per_second: float) -> RateLimitItem:
-    """Return a whole number of requests in a whole number of seconds."""
-    from limits import RateLimitItemPerSecond
-
-    ratio = Fraction(requests_per_second).limit_denominator(10)
-    if ratio < Fraction(1, 10):
-        ratio = Fraction(1, math.ceil(1 / requests_per_second))
-    return RateLimitItemPerSecond(ratio.numerator, ratio.denominator)

@@ -142,7 +142,12 @@ class _Answer:
             "request_id": self.request_id,
         }
         if self._status == 429:
-            return ImageKitRateLimitError(message, reset_ms=_reset_ms(self._headers), **details)
+            return ImageKitRateLimitError(
+                message,
+                reset_ms=_reset_ms(self._headers),
+                requests_per_second=_requests_per_second(self._headers),
+                **details,
+            )
         if self._status >= 500:
             return ImageKitServerError(message, **details)
         if self._status == 404 and not fields.get("message"):
@@ -174,6 +179,13 @@ class _Answer:
 
     def _optional(self, value: Any, longest: int = LONGEST_TEXT) -> str | None:
         return self._clean(value, longest) if value else None
+
+
+def _requests_per_second(headers: Mapping[str, str]) -> float | None:
+    """Return the limit that was exceeded: ``X-RateLimit-Limit`` requests in ``X-RateLimit-Interval`` ms."""
+    texts = (headers.get(f"x-ratelimit-{name}", "").strip() for name in ("limit", "interval"))
+    limit, interval = (int(text) if re.fullmatch("[0-9]{1,15}", text, re.ASCII) else 0 for text in texts)
+    return 1000 * limit / interval if limit and interval else None
 
 
 def _reset_ms(headers: Mapping[str, str]) -> int | None:

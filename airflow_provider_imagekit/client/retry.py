@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 30.0
+_QUIET_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class Retrying:
         self._transport = transport
         self._budget = budget
         self._in_flight = SingleFlight()
+        self._lock = threading.Lock()
+        self._quiet_until = -math.inf
         self._sleep = sleep
         self._jitter = jitter
 
@@ -119,14 +123,33 @@ class Retrying:
             except ImageKitError as error:
                 delay = limits.delay(error, retries=retries, waited=waited, jitter=self._jitter())
                 if isinstance(error, ImageKitRateLimitError):
-                    self.waits.add(0.0, refused=True)
-                    self._budget.pause(_pause_after(error, delay))
+                    self._refuse(error, delay)
                 if delay is None:
                     raise
                 retries += 1
-                log.warning("%s: %s Retry %d in %.1f s.", request, error, retries, delay)
+                level = logging.DEBUG if isinstance(error, ImageKitRateLimitError) else logging.WARNING
+                log.log(level, "%s: %s Retry %d in %.1f s.", request, error, retries, delay)
             self._sleep(delay)
             waited += delay
+
+    def _refuse(self, error: ImageKitRateLimitError, delay: float | None) -> None:
+        """Hold the account back, and log one line for all refusals of a minute."""
+        if error.status is None:
+            return
+        self.waits.add(0.0, refused=True)
+        pause = _pause_after(error, delay)
+        self._budget.refuse(pause, error.requests_per_second)
+        with self._lock:
+            if self._budget.clock() < self._quiet_until:
+                return
+            self._quiet_until = self._budget.clock() + _QUIET_SECONDS
+        rate = self._budget.rate
+        log.warning(
+            "The account is over its rate limit; %d requests were refused so far. All wait %.1f s, then %s.",
+            self.waits.refused,
+            pause,
+            f"send {rate:.4g} requests a second" if rate else "go on",
+        )
 
 
 def _pause_after(error: ImageKitRateLimitError, delay: float | None) -> float:

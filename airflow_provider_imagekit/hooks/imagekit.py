@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.client.client import ImageKitClient
+from airflow_provider_imagekit.client.rate_limit import account_rate_limiter
 from airflow_provider_imagekit.client.redaction import key_forms, password_of
 from airflow_provider_imagekit.client.retry import RetryLimits
 from airflow_provider_imagekit.compat import (
@@ -35,13 +36,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageKitHook"]
 
+# Seconds that a person waits for the answer of the Test button, in all.
+_TEST_WAIT = 5.0
+
 
 @functools.lru_cache(maxsize=64)
 def _shared_client(settings: ClientSettings) -> ImageKitClient:
     """Return one client for equal settings, so that a thousand triggers share its sockets."""
-    return ImageKitClient(
-        settings, user_agent=f"apache-airflow/{importlib.metadata.version('apache-airflow')}"
-    )
+    airflow = f"apache-airflow/{importlib.metadata.version('apache-airflow')}"
+    return ImageKitClient(settings, budget=account_rate_limiter(settings), user_agent=airflow)
 
 
 def _mask(settings: ClientSettings) -> None:
@@ -118,6 +121,7 @@ class ImageKitHook(BaseHook):
                 raise settings
             _mask(settings)
             self._client = self.client_of(settings)
+            self._client.follow_settings(self.imagekit_conn_id)
         return self._client
 
     async def aget_conn(self, *, refresh: bool = False) -> ImageKitClient:
@@ -129,14 +133,17 @@ class ImageKitHook(BaseHook):
             # In a thread, since Airflow waits for its supervisor here, whose answer the event loop reads.
             await asyncio.to_thread(_mask, settings)
             self._client = self.client_of(settings)
+            self._client.follow_settings(self.imagekit_conn_id)
         return self._client
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask ImageKit for one file; return whether the key was accepted, and a sentence for the form."""
         try:
             client = self.get_conn()
-            client.call(endpoints.list_files(limit=1), limits=RetryLimits(max_retries=0, max_wait=0))
-        except ImageKitRateLimitError:
+            client.call(endpoints.list_files(limit=1), limits=RetryLimits(max_retries=0, max_wait=_TEST_WAIT))
+        except ImageKitRateLimitError as error:
+            if error.status is None:  # nobody was asked
+                return False, f"The private key was not tested: {error}"
             return True, "ImageKit accepts the private key. (The account is over its rate limit right now.)"
         except ImageKitError as error:
             return False, str(error)

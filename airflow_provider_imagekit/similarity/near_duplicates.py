@@ -113,21 +113,24 @@ class NearDuplicates:
         Yield a row of :data:`PAIR_COLUMNS` for every pair within the radius, except those marked as no
         duplicates.
 
+        Of two pictures that both have more than
+        :data:`~airflow_provider_imagekit.similarity.pairs.pairs.CROWD` near ones, only the pairs of a keeper
+        and a member of its group are listed.
+
         :raises ImageKitInputError: if there are more than ``max_pairs``.
         """
         for position, other_position, distance in self._table.pairs():
-            record, _ = self._members[position]
-            other, origin = self._members[other_position]
+            (record, _), (other, origin) = self._members[position], self._members[other_position]
             if frozenset((record.id, other.id)) not in self._not_duplicates:
-                yield {
-                    "id": record.id,
-                    "other_id": other.id,
-                    "distance": distance,
-                    "similarity": 1 - distance / PHASH_BITS,
-                    "phash": str(record.phash),
-                    "other_phash": str(other.phash),
-                    "other_origin": origin.value,
-                }
+                yield _pair_row(record, other, origin, distance)
+        crowded = {self._members[position][0].id for position in self._table.crowded_positions()}
+        for group in self.groups if crowded else ():
+            for member in group.members:
+                if group.keeper.record.id in crowded and member.record.id in crowded:
+                    new, other_one = sorted(
+                        (group.keeper, member), key=lambda one: one.origin is not Origin.NEW
+                    )
+                    yield _pair_row(new.record, other_one.record, other_one.origin, member.distance)
 
 
 def find_near_duplicates(
@@ -206,6 +209,18 @@ def _by_name(
                     help="Name a column that tells pictures apart, or keep one version of each file.",
                 )
     return list(entries.values())
+
+
+def _pair_row(record: HashRecord, other: HashRecord, origin: Origin, distance: int) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "other_id": other.id,
+        "distance": distance,
+        "similarity": 1 - distance / PHASH_BITS,
+        "phash": str(record.phash),
+        "other_phash": str(other.phash),
+        "other_origin": origin.value,
+    }
 
 
 def _text(value: Any) -> str | None:

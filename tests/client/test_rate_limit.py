@@ -72,7 +72,7 @@ def test_a_wait_longer_than_allowed_is_refused_at_once_with_the_time_left() -> N
     with pytest.raises(ImageKitRateLimitError, match=r"would wait 60\.0 s") as caught:
         paused.acquire(5)
     assert caught.value.reset_ms == 60_000
-    assert caught.value.status == 429
+    assert caught.value.status is None
     assert clock.slept == []
 
 
@@ -91,13 +91,13 @@ def test_threads_together_keep_the_rate() -> None:
         threading.Thread(target=lambda: [done.append(limited.acquire(10)) for _ in range(10)])
         for _ in range(4)
     ]
-    start = limited._clock()
+    start = limited.clock()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(done) == 40
-    assert limited._clock() - start >= 39 / 200 * 0.99
+    assert limited.clock() - start >= 39 / 200 * 0.99
 
 
 def test_an_absurdly_long_pause_is_cut_to_an_hour() -> None:
@@ -160,3 +160,55 @@ def test_no_burst_follows_a_refusal() -> None:
     limited.pause(1.0)
     waits = [limited.acquire(10) for _ in range(20)]
     assert waits == pytest.approx([1.0] + [1 / 40] * 19)
+
+
+def test_the_rate_follows_an_edited_connection_down_and_up() -> None:
+    limited = RateLimiter()
+    for rate in (40, 5, 40):
+        limited.follow("imagekit_default", rate)
+        assert limited.rate == rate
+
+
+def test_a_connection_without_a_rate_does_not_lift_that_of_another_connection() -> None:
+    limited = RateLimiter()
+    limited.follow("first", 5)
+    limited.follow("second", None)
+    assert limited.rate == 5
+    limited.follow("second", 2)
+    assert limited.rate == 2
+
+
+def test_a_connection_without_redis_does_not_end_the_sharing_of_another() -> None:
+    limited = RateLimiter()
+    limited.follow("first", 5, "redis://127.0.0.1:1")
+    shared = limited._shared
+    limited.follow("second", 5)
+    assert limited._shared is shared
+    limited.follow("first", 5)
+    assert limited._shared is None
+
+
+def test_the_limit_that_a_refusal_names_is_kept_for_a_quarter_of_an_hour() -> None:
+    clock = Clock()
+    learning = budget(clock, None)
+    learning.refuse(1.0, 10)
+    waits = [learning.acquire(10) for _ in range(4)]
+    assert waits == pytest.approx([1.0, 1 / 9, 1 / 9, 1 / 9])
+    clock.now += 1000
+    assert learning.rate is None
+
+
+def test_a_refusal_without_a_limit_slows_down_what_was_too_fast() -> None:
+    clock = Clock()
+    learning = budget(clock, None)
+    for _ in range(100):
+        learning.acquire(0)
+        clock.now += 0.01
+    learning.refuse(0.0, None)
+    assert learning.rate == pytest.approx(70, rel=0.05)
+
+
+def test_a_learned_pace_is_never_above_the_rate_of_the_connection() -> None:
+    learning = budget(Clock(), 5)
+    learning.refuse(0.0, 100)
+    assert learning.rate == 5

@@ -130,10 +130,52 @@ def test_a_shorter_pause_does_not_cut_a_longer_one(redis: RedisServer) -> None:
 def test_any_rate_is_kept_from_above(redis: RedisServer, rate: float) -> None:
     shared = turns(redis)
     granted = 0
-    while not shared.take_turn(rate):
+    while not shared.take_turn(rate, left=0):
         granted += 1
     assert 1 <= granted <= max(10 * rate, 1)
-    assert 0 < shared.take_turn(rate) <= max(1 / rate, 10)
+    assert 0 < shared.take_turn(rate, left=0) <= 1 / rate
+
+
+def test_the_lowest_rate_of_all_workers_counts_and_is_logged(
+    redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    fast, slow = turns(redis), turns(redis)
+    slow.take_turn(1)
+    granted = sum(not fast.take_turn(40, left=0) for _ in range(40))
+    assert granted <= 2
+    assert "requests_per_second is 40 here and 1 in another process" in caplog.text
+    assert len(caplog.records) == 1
+
+
+def test_who_must_give_up_first_goes_first_among_all_processes(redis: RedisServer) -> None:
+    batch, sensor = turns(redis), turns(redis)
+    batch.take_turn(1)
+    waits = [batch.take_turn(1, f"batch {number}", 60) for number in range(20)]
+    assert max(waits) > 15
+    assert sensor.take_turn(1, "sensor", 5) <= 1.0
+    assert batch.take_turn(1, "batch 0", 60) > 1.0
+
+
+def test_a_caller_that_ended_in_the_line_is_forgotten(redis: RedisServer) -> None:
+    shared = turns(redis)
+    shared.take_turn(5)
+    for _ in range(4):
+        shared.take_turn(5, left=0)
+    shared.take_turn(5, "gone", 60)
+    before = shared.take_turn(5, "next", 120)
+    time.sleep(2.5)
+    assert shared.take_turn(5, "next", 120) < before
+
+
+def test_without_redis_each_process_keeps_to_its_share(redis: RedisServer) -> None:
+    crowd = [turns(redis) for _ in range(4)]
+    for shared in crowd:
+        shared.take_turn(10)
+    crowd[0].take_turn(10)
+    assert crowd[0].own_interval(0.1) == 0.1
+    redis.stop()
+    crowd[0].take_turn(10)
+    assert crowd[0].own_interval(0.1) == pytest.approx(0.4)
 
 
 def test_without_redis_every_process_goes_on_by_itself_with_one_warning(
@@ -150,7 +192,7 @@ def test_without_redis_every_process_goes_on_by_itself_with_one_warning(
     assert time.monotonic() - start < 5
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(warnings) == 1
-    assert "requests_per_second by itself" in warnings[0].getMessage()
+    assert "of requests_per_second by itself" in warnings[0].getMessage()
     assert SECRET not in caplog.text
 
 

@@ -137,3 +137,17 @@ def test_threads_share_a_client(imagekit: ImageKitEmulator) -> None:
         thread.join()
     client.close()
     assert widths == [640] * 12
+
+
+def test_many_refusals_are_one_line(
+    imagekit: ImageKitEmulator, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"X-RateLimit-Reset": "100", "X-RateLimit-Limit": "20", "X-RateLimit-Interval": "1000"}
+    client = client_of(imagekit, clock)
+    for _ in range(5):
+        imagekit.inject(status=429, headers=headers, times=2)
+        client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "send 18 requests a second" in warnings[0]
+    assert client.waits.refused == 10

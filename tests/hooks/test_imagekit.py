@@ -128,11 +128,31 @@ class TestTestConnection:
         ok, message = connect(monkeypatch, imagekit).test_connection()
         assert (ok, "over its rate limit" in message) == (True, True)
 
+    def test_a_wrong_key_is_wrong_at_every_click(
+        self, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        extra = imagekit.airflow_connection["extra"] | {"requests_per_second": 0.05}
+        hook = connect(monkeypatch, imagekit, password="private_wrong_twice=", extra=extra)
+        first, second = hook.test_connection(), hook.test_connection()
+        assert (first[0], "403" in first[1]) == (False, True)
+        assert (second[0], "was not tested" in second[1]) == (False, True)
+
     def test_plain_http_to_another_machine(
         self, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         ok, message = connect(monkeypatch, imagekit, host="http://imagekit.example").test_connection()
         assert (ok, "Use https" in message) == (False, True)
+
+
+class TestRates:
+    def test_they_follow_the_edited_connection(
+        self, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        imagekit.private_key = "private_of_an_edited_connection="
+        for rate in (40, 5, 40):
+            extra = {"requests_per_second": rate}
+            client = connect(monkeypatch, imagekit, extra=extra).get_conn(refresh=True)
+            assert client._budget.rate == rate
 
 
 class TestForm:

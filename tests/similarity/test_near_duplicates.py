@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from itertools import combinations, islice
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
@@ -13,6 +15,7 @@ from airflow_provider_imagekit.similarity.near_duplicates import (
     NearDuplicates,
     find_near_duplicates,
 )
+from airflow_provider_imagekit.similarity.pairs.pairs import CROWD
 from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.survivors import SurvivorPolicy
 from tests.similarity.samples import flip, hash_lists
@@ -44,6 +47,34 @@ def shape(found: NearDuplicates) -> list[tuple[str, list[tuple[str, int]]]]:
 
 def pair_names(found: NearDuplicates) -> list[tuple[str, str]]:
     return sorted(tuple(sorted((row["id"], row["other_id"]))) for row in found.pair_rows())
+
+
+def near_by_brute_force(
+    new: list[HashRecord], known: list[HashRecord], radius: int
+) -> dict[str, dict[str, int]]:
+    """All near pictures of each picture, and their distances; known ones are not compared with known ones."""
+    return {
+        one.id: {
+            other.id: one.phash - other.phash
+            for other in (new if one in known else [*new, *known])
+            if other is not one and one.phash - other.phash <= radius
+        }
+        for one in [*new, *known]
+    }
+
+
+def grouped_by_brute_force(
+    new: list[HashRecord], known: list[HashRecord], radius: int
+) -> list[tuple[str, list[tuple[str, int]]]]:
+    near = near_by_brute_force(new, known, radius)
+    groups, taken = [], set()
+    for keeper in sorted([*new, *known], key=SurvivorPolicy().rank):
+        if keeper.id not in taken:
+            members = {other: distance for other, distance in near[keeper.id].items() if other not in taken}
+            taken |= {keeper.id, *members}
+            if members:
+                groups.append((keeper.id, sorted(members.items(), key=lambda member: (member[1], member[0]))))
+    return sorted(groups, key=lambda group: (-len(group[1]), group[0]))
 
 
 class TestAgainstBruteForce:
@@ -119,11 +150,48 @@ class TestGroups:
             ("06", [("07", 4), ("08", 8)]),
         ]
 
-    def test_equal_hashes_are_one_group_however_many(self):
-        records = [picture(f"{i:05}") for i in range(4000)]
-        found = find_near_duplicates(records, radius=8, max_pairs=10)
-        assert [(group.keeper.record.id, len(group.members)) for group in found.groups] == [("00000", 3999)]
-        with pytest.raises(ImageKitInputError, match=r"7,998,000 pairs .* f06830ca9f1e3e90 alone .* 4,000"):
+    @EITHER
+    def test_equal_hashes_are_one_group_however_many(self, numpy):
+        records = [picture(f"{i:05}") for i in range(100_000)]
+        found = find_near_duplicates(records, radius=8, max_pairs=100_000, numpy=numpy)
+        assert [(group.keeper.record.id, len(group.members)) for group in found.groups] == [("00000", 99_999)]
+        assert pair_names(found) == [("00000", f"{i:05}") for i in range(1, 100_000)]
+
+    @EITHER
+    def test_thousands_of_distinct_hashes_near_each_other_are_grouped_and_listed_with_keepers(self, numpy):
+        records = [
+            picture(f"{number:04}", flip(BASE, list(bits)))
+            for number, bits in enumerate(islice(combinations(range(64), 4), 1, 1501))
+        ]
+        found = find_near_duplicates(records, radius=8, max_pairs=160_000, numpy=numpy)
+        [group] = found.groups
+        assert (group.keeper.record.id, len(group.members)) == ("0000", 1499)
+        assert all(
+            member.distance == group.keeper.record.phash - member.record.phash for member in group.members
+        )
+        assert pair_names(found) == [("0000", f"{number:04}") for number in range(1, 1500)]
+
+    @EITHER
+    @settings(max_examples=15)
+    @given(
+        st.lists(st.sets(st.sampled_from(range(0, 64, 9)), max_size=5), min_size=102, max_size=140),
+        small_radii,
+    )
+    def test_crowds_are_grouped_as_if_every_pair_were_kept(self, numpy, flips, radius):
+        hashes = [flip(BASE, sorted(bits)) for bits in flips]
+        records, known = pictures("n", hashes[:110]), pictures("k", hashes[110:])
+        found = find_near_duplicates(records, known=known, radius=radius, numpy=numpy)
+        assert shape(found) == grouped_by_brute_force(records, known, radius)
+        listed, near = pair_names(found), near_by_brute_force(records, known, radius)
+        assert len(set(listed)) == len(listed)
+        assert set(listed) <= {tuple(sorted((one, other))) for one in near for other in near[one]}
+        for one, others in near.items():
+            if len(others) <= CROWD:
+                assert {tuple(sorted((one, other))) for other in others} <= set(listed)
+
+    def test_more_listed_pairs_than_allowed_are_refused_with_the_most_frequent_hash(self):
+        found = find_near_duplicates([picture(f"{i:02}") for i in range(50)], max_pairs=1224)
+        with pytest.raises(ImageKitInputError, match=r"1,225 pairs .* allows 1,224.* f06830ca9f1e3e90.* 50 "):
             list(found.pair_rows())
 
     def test_nothing_is_found_in_nothing(self):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from functools import partial
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.phash import PHash
+from airflow_provider_imagekit.phash import PHASH_BITS, PHash
+from airflow_provider_imagekit.similarity.pairs.engine import use_numpy
 from airflow_provider_imagekit.similarity.pairs.pairs import DistinctHashes, Pairs
 from airflow_provider_imagekit.similarity.pairs.search import join
 
@@ -25,12 +27,14 @@ class NeighbourGraph:
     Pictures, by position, joined by their hashes within a radius.
 
     Pictures of equal hash share a *node*. Old pictures are only compared with new ones, never among
-    themselves; their nodes follow those of the new ones.
+    themselves; their nodes follow those of the new ones. Pairs of two *crowded* nodes (see
+    :data:`~airflow_provider_imagekit.similarity.pairs.pairs.CROWD`) are not kept, but found by a scan when
+    :meth:`near` asks for them.
 
     :param new: 64-bit hashes of the new pictures, at positions 0 and up.
     :param old: 64-bit hashes of the old pictures, at the positions behind.
     :param radius: the largest distance.
-    :param max_pairs: refuse to find more pairs of distinct hashes, or to list more pairs of pictures.
+    :param max_pairs: refuse to keep more pairs of distinct hashes, or to list more pairs of pictures.
     :param numpy: whether to use NumPy; ``None`` uses it if it is there.
     :raises ImageKitInputError: if there are too many pairs of distinct hashes.
     """
@@ -40,26 +44,47 @@ class NeighbourGraph:
     ) -> None:
         self._max_pairs = max_pairs
         self._radius = radius
+        self._numpy = use_numpy(numpy)
         self._old_begin = len(new)
         self._new, self._old = DistinctHashes(new, numpy=numpy), DistinctHashes(old, numpy=numpy)
-        self._among = join(self._new.hashes, radius=radius, max_pairs=max_pairs, numpy=numpy)
-        self._across = join(
-            self._new.hashes, self._old.hashes, radius=radius, max_pairs=max_pairs, numpy=numpy
-        )
+        self._tallies = self._new.tally(of_new=True), self._old.tally(of_new=False)
+        self._counts = [0] * (PHASH_BITS + 1)
+        self._counts[0] = sum(count * (count - 1) // 2 for count in self._tallies[0].carriers)
+        new_tally, old_tally = self._tallies
+        search = partial(join, radius=radius, max_pairs=max_pairs, numpy=numpy, counts=self._counts)
+        self._among = search(self._new.hashes, tallies=(new_tally, new_tally))
+        self._across = search(self._new.hashes, self._old.hashes, tallies=(new_tally, old_tally))
+        crowded = [node for node in range(len(self._new) + len(self._old)) if self.is_crowded(node)]
+        self._crowded = array("q", crowded)
+        self._crowded_hashes = array("Q", map(self._hash, crowded))
         self._near: dict[int, array[int]] = {}
         self._add(self._among, shift=0)
         self._add(self._across, shift=len(self._new))
 
     def _add(self, pairs: Pairs, shift: int) -> None:
         for first, second, distance in pairs:
-            for node, other in ((first, second + shift), (second + shift, first)):
-                self._near.setdefault(node, array("q")).append(other << _DISTANCE_BITS | distance)
+            other = second + shift
+            if self.is_crowded(first) and self.is_crowded(other):
+                continue  # it became so by the other search
+            self._near.setdefault(first, array("q")).append(other << _DISTANCE_BITS | distance)
+            self._near.setdefault(other, array("q")).append(first << _DISTANCE_BITS | distance)
+
+    def is_crowded(self, node: int) -> bool:
+        """Return whether more than ``CROWD`` pictures are near each one of a node."""
+        new, old = self._tallies
+        return new.is_crowded(node) if node < len(self._new) else old.is_crowded(node - len(self._new))
+
+    def crowded_positions(self) -> Iterator[int]:
+        """Yield the positions of the pictures of crowded nodes."""
+        for node in self._crowded:
+            yield from self.pictures(node)
 
     def nodes(self) -> Iterator[int]:
         """Yield the nodes that have near pictures, in their own or another node."""
-        for node in range(len(self._new) + len(self._old)):
-            if node in self._near or (node < len(self._new) and self._new.count(node) > 1):
-                yield node
+        for tally, shift in zip(self._tallies, (0, len(self._new)), strict=True):
+            for number, near in enumerate(tally.near):
+                if near:
+                    yield number + shift
 
     def pictures(self, node: int) -> list[int]:
         """Return the positions of the pictures of a node."""
@@ -73,39 +98,58 @@ class NeighbourGraph:
             yield node, 0
         for packed in self._near.get(node, ()):
             yield packed >> _DISTANCE_BITS, packed & ((1 << _DISTANCE_BITS) - 1)
+        if self.is_crowded(node):
+            bits, are_new = self._hash(node), node < len(self._new)
+            for index in self._scan(bits):
+                other = self._crowded[index]
+                if other != node and (are_new or other < len(self._new)):
+                    yield other, (bits ^ self._crowded_hashes[index]).bit_count()
+
+    def _hash(self, node: int) -> int:
+        return self._new.hashes[node] if node < len(self._new) else self._old.hashes[node - len(self._new)]
+
+    def _scan(self, bits: int) -> list[int]:
+        """Return the places of the crowded hashes within the radius."""
+        if self._numpy:
+            import numpy as np
+
+            distances = np.bitwise_count(np.asarray(self._crowded_hashes) ^ np.uint64(bits))
+            return list(map(int, (distances <= self._radius).nonzero()[0]))
+        differing = map(int.bit_count, map(bits.__xor__, self._crowded_hashes))
+        return [index for index, distance in enumerate(differing) if distance <= self._radius]
 
     def distance_counts(self) -> list[int]:
-        """Return how many pairs of pictures lie at each distance from 0 to the radius."""
-        counts = [0] * (self._radius + 1)
-        counts[0] = sum(count * (count - 1) // 2 for count in map(self._new.count, range(len(self._new))))
-        for pairs, others in ((self._among, self._new), (self._across, self._old)):
-            for first, second, distance in pairs:
-                counts[distance] += self._new.count(first) * others.count(second)
-        return counts
+        """Return how many pairs of pictures lie at each distance from 0 to the radius, crowded or not."""
+        return self._counts[: self._radius + 1]
 
     def pairs(self) -> Iterator[tuple[int, int, int]]:
         """
-        Yield the positions and the distance of every pair of pictures once; equal hashes first.
+        Yield positions and distance of every pair of pictures that are not both crowded; equal hashes first.
 
         :raises ImageKitInputError: if there are more than ``max_pairs``.
         """
-        count = sum(self.distance_counts())
-        if count > self._max_pairs:
-            raise self._too_many(count)
+        for number, pair in enumerate(self._pairs(), start=1):
+            if number > self._max_pairs:
+                raise self._too_many()
+            yield pair
+
+    def _pairs(self) -> Iterator[tuple[int, int, int]]:
         for node in range(len(self._new)):
-            for position, other in combinations(self.pictures(node), 2):
-                yield position, other, 0
+            if not self.is_crowded(node):
+                for position, other in combinations(self.pictures(node), 2):
+                    yield position, other, 0
         for shift, pairs in ((0, self._among), (len(self._new), self._across)):
             for first, second, distance in pairs:
-                for position, other in product(self.pictures(first), self.pictures(second + shift)):
-                    yield position, other, distance
+                if not (self.is_crowded(first) and self.is_crowded(second + shift)):
+                    for position, other in product(self.pictures(first), self.pictures(second + shift)):
+                        yield position, other, distance
 
-    def _too_many(self, count: int) -> ImageKitInputError:
+    def _too_many(self) -> ImageKitInputError:
         often = max(range(len(self._new)), key=self._new.count)
         return ImageKitInputError(
-            f"{count:,} pairs of pictures lie within {self._radius} bits, more than the "
-            f"{self._max_pairs:,} allowed.",
-            help=f"The hash {PHash(self._new.hashes[often])} alone is that of {self._new.count(often):,} "
-            "pictures: if they are flat, list it as low-information. Or lower the radius, take the groups "
-            "instead of the pairs, or raise max_pairs.",
+            f"{sum(self.distance_counts()):,} pairs of pictures lie within {self._radius} bits; max_pairs "
+            f"allows {self._max_pairs:,}.",
+            help=f"The most frequent hash, {PHash(self._new.hashes[often])}, is that of "
+            f"{self._new.count(often):,} pictures: if they are flat, list it as low-information. Or lower "
+            "the radius, take the groups instead of the pairs, or raise max_pairs.",
         )

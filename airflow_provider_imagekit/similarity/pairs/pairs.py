@@ -14,11 +14,15 @@ from airflow_provider_imagekit.similarity.pairs.engine import use_numpy
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["MAX_PAIRS", "DistinctHashes", "Pairs", "too_many_pairs"]
+__all__ = ["CROWD", "MAX_PAIRS", "DistinctHashes", "Pairs", "Tally", "too_many_pairs"]
 
 #: More pairs than this are refused unless asked for: the radius is too wide, or flat pictures are among the
 #: hashes. They take some 100 MB.
 MAX_PAIRS = 5_000_000
+
+#: A picture with more near ones than this is crowded. A pair of two crowded pictures is counted, not kept:
+#: thousands of pictures of one layout make millions of these.
+CROWD = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,23 @@ class Pairs:
         return zip(self.first, self.second, self.distance, strict=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """
+    How many pictures carry each distinct hash, and how many others a search has found near each of them.
+
+    :param carriers: pictures that carry a hash.
+    :param near: other pictures within the radius of such a picture; a search adds what it finds.
+    """
+
+    carriers: array[int]
+    near: array[int]
+
+    def is_crowded(self, number: int) -> bool:
+        """Return whether the hash of this number has more than :data:`CROWD` near pictures."""
+        return self.near[number] > CROWD
+
+
 class DistinctHashes:
     """
     Hashes sorted, each once, and who carries them.
@@ -60,6 +81,11 @@ class DistinctHashes:
         self._starts = array("q", [0, *compress(range(1, len(ascending)), differs)] if ascending else [])
         self.hashes = array("Q", map(ascending.__getitem__, self._starts))
         self._starts.append(len(ascending))
+
+    def tally(self, *, of_new: bool) -> Tally:
+        """Return a tally before a search; among new pictures, those of equal hash are near each other."""
+        carriers = array("q", map(self.count, range(len(self))))
+        return Tally(carriers, array("q", (count - 1 if of_new else 0 for count in carriers)))
 
     def __len__(self) -> int:
         return len(self.hashes)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.similarity.pairs.chunks import plan_chunks
 from airflow_provider_imagekit.similarity.pairs.engine import use_numpy
-from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs
+from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,8 @@ def join(
     radius: int,
     max_pairs: int = MAX_PAIRS,
     numpy: bool | None = None,
+    tallies: tuple[Tally, Tally] | None = None,
+    counts: list[int] | None = None,
 ) -> Pairs:
     """
     Find every pair of hashes within a radius.
@@ -29,8 +31,12 @@ def join(
         :class:`~airflow_provider_imagekit.similarity.pairs.pairs.DistinctHashes`).
     :param second: hashes to pair the first ones with, each once; ``None`` pairs the first among themselves.
     :param radius: the largest distance, 0 to 64.
-    :param max_pairs: refuse to find more.
+    :param max_pairs: refuse to return more.
     :param numpy: whether to use NumPy; ``None`` uses it if it is there.
+    :param tallies: of the first and of the second hashes (twice the same among themselves); then pairs of two
+        crowded hashes may be left out of the answer.
+    :param counts: pairs of pictures at each distance from 0 to 64, to which all found pairs are added; needs
+        ``tallies``.
     :return: positions in ``first`` and ``second``; among themselves, the smaller position stands first.
     :raises ImageKitInputError: if there are more than ``max_pairs``.
     """
@@ -39,4 +45,4 @@ def join(
         from airflow_provider_imagekit.similarity.pairs.search_numpy import find_pairs
     else:
         from airflow_provider_imagekit.similarity.pairs.search_python import find_pairs
-    return find_pairs(first, second, chunks, radius, max_pairs)
+    return find_pairs(first, second, chunks, radius, max_pairs, tallies, counts)

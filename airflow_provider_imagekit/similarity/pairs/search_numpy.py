@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from airflow_provider_imagekit.similarity.pairs.pairs import Pairs, too_many_pairs
+from airflow_provider_imagekit.similarity.pairs.pairs import CROWD, Pairs, Tally, too_many_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,10 +25,18 @@ __all__ = ["find_pairs"]
 
 # Candidates that are looked at in one go: their arrays stay in the processor's cache.
 _SLICE = 1 << 16
+# Pairs to collect before those of crowds are dropped again.
+_KEPT = 1 << 19
 
 
 def find_pairs(
-    first: Sequence[int], second: Sequence[int] | None, chunks: tuple[Chunk, ...], radius: int, max_pairs: int
+    first: Sequence[int],
+    second: Sequence[int] | None,
+    chunks: tuple[Chunk, ...],
+    radius: int,
+    max_pairs: int,
+    tallies: tuple[Tally, Tally] | None = None,
+    counts: list[int] | None = None,
 ) -> Pairs:
     """
     Find every near pair once.
@@ -37,17 +45,27 @@ def find_pairs(
     :param second: hashes to pair the first with; distinct. ``None`` pairs the first among themselves.
     :param chunks: a plan whose budgets suffice for the radius.
     :param radius: the largest distance.
-    :param max_pairs: refuse to find more.
+    :param max_pairs: refuse to return more.
+    :param tallies: as :func:`~airflow_provider_imagekit.similarity.pairs.search.join` describes.
+    :param counts: likewise.
     """
     rows = np.asarray(first, dtype=np.uint64)
     columns = None if second is None else np.asarray(second, dtype=np.uint64)
     found: list[Hits] = []
-    total = 0
+    total, limit = 0, _KEPT
     for hits in _near_hits(rows, columns, chunks, radius):
         found.append(hits)
         total += len(hits[0])
+        if tallies:
+            _count(hits, tallies, counts)
+        if tallies and total > min(limit, max_pairs):
+            found = [_without_crowds(found, tallies)]
+            total = len(found[0][0])
+            limit = 2 * total + _KEPT
         if total > max_pairs:
             raise too_many_pairs(max_pairs, radius)
+    if tallies and found:
+        found = [_without_crowds(found, tallies)]
     if not found:
         return Pairs(array("q"), array("q"), array("B"))
     row, column, difference = (np.concatenate(part) for part in zip(*found, strict=True))
@@ -59,6 +77,25 @@ def find_pairs(
         array("q", column[order].astype(np.int64).tobytes()),
         array("B", np.bitwise_count(difference[order]).tobytes()),
     )
+
+
+def _count(hits: Hits, tallies: tuple[Tally, Tally], counts: list[int] | None) -> None:
+    row, column, difference = hits
+    first, second = tallies
+    of_row, of_column = np.asarray(first.carriers)[row], np.asarray(second.carriers)[column]
+    np.add.at(np.asarray(first.near), row, of_column)
+    np.add.at(np.asarray(second.near), column, of_row)
+    if counts is not None:
+        added = np.bincount(np.bitwise_count(difference), weights=of_row * of_column)
+        for distance, number in enumerate(added.tolist()):
+            counts[distance] += int(number)
+
+
+def _without_crowds(found: list[Hits], tallies: tuple[Tally, Tally]) -> Hits:
+    row, column, difference = (np.concatenate(part) for part in zip(*found, strict=True))
+    first, second = tallies
+    kept = (np.asarray(first.near)[row] <= CROWD) | (np.asarray(second.near)[column] <= CROWD)
+    return row[kept], column[kept], difference[kept]
 
 
 def _near_hits(

@@ -7,7 +7,7 @@ from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.similarity.pairs.chunks import found_before
-from airflow_provider_imagekit.similarity.pairs.pairs import Pairs, too_many_pairs
+from airflow_provider_imagekit.similarity.pairs.pairs import Pairs, Tally, too_many_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -15,12 +15,23 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.similarity.pairs.chunks import Chunk
 
     Buckets = dict[int, list[int]]
+    #: Positions in the first and in the second table, and the distance.
+    Hit = tuple[int, int, int]
 
 __all__ = ["find_pairs"]
 
+# Pairs to collect before those of crowds are dropped again.
+_KEPT = 1 << 17
+
 
 def find_pairs(
-    first: Sequence[int], second: Sequence[int] | None, chunks: tuple[Chunk, ...], radius: int, max_pairs: int
+    first: Sequence[int],
+    second: Sequence[int] | None,
+    chunks: tuple[Chunk, ...],
+    radius: int,
+    max_pairs: int,
+    tallies: tuple[Tally, Tally] | None = None,
+    counts: list[int] | None = None,
 ) -> Pairs:
     """
     Find every near pair once.
@@ -29,24 +40,48 @@ def find_pairs(
     :param second: hashes to pair the first with; distinct. ``None`` pairs the first among themselves.
     :param chunks: a plan whose budgets suffice for the radius.
     :param radius: the largest distance.
-    :param max_pairs: refuse to find more.
+    :param max_pairs: refuse to return more.
+    :param tallies: as :func:`~airflow_provider_imagekit.similarity.pairs.search.join` describes.
+    :param counts: likewise.
     """
     rows = {bits: position for position, bits in enumerate(first)}
     columns = rows if second is None else {bits: position for position, bits in enumerate(second)}
-    found = []
+    found: list[Hit] = []
+    limit = _KEPT
     for one, other in _near_hashes(first, second, chunks, radius):
         row, column = rows[one], columns[other]
         if second is None and column < row:
             row, column = column, row
         found.append((row, column, (one ^ other).bit_count()))
+        if tallies:
+            _count(found[-1], tallies, counts)
+        if tallies and len(found) > min(limit, max_pairs):
+            found = _without_crowds(found, tallies)
+            limit = 2 * len(found) + _KEPT
         if len(found) > max_pairs:
             raise too_many_pairs(max_pairs, radius)
-    found.sort()
+    found = sorted(_without_crowds(found, tallies))
     return Pairs(
         array("q", (row for row, _, _ in found)),
         array("q", (column for _, column, _ in found)),
         array("B", (distance for _, _, distance in found)),
     )
+
+
+def _count(hit: Hit, tallies: tuple[Tally, Tally], counts: list[int] | None) -> None:
+    row, column, distance = hit
+    first, second = tallies
+    first.near[row] += second.carriers[column]
+    second.near[column] += first.carriers[row]
+    if counts is not None:
+        counts[distance] += first.carriers[row] * second.carriers[column]
+
+
+def _without_crowds(found: list[Hit], tallies: tuple[Tally, Tally] | None) -> list[Hit]:
+    if not tallies:
+        return found
+    first, second = tallies
+    return [hit for hit in found if not (first.is_crowded(hit[0]) and second.is_crowded(hit[1]))]
 
 
 def _near_hashes(

@@ -152,12 +152,13 @@ def threshold_report(
 
 
 def _histogram(hashes: Sequence[int]) -> tuple[list[int], bool]:
-    """Count the pairs at each distance: all, or a million drawn ones."""
+    """Count the pairs at each distance: all, or a million drawn ones, whatever the order of the hashes."""
     histogram = [0] * (PHASH_BITS + 1)
     if len(hashes) * (len(hashes) - 1) // 2 <= SAMPLE:
         for one, other in combinations(hashes, 2):
             histogram[(one ^ other).bit_count()] += 1
         return histogram, False
+    hashes = sorted(hashes)
     rng = Random(0)  # the same table gives the same report
     positions = range(len(hashes))
     for i, j in zip(rng.choices(positions, k=SAMPLE), rng.choices(positions, k=SAMPLE), strict=True):

@@ -195,3 +195,12 @@ except ImageKitInputError as error:
 """
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         assert "Install airflow-provider-imagekit[report]" in done.stdout
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_order_of_a_library_that_is_sampled_makes_no_difference(seed):
+    hashes = with_copies(unrelated(800), 3)
+    expected = threshold_report(records(hashes))
+    assert expected.histogram_is_sampled
+    Random(seed).shuffle(hashes)
+    assert threshold_report(records(hashes)) == expected
