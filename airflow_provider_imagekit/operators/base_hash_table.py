@@ -83,6 +83,7 @@ class HashTableOperator(BaseOperator):
         with fail_without_retry():
             found = self._find()
         if found.get("report_path"):
+            self.log.info("The report is at %s.", found["report_path"])
             ImageKitReportLink.persist(context, found["report_path"], self.report_url)
         add_asset_event_extra(self, context, found)
         return found
