@@ -22,6 +22,7 @@ Everything that this package raises.
     ├── TableInUseError                 another run works on the table, or has replaced it
     ├── LibraryStoppedError             a run over a library was told to stop before its end
     ├── TooManyDeletedFilesError        more files of a library were gone than max_deleted allows
+    ├── WebhookVerificationError        a webhook delivery is not ImageKit's, too old or unreadable
     └── TooManyFailedFilesError         more files of a library failed than were allowed to
 
 They are plain exceptions, not ``AirflowException``: Airflow's ``soft_fail`` turns an ``AirflowException``
@@ -53,6 +54,7 @@ __all__ = [
     "TableInUseError",
     "TooManyDeletedFilesError",
     "TooManyFailedFilesError",
+    "WebhookVerificationError",
 ]
 
 
@@ -121,6 +123,10 @@ class ImageKitTransportError(ImageKitError):
     """Raised when no complete answer arrived: refused, reset, cut off, timed out."""
 
     retryable = True
+
+
+class WebhookVerificationError(ImageKitError):
+    """Raised when a webhook delivery has no valid signature, is too old or cannot be read."""
 
 
 class ImageKitStatusError(ImageKitError):

@@ -77,7 +77,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         ``pairs`` as counts, and ``groups_path``, ``pairs_path``, ``report_path``. The events of assets that
         are outlets carry the same.
     :raises AirflowFailException: from the error that no retry can mend.
-    :raises ImageKitTransportError: if a storage does not answer.
+    :raises StorageError: if a storage does not answer.
     """
 
     template_fields: Sequence[str] = (

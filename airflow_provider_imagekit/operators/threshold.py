@@ -51,7 +51,7 @@ class ThresholdReportOperator(HashTableOperator):
     :return: ``suggested_radius``, ``risk`` (in words), ``pictures``, ``left_out``, ``labels`` (counts), and
         ``report_path``, ``json_path``, ``plot_path``.
     :raises AirflowFailException: from the error that no retry can mend.
-    :raises ImageKitTransportError: if a storage does not answer.
+    :raises StorageError: if a storage does not answer.
     """
 
     template_fields: Sequence[str] = (

@@ -155,7 +155,7 @@ def test_a_control_request_under_a_name_of_the_server_is_answered(library: Path,
     ("options", "text"),
     [
         (["--latency", "fast"], "'fast' is not a time below one hour; write for example 100ms or 1.5s"),
-        (["--job-time", "-1s"], "'-1s' is not a time below one hour"),
+        (["--job-time", "soon"], "'soon' is not a time below one hour"),
         (["--rate-limit", "many"], "'many' is not a rate limit; write for example 100/s or 1000/15m"),
         (["--fault", "{"], "the fault is not JSON"),
         (["--fault", '{"statsu": 500}'], "a fault has no field statsu (did you mean status?)"),

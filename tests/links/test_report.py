@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_imagekit.links.report import browser_url
+from airflow_provider_imagekit.links.imagekit import browser_url
 
 
 @pytest.mark.parametrize(

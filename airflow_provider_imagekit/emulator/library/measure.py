@@ -21,7 +21,12 @@ from PIL import Image
 from airflow_provider_imagekit.emulator.errors import corrupt_file
 from airflow_provider_imagekit.emulator.library.library import SIDECAR_SUFFIX
 from airflow_provider_imagekit.emulator.pictures.media import svg_size, video_fields
-from airflow_provider_imagekit.emulator.pictures.metadata import format_of, has_alpha, picture_metadata
+from airflow_provider_imagekit.emulator.pictures.metadata import (
+    format_of,
+    has_alpha,
+    picture_metadata,
+    sides_of,
+)
 from airflow_provider_imagekit.pictures import BadPictureError, open_picture
 
 if TYPE_CHECKING:
@@ -177,7 +182,7 @@ def _look(opener: Callable[[], IO[bytes]], size: int, name: str, sidecar: Path |
     try:
         with opener() as file, open_picture(file) as image:
             mime = Image.MIME.get(image.format or "", mime).replace("image/mpo", "image/jpeg")
-            return Facts(mime, size, image.width, image.height, has_alpha(image), format_of(image))
+            return Facts(mime, size, *sides_of(image), has_alpha(image), format_of(image))
     except BadPictureError:
         pass
     if mime == "image/svg+xml":
