@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import csv
-import shutil
-import tempfile
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from airflow_provider_imagekit.compat import ObjectStoragePath
-from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError, StorageError
-from airflow_provider_imagekit.io.paths import read_locally
+from airflow_provider_imagekit.exceptions import (
+    ImageKitError,
+    ImageKitInputError,
+    StorageError,
+)
+from airflow_provider_imagekit.io.paths import appear_together, check_writable, read_locally, remove_leftovers
 from airflow_provider_imagekit.io.tables import Columns, format_of, read_rows
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.io.paths import StoragePath
 
-__all__ = ["exists", "read_table", "storage_errors", "storage_path", "upload_whole"]
 
-_CHUNK = 1 << 20
+__all__ = ["check_output", "exists", "read_table", "storage_errors", "storage_path", "upload_together"]
 
 # What stands behind ObjectStoragePath; not all of their errors are OSErrors.
 _STORAGE_LIBRARIES = frozenset(
@@ -58,21 +59,47 @@ def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, 
 
 
 @contextmanager
-def upload_whole(path: str) -> Iterator[IO[bytes]]:
+def upload_together() -> Iterator[Callable[[str], AbstractContextManager[IO[bytes]]]]:
     """
-    Open a file for writing that is sent to the storage when all of it is there, and not at all if it fails.
+    Yield a function that opens files for writing; they appear together when all are complete, or not at all.
 
-    :param path: as ``ObjectStoragePath`` reads it; folders are made where the storage has some.
-    :raises StorageError: if the storage does not take it.
+    Unfinished files of a killed process on this machine are removed.
+
+    :raises ImageKitInputError: if a file cannot be written.
+    :raises StorageError: if the storage does not take it, as when a disk is full.
     """
-    with tempfile.TemporaryFile() as whole:
-        yield whole
-        whole.seek(0)
-        with storage_errors(path):
-            target = ObjectStoragePath(path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("wb") as file:
-                shutil.copyfileobj(whole, file, _CHUNK)
+    written: list[str] = []
+    try:
+        with appear_together() as write:
+
+            @contextmanager
+            def open_file(path: str) -> Iterator[IO[bytes]]:
+                written.append(path)
+                target = _path(path)
+                check_writable(target, "output_path")
+                remove_leftovers(target.parent, target.name)
+                with write(target) as stream:
+                    yield stream
+
+            yield open_file
+    except OSError as error:
+        raise StorageError(f"{', '.join(written)} cannot be written: {error}.") from error
+
+
+def check_output(path: str) -> None:
+    """
+    Make sure that a file can be written, before any work is done for it.
+
+    :param path: as ``ObjectStoragePath`` reads it.
+    :raises ImageKitInputError: if it cannot.
+    """
+    check_writable(_path(path), "output_path")
+
+
+def _path(path: str) -> StoragePath:
+    if "://" in path and not path.startswith("file://"):
+        return cast("StoragePath", ObjectStoragePath(path))
+    return Path(path.removeprefix("file://"))
 
 
 @contextmanager

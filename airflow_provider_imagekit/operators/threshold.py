@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
 from airflow_provider_imagekit.io.arguments import choice, is_absent, number, whole_number
-from airflow_provider_imagekit.io.object_storage import read_table, upload_whole
+from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.similarity.threshold.labels import LabelledPair, read_labels
 from airflow_provider_imagekit.similarity.threshold.plot import plot_threshold_report
@@ -88,6 +88,7 @@ class ThresholdReportOperator(HashTableOperator):
         plot_format = None
         if not is_absent(self.plot_format):
             plot_format = choice(self.plot_format, "plot_format", _PLOT_FORMATS)
+        check_output(self._path("threshold.md"))
         records = list(self._input())
         report = threshold_report(
             records,
@@ -101,14 +102,15 @@ class ThresholdReportOperator(HashTableOperator):
         text = report.as_markdown()
         self.log.info("%s pictures.\n%s", f"{report.pictures:,}", text)
         paths = {"report_path": self._path("threshold.md"), "json_path": self._path("threshold.json")}
-        with upload_whole(paths["report_path"]) as file:
-            file.write(f"{text}\n".encode())
-        with upload_whole(paths["json_path"]) as file:
-            file.write(json.dumps(report.as_dict(), allow_nan=False).encode())
-        if plot_format:
-            paths["plot_path"] = self._path(f"threshold.{plot_format}")
-            with upload_whole(paths["plot_path"]) as file:
-                plot_threshold_report(report, file, image_format=plot_format)
+        with upload_together() as upload:
+            with upload(paths["report_path"]) as file:
+                file.write(f"{text}\n".encode())
+            with upload(paths["json_path"]) as file:
+                file.write(json.dumps(report.as_dict(), allow_nan=False).encode())
+            if plot_format:
+                paths["plot_path"] = self._path(f"threshold.{plot_format}")
+                with upload(paths["plot_path"]) as file:
+                    plot_threshold_report(report, file, image_format=plot_format)
         counts = {name: getattr(report, name) for name in ("pictures", "left_out", "labels")}
         return {"suggested_radius": report.suggested_radius, "risk": report.risk, **counts, **paths}
 

@@ -2,20 +2,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import fsspec.exceptions
 import pytest
 import urllib3
 
 from airflow_provider_imagekit.exceptions import (
-    ImageKitError,
     ImageKitInputError,
     InvalidPHashError,
     StorageError,
 )
 from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.references import BankFile
-from airflow_provider_imagekit.io.object_storage import read_table, storage_errors, upload_whole
+from airflow_provider_imagekit.io.object_storage import read_table, storage_errors, upload_together
 from airflow_provider_imagekit.io.tables import write_rows
 from airflow_provider_imagekit.phash import PHash
 
@@ -30,7 +30,7 @@ NOTHING: frozenset[PHash] = frozenset()
 
 
 def write(path: Path, rows: list[dict[str, str | None]] = ROWS, ending: str = "jsonl") -> BankFile:
-    with upload_whole(str(path)) as file:
+    with upload_together() as upload, upload(str(path)) as file:
         write_rows(file, rows, dict.fromkeys(rows[0], str), ending)
     return BankFile(str(path))
 
@@ -175,14 +175,43 @@ class TestWriting:
     def test_half_a_file_is_never_left(self, tmp_path: Path) -> None:
         path = write(tmp_path / "table.jsonl").path
         before = Path(path).read_bytes()
-        with pytest.raises(ZeroDivisionError), upload_whole(path) as file:
+        with pytest.raises(ZeroDivisionError), upload_together() as upload, upload(path) as file:
             file.write(b"half") and file.write(bytes([1 // 0]))
         assert Path(path).read_bytes() == before
 
     def test_what_the_store_refuses_is_told_with_the_path(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
-        with pytest.raises(ImageKitError), upload_whole(str(tmp_path / "file/table.jsonl")):
+        path = str(tmp_path / "file/table.jsonl")
+        with (
+            pytest.raises(ImageKitInputError, match="cannot be written"),
+            upload_together() as upload,
+            upload(path),
+        ):
             pass
+
+    def test_files_appear_together_or_not_at_all(self, tmp_path: Path) -> None:
+        one, two = tmp_path / "one", tmp_path / "two"
+        one.write_bytes(b"old")
+        with pytest.raises(ZeroDivisionError), upload_together() as upload:
+            self.write_both(upload, one, two)
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"one": b"old"}
+
+    @staticmethod
+    def write_both(upload: Any, one: Path, two: Path) -> None:
+        with upload(str(one)) as file:
+            file.write(b"new")
+        with upload(str(two)) as file:
+            file.write(bytes([1 // 0]))
+
+    def test_what_a_killed_process_left_is_removed_and_what_a_live_one_writes_is_not(
+        self, tmp_path: Path
+    ) -> None:
+        left = tmp_path / "unfinished-0123abcd-one"
+        left.write_bytes(b"half")
+        with upload_together() as live, live(str(tmp_path / "one")) as file:
+            write(tmp_path / "one", ending="jsonl")
+            file.write(b"later")
+        assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("one", b"later")]
 
 
 def test_an_error_of_whoever_reads_is_not_taken_for_one_of_the_table(tmp_path: Path) -> None:
