@@ -172,6 +172,6 @@ def get_provider_info() -> dict[str, Any]:
         "extra-links": [
             "airflow_provider_imagekit.links.imagekit.ImageKitFileLink",
             "airflow_provider_imagekit.links.imagekit.ImageKitMediaLibraryLink",
-            "airflow_provider_imagekit.links.report.ImageKitReportLink",
+            "airflow_provider_imagekit.links.imagekit.ImageKitReportLink",
         ],
     }

@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "similarity",
         "triggers",
     },
-    "sensors": {"client", "exceptions", "gates", "hooks", "io", "similarity", "triggers"},
+    "sensors": {"client", "exceptions", "gates", "hooks", "io", "operators", "similarity", "triggers"},
     "pictures": {"phash"},
     "emulator": {"phash", "pictures"},
 }

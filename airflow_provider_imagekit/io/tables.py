@@ -18,6 +18,7 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 __all__ = [
     "Columns",
     "TableFormat",
+    "check_format",
     "format_of",
     "json_line",
     "json_text",
@@ -58,6 +59,17 @@ def format_of(name: str) -> TableFormat:
             f"The ending of {name[-200:]!r} names no form of table.", help="Use .jsonl, .csv or .parquet."
         )
     return TableFormat(ending)
+
+
+def check_format(table_format: str) -> None:
+    """
+    Make sure that tables of a form can be read and written here.
+
+    :param table_format: one of :class:`TableFormat`.
+    :raises ImageKitInputError: if Parquet's library is missing.
+    """
+    if TableFormat(table_format) is TableFormat.PARQUET:
+        _pyarrow()
 
 
 def read_rows(

@@ -1,20 +1,32 @@
-"""Which errors an operator does not leave to Airflow's retries."""
+"""What every ImageKit operator and sensor shares: hook, label, final errors, what asset events carry."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from airflow_provider_imagekit.compat import AirflowFailException
+from airflow_provider_imagekit.client.endpoints import mask_signature
+from airflow_provider_imagekit.compat import AirflowFailException, BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 
-__all__ = ["fail_without_retry"]
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.compat import Context
+
+__all__ = ["MAX_LABEL", "ImageKitOperator", "ImageKitTask", "fail_without_retry", "label_of"]
+
+#: Characters that Airflow's database holds of a mapped task's label; Airflow does not cut it.
+MAX_LABEL: Final = 250
+
+_LABEL = "imagekit_label"
 
 
 @contextmanager
 def fail_without_retry(*, but: type[ImageKitError] | tuple[()] = ()) -> Iterator[None]:
     """
-    Fail the task without another try where no retry can mend the error.
+    Fail the task without another try where a retry cannot help.
 
     :param but: a class of errors to leave to Airflow's retries nevertheless.
     :raises AirflowFailException: from the error, if that is not retryable.
@@ -25,3 +37,63 @@ def fail_without_retry(*, but: type[ImageKitError] | tuple[()] = ()) -> Iterator
         if error.retryable or isinstance(error, but):
             raise
         raise AirflowFailException(str(error)) from error
+
+
+def label_of(value: object) -> str:
+    """
+    Return the label of a mapped task: one line without signatures that Airflow's database holds.
+
+    :param value: what the task is about, of any type.
+    """
+    text = mask_signature(str(value))
+    return "".join(filter(str.isprintable, text)).strip()[:MAX_LABEL]
+
+
+class ImageKitTask:
+    """The part of :class:`ImageKitOperator` that a sensor shares."""
+
+    ui_color = "#e3edfb"
+
+    #: Names of the arguments that say what the task is about; the first one given is a mapped task's label.
+    label_arguments: ClassVar[tuple[str, ...]] = ()
+
+    imagekit_conn_id: str = ImageKitHook.default_conn_name
+
+    @cached_property
+    def hook(self) -> ImageKitHook:
+        """The hook of this task."""
+        return ImageKitHook(self.imagekit_conn_id)
+
+    def _label(self, context: Context) -> None:
+        """Label a mapped task in Airflow's user interface, unless the DAG has a template for that."""
+        index = getattr(context.get("ti"), "map_index", None)
+        if index is None or index < 0 or context.get("map_index_template") is not None:
+            return
+        subjects = (getattr(self, name, None) for name in self.label_arguments)
+        label = next((label_of(value) for value in subjects if value), "")
+        if label:
+            # Native rendering reads a text as a literal: what it makes of its repr is the text itself.
+            native = getattr(context.get("dag"), "render_template_as_native_obj", False)
+            values: Any = context
+            values[_LABEL] = repr(label) if native else label
+            values["map_index_template"] = f"{{{{ {_LABEL} }}}}"
+
+    def _add_asset_event_extra(self, context: Context, extra: dict[str, Any]) -> None:
+        """Add plain JSON to the event of each asset, reference or alias that the task has as an outlet."""
+        for outlet in getattr(self, "outlets", None) or ():
+            try:
+                event = context["outlet_events"][outlet]
+            except (KeyError, TypeError):  # not an asset
+                continue
+            event.extra.update(extra)
+            for of_alias in _alias_events(event):
+                of_alias.extra.update(extra)
+
+
+class ImageKitOperator(ImageKitTask, BaseOperator):
+    """Base of the operators."""
+
+
+def _alias_events(event: Any) -> Any:
+    """Return the events that the task added to an alias; Airflow 2 calls assets datasets."""
+    return getattr(event, "asset_alias_events", None) or getattr(event, "dataset_alias_events", None) or ()

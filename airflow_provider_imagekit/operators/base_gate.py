@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.client.endpoints import mask_signature
-from airflow_provider_imagekit.compat import BaseOperator
 from airflow_provider_imagekit.exceptions import MissingPHashError
 from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.operators.base import fail_without_retry
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.similarity.distance import check_radius
 
@@ -25,10 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["PHashGateOperator"]
 
 
-class PHashGateOperator(BaseOperator):
+class PHashGateOperator(ImageKitOperator):
     """Decides once, at once; its subclasses differ in what they do with the decision."""
 
-    ui_color = "#e3edfb"
+    label_arguments = ("file_id", "url", "phash")
     # Airflow's scheduler asks it: whether a cleared task behind this one is to be skipped again.
     inherits_from_skipmixin = True
 
@@ -73,15 +71,9 @@ class PHashGateOperator(BaseOperator):
         self.force = force
         self.imagekit_conn_id = imagekit_conn_id
 
-    @cached_property
-    def hook(self) -> ImageKitHook:
-        """The hook of this task."""
-        return ImageKitHook(self.imagekit_conn_id)
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Decide once; see the class."""
-        if context.get("map_index_template") is None:
-            context["map_index_template"] = "{{ task.file_id or task.url or task.phash }}"
+        self._label(context)
         with fail_without_retry():
             self._check_arguments()
             arguments = {name: getattr(self, name) for name in GATE_ARGUMENTS if name != "min_distance"}

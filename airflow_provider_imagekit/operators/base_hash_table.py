@@ -6,13 +6,11 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.compat import BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.io.tables import storable
-from airflow_provider_imagekit.links.report import ImageKitReportLink
-from airflow_provider_imagekit.operators.assets import add_asset_event_extra
-from airflow_provider_imagekit.operators.base import fail_without_retry
+from airflow_provider_imagekit.links.imagekit import ImageKitReportLink
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
 from airflow_provider_imagekit.similarity.tables import columns_in_use, read_records
 
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["HashTableOperator"]
 
 
-class HashTableOperator(BaseOperator):
+class HashTableOperator(ImageKitOperator):
     """
     Reads a table of hashes and writes what it found into a folder.
 
@@ -38,7 +36,6 @@ class HashTableOperator(BaseOperator):
     :param report_url: where people read the report, for the task's link. (templated)
     """
 
-    ui_color = "#e3edfb"
     template_fields: Sequence[str] = (
         "output_path",
         "input_path",
@@ -49,6 +46,7 @@ class HashTableOperator(BaseOperator):
         "max_pairs",
         "report_url",
     )
+    label_arguments = ("input_path", "output_path")
     template_fields_renderers = {"records": "json"}  # noqa: RUF012 - Airflow's own declaration
     operator_extra_links = (ImageKitReportLink(),)
 
@@ -78,13 +76,13 @@ class HashTableOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read, find, write; see the class."""
-        if context.get("map_index_template") is None:
-            context["map_index_template"] = "{{ task.input_path or task.output_path }}"
+        self._label(context)
         with fail_without_retry():
             found = self._find()
         if found.get("report_path"):
+            self.log.info("The report is at %s.", found["report_path"])
             ImageKitReportLink.persist(context, found["report_path"], self.report_url)
-        add_asset_event_extra(self, context, found)
+        self._add_asset_event_extra(context, found)
         return found
 
     @abstractmethod

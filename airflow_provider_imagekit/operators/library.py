@@ -7,10 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.compat import BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.tables import format_of
@@ -19,8 +17,7 @@ from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.table.rows import ChangedBy
 from airflow_provider_imagekit.operators.arguments import as_flag, as_whole_number, storage_path
-from airflow_provider_imagekit.operators.assets import add_asset_event_extra
-from airflow_provider_imagekit.operators.base import fail_without_retry
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, parse_source
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
@@ -33,7 +30,7 @@ __all__ = ["LibraryMetadataOperator"]
 _MOST_THREADS = 32  # as many sockets as the client keeps open
 
 
-class LibraryMetadataOperator(BaseOperator):
+class LibraryMetadataOperator(ImageKitOperator):
     """
     Bring a table of the media library's metadata up to date, for as few calls as there are changes.
 
@@ -106,7 +103,7 @@ class LibraryMetadataOperator(BaseOperator):
         "threads",
         "imagekit_conn_id",
     )
-    ui_color = "#e3edfb"
+    label_arguments = ("output_path",)
 
     def __init__(
         self,
@@ -161,19 +158,15 @@ class LibraryMetadataOperator(BaseOperator):
         self.imagekit_conn_id = imagekit_conn_id
         self._run: LibraryRun | None = None
 
-    @cached_property
-    def hook(self) -> ImageKitHook:
-        """The hook of this task."""
-        return ImageKitHook(self.imagekit_conn_id)
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Bring the table up to date; see the class."""
+        self._label(context)
         files = {name: getattr(self, name) for name in FILE_ARGUMENTS}
         window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
         with fail_without_retry(), ExitStack() as resources:
             files["search_query"] = search_in_window(self.search_query, window, context)
             result = self._bring_up_to_date(context, parse_source(resources, **files))
-        add_asset_event_extra(self, context, result)
+        self._add_asset_event_extra(context, result)
         return result
 
     def on_kill(self) -> None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.compat import BaseOperator, conf
+from airflow_provider_imagekit.compat import conf
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.paths import atomic_write
+from airflow_provider_imagekit.io.paths import atomic_write, check_writable, remove_leftovers
 from airflow_provider_imagekit.io.tables import json_line
 from airflow_provider_imagekit.library.sources import Batch
 from airflow_provider_imagekit.operators.arguments import as_whole_number, optional_text, storage_path
-from airflow_provider_imagekit.operators.assets import add_asset_event_extra
-from airflow_provider_imagekit.operators.base import fail_without_retry
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.operators.listing_pointers import pointers
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
@@ -58,7 +56,7 @@ _MOST_XCOM_BYTES = 48_000
 _ANY_LENGTH = 1 << 62
 
 
-class ListFilesOperator(BaseOperator):
+class ListFilesOperator(ImageKitOperator):
     """
     List files of the media library: ``GET /v1/files``, over as many pages as there are.
 
@@ -123,7 +121,7 @@ class ListFilesOperator(BaseOperator):
         "max_xcom_bytes",
         "imagekit_conn_id",
     )
-    ui_color = "#e3edfb"
+    label_arguments = ("search_query", "path", "output_path")
 
     def __init__(
         self,
@@ -160,13 +158,9 @@ class ListFilesOperator(BaseOperator):
         self.max_xcom_bytes = max_xcom_bytes
         self.imagekit_conn_id = imagekit_conn_id
 
-    @cached_property
-    def hook(self) -> ImageKitHook:
-        """The hook of this task."""
-        return ImageKitHook(self.imagekit_conn_id)
-
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List; see the class."""
+        self._label(context)
         with fail_without_retry():
             output_path = optional_text(self.output_path)
             window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
@@ -174,7 +168,7 @@ class ListFilesOperator(BaseOperator):
             listed = self._to_xcom(search) if output_path is None else self._to_file(search, output_path)
         count = len(listed) if output_path is None else sum(pointer["count"] for pointer in listed)
         self.log.info("%d files listed%s.", count, f" to {output_path}" if output_path else "")
-        add_asset_event_extra(self, context, {"path": output_path, "count": count})
+        self._add_asset_event_extra(context, {"path": output_path, "count": count})
         return listed
 
     def _to_xcom(self, search: str | None) -> list[dict[str, Any]]:
@@ -198,6 +192,8 @@ class ListFilesOperator(BaseOperator):
         most = min(conf.getint("core", "max_map_length", fallback=_MOST_MAPPED), _MOST_MAPPED)
         of = as_whole_number(self.batches, "batches", least=1, most=most)
         counts = [0] * of
+        check_writable(path, "output_path")
+        remove_leftovers(path.parent, path.name)
         with atomic_write(path, path.parent) as stream:
             for record in self._records(search, FILE_FIELDS):
                 counts[Batch.number_of(str(record.get("fileId")), of)] += 1

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_imagekit.client.endpoints import mask_signature
-from airflow_provider_imagekit.compat import AirflowSkipException, BaseOperator
+from airflow_provider_imagekit.compat import AirflowSkipException
 from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitNotFoundError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
-from airflow_provider_imagekit.operators.assets import add_asset_event_extra
-from airflow_provider_imagekit.operators.base import fail_without_retry
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.operators.projection import project
 
 if TYPE_CHECKING:
@@ -26,10 +24,8 @@ _TOLD = ("pHash", "width", "height", "size")
 _ON_MISSING = ("fail", "skip", "retry")
 
 
-class _MetadataOperator(BaseOperator):
+class _MetadataOperator(ImageKitOperator):
     """What the two operators share; they differ in how the picture is named."""
-
-    ui_color = "#e3edfb"
 
     #: The argument that names the picture.
     _subject: ClassVar[str]
@@ -50,23 +46,16 @@ class _MetadataOperator(BaseOperator):
         self.exclude = exclude
         self.on_missing = on_missing
 
-    @cached_property
-    def hook(self) -> ImageKitHook:
-        """The hook of this task."""
-        return ImageKitHook(self.imagekit_conn_id)
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch the metadata; see the class."""
-        if context.get("map_index_template") is None:
-            # Set here, since Airflow 2 takes no default for it from an operator's signature.
-            context["map_index_template"] = f"{{{{ task.{self._subject} }}}}"
+        self._label(context)
+        self._persist_links(context)
         with fail_without_retry(but=ImageKitNotFoundError if self.on_missing == "retry" else ()):
             metadata = self._fetched()
             kept = project(metadata, fields=self.fields, exclude=self.exclude)
         self.log.info("%s: %s", mask_signature(str(getattr(self, self._subject))), _summary(metadata))
-        self._persist_links(context)
         extra: dict[str, Any] = {self._subject: mask_signature(str(getattr(self, self._subject)))}
-        add_asset_event_extra(self, context, extra | {name: metadata.get(name) for name in _TOLD})
+        self._add_asset_event_extra(context, extra | {name: metadata.get(name) for name in _TOLD})
         return kept
 
     @abstractmethod
@@ -126,6 +115,7 @@ class FileMetadataOperator(_MetadataOperator):
         "on_missing",
     )
     operator_extra_links = (ImageKitFileLink(), ImageKitMediaLibraryLink())
+    label_arguments = ("file_id",)
     _subject = "file_id"
 
     def __init__(
@@ -168,10 +158,11 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
 
     template_fields: Sequence[str] = ("url", "imagekit_conn_id", "fields", "exclude", "on_missing")
     operator_extra_links = (ImageKitFileLink(),)
+    label_arguments = ("url",)
     _subject = "url"
 
-    def __init__(self, *, url: str, map_index_template: str | None = "{{ task.url }}", **kwargs: Any) -> None:
-        super().__init__(map_index_template=map_index_template, **kwargs)
+    def __init__(self, *, url: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.url = url
 
     def _fetch(self) -> dict[str, Any]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.client.endpoints import mask_signature
-from airflow_provider_imagekit.compat import AirflowFailException, BaseOperator
+from airflow_provider_imagekit.compat import AirflowFailException
 from airflow_provider_imagekit.exceptions import (
     ImageKitBadRequestError,
     ImageKitInputError,
@@ -16,7 +15,7 @@ from airflow_provider_imagekit.exceptions import (
 from airflow_provider_imagekit.gates.references import ImageRef, parse_low_information
 from airflow_provider_imagekit.gates.variants import VariantCheck
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.operators.base import fail_without_retry
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["TransformationCheckOperator"]
 
 
-class TransformationCheckOperator(BaseOperator):
+class TransformationCheckOperator(ImageKitOperator):
     """
     Check that every delivered variant shows its master, in the dimensions and the format asked for.
 
@@ -50,7 +49,6 @@ class TransformationCheckOperator(BaseOperator):
     :raises ImageKitError: for everything else that goes wrong.
     """
 
-    ui_color = "#e3edfb"
     template_fields: Sequence[str] = (
         "variants",
         "file_id",
@@ -60,6 +58,7 @@ class TransformationCheckOperator(BaseOperator):
         "low_information",
         "imagekit_conn_id",
     )
+    label_arguments = ("file_id", "url", "phash")
     template_fields_renderers = {"variants": "json"}  # noqa: RUF012 - Airflow's own declaration
 
     def __init__(
@@ -87,15 +86,9 @@ class TransformationCheckOperator(BaseOperator):
         self.fail_on_problem = fail_on_problem
         self.imagekit_conn_id = imagekit_conn_id
 
-    @cached_property
-    def hook(self) -> ImageKitHook:
-        """The hook of this task."""
-        return ImageKitHook(self.imagekit_conn_id)
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Check all variants; see the class."""
-        if context.get("map_index_template") is None:
-            context["map_index_template"] = "{{ task.file_id or task.url or task.phash }}"
+        self._label(context)
         with fail_without_retry():
             checks = self._checks()
             flat = parse_low_information(self.low_information)

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_imagekit.client.endpoints import mask_signature
@@ -29,6 +29,7 @@ from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.gates.polling import Poll, poll, until_next_check
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.operators.base import ImageKitTask
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.triggers.event import read_event
 from airflow_provider_imagekit.triggers.phash import MIN_POKE_INTERVAL, PHashDistanceTrigger
@@ -51,7 +52,7 @@ MIN_RESCHEDULE_INTERVAL = 10.0
 _ON_MISMATCH = ("wait", "fail", "skip")
 
 
-class PHashDistanceSensor(BaseSensorOperator):
+class PHashDistanceSensor(ImageKitTask, BaseSensorOperator):
     """
     Wait until the distance of two pictures' perceptual hashes is within bounds.
 
@@ -101,6 +102,7 @@ class PHashDistanceSensor(BaseSensorOperator):
 
     _last_reason = ""
 
+    label_arguments = ("file_id", "url", "phash")
     template_fields: Sequence[str] = (*GATE_ARGUMENTS, "on_mismatch", "imagekit_conn_id")
 
     def __init__(
@@ -143,15 +145,9 @@ class PHashDistanceSensor(BaseSensorOperator):
         self.imagekit_conn_id = imagekit_conn_id
         self.deferrable = deferrable
 
-    @cached_property
-    def hook(self) -> ImageKitHook:
-        """The hook of this task."""
-        return ImageKitHook(self.imagekit_conn_id)
-
     def execute(self, context: Context) -> Any:  # noqa: RET503 - defer() does not return
         """Check once, then wait as the mode says."""
-        if context.get("map_index_template") is None:
-            context["map_index_template"] = "{{ task.file_id or task.url or task.phash }}"
+        self._label(context)
         gate = self._gate()
         self.log.info("Waiting for: %s", mask_signature(str(gate)))
         if gate.fixed:
@@ -203,6 +199,7 @@ class PHashDistanceSensor(BaseSensorOperator):
         ``soft_fail`` skips when the ``timeout`` is over. Airflow's own method would skip after a crashed
         trigger, too, Airflow 2 would retry after a timeout, and ``never_fail`` would skip after one.
         """
+        self._label(context)
         if next_method != _DEFERRAL_FAILED:
             return getattr(self, next_method)(context, **(next_kwargs or {}))
         reason = (next_kwargs or {}).get("error", "unknown")

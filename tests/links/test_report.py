@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_imagekit.links.report import browser_url
+from airflow_provider_imagekit.links.imagekit import browser_url
 
 
 @pytest.mark.parametrize(
@@ -14,8 +14,8 @@ from airflow_provider_imagekit.links.report import browser_url
         ),
         ("gs://bucket/groups.html", "https://storage.cloud.google.com/bucket/groups.html"),
         ("https://reports.example/groups.html", "https://reports.example/groups.html"),
-        ("/srv/dedup/groups.html", "file:///srv/dedup/groups.html"),
-        ("file:///srv/groups.html", "file:///srv/groups.html"),
+        ("/srv/dedup/groups.html", ""),
+        ("file:///srv/groups.html", ""),
         ("relative/groups.html", ""),
         ("abfs://container/groups.html", ""),
     ],

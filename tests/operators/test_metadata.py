@@ -4,6 +4,7 @@ import json
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import jinja2
 import pytest
 
 from airflow_provider_imagekit.compat import AirflowFailException, AirflowSkipException, Asset
@@ -135,10 +136,13 @@ class TestResult:
     def test_mapped_tasks_are_named_after_their_picture_unless_the_author_names_them(
         self, connection: str, imagekit: ImageKitEmulator
     ) -> None:
-        unnamed, named = context(), context(map_index_template="{{ ds }}")
-        of_file(imagekit).execute(unnamed)
-        of_file(imagekit).execute(named)
-        assert unnamed["map_index_template"] == "{{ task.file_id }}"
+        unmapped, unnamed, named = context(), context(), context(map_index_template="{{ ds }}")
+        unnamed["ti"].map_index = named["ti"].map_index = 3
+        for one in (unmapped, unnamed, named):
+            of_file(imagekit).execute(one)
+        assert "map_index_template" not in unmapped
+        label = jinja2.Template(unnamed["map_index_template"]).render(unnamed)
+        assert label == imagekit.file_id(pictures.ORIGINAL)
         assert named["map_index_template"] == "{{ ds }}"
 
 
