@@ -97,10 +97,12 @@ def sample_runs(catalogue: Catalogue) -> list[Run]:
         Run(
             "example_imagekit_nightly_duplicates",
             "Duplicates every night",
-            lambda found: found["remember"][0],
+            lambda found: found["tell"][0],
             {},
         ),
         Run("example_imagekit_library_nightly", "Table of the library", _describe_table, {}),
+        Run("example_imagekit_after_library", "Started by the table", lambda found: found["tell"][0], {}),
+        Run("example_imagekit_daily_window", "Table of a day", lambda found: found["tell"][0], {}),
         Run("example_imagekit_library_privacy", "Privacy check", lambda found: found["tell"][0], {}),
         Run("example_imagekit_library_quality", "Quality gate", _describe_quality, {}),
         Run(HERO_DAG_ID, "Wait for a new hero picture", lambda found: found["start_campaign"][0], {}),

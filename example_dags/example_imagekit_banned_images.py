@@ -11,6 +11,8 @@ import json
 import os
 import tempfile
 
+import pendulum
+
 from airflow_provider_imagekit.compat import DAG, ObjectStoragePath, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.phash import PHashShortCircuitOperator
@@ -21,6 +23,7 @@ HOME = os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())
 with DAG(
     dag_id="example_imagekit_banned_images",
     schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     default_args={"retries": 1},
     params={

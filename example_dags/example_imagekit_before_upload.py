@@ -8,6 +8,8 @@ and never for equality. Three ways lead on: it is there, it is new, or nobody ca
 
 from __future__ import annotations
 
+import pendulum
+
 from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.phash import PHashBranchOperator
@@ -17,6 +19,7 @@ ENDPOINT = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}"
 with DAG(
     dag_id="example_imagekit_before_upload",
     schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     default_args={"retries": 1},
     params={

@@ -7,6 +7,8 @@ metadata, the third uses single fields of it. GPS coordinates are dropped before
 
 from __future__ import annotations
 
+import pendulum
+
 from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
@@ -14,6 +16,7 @@ from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
 with DAG(
     dag_id="example_imagekit_file_metadata",
     schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     default_args={"retries": 1},
     params={

@@ -11,6 +11,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pendulum
+
 from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
@@ -19,6 +21,7 @@ from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 with DAG(
     dag_id="example_imagekit_hero_replaced",
     schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     default_args={"retries": 1},
     params={

@@ -3,7 +3,7 @@
 
 One task brings a Parquet table of the library's metadata up to date: the first run fetches every file, the
 next ones only what is new or changed, and a killed one goes on where it was. Another task asks the table with
-DuckDB. Give it `schedule="@daily"`, and a path such as `s3://aws_default@bucket/library.parquet`.
+DuckDB. In production the path is such as `s3://aws_default@bucket/library.parquet`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+
+import pendulum
 
 from airflow_provider_imagekit.compat import DAG, Asset, Param, task
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
@@ -20,8 +22,10 @@ TABLE = str(HOME / "imagekit" / "library.parquet")
 
 with DAG(
     dag_id="example_imagekit_library_nightly",
-    schedule=None,
+    schedule="@daily",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
+    max_active_runs=1,
     default_args={"retries": 1},
     params={
         "table": Param(TABLE, type="string", description="Where the table is, on a disk or in a store"),

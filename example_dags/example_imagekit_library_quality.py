@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pendulum
+
 from airflow_provider_imagekit.compat import DAG, AirflowFailException, ObjectStoragePath, Param, task
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 
@@ -21,6 +23,7 @@ TABLE = (HOME / "imagekit" / "quality.jsonl").as_uri()
 with DAG(
     dag_id="example_imagekit_library_quality",
     schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     default_args={"retries": 1},
     params={

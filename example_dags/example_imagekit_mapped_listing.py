@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pendulum
+
 from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
@@ -17,6 +19,7 @@ from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
 with DAG(
     dag_id="example_imagekit_mapped_listing",
     schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     default_args={"retries": 1},
     params={"folder": Param("/products", type="string", description="A folder of the library")},

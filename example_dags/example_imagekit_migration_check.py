@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pendulum
+
 from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
 
@@ -24,6 +26,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 with DAG(
     dag_id="example_imagekit_migration_check",
     schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     default_args={"retries": 1},
     params={

@@ -7,6 +7,8 @@ transforms gives the metadata of the transformed picture. The URL endpoint comes
 
 from __future__ import annotations
 
+import pendulum
+
 from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.operators.metadata import RemoteUrlMetadataOperator
 
@@ -15,6 +17,7 @@ URL = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}{{ params.path }}"
 with DAG(
     dag_id="example_imagekit_remote_url",
     schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     default_args={"retries": 1},
     params={"path": Param("/products/mug.jpg", type="string", description="A path below the URL endpoint")},

@@ -12,6 +12,7 @@ import os
 import tempfile
 from datetime import timedelta
 
+import pendulum
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from airflow_provider_imagekit.compat import DAG, AirflowSkipException, Param, task
@@ -25,6 +26,7 @@ HOME = os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())
 with DAG(
     dag_id="example_imagekit_review_duplicates",
     schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     dagrun_timeout=timedelta(days=2),
     default_args={"retries": 1},

@@ -11,6 +11,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pendulum
+
 from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 
@@ -19,6 +21,7 @@ ENDPOINT = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}"
 with DAG(
     dag_id="example_imagekit_similarity_gate",
     schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     default_args={"retries": 1},
     params={

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pendulum
+
 from airflow_provider_imagekit.compat import DAG, AirflowFailException, Param, task
 from airflow_provider_imagekit.operators.metadata import RemoteUrlMetadataOperator
 from airflow_provider_imagekit.phash import phash_distance
@@ -20,6 +22,7 @@ MAX_DISTANCE = 4
 with DAG(
     dag_id="example_imagekit_transformation_check",
     schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     default_args={"retries": 1},
     params={

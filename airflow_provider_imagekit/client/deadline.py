@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
-from urllib3.util.connection import allowed_gai_family
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from airflow_provider_imagekit.client.name_resolution import addresses_of
 
 if TYPE_CHECKING:
     import requests
@@ -35,9 +37,9 @@ class DeadlineAdapter(HTTPAdapter):
     """
     Sends requests whose ``timeout`` in seconds is for all of it: connecting, status line, headers and body.
 
-    All addresses of the host and its TLS handshake share that time. Two things come on top: the resolution of
-    the name, which Python cannot end, and the way to a proxy and through it, at most :data:`STEP_TIMEOUT` for
-    each step. One gap is left: inside a proxy's own TLS, urllib3 limits each byte of a TLS record by itself.
+    The resolution of the name, all addresses of the host and its TLS handshake share that time. On top come
+    the way to a proxy and through it, at most :data:`STEP_TIMEOUT` a step, and the resolution of a SOCKS
+    proxy's name. One gap is left: inside a proxy's own TLS, urllib3 limits each byte of a TLS record.
     """
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
@@ -96,21 +98,37 @@ class _Connection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         # urllib3 gives each address of a host all the time there is. A SOCKS proxy connects by itself.
-        whole, began = self.timeout, time.monotonic()
-        if whole is not None and not hasattr(self, "_socks_options"):
-            self.timeout = min(STEP_TIMEOUT, whole / self._count_addresses())
-        sock = super()._new_conn()
-        if whole is not None:
-            left = whole - (time.monotonic() - began)
-            sock.settimeout(min(STEP_TIMEOUT, max(left, _AT_ONCE)))
+        if self.timeout is None or hasattr(self, "_socks_options"):
+            return super()._new_conn()
+        end = time.monotonic() + self.timeout
+        name, addresses = self._dns_host, self._addresses()
+        try:
+            sock = self._connect_to_any(addresses, end)
+        finally:
+            self._dns_host = name
+        sock.settimeout(min(STEP_TIMEOUT, max(end - time.monotonic(), _AT_ONCE)))
         return sock
 
-    def _count_addresses(self) -> int:
-        host = self._dns_host.strip("[]")
+    def _addresses(self) -> list[str]:
         try:
-            return len(socket.getaddrinfo(host, self.port, allowed_gai_family(), socket.SOCK_STREAM))
-        except (OSError, UnicodeError):  # urllib3 will meet it too, and has the words for it
-            return 1
+            return addresses_of(self._dns_host.strip("[]"), self.port or self.default_port, self.timeout or 0)
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, str(error)) from error
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except (OSError, UnicodeError) as error:
+            raise NewConnectionError(self, str(error)) from error
+
+    def _connect_to_any(self, addresses: list[str], end: float) -> socket.socket:
+        for left in range(len(addresses), 0, -1):
+            self._dns_host = addresses[-left]
+            self.timeout = min(STEP_TIMEOUT, max((end - time.monotonic()) / left, _AT_ONCE))
+            try:
+                return super()._new_conn()
+            except (ConnectTimeoutError, NewConnectionError):
+                if left == 1:
+                    raise
+        raise NewConnectionError(self, "the name has no address")
 
 
 @functools.cache

@@ -83,10 +83,8 @@ def _keys(secrets: Iterable[str]) -> list[bytes]:
     keys: list[bytes] = []
     for secret in secrets:
         text = secret.strip()
-        if not text:
-            raise ImageKitInputError(
-                "A webhook secret is empty.", help="Use the secret whsec_... of the webhook."
-            )
+        if text in ("", _PREFIX):
+            raise ImageKitInputError("A webhook secret is empty.", help=_HELP)
         # ImageKit's client takes the whole text as key; Standard Webhooks decodes the part after whsec_.
         keys.append(text.encode("utf-8", "replace"))
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_imagekit.emulator.library.jobs import JobBook
 
@@ -38,6 +38,7 @@ class Account:
     :param pool: threads for work on files and pictures, so that the event loop never waits for a disk.
     :param jobs: purges and changes of folders.
     :param usage: counters of usage that differ from the server's own.
+    :param custom_fields: custom metadata fields by id.
     :param named_transformations: name to transformation string.
     :param url_endpoints: further URL endpoints whose addresses are answered as the server's own, such as
         ``https://ik.imagekit.io/your_id``; nothing is ever fetched from there.
@@ -52,6 +53,7 @@ class Account:
     pool: ThreadPoolExecutor
     jobs: JobBook = field(default_factory=JobBook)
     usage: dict[str, int] = field(default_factory=dict)
+    custom_fields: dict[str, dict[str, Any]] = field(default_factory=dict)
     named_transformations: Mapping[str, str] = field(default_factory=dict)
     url_endpoints: tuple[str, ...] = ()
     restrict_unsigned: bool = False

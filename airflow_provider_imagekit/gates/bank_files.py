@@ -148,7 +148,7 @@ def _load(file: BankFile, low_information: frozenset[PHash]) -> PHashBank:
         path = ObjectStoragePath(file.path)
         # What a storage tells of a file differs: modification time, ETag, generation. All of it counts.
         identity = (file, low_information, str(path.fs.info(path.path)))
-    return _banks().get(identity, load)
+        return _banks().get(identity, load)
 
 
 def _with_rests(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:

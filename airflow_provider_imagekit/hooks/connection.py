@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow_provider_imagekit.client.endpoints import DEFAULT_BASE_URL
 from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.client.transport import is_loopback
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
-from airflow_provider_imagekit.provider_info import CONNECTION_FIELDS, value_if_empty
+from airflow_provider_imagekit.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE, value_if_empty
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Connection
 
-__all__ = ["client_settings", "uses_login"]
+__all__ = ["client_settings", "unknown_fields", "uses_login"]
 
 _KEY_HELP = "Put the account's private key (private_…) into the password of the Airflow Connection."
+_TYPE = CONNECTION_TYPE["connection-type"]
+_DELIVERY_HOST = "ik.imagekit.io"
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 
 
@@ -39,6 +43,17 @@ def client_settings(connection: Connection, extra: Mapping[str, Any]) -> ClientS
     return ClientSettings(_private_key(connection), _base_url(connection), **settings)
 
 
+def unknown_fields(extra: Mapping[str, Any]) -> list[str]:
+    """Return a warning for each field of ``extra`` that is not one of ours, with the nearest that is."""
+    warnings = []
+    for name in extra:
+        if name not in CONNECTION_FIELDS:
+            near = difflib.get_close_matches(str(name), CONNECTION_FIELDS, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            warnings.append(f"The extra field {str(name)[:100]!r} is not known and is ignored.{hint}")
+    return warnings
+
+
 def uses_login(connection: Connection) -> bool:
     """Tell whether the key stands in ``login``, where people who come from the HTTP provider have it."""
     return not (connection.password or "").strip() and (connection.login or "").startswith("private_")
@@ -48,6 +63,12 @@ def _private_key(connection: Connection) -> str:
     key = str((connection.login if uses_login(connection) else connection.password) or "").strip()
     if not key:
         raise ImageKitConfigurationError("The Airflow Connection has no private key.", help=_KEY_HELP)
+    kind = getattr(connection, "conn_type", None) or _TYPE
+    if kind != _TYPE and not key.startswith("private_"):
+        raise ImageKitConfigurationError(
+            f"The Airflow Connection has the type {str(kind)[:100]!r}; its password is not sent to ImageKit.",
+            help=f"Name a connection of the type {_TYPE}.",
+        )
     if set(key) == {"*"}:
         raise ImageKitConfigurationError(
             "The form sent '***' in place of the private key.",
@@ -69,14 +90,16 @@ def _base_url(connection: Connection) -> str:
     if "://" not in host:
         scheme = connection.schema if connection.schema in {"http", "https"} else None
         host = f"{scheme or ('http' if is_loopback(host.partition(':')[0]) else 'https')}://{host}"
-    if connection.port and not re.search(r":[0-9]+$", host):
-        host = f"{host}:{connection.port}"
-    if re.match(r"(?i)https?://ik\.imagekit\.io(?![^/:])", host):
+    parts = urlsplit(host)
+    if parts.hostname == _DELIVERY_HOST:
         raise ImageKitConfigurationError(
             f"host of the Airflow Connection is {host!r}, which delivers files and is not the API.",
-            help="Leave host empty for https://api.imagekit.io; the key was not sent.",
+            help="Leave host empty for https://api.imagekit.io, and put a URL endpoint into the extra field "
+            "url_endpoint; the key was not sent.",
         )
-    return host
+    if connection.port and not re.search(r":[0-9]+$", parts.netloc):
+        parts = parts._replace(netloc=f"{parts.netloc}:{connection.port}")
+    return parts.geturl()
 
 
 def _absent(value: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib.metadata
+import logging
 import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitError,
     ImageKitRateLimitError,
 )
-from airflow_provider_imagekit.hooks.connection import client_settings, uses_login
+from airflow_provider_imagekit.hooks.connection import client_settings, unknown_fields, uses_login
 from airflow_provider_imagekit.provider_info import CONNECTION_TYPE
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.phash import PHash
 
 __all__ = ["ImageKitHook"]
+
+log = logging.getLogger(__name__)
 
 # Seconds that a person waits for the answer of the Test button, in all.
 _TEST_WAIT = 5.0
@@ -45,6 +48,12 @@ def _shared_client(settings: ClientSettings) -> ImageKitClient:
     """Return one client for equal settings, so that a thousand triggers share its sockets."""
     airflow = f"apache-airflow/{importlib.metadata.version('apache-airflow')}"
     return ImageKitClient(settings, budget=account_rate_limiter(settings), user_agent=airflow)
+
+
+@functools.lru_cache(maxsize=256)
+def _warn_once(imagekit_conn_id: str, warning: str) -> None:
+    """Log a warning once in a process: a sensor reads its connection at every check."""
+    log.warning("Connection %r: %s", imagekit_conn_id, warning)
 
 
 def _mask(settings: ClientSettings) -> None:
@@ -212,7 +221,10 @@ class ImageKitHook(BaseHook):
                 "move it to password.",
                 self.imagekit_conn_id,
             )
+        fields = connection.extra_dejson if extra is None else extra
+        for warning in unknown_fields(fields):
+            _warn_once(self.imagekit_conn_id, warning)
         try:
-            return client_settings(connection, connection.extra_dejson if extra is None else extra)
+            return client_settings(connection, fields)
         except ImageKitConfigurationError as error:
             return error.with_traceback(None)

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import csv
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO, Any
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from airflow_provider_imagekit.compat import ObjectStoragePath
-from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError, ImageKitTransportError
-from airflow_provider_imagekit.io.paths import read_locally
+from airflow_provider_imagekit.exceptions import (
+    ImageKitError,
+    ImageKitInputError,
+    StorageError,
+)
+from airflow_provider_imagekit.io.paths import appear_together, check_writable, read_locally, remove_leftovers
 from airflow_provider_imagekit.io.tables import Columns, format_of, read_rows
 
-__all__ = ["exists", "read_table", "storage_errors", "upload_whole"]
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.io.paths import StoragePath
 
-_CHUNK = 1 << 20
+__all__ = ["check_output", "exists", "read_table", "storage_errors", "upload_together"]
+
+# What stands behind ObjectStoragePath; not all of their errors are OSErrors.
+_STORAGE_LIBRARIES = frozenset(
+    {"adlfs", "aiobotocore", "aiohttp", "azure", "boto3", "botocore", "fsspec", "gcsfs", "google", "requests"}
+    | {"s3fs", "urllib3"}
+)
 
 
 def exists(path: str) -> bool:
@@ -24,7 +34,7 @@ def exists(path: str) -> bool:
     Tell whether there is a file.
 
     :param path: as ``ObjectStoragePath`` reads it.
-    :raises ImageKitTransportError: if the storage does not answer.
+    :raises StorageError: if the storage does not answer.
     """
     with storage_errors(path):
         return bool(ObjectStoragePath(path).exists())
@@ -38,36 +48,70 @@ def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, 
         (``s3://aws_default@bucket/table.parquet``).
     :param columns: which columns of a Parquet file to read; all unless given.
     :raises ImageKitInputError: if there is no such file, or it cannot be read as such a table.
-    :raises ImageKitTransportError: if the storage does not answer.
+    :raises StorageError: if the storage does not answer.
     """
     with storage_errors(path):
         table_format = format_of(path)
         # A copy on this machine can seek, as Parquet must, and costs no call to the storage a line.
         with read_locally(ObjectStoragePath(path)) as file:
-            yield from read_rows(file, table_format, columns)
+            yield from _readable(path, read_rows(file, table_format, columns))
 
 
 @contextmanager
-def upload_whole(path: str) -> Iterator[IO[bytes]]:
+def upload_together() -> Iterator[Callable[[str], AbstractContextManager[IO[bytes]]]]:
     """
-    Open a file for writing that is sent to the storage when all of it is there, and not at all if it fails.
+    Yield a function that opens files for writing; they appear together when all are complete, or not at all.
 
-    :param path: as ``ObjectStoragePath`` reads it; folders are made where the storage has some.
-    :raises ImageKitTransportError: if the storage does not take it.
+    Unfinished files of a killed process on this machine are removed.
+
+    :raises ImageKitInputError: if a file cannot be written.
+    :raises StorageError: if the storage does not take it, as when a disk is full.
     """
-    with tempfile.TemporaryFile() as whole:
-        yield whole
-        whole.seek(0)
-        with storage_errors(path):
-            target = ObjectStoragePath(path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("wb") as file:
-                shutil.copyfileobj(whole, file, _CHUNK)
+    written: list[str] = []
+    try:
+        with appear_together() as write:
+
+            @contextmanager
+            def open_file(path: str) -> Iterator[IO[bytes]]:
+                written.append(path)
+                target = _path(path)
+                check_writable(target, "output_path")
+                remove_leftovers(target.parent, target.name)
+                with write(target) as stream:
+                    yield stream
+
+            yield open_file
+    except OSError as error:
+        raise StorageError(f"{', '.join(written)} cannot be written: {error}.") from error
+
+
+def check_output(path: str) -> None:
+    """
+    Make sure that a file can be written, before any work is done for it.
+
+    :param path: as ``ObjectStoragePath`` reads it.
+    :raises ImageKitInputError: if it cannot.
+    """
+    check_writable(_path(path), "output_path")
+
+
+def _path(path: str) -> StoragePath:
+    if "://" in path and not path.startswith("file://"):
+        return cast("StoragePath", ObjectStoragePath(path))
+    return Path(path.removeprefix("file://"))
 
 
 @contextmanager
 def storage_errors(path: str) -> Iterator[None]:
-    """Raise what a retry may mend as another class than what it cannot; storages raise anything."""
+    """
+    Raise errors of a storage as this package's own: final where a retry cannot help, else retryable.
+
+    Everything else is raised as it is, so that a fault of the program is not reported as one of the network.
+
+    :param path: for the texts.
+    :raises ImageKitInputError: if there is no such file, or it may not be opened.
+    :raises StorageError: if the storage does not answer.
+    """
     try:
         yield
     except ImageKitError as error:
@@ -78,7 +122,28 @@ def storage_errors(path: str) -> Iterator[None]:
         raise ImageKitInputError(f"There is no file at {path}.") from error
     except PermissionError as error:
         raise ImageKitInputError(f"The file at {path} may not be opened: {error}.") from error
-    except (ValueError, csv.Error) as error:
+    except (ValueError, ImportError) as error:  # an unknown scheme, or one whose library is missing
         raise ImageKitInputError(f"{path} cannot be read: {error}.") from error
     except Exception as error:
-        raise ImageKitTransportError(f"{path}: the storage does not answer: {error!r}.") from error
+        if not isinstance(error, OSError) and not _is_from(error, _STORAGE_LIBRARIES):
+            raise
+        raise StorageError(f"{path}: the storage does not answer: {error!r}.") from error
+
+
+def _readable(path: str, rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield rows of an opened table; what its content causes would be the same at the next try."""
+    try:
+        yield from rows
+    except ImageKitError:
+        raise
+    except Exception as error:
+        # An error of the disk has a number; PyArrow raises OSError without one for a corrupt page.
+        in_content = (ValueError, csv.Error, RecursionError, OverflowError, EOFError)
+        corrupt = isinstance(error, in_content) or (isinstance(error, OSError) and error.errno is None)
+        if not corrupt and not _is_from(error, {"pyarrow"}):
+            raise
+        raise ImageKitInputError(f"{path} cannot be read: {str(error) or type(error).__name__}.") from error
+
+
+def _is_from(error: Exception, libraries: Collection[str]) -> bool:
+    return any(kind.__module__.partition(".")[0] in libraries for kind in type(error).__mro__)

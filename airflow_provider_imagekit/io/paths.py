@@ -31,7 +31,16 @@ __all__ = [
 _CHUNK = 1 << 20
 
 # Errors that the next try meets again.
-_LASTING = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENOENT}
+_LASTING = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENOENT,
+    errno.EEXIST,
+}
 
 _UNFINISHED = re.compile("unfinished-[0-9a-f]{8}-(.*)", re.DOTALL)
 
@@ -171,15 +180,17 @@ def check_writable(path: StoragePath, argument: str) -> None:
     """
     Make sure that a file can be written, before any work is done for it.
 
-    :param path: the file; its folder is made.
+    :param path: the file; its folder can be missing.
     :param argument: name of the argument that says so, for the error.
     :raises ImageKitInputError: if it cannot.
     """
-    probe = path.parent / f"unfinished-{uuid.uuid4().hex[:8]}-{path.name}"
+    folder = path.parent
     try:
         if is_local(path) and path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "It is a folder", str(path))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        while is_local(folder) and not folder.exists():
+            folder = folder.parent
+        probe = folder / f"unfinished-{uuid.uuid4().hex[:8]}-{path.name}"
         with probe.open("wb") as stream:
             stream.write(b"\n")
         probe.unlink()

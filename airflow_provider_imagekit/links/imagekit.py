@@ -81,18 +81,20 @@ class ImageKitReportLink(StoredLink):
     @classmethod
     def persist(cls, context: Context, path: str, url: str | None = None) -> None:
         """
-        Store the address for the link.
+        Store the address for the link; nothing if a browser cannot reach the report.
 
         :param context: the task's context.
         :param path: where the report was written, as ``ObjectStoragePath`` reads it.
         :param url: where people read it, if that cannot be told from the path.
         """
-        cls._store(context, url or browser_url(path))
+        if address := url or browser_url(path):
+            cls._store(context, address)
 
 
 def browser_url(path: str) -> str:
     """
-    Return where a browser finds a file of a storage; blank if nobody can tell.
+    Return where a browser finds a file of a storage; blank if that is unknown, as for a file on a disk:
+    Airflow links to http and https alone.
 
     For S3 and Google Cloud Storage that is the page of people with an account there, so that a report in a
     private bucket needs no signed address.
@@ -107,6 +109,4 @@ def browser_url(path: str) -> str:
         return f"https://console.aws.amazon.com/s3/object/{bucket}?prefix={key}"
     if parts.scheme in {"gs", "gcs"}:
         return f"https://storage.cloud.google.com/{bucket}/{key}"
-    if parts.scheme in {"", "file"}:
-        return f"file://{quote(parts.path)}" if parts.path.startswith("/") else ""
     return ""

@@ -80,6 +80,7 @@ class HashTableOperator(ImageKitOperator):
         with fail_without_retry():
             found = self._find()
         if found.get("report_path"):
+            self.log.info("The report is at %s.", found["report_path"])
             ImageKitReportLink.persist(context, found["report_path"], self.report_url)
         self._add_asset_event_extra(context, found)
         return found

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.object_storage import exists, read_table, upload_whole
-from airflow_provider_imagekit.io.tables import Columns, TableFormat, write_rows
+from airflow_provider_imagekit.io.object_storage import check_output, exists, read_table, upload_together
+from airflow_provider_imagekit.io.tables import Columns, TableFormat, check_format, write_rows
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.report.groups import write_groups_page
 from airflow_provider_imagekit.similarity.near_duplicates import (
@@ -77,7 +77,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         ``pairs`` as counts, and ``groups_path``, ``pairs_path``, ``report_path``. The events of assets that
         are outlets carry the same.
     :raises AirflowFailException: from the error that no retry can mend.
-    :raises ImageKitTransportError: if a storage does not answer.
+    :raises StorageError: if a storage does not answer.
     """
 
     template_fields: Sequence[str] = (
@@ -132,6 +132,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
             raise ImageKitInputError(
                 f"output_format is {self.output_format!r}.", help=f"Use one of {', '.join(TableFormat)}."
             )
+        check_format(self.output_format)
+        check_output(self._path(f"groups.{self.output_format}"))
         policy = SurvivorPolicy(
             self._texts("survivor_rules"), self._texts("preferred_folders"), self._texts("preferred_formats")
         )
@@ -177,22 +179,23 @@ class FindNearDuplicatesOperator(HashTableOperator):
     def _write(self, found: NearDuplicates) -> dict[str, Any]:
         written: dict[str, Any] = {}
         written["groups_path"] = self._path(f"groups.{self.output_format}")
-        with upload_whole(written["groups_path"]) as file:
-            write_rows(file, found.group_rows(), GROUP_COLUMNS, self.output_format)
-        if self.write_pairs:
-            written["pairs_path"] = self._path(f"pairs.{self.output_format}")
-            with upload_whole(written["pairs_path"]) as file:
-                written["pairs"] = write_rows(file, found.pair_rows(), PAIR_COLUMNS, self.output_format)
-        if self.write_report:
-            written["report_path"] = self._path("groups.html")
-            with upload_whole(written["report_path"]) as file:
-                write_groups_page(
-                    file,
-                    islice(found.groups, MAX_PAGE_GROUPS),
-                    title=self.report_title,
-                    note=self._note(found),
-                    fields=self._texts("report_fields"),
-                )
+        with upload_together() as upload:
+            with upload(written["groups_path"]) as file:
+                write_rows(file, found.group_rows(), GROUP_COLUMNS, self.output_format)
+            if self.write_pairs:
+                written["pairs_path"] = self._path(f"pairs.{self.output_format}")
+                with upload(written["pairs_path"]) as file:
+                    written["pairs"] = write_rows(file, found.pair_rows(), PAIR_COLUMNS, self.output_format)
+            if self.write_report:
+                written["report_path"] = self._path("groups.html")
+                with upload(written["report_path"]) as file:
+                    write_groups_page(
+                        file,
+                        islice(found.groups, MAX_PAGE_GROUPS),
+                        title=self.report_title,
+                        note=self._note(found),
+                        fields=self._texts("report_fields"),
+                    )
         return written
 
     def _note(self, found: NearDuplicates) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_imagekit.compat import conf
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.paths import atomic_write
+from airflow_provider_imagekit.io.paths import atomic_write, check_writable, remove_leftovers
 from airflow_provider_imagekit.io.tables import json_line
 from airflow_provider_imagekit.library.sources import Batch
 from airflow_provider_imagekit.operators.arguments import (
@@ -203,6 +203,8 @@ class ListFilesOperator(ImageKitOperator):
         most = min(conf.getint("core", "max_map_length", fallback=_MOST_MAPPED), _MOST_MAPPED)
         of = as_whole_number(self.batches, "batches", least=1, most=most)
         counts = [0] * of
+        check_writable(path, "output_path")
+        remove_leftovers(path.parent, path.name)
         with atomic_write(path, path.parent) as stream:
             for record in self._records(search, FILE_FIELDS):
                 counts[Batch.number_of(str(record.get("fileId")), of)] += 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.object_storage import read_table, upload_whole
+from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.similarity.threshold.labels import LabelledPair, read_labels
 from airflow_provider_imagekit.similarity.threshold.plot import plot_threshold_report
@@ -51,7 +51,7 @@ class ThresholdReportOperator(HashTableOperator):
     :return: ``suggested_radius``, ``risk`` (in words), ``pictures``, ``left_out``, ``labels`` (counts), and
         ``report_path``, ``json_path``, ``plot_path``.
     :raises AirflowFailException: from the error that no retry can mend.
-    :raises ImageKitTransportError: if a storage does not answer.
+    :raises StorageError: if a storage does not answer.
     """
 
     template_fields: Sequence[str] = (
@@ -88,6 +88,7 @@ class ThresholdReportOperator(HashTableOperator):
             raise ImageKitInputError(
                 f"plot_format is {self.plot_format!r}.", help=f"Use one of {', '.join(_PLOT_FORMATS)}."
             )
+        check_output(self._path("threshold.md"))
         records = list(self._input())
         report = threshold_report(
             records,
@@ -101,14 +102,15 @@ class ThresholdReportOperator(HashTableOperator):
         text = report.as_markdown()
         self.log.info("%s pictures.\n%s", f"{report.pictures:,}", text)
         paths = {"report_path": self._path("threshold.md"), "json_path": self._path("threshold.json")}
-        with upload_whole(paths["report_path"]) as file:
-            file.write(f"{text}\n".encode())
-        with upload_whole(paths["json_path"]) as file:
-            file.write(json.dumps(report.as_dict(), allow_nan=False).encode())
-        if self.plot_format:
-            paths["plot_path"] = self._path(f"threshold.{self.plot_format}")
-            with upload_whole(paths["plot_path"]) as file:
-                plot_threshold_report(report, file, image_format=self.plot_format)
+        with upload_together() as upload:
+            with upload(paths["report_path"]) as file:
+                file.write(f"{text}\n".encode())
+            with upload(paths["json_path"]) as file:
+                file.write(json.dumps(report.as_dict(), allow_nan=False).encode())
+            if self.plot_format:
+                paths["plot_path"] = self._path(f"threshold.{self.plot_format}")
+                with upload(paths["plot_path"]) as file:
+                    plot_threshold_report(report, file, image_format=self.plot_format)
         counts = {name: getattr(report, name) for name in ("pictures", "left_out", "labels")}
         return {"suggested_radius": report.suggested_radius, "risk": report.risk, **counts, **paths}
 

@@ -85,9 +85,9 @@
       fill.style.width = `${Math.min(100, 100 * picture.distance / 16)}%`;
       caption.append(make("div", "bar", fill));
     }
-    caption.append(make("div", "name", picture.name), facts(picture, group.keeper));
+    caption.append(make("div", "name", picture.name), facts(picture, group.keeper),
+      make("div", "id", make("span", "", picture.id), " ", make("code", "", picture.phash)));
     const element = make("figure", keep ? "keep" : "", frame(picture), caption);
-    element.title = `${picture.id}\npHash ${picture.phash}`;
     // Green when equal, red from 12 bits on.
     element.style.setProperty("--distance", `hsl(${140 - 140 * Math.min(1, picture.distance / 12)} 70% 40%)`);
     return element;

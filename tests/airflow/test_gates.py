@@ -37,7 +37,7 @@ with DAG("tables", schedule=None, params={"folder": ""}) as dag:
     FindNearDuplicatesOperator(
         task_id="find", records=library(), output_path="{{ params.folder }}/{{ dag.dag_id }}",
         max_distance=report.output["suggested_radius"], max_pairs="{{ 10 * 10 }}", low_information=[FLAT],
-        outlets=[Asset("imagekit://demo/dedup")],
+        outlets=[Asset("imagekit://demo/dedup")], report_url="https://reports.example/groups.html",
     )
     FindNearDuplicatesOperator.partial(task_id="mapped", records=library()).expand(
         output_path=["{{ params.folder }}/m1", "{{ params.folder }}/m2"]
@@ -59,7 +59,7 @@ def test_tables_are_searched_and_the_page_is_linked(run_dag: RunDag, tmp_path: P
     assert run.asset_events == [found]
     assert [value["groups"] for value in run.xcoms["mapped"]["return_value"]] == [1, 1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m1", "m2", "tables", "threshold"]
-    url = f"file://{found['report_path']}"
+    url = "https://reports.example/groups.html"
     assert run.xcom("find", "imagekit_report_url") == url
     if AIRFLOW_3:
         assert run.links["find"] == {"_link_ImageKitReportLink": url}

@@ -35,6 +35,8 @@ with DAG("contract", schedule=None) as dag:
         sensor(f"{mode}_backs_off", mode=mode, exponential_backoff=True, timeout=2, **MISSING)
     sensor("deferrable_wrong_key", deferrable=True, soft_fail=True, **WRONG)
     sensor("deferrable_wrong_key_never_fails", deferrable=True, never_fail=True, **WRONG)
+    sensor("deferrable_times_out", deferrable=True, timeout=3, **MISSING, **ONCE)
+    sensor("deferrable_times_out_softly", deferrable=True, soft_fail=True, timeout=3, **MISSING)
     sensor("is_retried", **WRONG, **ONCE)
     sensor("is_not_retried", **WRONG, **ONCE, **POLICY)
     # LAST
@@ -74,6 +76,8 @@ def test_every_switch_does_what_airflow_says(
                 "backs_off": "failed",
             }.items()
         },
+        "deferrable_times_out": "failed",
+        "deferrable_times_out_softly": "skipped",
         "deferrable_wrong_key": "failed",
         "deferrable_wrong_key_never_fails": "skipped",
         "is_retried": "failed",
@@ -81,6 +85,7 @@ def test_every_switch_does_what_airflow_says(
         **({"runs_too_long": "failed"} if AIRFLOW_3 else {}),
     }
     assert run.tries["is_retried"] == 2
-    assert run.tries["poke_times_out"] == run.tries["reschedule_times_out"] == 1  # a timeout is final
+    assert run.tries["poke_times_out"] == run.tries["reschedule_times_out"] == 1
+    assert run.tries["deferrable_times_out"] == 1  # a timeout is final
     if AIRFLOW_3:
         assert run.tries["is_not_retried"] == 1

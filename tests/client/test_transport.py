@@ -198,7 +198,11 @@ def test_all_addresses_of_a_host_share_the_timeout(way: Way, monkeypatch: pytest
             waiting.setblocking(False)
             waiting.connect_ex(deaf.getsockname())
         real = socket.getaddrinfo
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: real(*args, **kwargs)[:1] * 20)
+
+        def twenty(host: str, *arguments: Any) -> Any:
+            return real(host, *arguments)[:1] * (20 if host == "localhost" else 1)
+
+        monkeypatch.setattr(socket, "getaddrinfo", twenty)
         client = way.client(f"http://localhost:{deaf.getsockname()[1]}")
         assert seconds_until_given_up(lambda: client.get_file_metadata("a" * 24)) < AT_MOST
 

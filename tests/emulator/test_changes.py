@@ -255,3 +255,10 @@ def test_a_removed_upload_leaves_nothing_in_the_state_folder(library: Path, tmp_
     with contextlib.closing(sqlite3.connect(database)) as connection:
         assert connection.execute("SELECT count(*) FROM blob").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM asset").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("description", [True, 1, None, ["a"]])
+def test_a_description_that_is_not_a_text_is_refused(ik, send, description):
+    path = f"/v1/files/{ik.file_id('top.webp')}/details"
+    assert send("PATCH", path, {"description": description}).status_code == 400
+    assert send("PATCH", path, {"description": "text"}).json()["description"] == "text"

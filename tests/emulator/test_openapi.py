@@ -25,6 +25,7 @@ NOT_PROMISED = [checks.unsupported_method]
 MAY_BE_REFUSED = {
     "/v1/metadata", "/v1/files", "/api/v1/files/upload", "/demo/{file_path}", "/v1/files/purge",
     "/v1/accounts/usage", "/v1/bulkJobs/copyFolder", "/v1/bulkJobs/moveFolder", "/v1/bulkJobs/renameFolder",
+    "/v1/customMetadataFields",
 }  # fmt: skip
 # A form carries text alone, so what violates a type before it is sent may be valid when it arrives.
 FORMS = {"/api/v1/files/upload"}
@@ -48,6 +49,7 @@ def flatmap_path_parameters(context: Any, path_parameters: dict[str, Any] | None
     known = {
         "request_id": FILE_IDS,
         "job_id": FILE_IDS,
+        "field_id": FILE_IDS,
         "file_id": FILE_IDS,
         "version_id": FILE_IDS,
         "file_path": list(pictures()),

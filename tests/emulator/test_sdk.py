@@ -104,6 +104,19 @@ def test_purge_folder_jobs_and_usage(ik, sdk):
     assert usage.media_library_storage_bytes > 0
 
 
+def test_custom_metadata_fields(sdk):
+    made = sdk.custom_metadata_fields.create(name="phash", label="pHash", schema={"type": "Text"})
+    changed = sdk.custom_metadata_fields.update(made.id, label="Hash", schema={"max_length": 16})
+    assert (changed.label, changed.schema_.type, changed.schema_.max_length) == ("Hash", "Text", 16)
+    with pytest.raises(imagekitio.BadRequestError):
+        sdk.custom_metadata_fields.create(name="phash", label="Other", schema={"type": "Text"})
+    assert [field.name for field in sdk.custom_metadata_fields.list()] == ["phash"]
+    sdk.custom_metadata_fields.delete(made.id)
+    assert sdk.custom_metadata_fields.list() == []
+    with pytest.raises(imagekitio.NotFoundError):
+        sdk.custom_metadata_fields.delete(made.id)
+
+
 def test_urls_that_the_client_builds_and_signs_are_delivered(ik, sdk, get):
     url = sdk.helper.build_url(
         url_endpoint=ik.url_endpoint,

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
-from airflow_provider_imagekit.hooks.connection import client_settings, uses_login
+from airflow_provider_imagekit.hooks.connection import client_settings, unknown_fields, uses_login
 from airflow_provider_imagekit.provider_info import CONNECTION_FIELDS, value_if_empty
 
 KEY = "private_AbC+dEf/gHi123456789012345="
@@ -86,6 +86,10 @@ def test_verify_takes_the_path_of_a_ca_bundle() -> None:
         ({"host": "imagekit.example", "port": 8443, "schema": "https"}, "https://imagekit.example:8443"),
         ({"host": "https://imagekit.example", "port": 8443}, "https://imagekit.example:8443"),
         ({"host": "imagekit.example", "schema": "http"}, "http://imagekit.example"),
+        ({"host": "https://gateway/imagekit", "port": 443}, "https://gateway:443/imagekit"),
+        ({"host": "gateway/imagekit/", "port": 8443}, "https://gateway:8443/imagekit"),
+        ({"host": "https://gateway:8443/imagekit", "port": 443}, "https://gateway:8443/imagekit"),
+        ({"host": "https://gateway/imagekit:443"}, "https://gateway/imagekit:443"),
     ],
 )
 def test_host_port_and_schema_make_the_base_url(fields: dict[str, Any], base_url: str) -> None:
@@ -175,3 +179,17 @@ def test_the_host_that_delivers_files_is_refused_before_the_key_is_sent(host: st
     with pytest.raises(ImageKitConfigurationError, match="delivers files and is not the API"):
         read(host=host)
     assert read(host="ik.imagekit.io.example").base_url == "https://ik.imagekit.io.example"
+
+
+def test_a_password_of_another_service_is_not_sent_to_imagekit() -> None:
+    with pytest.raises(ImageKitConfigurationError, match=r"has the type 'http'.*type imagekit") as caught:
+        read(conn_type="http", password="their-secret")
+    assert "their-secret" not in str(caught.value)
+    assert read(conn_type="http").private_key == KEY
+
+
+def test_an_unknown_extra_field_is_named_with_the_nearest_known_one() -> None:
+    [warning] = unknown_fields({"request_per_second": 5, "timeout": 3})
+    assert "'request_per_second' is not known" in warning
+    assert warning.endswith("Did you mean requests_per_second?")
+    assert unknown_fields({"headers": {}}) == ["The extra field 'headers' is not known and is ignored."]

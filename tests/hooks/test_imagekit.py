@@ -144,6 +144,18 @@ class TestTestConnection:
         assert (ok, "Use https" in message) == (False, True)
 
 
+class TestUnknownFields:
+    def test_they_are_warned_about_once(
+        self,
+        imagekit: ImageKitEmulator,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        for _ in range(3):
+            connect(monkeypatch, imagekit, extra={"time_out": 5}).get_conn(refresh=True)
+        assert caplog.text.count("Did you mean timeout?") == 1
+
+
 class TestRates:
     def test_they_follow_the_edited_connection(
         self, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch

@@ -2,18 +2,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import fsspec.exceptions
 import pytest
+import urllib3
 
 from airflow_provider_imagekit.exceptions import (
-    ImageKitError,
     ImageKitInputError,
-    ImageKitTransportError,
     InvalidPHashError,
+    StorageError,
 )
 from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.references import BankFile
-from airflow_provider_imagekit.io.object_storage import read_table, upload_whole
+from airflow_provider_imagekit.io.object_storage import read_table, storage_errors, upload_together
 from airflow_provider_imagekit.io.tables import write_rows
 from airflow_provider_imagekit.phash import PHash
 
@@ -28,7 +30,7 @@ NOTHING: frozenset[PHash] = frozenset()
 
 
 def write(path: Path, rows: list[dict[str, str | None]] = ROWS, ending: str = "jsonl") -> BankFile:
-    with upload_whole(str(path)) as file:
+    with upload_together() as upload, upload(str(path)) as file:
         write_rows(file, rows, dict.fromkeys(rows[0], str), ending)
     return BankFile(str(path))
 
@@ -83,7 +85,7 @@ class TestBank:
             ("bank.jsonl", b"no json", "Line 1"),
             ("bank.jsonl", b"\xff\xff", "bank.jsonl"),
             ("bank.csv", b"fileId,hash\na,1\n", "no column 'pHash'"),
-            ("bank.csv", b"fileId,pHash\na,\xff\n", r"bank\.csv: Row 1 cannot be read"),
+            ("bank.csv", b"fileId,pHash\na,\xff\n", r"bank\.csv: Line 1 cannot be read"),
             ("bank.parquet", b"no parquet", "bank.parquet: This is not a readable Parquet file"),
             ("bank.txt", b"", "names no form of table"),
         ],
@@ -108,9 +110,59 @@ class TestBank:
     def test_a_store_that_fails_may_answer_later(self, tmp_path: Path) -> None:
         path = tmp_path / "loop.jsonl"
         path.symlink_to(path)  # the one failure of a disk that needs no broken disk
-        with pytest.raises(ImageKitTransportError) as caught:
+        with pytest.raises(StorageError, match="does not answer") as caught:
             list(read_table(str(path)))
         assert caught.value.retryable
+
+    def test_a_table_that_is_nested_too_deeply_or_corrupt_is_final(self, tmp_path: Path) -> None:
+        (tmp_path / "deep.jsonl").write_text('{"id": ' + "[" * 100_000 + "]" * 100_000 + "}")
+        (tmp_path / "page.parquet").write_bytes(self.with_a_corrupt_page(tmp_path / "whole.parquet"))
+        for name in ("deep.jsonl", "page.parquet"):
+            with pytest.raises(ImageKitInputError, match=name) as caught:
+                load_bank(BankFile(str(tmp_path / name)), NOTHING)
+            assert not caught.value.retryable
+
+    @staticmethod
+    def with_a_corrupt_page(path: Path) -> bytes:
+        write(path, ROWS * 500, "parquet")
+        content = bytearray(path.read_bytes())
+        content[4:60] = bytes(56)
+        return bytes(content)
+
+
+class TestWhoseErrorItIs:
+    @pytest.mark.parametrize("error", [AttributeError("ours"), KeyError("ours"), TypeError("ours")])
+    def test_a_fault_of_the_program_is_raised_as_it_is(self, error: Exception) -> None:
+        with pytest.raises(type(error), match="ours"), storage_errors("s3://bucket/bank.csv"):
+            raise error
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            OSError(5, "Input/output error"),
+            TimeoutError("slow"),
+            ConnectionResetError("cut"),
+            fsspec.exceptions.FSTimeoutError(),
+            urllib3.exceptions.HTTPError("refused"),
+        ],
+        ids=repr,
+    )
+    def test_an_error_of_the_storage_may_pass(self, error: Exception) -> None:
+        with (
+            pytest.raises(
+                StorageError, match=r"s3://bucket/bank\.csv: the storage does not answer"
+            ) as caught,
+            storage_errors("s3://bucket/bank.csv"),
+        ):
+            raise error
+        assert caught.value.retryable
+
+    @pytest.mark.parametrize(
+        "error", [FileNotFoundError(), PermissionError("no"), ValueError("scheme"), ImportError("gcsfs")]
+    )
+    def test_what_another_try_cannot_change_is_final(self, error: Exception) -> None:
+        with pytest.raises(ImageKitInputError, match="bank"), storage_errors("s3://bucket/bank.csv"):
+            raise error
 
 
 class TestWriting:
@@ -123,14 +175,43 @@ class TestWriting:
     def test_half_a_file_is_never_left(self, tmp_path: Path) -> None:
         path = write(tmp_path / "table.jsonl").path
         before = Path(path).read_bytes()
-        with pytest.raises(ZeroDivisionError), upload_whole(path) as file:
+        with pytest.raises(ZeroDivisionError), upload_together() as upload, upload(path) as file:
             file.write(b"half") and file.write(bytes([1 // 0]))
         assert Path(path).read_bytes() == before
 
     def test_what_the_store_refuses_is_told_with_the_path(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
-        with pytest.raises(ImageKitError), upload_whole(str(tmp_path / "file/table.jsonl")):
+        path = str(tmp_path / "file/table.jsonl")
+        with (
+            pytest.raises(ImageKitInputError, match="cannot be written"),
+            upload_together() as upload,
+            upload(path),
+        ):
             pass
+
+    def test_files_appear_together_or_not_at_all(self, tmp_path: Path) -> None:
+        one, two = tmp_path / "one", tmp_path / "two"
+        one.write_bytes(b"old")
+        with pytest.raises(ZeroDivisionError), upload_together() as upload:
+            self.write_both(upload, one, two)
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"one": b"old"}
+
+    @staticmethod
+    def write_both(upload: Any, one: Path, two: Path) -> None:
+        with upload(str(one)) as file:
+            file.write(b"new")
+        with upload(str(two)) as file:
+            file.write(bytes([1 // 0]))
+
+    def test_what_a_killed_process_left_is_removed_and_what_a_live_one_writes_is_not(
+        self, tmp_path: Path
+    ) -> None:
+        left = tmp_path / "unfinished-0123abcd-one"
+        left.write_bytes(b"half")
+        with upload_together() as live, live(str(tmp_path / "one")) as file:
+            write(tmp_path / "one", ending="jsonl")
+            file.write(b"later")
+        assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("one", b"later")]
 
 
 def test_an_error_of_whoever_reads_is_not_taken_for_one_of_the_table(tmp_path: Path) -> None:

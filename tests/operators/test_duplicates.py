@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,7 +87,7 @@ class TestFinding:
         page = Path(found["report_path"]).read_text()
         assert "2 near-duplicates in 1 groups" in page
         assert "Set apart: 2 flat, 1 without a pHash" in page
-        assert task["ti"].pushed == {"imagekit_report_url": f"file://{tmp_path}/out/groups.html"}
+        assert task["ti"].pushed == {}, "Airflow links to http and https alone"
 
     def test_records_may_come_from_xcom(self, tmp_path: Path) -> None:
         records = [{"fileId": "a", "pHash": A}, {"fileId": "b", "pHash": NEAR}]
@@ -238,7 +240,7 @@ class TestThreshold:
         assert found["risk"]
         assert "| radius |" in Path(found["report_path"]).read_text()
         assert json.loads(Path(found["json_path"]).read_text())["suggested_radius"] == 8
-        assert task["ti"].pushed["imagekit_report_url"].endswith("threshold.md")
+        assert task["ti"].pushed == {}
         json.dumps(found, allow_nan=False)
 
     def test_labels_come_from_a_file_or_as_they_are(self, table: str, tmp_path: Path) -> None:
@@ -279,3 +281,40 @@ def test_nothing_is_pushed_for_a_task_that_failed(tmp_path: Path) -> None:
     with pytest.raises(AirflowFailException):
         find(tmp_path, task, records=ROWS, max_pairs=0)
     assert task["ti"].pushed == {}
+
+
+FULL_DISK = """
+import resource, sys
+from airflow_provider_imagekit.exceptions import StorageError
+from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
+from airflow_provider_imagekit.operators.threshold import ThresholdReportOperator
+from tests.operators.test_metadata import context
+
+operator = {"find": FindNearDuplicatesOperator, "report": ThresholdReportOperator}[sys.argv[1]]
+task = operator(task_id="task", input_path=sys.argv[2], output_path=sys.argv[3])
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), resource.RLIM_INFINITY))
+try:
+    task.execute(context())
+except StorageError as error:
+    sys.stdout.write(f"refused: {error.message}")
+"""
+
+
+@pytest.mark.parametrize(("operator", "limit"), [("find", 1000), ("find", 3000), ("report", 1000)])
+def test_a_full_disk_leaves_the_old_outputs_as_they_were(
+    table: str, tmp_path: Path, operator: str, limit: int
+) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    for name in ("groups.jsonl", "pairs.jsonl", "groups.html", "threshold.md", "threshold.json"):
+        (output / name).write_text("old")
+    before = {path.name: path.read_text() for path in output.iterdir()}
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, operator, table, str(output), str(limit)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "refused: " in done.stdout, done.stderr
+    assert {path.name: path.read_text() for path in output.iterdir()} == before

@@ -110,6 +110,8 @@ def test_a_person_sees_survivor_distance_and_every_thumbnail(pictures, tmp_path)
     assert dom.count("<b>4 bits</b> 94 % alike") == 3
     assert dom.count('<dd class="differs">8 × 9</dd>') == 3
     assert "<title>Shoes</title>" in dom
+    assert dom.count('class="id"') == 6
+    assert all(f"<code>{record.phash}</code>" in dom for record in records)
     assert f'class="name">{html.escape("0" + HOSTILE, quote=False)}.jpg' in dom
 
 

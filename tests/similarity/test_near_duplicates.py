@@ -152,24 +152,24 @@ class TestGroups:
 
     @EITHER
     def test_equal_hashes_are_one_group_however_many(self, numpy):
-        records = [picture(f"{i:05}") for i in range(100_000)]
-        found = find_near_duplicates(records, radius=8, max_pairs=100_000, numpy=numpy)
-        assert [(group.keeper.record.id, len(group.members)) for group in found.groups] == [("00000", 99_999)]
-        assert pair_names(found) == [("00000", f"{i:05}") for i in range(1, 100_000)]
+        records = [picture(f"{i:05}") for i in range(20_000)]
+        found = find_near_duplicates(records, radius=8, max_pairs=20_000, numpy=numpy)
+        assert [(group.keeper.record.id, len(group.members)) for group in found.groups] == [("00000", 19_999)]
+        assert pair_names(found) == [("00000", f"{i:05}") for i in range(1, 20_000)]
 
     @EITHER
     def test_thousands_of_distinct_hashes_near_each_other_are_grouped_and_listed_with_keepers(self, numpy):
         records = [
             picture(f"{number:04}", flip(BASE, list(bits)))
-            for number, bits in enumerate(islice(combinations(range(64), 4), 1, 1501))
+            for number, bits in enumerate(islice(combinations(range(64), 4), 1, 401))
         ]
-        found = find_near_duplicates(records, radius=8, max_pairs=160_000, numpy=numpy)
+        found = find_near_duplicates(records, radius=8, max_pairs=45_000, numpy=numpy)
         [group] = found.groups
-        assert (group.keeper.record.id, len(group.members)) == ("0000", 1499)
+        assert (group.keeper.record.id, len(group.members)) == ("0000", 399)
         assert all(
             member.distance == group.keeper.record.phash - member.record.phash for member in group.members
         )
-        assert pair_names(found) == [("0000", f"{number:04}") for number in range(1, 1500)]
+        assert pair_names(found) == [("0000", f"{number:04}") for number in range(1, 400)]
 
     @EITHER
     @settings(max_examples=15)

@@ -158,6 +158,11 @@ def _object(properties: dict[str, Schema], *optional: str) -> Schema:
     }
 
 
+CUSTOM_FIELD: Schema = _object(
+    {"id": ID, "name": TEXT, "label": TEXT, "schema": {"type": "object", "required": ["type"]}}
+)
+
+
 def _bulk(key: str) -> Schema:
     error = {
         "type": "object",
@@ -197,6 +202,8 @@ SCHEMAS: dict[str, Schema] = {
     "Upload": UPLOAD,
     "BulkUpdate": _bulk("successfullyUpdatedFileIds"),
     "BulkDeletion": _bulk("successfullyDeletedFileIds"),
+    "CustomField": CUSTOM_FIELD,
+    "CustomFields": {"type": "array", "items": CUSTOM_FIELD},
     "Purge": _object({"requestId": ID}),
     "PurgeStatus": _object({"status": JOB_STATUS}),
     "FolderJob": _object({"jobId": ID}),

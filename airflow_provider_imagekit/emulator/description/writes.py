@@ -16,6 +16,7 @@ from airflow_provider_imagekit.emulator.description.parts import (
 )
 from airflow_provider_imagekit.emulator.description.schemas import ID, Schema
 from airflow_provider_imagekit.emulator.routes.bulk import MAX_DELETED_FILES, MAX_TAGGED_FILES
+from airflow_provider_imagekit.emulator.routes.custom_fields import FIELD_TYPES
 
 __all__ = ["WRITES"]
 
@@ -51,7 +52,14 @@ def _folder_job(
     }
 
 
+_FIELD: Schema = {"type": "object", "properties": {"type": {"enum": list(FIELD_TYPES)}}}
+_FIELD_ID = parameter("path", "field_id", ID, "Id of the field.", required=True)
 _WORD: Schema = {"type": "string", "pattern": r"\S"}
+_CHANGED_FIELD: Schema = {
+    "type": "object",
+    "properties": {"label": _WORD, "schema": {"type": "object"}},
+    "additionalProperties": False,
+}
 _BOOLEAN: Schema = {"type": "boolean"}
 _DATE: Schema = {"type": "string", "format": "date"}
 _INTO = {"sourceFolderPath": _WORD, "destinationPath": _WORD}
@@ -102,6 +110,39 @@ WRITES: dict[tuple[str, str], Operation] = {
         "FolderJobStatus",
         parameter("path", "job_id", ID, "Id of the job.", required=True),
     ),
+    ("GET", "/v1/customMetadataFields"): operation(
+        "customFields",
+        "Custom metadata fields",
+        "CustomFields",
+        parameter("query", "includeDeleted", {"enum": ["true", "false"]}, "Changes nothing here."),
+    ),
+    ("POST", "/v1/customMetadataFields"): {
+        "operationId": "createCustomField",
+        "summary": "A new custom metadata field",
+        "requestBody": _body({"name": _WORD, "label": _WORD, "schema": {**_FIELD, "required": ["type"]}}),
+        "responses": responses_of(
+            "CustomField",
+            (400, 401, 403, 429),
+            {
+                name: {"operationId": name, "parameters": {"field_id": "$response.body#/id"}}
+                for name in ("updateCustomField", "deleteCustomField")
+            },
+            status="201",
+        ),
+    },
+    ("PATCH", "/v1/customMetadataFields/{field_id}"): {
+        **operation("updateCustomField", "Change a custom metadata field", "CustomField", _FIELD_ID),
+        "requestBody": {"content": json_content({**_CHANGED_FIELD, "minProperties": 1}), "required": True},
+    },
+    ("DELETE", "/v1/customMetadataFields/{field_id}"): {
+        "operationId": "deleteCustomField",
+        "summary": "Delete a custom metadata field",
+        "parameters": [_FIELD_ID],
+        "responses": {
+            **responses_of("CustomField", status="204"),
+            "204": {"description": "Deleted.", "headers": HEADERS},
+        },
+    },
     ("GET", "/v1/accounts/usage"): operation(
         "usage",
         "Counters of the account's usage",

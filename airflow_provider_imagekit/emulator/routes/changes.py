@@ -73,7 +73,9 @@ def _changes(wanted: dict[str, Any], asset: Asset) -> dict[str, Any]:
     if "customMetadata" in wanted:
         merged = asset.current.attributes.custom_metadata | custom_metadata_of(wanted["customMetadata"])
         changes["custom_metadata"] = {name: value for name, value in merged.items() if value is not None}
-    if isinstance(wanted.get("description"), str):
+    if "description" in wanted:
+        if not isinstance(wanted["description"], str):
+            raise ApiError(400, "Your request contains invalid value for description parameter.")
         changes["description"] = wanted["description"]
     if "publish" in wanted:
         changes["published"] = _publication(wanted["publish"])

@@ -21,6 +21,7 @@ from airflow_provider_imagekit.emulator.errors import INTERNAL_ERROR, ApiError
 from airflow_provider_imagekit.emulator.limits import headers_of
 from airflow_provider_imagekit.emulator.routes.bulk import Bulk
 from airflow_provider_imagekit.emulator.routes.changes import Changes
+from airflow_provider_imagekit.emulator.routes.custom_fields import CustomFields
 from airflow_provider_imagekit.emulator.routes.delivery import Delivery
 from airflow_provider_imagekit.emulator.routes.files import Api, json_response
 from airflow_provider_imagekit.emulator.routes.jobs import Jobs
@@ -45,6 +46,7 @@ log = logging.getLogger(__name__)
 Handler = Callable[..., Awaitable[Response]]
 
 _UNLIMITED = "/api/v1/files/upload"
+_FIELDS = "/v1/customMetadataFields"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ def _endpoints(account: Account, api: Api, delivery: Delivery) -> list[Endpoint]
     changes = Changes(account, api)
     upload = Upload(account, api, delivery)
     bulk, jobs, usage = Bulk(account), Jobs(account, api), Usage(account)
+    fields = CustomFields(account)
     handlers: dict[tuple[str, str], Handler] = {
         ("GET", "/v1/metadata"): api.url_metadata,
         ("GET", "/v1/files"): api.list_files,
@@ -209,6 +212,10 @@ def _endpoints(account: Account, api: Api, delivery: Delivery) -> list[Endpoint]
         ("POST", "/v1/bulkJobs/renameFolder"): jobs.rename_folder,
         ("GET", "/v1/bulkJobs/{job_id}"): jobs.folder_status,
         ("GET", "/v1/accounts/usage"): usage.usage,
+        ("GET", _FIELDS): fields.list_fields,
+        ("POST", _FIELDS): fields.create,
+        ("PATCH", f"{_FIELDS}/{{field_id}}"): fields.update,
+        ("DELETE", f"{_FIELDS}/{{field_id}}"): fields.delete,
     }
     # From the description, so that every endpoint is described.
     return [

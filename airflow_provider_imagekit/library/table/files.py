@@ -10,6 +10,7 @@ from typing import IO, Any
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.tables import (
     TableFormat,
+    check_format,
     format_of,
     json_text,
     read_rows,
@@ -44,6 +45,7 @@ def writable_format_of(name: str) -> TableFormat:
         raise ImageKitInputError(
             "A library's table cannot be written as CSV, which has no types.", help="Use .jsonl or .parquet."
         )
+    check_format(form)
     return form
 
 
