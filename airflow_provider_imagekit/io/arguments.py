@@ -9,8 +9,10 @@ its type and refuses the others with the argument's name, the value and the way 
 from __future__ import annotations
 
 import ast
+import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
@@ -78,6 +80,10 @@ def optional_text(value: object, argument: str) -> str | None:
         help_text = _NATIVE if isinstance(value, float) else "Pass a text."
         kind = type(value).__name__
         raise ImageKitInputError(f"{argument} is {value!r:.60}, a {kind} instead of a text.", help=help_text)
+    if isinstance(_literal(value), list | dict):
+        raise ImageKitInputError(
+            f"{argument} is {value!r:.60}, a list instead of a text.", help="Pass one text."
+        )
     return value.strip()
 
 
@@ -208,14 +214,17 @@ def _range(least: float, most: float) -> str:
 
 
 def _list_of_text(value: str) -> Sequence[Any]:
-    if value.startswith("["):
-        try:
-            found = ast.literal_eval(value.replace("null", "None") if '"' in value else value)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            found = None
-        if isinstance(found, list):
-            return found
-    return [part.strip() for part in value.split(",") if part.strip()]
+    found = _literal(value)
+    return found if isinstance(found, list) else [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _literal(value: str) -> Any:
+    """Return what a text that looks like a list or an object stands for, as JSON or Python writes it."""
+    value = value.strip()
+    for parse in (json.loads, ast.literal_eval) if value[:1] + value[-1:] in {"[]", "{}"} else ():
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            return parse(value)
+    return None
 
 
 def _refusal(value: object, argument: str, wanted: str) -> ImageKitInputError:

@@ -86,8 +86,9 @@ def read_rows(
     """
     form = TableFormat(table_format)
     if form is TableFormat.PARQUET:
-        return _readable(_read_parquet(cast("IO[bytes]", file), columns))
-    return _readable((_read_csv if form is TableFormat.CSV else _read_jsonl)(file))
+        return _read_parquet(cast("IO[bytes]", file), columns)
+    rows = (_read_csv if form is TableFormat.CSV else _read_jsonl)(file)
+    return _storable_rows(rows) if isinstance(file.read(0), str) else rows
 
 
 def storable(value: Any) -> Any:
@@ -141,48 +142,49 @@ def json_line(value: Any) -> bytes:
     return json_text(value).encode() + b"\n"
 
 
-def _readable(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    count = 0
+def _storable_rows(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     try:
-        for row in rows:
-            count += 1
-            yield row
-    except RecursionError as error:
-        raise ImageKitInputError(f"Row {count + 1} is nested too deeply.") from error
-    except (UnicodeError, csv.Error) as error:
-        raise ImageKitInputError(f"Row {count + 1} cannot be read: {error}.") from error
+        yield from map(storable, rows)
+    except UnicodeError as error:
+        raise ImageKitInputError(f"A row cannot be read: {error}.") from error
 
 
 def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(cast("IO[str]", file), start=1):
+    lines: Iterator[Any] = iter(cast("Any", file))
+    escape: Any = "\\u" if isinstance(file.read(0), str) else b"\\u"
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
         except ValueError as error:
             raise ImageKitInputError(f"Line {number} is not valid JSON: {error}.") from error
+        except RecursionError as error:
+            raise ImageKitInputError(f"Line {number} is nested too deeply.") from error
         if not isinstance(row, dict):
             raise ImageKitInputError(f"Line {number} is not a JSON object.")
-        yield storable(row) if _may_hold_surrogates(line) else row
-
-
-def _may_hold_surrogates(line: bytes | str) -> bool:
-    if isinstance(line, bytes):
-        return b"\\u" in line
-    return "\\u" in line or not line.isascii()
+        yield storable(row) if escape in line else row
 
 
 def _read_csv(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
     # One for the whole process, so it is only raised.
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
     if isinstance(file.read(0), str):
-        yield from map(storable, csv.DictReader(cast("IO[str]", file)))
+        yield from _csv_rows(cast("IO[str]", file))
         return
     text = io.TextIOWrapper(cast("IO[bytes]", file), encoding="utf-8-sig", newline="")
     try:
-        yield from csv.DictReader(text)
+        yield from _csv_rows(text)
     finally:
         text.detach()  # or it would close the caller's file
+
+
+def _csv_rows(text: IO[str]) -> Iterator[dict[str, Any]]:
+    rows = csv.DictReader(text)
+    try:
+        yield from rows
+    except (csv.Error, UnicodeError) as error:
+        raise ImageKitInputError(f"Line {rows.line_num + 1} cannot be read: {error}.") from error
 
 
 class _Watched:
@@ -216,30 +218,41 @@ def _read_parquet(file: IO[bytes], columns: Columns | None) -> Iterator[dict[str
         table = parquet.ParquetFile(watched)
         chosen = None if columns is None else list(columns(table.schema_arrow.names))
         for batch in table.iter_batches(batch_size=_BATCH, columns=chosen):
-            names = batch.schema.names
-            values = [_values(arrow, name, batch.column(at)) for at, name in enumerate(names)]
-            for row in zip(*values, strict=True):
-                yield dict(zip(names, row, strict=True))
+            yield from _rows_of(arrow, batch)
     except (arrow.ArrowException, OSError) as error:
         if watched.error is not None:
             raise watched.error from None
         raise ImageKitInputError(f"This is not a readable Parquet file: {error}") from error
 
 
-def _values(arrow: Any, name: str, column: Any) -> list[Any]:
-    """Return the values of a column; Python's times end at microseconds, so nanoseconds are cut."""
-    kind = column.type
+def _rows_of(arrow: Any, batch: Any) -> list[dict[str, Any]]:
+    columns = [_without_nanoseconds(arrow, column) for column in batch.columns]
     try:
-        if arrow.types.is_timestamp(kind) and kind.unit == "ns":
-            column = column.cast(arrow.timestamp("us", kind.tz), safe=False)
-        elif arrow.types.is_duration(kind) and kind.unit == "ns":
-            column = column.cast(arrow.duration("us"), safe=False)
-        elif arrow.types.is_time64(kind) and kind.unit == "ns":
-            column = column.cast(arrow.time64("us"), safe=False)
-        values: list[Any] = column.to_pylist()
+        rows: list[dict[str, Any]] = arrow.RecordBatch.from_arrays(columns, batch.schema.names).to_pylist()
+    except (ValueError, OverflowError):
+        for name, column in zip(batch.schema.names, columns, strict=True):
+            _check_values(name, column)
+        raise
+    return rows
+
+
+def _without_nanoseconds(arrow: Any, column: Any) -> Any:
+    """Return a column whose times end at microseconds, as Python's do."""
+    kind = column.type
+    if arrow.types.is_timestamp(kind) and kind.unit == "ns":
+        return column.cast(arrow.timestamp("us", kind.tz), safe=False)
+    if arrow.types.is_duration(kind) and kind.unit == "ns":
+        return column.cast(arrow.duration("us"), safe=False)
+    if arrow.types.is_time64(kind) and kind.unit == "ns":
+        return column.cast(arrow.time64("us"), safe=False)
+    return column
+
+
+def _check_values(name: str, column: Any) -> None:
+    try:
+        column.to_pylist()
     except (ValueError, OverflowError) as error:
         raise ImageKitInputError(f"The column {name!r} holds an unreadable value: {error}.") from error
-    return values
 
 
 def _write_jsonl(file: IO[bytes], rows: Iterable[Mapping[str, Any]], columns: Mapping[str, type]) -> int:

@@ -22,6 +22,7 @@ __all__ = [
     "ImageKitOperator",
     "ImageKitTask",
     "fail_without_retry",
+    "is_mapped",
     "label_of",
     "skip_in_mapped_group",
 ]
@@ -48,6 +49,16 @@ def fail_without_retry(*, but: type[ImageKitError] | tuple[()] = ()) -> Iterator
         raise AirflowFailException(str(error)) from error
 
 
+def is_mapped(context: Context) -> bool:
+    """
+    Return whether this is one instance of a mapped task.
+
+    :param context: the task's context.
+    """
+    index = getattr(context.get("ti"), "map_index", None)
+    return index is not None and index >= 0
+
+
 def label_of(value: object) -> str:
     """
     Return the label of a mapped task: one line without signatures that Airflow's database holds.
@@ -70,7 +81,11 @@ def skip_in_mapped_group(context: Context, behind: Callable[[], Iterable[Any]]) 
     :raises DownstreamTasksSkipped: if there are any; it is how Airflow 3 skips tasks.
     """
     index: Any = context["ti"].map_index
-    if not AIRFLOW_3 or index < 0 or (group := context["task"].get_closest_mapped_task_group()) is None:
+    if (
+        not AIRFLOW_3
+        or not is_mapped(context)
+        or (group := context["task"].get_closest_mapped_task_group()) is None
+    ):
         return
     inside = [(task.task_id, index) for task in behind() if task.get_closest_mapped_task_group() is group]
     if inside:
@@ -94,8 +109,7 @@ class ImageKitTask:
 
     def _label(self, context: Context) -> None:
         """Label a mapped task in Airflow's user interface, unless the DAG has a template for that."""
-        index = getattr(context.get("ti"), "map_index", None)
-        if index is None or index < 0 or context.get("map_index_template") is not None:
+        if not is_mapped(context) or context.get("map_index_template") is not None:
             return
         subjects = (getattr(self, name, None) for name in self.label_arguments)
         label = next((label_of(value) for value in subjects if not is_absent(value)), "")

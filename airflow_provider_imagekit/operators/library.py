@@ -9,15 +9,16 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import choice, flag, refuse_nothing, text, whole_number
+from airflow_provider_imagekit.io.arguments import choice, flag, is_absent, refuse_nothing, text, whole_number
 from airflow_provider_imagekit.io.object_storage import storage_path
 from airflow_provider_imagekit.io.tables import format_of
 from airflow_provider_imagekit.library.failures import parse_share
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.table.rows import ChangedBy
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, is_mapped
 from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, FILTERS, parse_source
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
@@ -29,6 +30,9 @@ __all__ = ["LibraryMetadataOperator"]
 
 _FILTERS = (*FILTERS, *WINDOW_ARGUMENTS)
 _MOST_THREADS = 32  # as many sockets as the client keeps open
+
+# What says which files the table is of.
+_SCOPE = ("search_query", "path", "file_type", "file_ids", "urls", "input_path")
 
 
 class LibraryMetadataOperator(ImageKitOperator):
@@ -167,7 +171,13 @@ class LibraryMetadataOperator(ImageKitOperator):
         files = {name: getattr(self, name) for name in FILE_ARGUMENTS}
         window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
         with fail_without_retry(), ExitStack() as resources:
-            refuse_nothing({name: (files | window)[name] for name in _FILTERS}, self._named)
+            filters = {name: (files | window)[name] for name in _FILTERS}
+            refuse_nothing(filters, self._named)
+            if is_mapped(context) and all(is_absent(value) for value in filters.values()):
+                raise ImageKitInputError(
+                    "This task is mapped, and nothing says which files are its own: the template gave None.",
+                    help=f"Pass one of {', '.join(_FILTERS)} to expand().",
+                )
             files["search_query"] = search_in_window(self.search_query, window, context)
             result = self._bring_up_to_date(context, parse_source(resources, **files))
         self._add_asset_event_extra(context, result)

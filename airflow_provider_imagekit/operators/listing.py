@@ -82,6 +82,9 @@ _MOST_MAPPED = 1024  # Airflow's own default of [core] max_map_length
 _MOST_XCOM_BYTES = 48_000
 _ANY_LENGTH = 1 << 62
 
+# What narrows the listing.
+_SCOPE = ("search_query", "path", "type", "file_type", "limit", "fields", "output_path")
+
 
 class ListFilesOperator(ImageKitOperator):
     """

@@ -85,7 +85,7 @@ class TestBank:
             ("bank.jsonl", b"no json", "Line 1"),
             ("bank.jsonl", b"\xff\xff", "bank.jsonl"),
             ("bank.csv", b"fileId,hash\na,1\n", "no column 'pHash'"),
-            ("bank.csv", b"fileId,pHash\na,\xff\n", r"bank\.csv: Row 1 cannot be read"),
+            ("bank.csv", b"fileId,pHash\na,\xff\n", r"bank\.csv: Line 1 cannot be read"),
             ("bank.parquet", b"no parquet", "bank.parquet: This is not a readable Parquet file"),
             ("bank.txt", b"", "names no form of table"),
         ],
