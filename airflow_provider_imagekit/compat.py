@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         AirflowSensorTimeout,
         AirflowSkipException,
         AirflowTaskTimeout,
+        DownstreamTasksSkipped,
         TaskDeferred,
     )
     from airflow.sdk.execution_time.xcom import XCom
@@ -64,6 +65,7 @@ __all__ = [
     "BranchMixIn",
     "Connection",
     "Context",
+    "DownstreamTasksSkipped",
     "ObjectStoragePath",
     "Param",
     "PokeReturnValue",
@@ -96,6 +98,7 @@ _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
     "AirflowSensorTimeout": _EXCEPTIONS,
     "AirflowSkipException": _EXCEPTIONS,
     "AirflowTaskTimeout": _EXCEPTIONS,
+    "DownstreamTasksSkipped": _EXCEPTIONS,
     "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
     "BaseTrigger": _TRIGGERS,
     "BranchMixIn": ("airflow.sdk.bases.branch", "airflow.providers.standard.operators.branch"),

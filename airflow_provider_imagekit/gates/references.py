@@ -192,6 +192,8 @@ def _the_one_given(offered: dict[str, object]) -> tuple[str, object]:
 
 def _picture(prefix: str, kind: ImageKind, value: object) -> ImageRef:
     name = f"{prefix}{kind}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)  # native rendering makes a number of a text of digits alone
     return ImageRef(kind, _literal(name, value) if kind is ImageKind.PHASH else _text(name, value))
 
 

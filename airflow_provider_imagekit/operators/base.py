@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow_provider_imagekit.client.endpoints import mask_signature
 from airflow_provider_imagekit.compat import AirflowFailException, BaseOperator
-from airflow_provider_imagekit.exceptions import ImageKitError
+from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.operators.arguments import is_absent
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
 
-__all__ = ["MAX_LABEL", "ImageKitOperator", "ImageKitTask", "fail_without_retry", "label_of"]
+__all__ = ["MAX_LABEL", "ImageKitOperator", "ImageKitTask", "fail_without_retry", "is_mapped", "label_of"]
 
 #: Characters that Airflow's database holds of a mapped task's label; Airflow does not cut it.
 MAX_LABEL: Final = 250
@@ -49,6 +50,12 @@ def label_of(value: object) -> str:
     return "".join(filter(str.isprintable, text)).strip()[:MAX_LABEL]
 
 
+def is_mapped(context: Context) -> bool:
+    """Return whether the task is mapped, by itself or within a task group."""
+    index = getattr(context.get("ti"), "map_index", None)
+    return index is not None and index >= 0
+
+
 class ImageKitTask:
     """The part of :class:`ImageKitOperator` that a sensor shares."""
 
@@ -64,10 +71,18 @@ class ImageKitTask:
         """The hook of this task."""
         return ImageKitHook(self.imagekit_conn_id)
 
+    def _refuse_nothing(self, given: tuple[str, ...]) -> None:
+        """Refuse arguments that were given and rendered to nothing, which would widen the scope."""
+        for name in given:
+            if is_absent(value := getattr(self, name)):
+                raise ImageKitInputError(
+                    f"{name} is {value!r}: the template gave None.",
+                    help=f"Nothing would mean everything here; leave {name} out if that is meant.",
+                )
+
     def _label(self, context: Context) -> None:
         """Label a mapped task in Airflow's user interface, unless the DAG has a template for that."""
-        index = getattr(context.get("ti"), "map_index", None)
-        if index is None or index < 0 or context.get("map_index_template") is not None:
+        if not is_mapped(context) or context.get("map_index_template") is not None:
             return
         subjects = (getattr(self, name, None) for name in self.label_arguments)
         label = next((label_of(value) for value in subjects if value), "")

@@ -16,8 +16,8 @@ from airflow_provider_imagekit.library.failures import parse_share
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.table.rows import ChangedBy
-from airflow_provider_imagekit.operators.arguments import as_flag, as_whole_number, storage_path
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.operators.arguments import as_flag, as_whole_number, is_absent, storage_path
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, is_mapped
 from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, parse_source
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["LibraryMetadataOperator"]
 
 _MOST_THREADS = 32  # as many sockets as the client keeps open
+
+# What says which files the table is of.
+_SCOPE = ("search_query", "path", "file_type", "file_ids", "urls", "input_path")
 
 
 class LibraryMetadataOperator(ImageKitOperator):
@@ -73,7 +76,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         (the default; an edit of tags costs no metadata call) or ``version_and_time``. (templated)
     :param full_refresh: whether to fetch everything and write the table anew, without deleted files.
         (templated)
-    :param dry_run: whether to stop after the plan. (templated, as ``plan_only``)
+    :param dry_run: whether to stop after the plan. (templated)
     :param max_failed: files that may fail before the task does: a number such as ``10``, or a share of the
         planned calls such as ``0.05`` (the default) or ``"5%"``, one file at least. (templated)
     :param max_deleted: files of the table that the listing may lack; if it lacks more, the task fails and the
@@ -97,7 +100,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         "timezone",
         "changed_by",
         "full_refresh",
-        "plan_only",
+        "dry_run",
         "max_failed",
         "max_deleted",
         "threads",
@@ -151,11 +154,13 @@ class LibraryMetadataOperator(ImageKitOperator):
         self.timezone = timezone
         self.changed_by = changed_by
         self.full_refresh = full_refresh
-        self.plan_only = dry_run  # BaseOperator has a method dry_run, which the command line calls
+        # Airflow looks for a template field by its argument's name; this hides BaseOperator.dry_run().
+        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
         self.max_failed = max_failed
         self.max_deleted = max_deleted
         self.threads = threads
         self.imagekit_conn_id = imagekit_conn_id
+        self._given = tuple(name for name in _SCOPE if not is_absent(getattr(self, name)))
         self._run: LibraryRun | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -163,6 +168,15 @@ class LibraryMetadataOperator(ImageKitOperator):
         self._label(context)
         files = {name: getattr(self, name) for name in FILE_ARGUMENTS}
         window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
+        with fail_without_retry():
+            self._refuse_nothing(self._given)
+            if is_mapped(context) and all(
+                is_absent(getattr(self, name)) for name in (*_SCOPE, *WINDOW_ARGUMENTS)
+            ):
+                raise ImageKitInputError(
+                    f"None of {', '.join(_SCOPE)} is given to a mapped task: the template gave None.",
+                    help="A mapped task needs to be told its files.",
+                )
         with fail_without_retry(), ExitStack() as resources:
             files["search_query"] = search_in_window(self.search_query, window, context)
             result = self._bring_up_to_date(context, parse_source(resources, **files))
@@ -176,7 +190,7 @@ class LibraryMetadataOperator(ImageKitOperator):
 
     def _bring_up_to_date(self, context: Context, source: Source) -> dict[str, Any]:
         output = storage_path(self.output_path, "output_path")
-        only_plan = as_flag(self.plan_only, "dry_run")
+        only_plan = as_flag(self.dry_run, "dry_run")
         result: dict[str, Any] = {"path": self.output_path, "format": format_of(output.name).value}
         times = {"start": time.monotonic()}
         with LibraryRun(

@@ -12,7 +12,7 @@ from airflow_provider_imagekit.io.tables import format_of, read_rows
 from airflow_provider_imagekit.library.sources import Given, Search, files_of_rows, files_of_urls
 from airflow_provider_imagekit.library.table.rows import LISTED_FIELDS
 from airflow_provider_imagekit.library.table.schema import LISTING_COLUMNS
-from airflow_provider_imagekit.operators.arguments import optional_text, storage_path
+from airflow_provider_imagekit.operators.arguments import as_texts, is_absent, optional_text, storage_path
 from airflow_provider_imagekit.operators.listing_pointers import batch_pointer
 
 if TYPE_CHECKING:
@@ -59,21 +59,24 @@ def parse_source(
     :param url_column: its column of delivery URLs, used instead if given.
     :raises ImageKitInputError: if two of them say which files, or something cannot be read.
     """
-    search_query, path = optional_text(search_query), optional_text(path)
+    search_query = optional_text(search_query, "search_query")
+    path = optional_text(path, "path")
     given = {
         "search_query or path": search_query or path,
         "file_ids": file_ids,
         "urls": urls,
         "input_path": input_path,
     }
-    named = [name for name, value in given.items() if value is not None and value != ""]
+    named = [name for name, value in given.items() if not is_absent(value)]
     if len(named) > 1:
         raise ImageKitInputError(f"Both {' and '.join(named)} say which files.", help="Use one of them.")
     if named == ["file_ids"]:
-        rows = (file if isinstance(file, Mapping) else {"fileId": file} for file in _items(file_ids))
+        rows = (
+            file if isinstance(file, Mapping) else {"fileId": file} for file in as_texts(file_ids, "file_ids")
+        )
         return Given(files_of_rows(rows, file_id_column="fileId"), "file_ids")
     if named == ["urls"]:
-        return Given(files_of_urls(_items(urls)), "urls")
+        return Given(files_of_urls(as_texts(urls, "urls")), "urls")
     if named == ["input_path"]:
         url_column = optional_text(url_column)
         columns = {"url_column": url_column} if url_column else {"file_id_column": file_id_column}
@@ -97,13 +100,3 @@ def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Gi
 
     rows = read_rows(stream, format_of(path.name), in_use)
     return Given(files_of_rows(rows, batch=batch, **columns), f"{path} {batch} {columns}")
-
-
-def _items(value: Any) -> Sequence[Any]:
-    if isinstance(value, str):
-        return [item for item in value.split(",") if item.strip()]
-    if isinstance(value, Mapping) or not isinstance(value, Sequence):
-        raise ImageKitInputError(
-            f"{type(value).__name__} is no list of files.", help="Pass a list, or a text with commas."
-        )
-    return value

@@ -13,7 +13,13 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.paths import atomic_write, check_writable, remove_leftovers
 from airflow_provider_imagekit.io.tables import json_line
 from airflow_provider_imagekit.library.sources import Batch
-from airflow_provider_imagekit.operators.arguments import as_whole_number, optional_text, storage_path
+from airflow_provider_imagekit.operators.arguments import (
+    as_texts,
+    as_whole_number,
+    is_absent,
+    optional_text,
+    storage_path,
+)
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.operators.listing_pointers import pointers
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
@@ -54,6 +60,9 @@ _MOST_MAPPED = 1024  # Airflow's own default of [core] max_map_length
 # An XCom is a value in a row of the metadata database; Airflow's own constant for its size was 49,344 bytes.
 _MOST_XCOM_BYTES = 48_000
 _ANY_LENGTH = 1 << 62
+
+# What narrows the listing.
+_SCOPE = ("search_query", "path", "type", "file_type", "limit", "fields", "output_path")
 
 
 class ListFilesOperator(ImageKitOperator):
@@ -157,12 +166,14 @@ class ListFilesOperator(ImageKitOperator):
         self.batches = batches
         self.max_xcom_bytes = max_xcom_bytes
         self.imagekit_conn_id = imagekit_conn_id
+        self._given = tuple(name for name in _SCOPE if not is_absent(getattr(self, name)))
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List; see the class."""
         self._label(context)
         with fail_without_retry():
-            output_path = optional_text(self.output_path)
+            self._refuse_nothing(self._given)
+            output_path = optional_text(self.output_path, "output_path")
             window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
             search = search_in_window(self.search_query, window, context)
             listed = self._to_xcom(search) if output_path is None else self._to_file(search, output_path)
@@ -209,9 +220,7 @@ class ListFilesOperator(ImageKitOperator):
         return _ANY_LENGTH if by_size else _MOST_XCOM_BYTES
 
     def _records(self, search: str | None, default_fields: Sequence[str]) -> Iterator[dict[str, Any]]:
-        fields = self.fields or default_fields
-        if isinstance(fields, str):
-            fields = [field.strip() for field in fields.split(",")]
+        fields = as_texts(self.fields, "fields") or default_fields
         limit = optional_text(self.limit)
         for record in self.hook.list_files(
             search_query=search,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.compat import AIRFLOW_3, BranchMixIn, SkipMixin
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.operators.base import is_mapped
 from airflow_provider_imagekit.operators.base_gate import PHashGateOperator
 from airflow_provider_imagekit.similarity.verdict import Decision
 
@@ -93,6 +94,15 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
 
     def _act(self, context: Context, value: dict[str, Any]) -> None:
         self.do_branch(context, value["branch"])
+        if AIRFLOW_3 and is_mapped(context):
+            task: Any = context["task"]
+            groups = task.dag.task_group.get_task_group_dict()
+            followed: set[Any] = set()
+            for id_ in value["branch"]:
+                for root in groups[id_].get_roots() if id_ in groups else [task.dag.get_task(id_)]:
+                    followed |= {root.task_id, *root.get_flat_relative_ids(upstream=False)}
+            others = [one for one in task.downstream_list if one.task_id not in followed]
+            _skip_in_mapped_group(context, others)
 
 
 class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
@@ -171,6 +181,7 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
             return
         if AIRFLOW_3:
             self.skip(ti=context["ti"], tasks=tasks)
+            _skip_in_mapped_group(context, tasks)
         else:
             dag_run: Any = context["dag_run"]
             self.skip(  # type: ignore[call-arg]
@@ -179,3 +190,24 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
                 tasks=tasks,
                 map_index=context["ti"].map_index,
             )
+
+
+def _skip_in_mapped_group(context: Context, tasks: Iterable[Any]) -> None:
+    """
+    Skip the tasks behind a gate in a mapped task group; Airflow 3.2 runs them (apache/airflow#67265).
+
+    :raises DownstreamTasksSkipped: which Airflow takes for the order to skip them.
+    """
+    index = context["ti"].map_index
+    if not is_mapped(context) or (group := _mapped_group(context["task"])) is None:
+        return
+    behind = [(one.task_id, index) for one in tasks if _mapped_group(one) == group]
+    if behind:
+        from airflow_provider_imagekit.compat import DownstreamTasksSkipped  # Airflow 2 has none
+
+        raise DownstreamTasksSkipped(tasks=behind)
+
+
+def _mapped_group(task: Any) -> str | None:
+    group = task.get_closest_mapped_task_group()
+    return None if group is None else group.group_id

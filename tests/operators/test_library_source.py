@@ -102,8 +102,8 @@ class TestWhichFiles:
         [
             ({"file_ids": ["a"], "urls": ["b"]}, "file_ids and urls"),
             ({"path": "/a", "input_path": "x.csv"}, "search_query or path and input_path"),
-            ({"file_ids": {"a": 1}}, "no list of files"),
-            ({"file_ids": [7]}, "names no file"),
+            ({"file_ids": {"a": 1}}, "not a list"),
+            ({"file_ids": [True]}, "not one text"),
             ({"input_path": "/nowhere/x.csv"}, "There is no file"),
             ({"input_path": "/nowhere/x.xls"}, "There is no file"),
             ({"gps": "blur"}, "gps is 'blur'"),

@@ -1,0 +1,43 @@
+"""A gate that closes for one of a mapped task group's instances, in a real Airflow."""
+
+from __future__ import annotations
+
+from tests.airflow.conftest import RunDag
+
+MAPPED = """
+from airflow.sdk import DAG, task, task_group
+from airflow_provider_imagekit.operators.phash import PHashBranchOperator, PHashShortCircuitOperator
+
+A, FAR = "f06830ca9f1e3e90", "2222222222222222"
+
+with DAG("mapped", schedule=None) as dag:
+
+    @task
+    def behind():
+        return "ran"
+
+    @task_group
+    def circuit(phash):
+        gate = PHashShortCircuitOperator(task_id="gate", phash=phash, reference_phash=A)
+        gate >> behind.override(task_id="first")() >> behind.override(task_id="second")()
+
+    @task_group
+    def branch(phash):
+        gate = PHashBranchOperator(
+            task_id="gate", phash=phash, reference_phash=A,
+            follow_task_ids_if_similar="branch.same", follow_task_ids_if_different="branch.other",
+        )
+        gate >> [behind.override(task_id="same")(), behind.override(task_id="other")()]
+
+    circuit.expand(phash=[A, FAR])
+    branch.expand(phash=[A, FAR])
+"""
+
+
+def test_what_is_behind_a_closed_gate_of_a_mapped_group_is_skipped(run_dag: RunDag) -> None:
+    run = run_dag(MAPPED, "mapped")
+    assert run.state == "success"
+    assert run.states["circuit.gate"] == run.states["branch.gate"] == ["success", "success"]
+    assert run.states["circuit.first"] == run.states["circuit.second"] == ["success", "skipped"]
+    assert run.states["branch.same"] == ["success", "skipped"]
+    assert run.states["branch.other"] == ["skipped", "success"]

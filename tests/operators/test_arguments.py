@@ -1,0 +1,74 @@
+"""How arguments that come from templates are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_imagekit.compat import AirflowFailException
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.operators.arguments import as_flag, as_texts, as_whole_number, optional_text
+from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
+from airflow_provider_imagekit.operators.listing import ListFilesOperator
+from tests.operators.libraries import context, operator
+
+SCOPE = ("search_query", "path", "file_ids", "urls", "input_path")
+
+
+@pytest.mark.parametrize("value", [None, "", " ", "None", "[]", []])
+def test_a_list_of_nothing_is_empty(value: Any) -> None:
+    assert as_texts(value, "file_ids") == []
+
+
+@pytest.mark.parametrize("value", [["a", "b"], "a, b", "['a', 'b']", '["a", "b"]', ("a", "b")])
+def test_a_list_is_read_from_a_list_and_from_the_text_of_one(value: Any) -> None:
+    assert as_texts(value, "file_ids") == ["a", "b"]
+
+
+@pytest.mark.parametrize("value", [[None], "[null]", ["a", ""], [1.5], 1.5, True, {"a": 1}])
+def test_a_list_with_an_item_that_is_nothing_is_refused(value: Any) -> None:
+    with pytest.raises(ImageKitInputError, match="file_ids"):
+        as_texts(value, "file_ids")
+
+
+@pytest.mark.parametrize("value", [3, "3", "3.0", 3.0, " 3 "])
+def test_a_whole_number_may_be_written_with_a_fraction_of_zero(value: Any) -> None:
+    assert as_whole_number(value, "limit", least=0, most=9) == 3
+
+
+@pytest.mark.parametrize("value", [None, "None", "", "maybe"])
+def test_a_switch_that_renders_to_nothing_is_refused(value: Any) -> None:
+    with pytest.raises(ImageKitInputError, match="dry_run"):
+        as_flag(value, "dry_run")
+
+
+def test_a_text_that_native_rendering_made_a_number_of_is_taken_back_if_no_digit_is_lost() -> None:
+    assert optional_text(1234567890123456, "phash") == "1234567890123456"
+    with pytest.raises(ImageKitInputError, match="render_template_as_native_obj"):
+        optional_text(1e22, "phash")
+
+
+@pytest.mark.parametrize("name", SCOPE)
+@pytest.mark.parametrize("rendered", [None, "None", ""])
+def test_a_table_is_never_widened_by_a_template_that_gives_nothing(
+    name: str, rendered: Any, table: Path
+) -> None:
+    task = operator(table, **{name: "{{ none }}"})
+    setattr(task, name, rendered)
+    with pytest.raises(AirflowFailException, match=f"{name} is .*the template gave None"):
+        task.execute(context())
+    assert not table.exists()
+
+
+@pytest.mark.parametrize("name", ["search_query", "path", "limit"])
+def test_a_listing_is_never_widened_by_a_template_that_gives_nothing(name: str) -> None:
+    task = ListFilesOperator(task_id="list", **{name: "{{ none }}"})  # type: ignore[arg-type]
+    setattr(task, name, "None")
+    with pytest.raises(AirflowFailException, match=f"{name} is .*the template gave None"):
+        task.execute(context())
+
+
+def test_the_template_field_of_dry_run_has_the_name_of_the_argument() -> None:
+    assert "dry_run" in LibraryMetadataOperator.template_fields
