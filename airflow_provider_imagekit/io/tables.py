@@ -151,7 +151,7 @@ def _storable_rows(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
     lines: Iterator[Any] = iter(cast("Any", file))
-    escape: Any = "\\u" if isinstance(file.read(0), str) else b"\\u"
+    escape: Any = "\\" if isinstance(file.read(0), str) else b"\\"
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
