@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.similarity.distance import LEVELS, DistanceBounds, check_radius
-
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from airflow_provider_imagekit.phash import PHash
+    from airflow_provider_imagekit.similarity.distance import DistanceBounds
 
-__all__ = ["LEVELS", "Decision", "DistanceBounds", "Verdict", "check_radius", "is_low_information", "judge"]
+__all__ = ["Decision", "Verdict", "is_low_information", "judge"]
 
 
 class Decision(StrEnum):

@@ -9,7 +9,8 @@ from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, RemoteUrlMetadataOperator
 from airflow_provider_imagekit.phash import PHash
-from airflow_provider_imagekit.similarity.verdict import DistanceBounds, judge
+from airflow_provider_imagekit.similarity.distance import DistanceBounds
+from airflow_provider_imagekit.similarity.verdict import judge
 
 TRANSFORMATION = "w-240"
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pkgutil
 import re
 from pathlib import Path
 
 import pytest
 
-import airflow_provider_imagekit
+from airflow_provider_imagekit.provider_info import get_provider_info
 from scripts import draw_architecture
 
 REPOSITORY = Path(__file__).parents[2]
@@ -20,22 +19,25 @@ DOCUMENTED = {
     for page in REFERENCE.glob("*.md")
     for module in re.findall(r"automodule:: (\S+)", page.read_text("utf-8"))
 }
-# What a DAG's author imports: every public class of these has its place in the reference.
-ROOMS = ("links", "operators", "sensors", "triggers")
+# What a DAG's author imports is what Airflow is told about, and the links.
+MODULES = [
+    *(
+        module
+        for part in ("hooks", "operators", "sensors", "triggers")
+        for entry in get_provider_info()[part]
+        for module in entry["python-modules"]
+    ),
+    "airflow_provider_imagekit.links.imagekit",
+]
 
 
 def public_classes() -> list[tuple[str, str]]:
-    found = []
-    for room in ROOMS:
-        package = importlib.import_module(f"{airflow_provider_imagekit.__name__}.{room}")
-        for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            module = importlib.import_module(info.name)
-            is_base = info.name.rpartition(".")[2].startswith("base")
-            for name in () if is_base else getattr(module, "__all__", ()):
-                value = getattr(module, name)
-                if inspect.isclass(value) and value.__module__ == info.name:
-                    found.append((info.name, name))
-    return found
+    return [
+        (name, member)
+        for name in MODULES
+        for member in importlib.import_module(name).__all__
+        if inspect.isclass(getattr(importlib.import_module(name), member))
+    ]
 
 
 @pytest.mark.parametrize(("module", "name"), public_classes())

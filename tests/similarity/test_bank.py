@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from airflow_provider_imagekit.gates.bank_files import BankCache
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.bank import Match, PHashBank, judge_against
+from airflow_provider_imagekit.similarity.distance import DistanceBounds
 from airflow_provider_imagekit.similarity.records import HashRecord
-from airflow_provider_imagekit.similarity.verdict import Decision, DistanceBounds
+from airflow_provider_imagekit.similarity.verdict import Decision
 from tests.similarity.samples import HASHES, flip, hash_lists, radii
 
 EITHER = pytest.mark.parametrize("numpy", [True, False], ids=["numpy", "python"])

@@ -7,12 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_imagekit.phash import PHash
-from airflow_provider_imagekit.similarity.verdict import (
-    Decision,
-    DistanceBounds,
-    is_low_information,
-    judge,
-)
+from airflow_provider_imagekit.similarity.distance import DistanceBounds
+from airflow_provider_imagekit.similarity.verdict import Decision, is_low_information, judge
 
 IMAGE = PHash.parse("f06830ca9f1e3e90")
 NEAR = PHash.parse("f06830ca9f1e3e97")  # 3 bits away

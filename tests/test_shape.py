@@ -1,0 +1,75 @@
+"""The size of the package's parts, and how far one call travels through them."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from tests import pictures
+
+PACKAGE = "airflow_provider_imagekit"
+ROOT = Path(__file__).parents[1] / PACKAGE
+MODULES = sorted(ROOT.rglob("*.py"))
+
+# Runs one task's code, and prints the package's files whose functions were called.
+TRACER = """
+import sys
+seen = set()
+def watch(frame, event, _):
+    if event == "call":
+        seen.add(frame.f_code.co_filename)
+from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
+operator = FileMetadataOperator(task_id="metadata", file_id=sys.argv[1])
+class TaskInstance:
+    map_index = -1
+    def xcom_push(self, key, value): pass
+import threading
+threading.setprofile(watch)
+sys.setprofile(watch)
+operator.execute({"ti": TaskInstance()})
+sys.setprofile(None)
+print("\\n".join(sorted(name for name in seen if "airflow_provider_imagekit" in name)))
+"""
+
+
+def functions() -> Iterator[tuple[str, int]]:
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+                yield f"{module.relative_to(ROOT)}:{node.name}", lines
+
+
+def test_functions_are_short() -> None:
+    lengths = sorted(lines for _, lines in functions())
+    assert statistics.median(lengths) <= 5
+    assert lengths[int(0.9 * len(lengths))] <= 15
+
+
+def test_the_package_level_has_few_rooms_and_few_loose_modules() -> None:
+    modules = {path.stem for path in ROOT.glob("*.py")} - {"__init__"}
+    rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert len(modules - {"pictures"}) <= 5
+    assert len(modules | rooms) <= 18
+
+
+@pytest.mark.usefixtures("connection")
+def test_a_metadata_call_stays_within_the_rooms_that_it_needs(imagekit: ImageKitEmulator) -> None:
+    file_id = imagekit.file_id(pictures.ORIGINAL)
+    done = subprocess.run(
+        [sys.executable, "-c", TRACER, file_id], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    files = [Path(line).relative_to(ROOT) for line in done.stdout.splitlines() if line.startswith(str(ROOT))]
+    rooms = {path.parts[0] for path in files if len(path.parts) > 1}
+    # io holds the readers of templated arguments.
+    assert {"operators", "hooks", "client"} <= rooms <= {"operators", "hooks", "client", "io", "links"}
+    assert len(files) <= 20, files
