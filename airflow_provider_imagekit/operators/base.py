@@ -136,6 +136,10 @@ class ImageKitTask:
 class ImageKitOperator(ImageKitTask, BaseOperator):
     """Base of the operators."""
 
+    # Without one of its own, Airflow's partial() finds no defaults behind the mixin, and inlets are None.
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+
 
 def _alias_events(event: Any) -> Any:
     """Return the events that the task added to an alias; Airflow 2 calls assets datasets."""
