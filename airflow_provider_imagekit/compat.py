@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow import __version__ as _airflow_version
@@ -83,6 +84,7 @@ __all__ = [
     "get_async_connection",
     "get_async_extra_dejson",
     "mask_secret",
+    "send_map_index_label",
     "task",
     "task_group",
 ]
@@ -192,6 +194,18 @@ async def get_async_extra_dejson(connection: Connection) -> dict[str, Any]:
         extra: dict[str, Any] = await connection.aextra_dejson()
         return extra
     return await _in_thread(lambda: connection.extra_dejson)
+
+
+def send_map_index_label(label: str) -> None:
+    """
+    Show the label of a mapped task at once, where Airflow 3 can: a deferral does not carry it.
+
+    :param label: the text, at most 250 characters. Nothing here can fail the task.
+    """
+    with suppress(Exception):
+        comms = importlib.import_module("airflow.sdk.execution_time.comms")
+        runner = importlib.import_module("airflow.sdk.execution_time.task_runner")
+        runner.SUPERVISOR_COMMS.send(msg=comms.SetRenderedMapIndex(rendered_map_index=label))
 
 
 def _has_async_masking() -> bool:

@@ -119,7 +119,10 @@ class ImageKitTask:
             values: Any = context
             values[_LABEL] = repr(label) if native else label
             values["map_index_template"] = f"{{{{ {_LABEL} }}}}"
-            values["ti"].rendered_map_index = label  # kept while the task is deferred
+            # While the task is deferred: Airflow 2 keeps the attribute, Airflow 3 what it was sent.
+            values["ti"].rendered_map_index = label
+            if AIRFLOW_3:
+                compat.send_map_index_label(label)
 
     def _add_asset_event_extra(self, context: Context, extra: dict[str, Any]) -> None:
         """Add plain JSON to the event of each asset, reference or alias that the task has as an outlet."""
