@@ -68,7 +68,7 @@ def warm_up(url: str) -> None:
     """Import what a triggerer has imported long before."""
     from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 
-    new_trigger(url, reference_phash="1")
+    new_trigger(url, reference_phash="0000000000000001")
     ImageKitHook().get_phash(url=url)
 
 

@@ -118,7 +118,7 @@ class TestReadme:
 class TestConnectionPage:
     READ = (
         "python -c 'from airflow_provider_imagekit.hooks.imagekit import ImageKitHook; hook = ImageKitHook();"
-        'print(hook.get_connection("imagekit_default").password, hook.get_conn()._transport._timeout)\''
+        'print(hook.get_connection("imagekit_default").password, hook.get_conn()._settings.timeout)\''
     )
 
     @pytest.mark.parametrize("number", [0, 1])

@@ -149,7 +149,7 @@ class TestInput:
             ({"phash": A, "reference_phash": B, "max_distance": -1}, "0"),
             ({"phash": A, "reference_phash": B, "max_distance": "close"}, "close"),
             ({"phash": A, "reference_phash": B, "max_distance": 4, "min_distance": 5}, "min_distance"),
-            ({"phash": "xyz", "reference_phash": B, "max_distance": 8}, "Invalid pHash"),
+            ({"phash": "xyz", "reference_phash": B, "max_distance": 8}, "has 3 digits"),
             ({"phash": "0" * 16, "reference_phash": B, "max_distance": 8}, "zero"),
         ],
     )

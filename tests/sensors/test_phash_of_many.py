@@ -108,7 +108,7 @@ class TestEveryModeAgrees:
 
     def test_on_skipping_where_nothing_can_change(self, mode: str, connection: str) -> None:
         with pytest.raises(AirflowSkipException):
-            run(mode, phash=FAR, reference_phash="1", max_distance=8, on_mismatch="skip")
+            run(mode, phash=FAR, reference_phash="0000000000000001", max_distance=8, on_mismatch="skip")
 
     def test_on_a_bank_that_is_not_there(
         self, mode: str, connection: str, imagekit: ImageKitEmulator, tmp_path: Path
@@ -128,12 +128,12 @@ class TestEveryModeAgrees:
     ("arguments", "text"),
     [
         ({"reference_phash": [FAR] * 1001}, "1,000 are the most.*reference_bank"),
-        ({"reference_phash": {"a": FAR}}, "reference_phash is dict"),
-        ({"reference_phash": [FAR, "xyz"]}, "Invalid pHash"),
+        ({"reference_phash": {"a": FAR}}, "reference_phash is .*, a dict instead of a list"),
+        ({"reference_phash": [FAR, "xyz"]}, "has 3 digits"),
         ({"reference_phash": FAR, "reference_bank": "b.csv"}, "got reference_phash and reference_bank"),
-        ({"reference_bank": ["b.csv"]}, "reference_bank must be a text"),
-        ({"reference_phash": FAR, "low_information": ["xyz"]}, "Invalid pHash"),
-        ({"reference_phash": FAR, "low_information": 3}, "low_information is int"),
+        ({"reference_bank": ["b.csv"]}, "reference_bank is .*, a list instead of a text"),
+        ({"reference_phash": FAR, "low_information": ["xyz"]}, "has 3 digits"),
+        ({"reference_phash": FAR, "low_information": 3.5}, "low_information is 3.5"),
         ({"reference_phash": FAR, "max_matches": -1}, "max_matches is -1"),
         ({"reference_phash": FAR, "max_matches": True}, "max_matches is True"),
         ({"reference_phash": FAR, "on_mismatch": "cry"}, "on_mismatch is 'cry'"),
@@ -142,7 +142,7 @@ class TestEveryModeAgrees:
 )
 def test_bad_input_is_refused(arguments: dict[str, Any], text: str) -> None:
     with pytest.raises(ImageKitInputError, match=text):
-        sensor_of(phash="1", max_distance=8, **arguments).execute({"ti": Task()})
+        sensor_of(phash="0000000000000001", max_distance=8, **arguments).execute({"ti": Task()})
 
 
 def test_the_trigger_gets_the_banks_path_and_not_its_content(connection: str, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_the_trigger_gets_the_banks_path_and_not_its_content(connection: str, tm
             reference_bank=bank,
             bank_id_column="name",
             max_distance=8,
-            low_information="1,2",
+            low_information="0000000000000001,0000000000000002",
             max_matches="3",
             on_mismatch="fail",
         ).execute({"ti": Task()})
