@@ -139,7 +139,11 @@ from tests.triggers.test_scale import at_once
 
 async def main():
     trigger = PHashDistanceTrigger(
-        imagekit_conn_id="dead", poke_interval=5, file_id="a" * 24, reference_phash="0000000000000001", max_distance=1
+        imagekit_conn_id="dead",
+        poke_interval=5,
+        file_id="a" * 24,
+        reference_phash="0000000000000001",
+        max_distance=1,
     )
     trigger.sleep = at_once
     check = asyncio.ensure_future(anext(trigger.run()))
