@@ -31,13 +31,14 @@ if TYPE_CHECKING:
         ObjectStoragePath,
         Param,
         PokeReturnValue,
+        TaskGroup,
+        TriggerRule,
         task,
         task_group,
     )
     from airflow.sdk.bases.branch import BranchMixIn
     from airflow.sdk.bases.skipmixin import SkipMixin
     from airflow.sdk.configuration import conf
-    from airflow.sdk.definitions.asset import AssetRef
     from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
     from airflow.sdk.exceptions import (
         AirflowFailException,
@@ -60,7 +61,6 @@ __all__ = [
     "AirflowSkipException",
     "AirflowTaskTimeout",
     "Asset",
-    "AssetRef",
     "BaseHook",
     "BaseOperator",
     "BaseOperatorLink",
@@ -77,8 +77,10 @@ __all__ = [
     "RetryPolicy",
     "SkipMixin",
     "TaskDeferred",
+    "TaskGroup",
     "TaskInstanceKey",
     "TriggerEvent",
+    "TriggerRule",
     "XCom",
     "conf",
     "get_async_connection",
@@ -100,7 +102,6 @@ _TRIGGERS = ("airflow.triggers.base",)
 
 # Where Airflow 3 keeps each name, its newest place first; what is not here is in airflow.sdk.
 _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
-    "AssetRef": ("airflow.sdk.definitions.asset",),
     "DownstreamTasksSkipped": _EXCEPTIONS,
     "AirflowFailException": _EXCEPTIONS,
     "AirflowSensorTimeout": _EXCEPTIONS,
@@ -145,6 +146,8 @@ _IN_AIRFLOW_2: dict[str, str] = {
     "XCom": "airflow.models.xcom",
     "conf": "airflow.configuration",
     "mask_secret": "airflow.utils.log.secrets_masker",
+    "TaskGroup": "airflow.utils.task_group",
+    "TriggerRule": "airflow.utils.trigger_rule",
     "task": "airflow.decorators",
     "task_group": "airflow.decorators",
 }
