@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from airflow_provider_imagekit.client.name_resolution import addresses_of
 
@@ -115,7 +115,7 @@ class _Connection(HTTPConnection):
         except TimeoutError as error:
             raise ConnectTimeoutError(self, str(error)) from error
         except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from error
+            raise NewConnectionError(self, f"Failed to resolve {self.host!r} ({error})") from error
         except (OSError, UnicodeError) as error:
             raise NewConnectionError(self, str(error)) from error
 
