@@ -71,14 +71,6 @@ class RateLimits:
     write: tuple[RateLimit, ...] = (UNLIMITED,)
 
     @classmethod
-    def typical(cls) -> RateLimits:
-        """Return what third parties report: reading 100/s, 40/s sustained; writing 20/s, 5/s sustained."""
-        return cls(
-            read=(RateLimit(100, 1000), RateLimit(2400, 60_000)),
-            write=(RateLimit(20, 1000), RateLimit(300, 60_000)),
-        )
-
-    @classmethod
     def of(cls, *limits: str | RateLimit) -> RateLimits:
         """Return the same limits for reading and writing, for example ``RateLimits.of("5/s", "100/m")``."""
         parsed = tuple(RateLimit.parse(limit) if isinstance(limit, str) else limit for limit in limits)

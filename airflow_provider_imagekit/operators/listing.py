@@ -58,7 +58,7 @@ FILE_FIELDS = (
 )
 
 #: Every field that ImageKit documents for a listed file or folder.
-LISTED_FIELDS = frozenset(FILE_FIELDS) | {
+KNOWN_FILE_FIELDS = frozenset(FILE_FIELDS) | {
     "AITags",
     "audioCodec",
     "bitRate",
@@ -242,12 +242,12 @@ class ListFilesOperator(ImageKitOperator):
 
     def _fields(self) -> tuple[str, ...]:
         fields = texts(self.fields, "fields")
-        if unknown := [field for field in fields if field not in LISTED_FIELDS]:
-            near = difflib.get_close_matches(unknown[0], LISTED_FIELDS, n=1, cutoff=0.5)
+        if unknown := [field for field in fields if field not in KNOWN_FILE_FIELDS]:
+            near = difflib.get_close_matches(unknown[0], KNOWN_FILE_FIELDS, n=1, cutoff=0.5)
             meant = f"Did you mean {near[0]!r}? " if near else ""
             raise ImageKitInputError(
                 f"fields names {unknown[0]!r}, which no listed file has.",
-                help=f"{meant}Use names of {', '.join(sorted(LISTED_FIELDS))}.",
+                help=f"{meant}Use names of {', '.join(sorted(KNOWN_FILE_FIELDS))}.",
             )
         return fields
 
