@@ -34,7 +34,7 @@ for name in [name for name in os.environ if name.startswith("AIRFLOW_CONN_")]:
 from airflow_provider_imagekit.client.client import ImageKitClient  # noqa: E402
 from airflow_provider_imagekit.emulator import ImageKitEmulator  # noqa: E402
 from tests import pictures  # noqa: E402
-from tests.support import Clock, client_of  # noqa: E402
+from tests.support import Clock, client_of, secrets_masker  # noqa: E402
 
 
 def pytest_unconfigure() -> None:
@@ -67,6 +67,14 @@ def connection(imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch) -> s
     """The id of an Airflow Connection to the local server."""
     monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))
     return "imagekit_default"
+
+
+@pytest.fixture(autouse=True)
+def _forget_masked_secrets() -> Iterator[None]:
+    """Airflow compiles one pattern of all secrets at each new one: thousands of keys would take seconds."""
+    yield
+    masker = secrets_masker()
+    masker.patterns, masker.replacer = set(), None
 
 
 @pytest.fixture

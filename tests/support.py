@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import socket
 import threading
+from typing import Any
 
 from airflow_provider_imagekit.client import ImageKitClient
 from airflow_provider_imagekit.client.rate_limit import RateLimiter
@@ -44,6 +46,12 @@ def client_of(imagekit: ImageKitEmulator, clock: Clock, **arguments: object) -> 
             **arguments,
         }  # type: ignore[arg-type]
     )
+
+
+def secrets_masker() -> Any:
+    """Return the object with which Airflow masks secrets in the logs of this process."""
+    name = "airflow.sdk._shared.secrets_masker" if AIRFLOW_3 else "airflow.utils.log.secrets_masker"
+    return importlib.import_module(name)._secrets_masker()
 
 
 def free_port() -> int:

@@ -90,7 +90,13 @@ def _base_url(connection: Connection) -> str:
     if "://" not in host:
         scheme = connection.schema if connection.schema in {"http", "https"} else None
         host = f"{scheme or ('http' if is_loopback(host.partition(':')[0]) else 'https')}://{host}"
-    parts = urlsplit(host)
+    try:
+        parts = urlsplit(host)
+    except ValueError as error:
+        raise ImageKitConfigurationError(
+            f"host of the Airflow Connection is {host!r}, which is not a valid address: {error}.",
+            help=f"Leave host empty for {DEFAULT_BASE_URL}.",
+        ) from None
     if parts.hostname == _DELIVERY_HOST:
         raise ImageKitConfigurationError(
             f"host of the Airflow Connection is {host!r}, which delivers files and is not the API.",

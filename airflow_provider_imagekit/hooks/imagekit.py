@@ -59,10 +59,9 @@ def _warn_once(imagekit_conn_id: str, warning: str) -> None:
 def _mask(settings: ClientSettings) -> None:
     """Have Airflow mask what it does not know: a key in login, its spellings, passwords in addresses."""
     addresses = (settings.rate_limit_url or "", *(address for _, address in settings.proxies))
-    for secret in (*key_forms(settings.private_key), *filter(None, map(password_of, addresses))):
-        mask_secret(secret)
-        if (encoded := quote(secret, safe="")) != secret:
-            mask_secret(encoded)
+    secrets = key_forms(settings.private_key) | set(filter(None, map(password_of, addresses)))
+    # In one list, since each call is a message to the supervisor.
+    mask_secret(sorted(secrets | {quote(secret, safe="") for secret in secrets}))
 
 
 # A child of fork() must not share its parent's sockets.

@@ -116,6 +116,8 @@ def test_an_event_that_no_trigger_of_ours_writes_is_an_error_of_ours(payload: An
 @given(
     extra=extras, host=texts | st.none(), password=texts | st.none(), port=st.none() | st.integers(0, 70_000)
 )
+@example(extra={}, host="[", password="private_word=", port=None)
+@example(extra={}, host="https://[::1", password="private_word=", port=8080)
 @settings(deadline=None)
 def test_a_connection_is_read_or_refused(
     extra: dict[str, Any], host: str | None, password: str | None, port: int | None
