@@ -61,7 +61,7 @@ def _mask(settings: ClientSettings) -> None:
     addresses = (settings.rate_limit_url or "", *(address for _, address in settings.proxies))
     secrets = key_forms(settings.private_key) | set(filter(None, map(password_of, addresses)))
     # In one list, since each call is a message to the supervisor.
-    mask_secret(sorted(secrets | {quote(secret, safe="") for secret in secrets}))
+    mask_secret([*secrets, *(quote(secret, safe="") for secret in secrets)])
 
 
 # A child of fork() must not share its parent's sockets.
