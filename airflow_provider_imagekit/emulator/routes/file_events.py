@@ -28,7 +28,7 @@ class FileEvents:
         self._url_endpoint = url_endpoint
 
     def changed(self, before: Asset | None, after: Asset) -> None:
-        """Send the event of a change of a file; before it exists and once it is deleted it has no versions."""
+        """Send the event of a change; a file that does not exist yet, or no longer, has no versions."""
         was, is_there = bool(before and before.versions), bool(after.versions)
         if was and not is_there:
             self._account.webhooks.emit("file.deleted", lambda: {"fileId": after.id})
