@@ -36,7 +36,7 @@ airflow: .venv/.demo ## Start the whole Airflow, with the example DAGs, on this 
 .PHONY: test
 test: lint .venv-sdk4/.done ## Lint, check the types and test on Airflow 3
 	$(call debian,redis-server,redis-server)
-	$(call debian,chromium,chromium)
+	$(call debian,chromedriver,chromium chromium-driver)
 	.venv/bin/pytest $(IN_PARALLEL)
 
 .PHONY: test-airflow2
@@ -77,6 +77,7 @@ benchmark-library: .venv/.dev ## A library's metadata in this way and in others:
 .PHONY: docs
 docs: .venv/.docs ## Build the documentation's site into build/docs; every warning is an error
 	.venv/bin/python scripts/draw_architecture.py
+	.venv/bin/python scripts/draw_states.py
 	AIRFLOW_HOME=$$(mktemp -d) .venv/bin/sphinx-build --quiet --fail-on-warning --keep-going --jobs 2 docs build/docs
 	@echo "build/docs/index.html"
 
@@ -120,6 +121,7 @@ clean: ## Remove the environments and everything built
 
 .venv/.dev: .venv/.demo
 	$(call install,.venv,-c constraints/airflow-3.txt -e '.[$(EXTRAS)]' --group dev)
+	$(call install,.venv,-c constraints/airflow-3.txt --no-deps --group axe)
 	@touch $@
 
 .venv/.stack: .venv/.dev
@@ -139,7 +141,7 @@ clean: ## Remove the environments and everything built
 .venv-airflow2/.dev: pyproject.toml constraints/airflow-2.txt
 	$(call environment,.venv-airflow2,$(PYTHON_AIRFLOW2))
 	$(call install,.venv-airflow2,-c constraints/airflow-2.txt -e '.[$(EXTRAS)]' --group dev)
-	$(call install,.venv-airflow2,-c constraints/airflow-2.txt --no-deps --group photos)
+	$(call install,.venv-airflow2,-c constraints/airflow-2.txt --no-deps --group photos --group axe)
 	@touch $@
 
 .venv-airflow2/.stack: .venv-airflow2/.dev
@@ -175,11 +177,11 @@ define debian
 endef
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
 
-# $(1) the version of Airflow, $(2) the file, $(3) the dependency groups. One version of each package, so its environment markers can go.
+# $(1) the version of Airflow, $(2) the file, $(3) dependency groups. One version of each package: markers can go.
 define compile
 	rm -f $(2)
 	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --all-extras $(3); \
-	  .venv/bin/uv pip compile pyproject.toml $(COMPILE) --group photos --no-deps | grep '^scikit-image=='; } \
+	  .venv/bin/uv pip compile pyproject.toml $(COMPILE) --group photos --group axe --no-deps | grep -E '^(axe-playwright-python|scikit-image)=='; } \
 	  | sed 's/ *;.*//' | sort --unique > $(2)
 endef
 DEVELOPMENT := --group dev --group docs --group stack

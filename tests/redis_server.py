@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.support import free_port
+from tests.support import PATIENCE, free_port
 
 __all__ = ["RedisServer"]
 
@@ -28,7 +28,7 @@ class RedisServer:
             ["redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", str(self._folder)],
             stdout=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
                 return
