@@ -25,7 +25,7 @@ from airflow_provider_imagekit.similarity.bank import PHashBank
 from airflow_provider_imagekit.triggers.lanes import SLOTS
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests import pictures
-from tests.triggers.test_scale import at_once, checks, first
+from tests.triggers.running import at_once, checks, first
 
 DEAD, HEALTHY = 60, 10
 PHASH = "f06830ca9f1e3e90"
@@ -135,7 +135,7 @@ def test_those_who_need_the_same_bank_share_one_load_and_hanging_loads_are_limit
 HUNG = """
 import asyncio, time
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
-from tests.triggers.test_scale import at_once
+from tests.triggers.running import at_once
 
 async def main():
     trigger = PHashDistanceTrigger(
