@@ -48,3 +48,15 @@ def checks() -> list[threading.Thread]:
 
 async def first(trigger: PHashDistanceTrigger) -> Any:
     return (await anext(trigger.run())).payload
+
+
+async def longest_stall(trigger: PHashDistanceTrigger) -> float:
+    """Return how long the event loop stood still while a trigger checked and fired."""
+    loop, worst = asyncio.get_running_loop(), 0.0
+    check = asyncio.ensure_future(first(trigger))
+    while not check.done():
+        before = loop.time()
+        await asyncio.sleep(0.01)
+        worst = max(worst, loop.time() - before)
+    assert (await check)["status"] == "matched"
+    return worst
