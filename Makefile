@@ -70,6 +70,7 @@ benchmark-library: .venv/.dev ## A library's metadata in this way and in others:
 .PHONY: docs
 docs: .venv/.docs ## Build the documentation's site into build/docs; every warning is an error
 	.venv/bin/python scripts/draw_architecture.py
+	.venv/bin/python scripts/draw_states.py
 	AIRFLOW_HOME=$$(mktemp -d) .venv/bin/sphinx-build --quiet --fail-on-warning --keep-going --jobs 2 docs build/docs
 	@echo "build/docs/index.html"
 
