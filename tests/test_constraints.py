@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.matrix.__main__ import page
 from tests.matrix.lines import LINES, OFFICIAL, PROJECT, Line, official
 
 FILES = sorted(OFFICIAL.glob("*.txt"))
@@ -47,3 +48,25 @@ def test_the_files_hold_what_is_known_of_airflows_own_constraints(line: Line) ->
 def test_every_python_that_the_package_names_is_tried() -> None:
     named = {text.rsplit(" ", 1)[1] for text in PROJECT["classifiers"] if text.count(":: 3.")}
     assert named == {python for line in LINES for python in line.pythons}
+
+
+PAGE = """Tried:
+
+<!-- results -->
+
+| Airflow, Python | install |
+|---|---|
+| 2.11.2, 3.12 | failed |
+| 3.0.6, 3.12 | passed |
+
+<!-- end -->
+"""
+
+
+def test_a_cell_replaces_its_own_row_and_takes_its_place_among_the_others() -> None:
+    written = page(
+        PAGE, {"2.11.2, 3.12": "| 2.11.2, 3.12 | passed |", "2.11.2, 3.11": "| 2.11.2, 3.11 | new |"}
+    )
+    rows = [line for line in written.splitlines() if line.startswith("| ")][1:]
+    assert rows == ["| 2.11.2, 3.11 | new |", "| 2.11.2, 3.12 | passed |", "| 3.0.6, 3.12 | passed |"]
+    assert page(written, {}) == written

@@ -33,7 +33,12 @@ from airflow_provider_imagekit.similarity.pictures import (
     TakenAttributes,
     read_pictures,
 )
-from airflow_provider_imagekit.similarity.records import KNOWN_COLUMNS, columns_in_use, read_id_pairs
+from airflow_provider_imagekit.similarity.records import (
+    KNOWN_COLUMNS,
+    columns_in_use,
+    read_id_pairs,
+    read_kept,
+)
 from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
 
 __all__ = ["MAX_PAGE_GROUPS", "FindNearDuplicatesOperator"]
@@ -62,8 +67,11 @@ class FindNearDuplicatesOperator(HashTableOperator):
         there with the same hash is compared with new pictures only. May not exist yet. (templated)
     :param reference_path: table of pictures that are only matched against, such as masters: always kept,
         never called a copy. (templated)
-    :param not_duplicates_path: table of pairs (``id``, ``other_id``) that somebody marked as no duplicates;
-        they are never paired or grouped again. May not exist yet. (templated)
+    :param not_duplicates_path: table of pairs (``id``, ``other_id``) that a person marked as not duplicates;
+        they are never paired or grouped again. The page saves such a table as ``decisions.csv``. May not
+        exist yet. (templated)
+    :param keep_path: table of pictures (``id``) that a person chose to keep, before all rules; the same
+        ``decisions.csv`` serves. May not exist yet. (templated)
     :param id_column: column of the pictures' names; ``fileId``, ``file_id`` or ``id`` unless given.
         (templated)
     :param phash_column: column of the hashes; ``pHash`` or ``phash`` unless given. (templated)
@@ -96,6 +104,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         "known_path",
         "reference_path",
         "not_duplicates_path",
+        "keep_path",
         "max_distance",
         "force",
         "survivor_rules",
@@ -114,6 +123,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         known_path: str | None = None,
         reference_path: str | None = None,
         not_duplicates_path: str | None = None,
+        keep_path: str | None = None,
         max_distance: int | str = "near_duplicate",
         force: bool | str = False,
         survivor_rules: Sequence[str] | str = DEFAULT_RULES,
@@ -130,6 +140,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.known_path = known_path
         self.reference_path = reference_path
         self.not_duplicates_path = not_duplicates_path
+        self.keep_path = keep_path
         self.max_distance = max_distance
         self.force = force
         self.survivor_rules = survivor_rules
@@ -155,7 +166,9 @@ class FindNearDuplicatesOperator(HashTableOperator):
             texts(self.survivor_rules, "survivor_rules"),
             texts(self.preferred_folders, "preferred_folders"),
             texts(self.preferred_formats, "preferred_formats"),
+            read_kept(self._rows_if_there(self.keep_path)),
         )
+        not_duplicates = read_id_pairs(self._rows_if_there(self.not_duplicates_path))
         with ExitStack() as resources, progress_to(self._progress):
             known = self._pictures_if_there(resources, self.known_path)
             found = find_near_duplicates(
@@ -167,14 +180,15 @@ class FindNearDuplicatesOperator(HashTableOperator):
                 known=known,
                 reference=self._pictures(resources, self.reference_path) if self.reference_path else (),
                 policy=policy,
-                not_duplicates=self._strangers(),
+                not_duplicates=not_duplicates,
                 low_information=parse_low_information(self.low_information),
                 max_pairs=whole_number(self.max_pairs, "max_pairs"),
             )
             for preference in found.unmatched_preferences:
                 self.log.warning("No picture has the preferred folder or format %r.", preference)
             self.log.info("Found: %s", found.counts())
-            return found.counts() | self._write(found)
+            decided = {"kept": policy.kept, "not_duplicates": not_duplicates}
+            return found.counts() | self._write(found, decided)
 
     def on_kill(self) -> None:
         """Stop within a second; nothing half written is left."""
@@ -212,9 +226,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
             return self._pictures(resources, path)
         return Pictures.of_records(())
 
-    def _strangers(self) -> frozenset[frozenset[str]]:
-        path = self.not_duplicates_path
-        return read_id_pairs(read_table(path) if path and self._is_there(path) else ())
+    def _rows_if_there(self, path: str | None) -> Iterable[dict[str, Any]]:
+        return read_table(path) if path and self._is_there(path) else ()
 
     def _is_there(self, path: str) -> bool:
         """Return whether there is a table, which the first run does not have yet."""
@@ -223,7 +236,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.log.warning("There is no file at %s yet; it counts as empty.", path)
         return False
 
-    def _write(self, found: NearDuplicates) -> dict[str, Any]:
+    def _write(self, found: NearDuplicates, decided: dict[str, Any]) -> dict[str, Any]:
         written: dict[str, Any] = {}
         written["groups_path"] = self._path(f"groups.{self.output_format}")
         with upload_together() as upload:
@@ -246,7 +259,12 @@ class FindNearDuplicatesOperator(HashTableOperator):
                 groups = found.first_groups(MAX_PAGE_GROUPS, (*KNOWN_COLUMNS, *fields))
                 with upload(written["report_path"]) as file:
                     write_groups_page(
-                        file, groups, title=self.report_title, note=self._note(found), fields=fields
+                        file,
+                        groups,
+                        title=self.report_title,
+                        note=self._note(found),
+                        fields=fields,
+                        **decided,
                     )
         return written
 

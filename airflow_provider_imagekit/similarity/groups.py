@@ -73,6 +73,7 @@ class _Ranking:
 
     def __init__(self, pictures: AllPictures, candidates: Sequence[int], policy: SurvivorPolicy) -> None:
         self._policy = policy
+        self._ids = pictures.ids
         pictures.load(policy.properties, candidates)
         columns = policy.values(lambda name: pictures.values(name, candidates))
         self._place = {number: place for place, number in enumerate(candidates)}
@@ -82,7 +83,8 @@ class _Ranking:
     def _order(self, pictures: AllPictures, candidates: Sequence[int]) -> list[int]:
         """Return the candidates: references first, then by the rules, then by name."""
         is_reference = [pictures.origin(number) is not Origin.REFERENCE for number in candidates]
-        columns = [is_reference, *self._columns]
+        kept = [pictures.ids[number] not in self._policy.kept for number in candidates]
+        columns = [is_reference, kept, *self._columns]
         places = sorted(
             range(len(candidates)), key=[pictures.ids[number] for number in candidates].__getitem__
         )
@@ -100,7 +102,7 @@ class _Ranking:
         best, *others = (
             [column[self._place[number]] for column in self._columns] for number in (keeper, *members)
         )
-        return self._policy.reason_of(best, others)
+        return self._policy.reason_of(self._ids[keeper], best, others)
 
 
 def group_around_keepers(

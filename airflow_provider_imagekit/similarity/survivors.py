@@ -67,11 +67,13 @@ class SurvivorPolicy:
     :param rules: names out of :data:`RULES`.
     :param folders: folders to keep pictures of, the dearest first; subfolders included.
     :param formats: formats to keep, the dearest first, such as ``png``, ``jpg``.
+    :param kept: names of the pictures that a person chose to keep; they come before all rules.
     """
 
     rules: tuple[str, ...] = DEFAULT_RULES
     folders: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
+    kept: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         unknown = [rule for rule in self.rules if rule not in RULES]
@@ -107,7 +109,7 @@ class SurvivorPolicy:
 
     def rank(self, record: HashRecord) -> tuple[Any, ...]:
         """Return a key that sorts the picture to keep to the front."""
-        return (*self._of(record), record.id)
+        return (record.id not in self.kept, *self._of(record), record.id)
 
     def preferences(self) -> Unmatched:
         """Return what collects the preferences that no picture meets."""
@@ -128,18 +130,22 @@ class SurvivorPolicy:
         """
         Name the rule that puts the keeper before all others; blank if only their names differ.
 
-        It begins with ``uncertain:`` where a later rule prefers another picture, or where the keeper is
-        hardly larger than one that equals it otherwise. A preference leaves no doubt.
+        It is ``chosen`` where a person did, and begins with ``uncertain:`` where a later rule prefers another
+        picture, or where the keeper is hardly larger than one that equals it otherwise. A preference leaves
+        no doubt.
         """
-        return self.reason_of(self._of(keeper), map(self._of, others))
+        return self.reason_of(keeper.id, self._of(keeper), map(self._of, others))
 
-    def reason_of(self, best: Sequence[float], others: Iterable[Sequence[float]]) -> str:
+    def reason_of(self, name: str, best: Sequence[float], others: Iterable[Sequence[float]]) -> str:
         """
         Return what :meth:`reason` does, of what the rules make of the pictures.
 
-        :param best: a value of the keeper for each rule.
+        :param name: of the keeper.
+        :param best: a value of it for each rule.
         :param others: the same of the others.
         """
+        if name in self.kept:
+            return "chosen"
         decisive, doubts = -1, set[str]()
         for values in others:
             beating = next((at for at, value in enumerate(values) if value != best[at]), -1)

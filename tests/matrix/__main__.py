@@ -1,8 +1,9 @@
 """
 The provider on every supported Airflow, as its users have it: ``python -m tests.matrix [CELL ...]``.
 
-A cell is ``3.1-py3.12`` or ``lowest-py3.11``; without cells all are made and ``docs/compatibility.md`` is
-written. The built wheel goes into an environment by that Airflow's pins, below ``.venv-matrix``.
+A cell is ``3.1-py3.12`` or ``lowest-py3.11``; without cells all are made. Each writes its row into
+``docs/compatibility.md``. The built wheel goes into an environment by that Airflow's pins, below
+``.venv-matrix``.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ class Cell:
     def name(self) -> str:
         """Return what the command line calls it."""
         return f"{self.line.airflow.rpartition('.')[0] if self.line else 'lowest'}-py{self.python}"
+
+    @property
+    def title(self) -> str:
+        """Return what the documentation calls it."""
+        return f"{self.line.airflow if self.line else 'lowest versions'}, {self.python}"
 
 
 CELLS = [Cell("3.11", None), *(Cell(python, line) for line in LINES for python in line.pythons)]
@@ -154,26 +160,32 @@ def results(cell: Cell, package: Path) -> dict[str, str] | None:
     return {"install": ""} | found
 
 
-def table(all_results: dict[str, dict[str, str] | None]) -> str:
-    """Return the results as a Markdown table."""
-    rows = [f"| Airflow, Python | {' | '.join(CHECKS)} |", "|---|" + "---|" * len(CHECKS)]
-    for name, found in all_results.items():
-        line, _, python = name.partition("-py")
-        airflow = next(
-            (each.airflow for each in LINES if each.airflow.startswith(f"{line}.")), "lowest versions"
-        )
-        cells = (
-            ["no such Python here"] * len(CHECKS)
-            if found is None
-            else [cell(found, check) for check in CHECKS]
-        )
-        rows.append(f"| {airflow}, {python} | {' | '.join(cells)} |")
-    return "\n".join(rows)
+def row(cell: Cell, found: dict[str, str] | None) -> str:
+    """Return the results of a cell as a row of the table."""
+    results = ["no such Python here"] * len(CHECKS)
+    if found is not None:
+        results = [result(found, check) for check in CHECKS]
+    return f"| {cell.title} | {' | '.join(results)} |"
 
 
-def cell(found: dict[str, str], check: str) -> str:
-    """Return one cell of the table."""
+def result(found: dict[str, str], check: str) -> str:
+    """Return what the table says of one check."""
     return "not reached" if check not in found else found[check].replace("|", "\\|") or "passed"
+
+
+def page(text: str, new: dict[str, str]) -> str:
+    """
+    Return the page with new rows in their places; the others stay.
+
+    :param text: the page.
+    :param new: row by title of its cell.
+    """
+    marked = re.compile(r"(<!-- results -->\n).*(<!-- end -->)", re.DOTALL)
+    old = {line[2:].split(" | ")[0]: line for line in text.splitlines() if line.startswith("| ")}
+    rows = [f"| Airflow, Python | {' | '.join(CHECKS)} |", "|---|" + "---|" * len(CHECKS)]
+    rows += [line for cell in CELLS if (line := new.get(cell.title) or old.get(cell.title))]
+    table = "\n".join(rows)
+    return marked.sub(lambda match: f"{match[1]}\n{table}\n\n{match[2]}", text)
 
 
 def main(names: list[str]) -> int:
@@ -184,13 +196,15 @@ def main(names: list[str]) -> int:
         print(f"{', '.join(sorted(unknown))}: choose of {', '.join(each.name for each in CELLS)}")
         return 2
     package = wheel()
-    found = {each.name: results(each, package) for each in CELLS if not names or each.name in names}
-    if not names:
-        text = PAGE.read_text("utf-8")
-        marked = re.compile(r"(<!-- results -->\n).*(<!-- end -->)", re.DOTALL)
-        PAGE.write_text(marked.sub(lambda match: f"{match[1]}\n{table(found)}\n\n{match[2]}", text), "utf-8")
-    print(table(found))
-    return int(any(any(each.values()) for each in found.values() if each))
+    failed = False
+    for each in CELLS:
+        if not names or each.name in names:
+            found = results(each, package)
+            line = row(each, found)
+            print(line, flush=True)
+            PAGE.write_text(page(PAGE.read_text("utf-8"), {each.title: line}), "utf-8")
+            failed |= any((found or {}).values())
+    return int(failed)
 
 
 if __name__ == "__main__":

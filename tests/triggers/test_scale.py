@@ -14,14 +14,11 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.triggers.lanes import SLOTS
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests import pictures
-from tests.support import AIRFLOW_3
+from tests.support import AIRFLOW_3, await_until
+from tests.triggers.running import at_once, checks, first
 
 TRIGGERS = 120
 OTHER = "2222222222222222"
-
-
-async def at_once(_seconds: float) -> None:
-    await asyncio.sleep(0)
 
 
 def triggers(imagekit: ImageKitEmulator, **arguments: Any) -> list[PHashDistanceTrigger]:
@@ -29,33 +26,28 @@ def triggers(imagekit: ImageKitEmulator, **arguments: Any) -> list[PHashDistance
     made = []
     for number in range(TRIGGERS):
         trigger = PHashDistanceTrigger(
-            imagekit_conn_id="imagekit_default",
             poke_interval=5,
             url=f"{imagekit.file_url(pictures.ORIGINAL)}?v={number}",
-            **{"reference_phash": OTHER, "max_distance": 4, **arguments},
+            **{
+                "imagekit_conn_id": "imagekit_default",
+                "reference_phash": OTHER,
+                "max_distance": 4,
+                **arguments,
+            },
         )
         trigger.sleep = at_once
         made.append(trigger)
     return made
 
 
-def checks() -> list[threading.Thread]:
-    """Return the threads of the checks that are under way."""
-    return [thread for thread in threading.enumerate() if thread.name == "imagekit-poll"]
-
-
-async def first(trigger: PHashDistanceTrigger) -> Any:
-    return (await anext(trigger.run())).payload
-
-
 async def cancelled_in_mid_check(imagekit: ImageKitEmulator) -> int:
     """Return how many tasks are left when all triggers were cancelled."""
     tasks = [asyncio.create_task(first(trigger)) for trigger in triggers(imagekit)]
-    await asyncio.sleep(0.5)
+    await await_until(checks, "a check is under way")
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.sleep(0.3)
+    await await_until(lambda: not checks(), "no check is under way any more")
     return len(asyncio.all_tasks()) - 1
 
 
@@ -73,23 +65,22 @@ def test_cancelled_triggers_leave_no_task_no_thread_and_no_socket(
 
 
 def test_of_triggers_that_wake_together_no_more_begin_a_check_than_an_account_has_slots(
-    connection: str, imagekit: ImageKitEmulator
+    imagekit: ImageKitEmulator, silent_host: str
 ) -> None:
     async def begin() -> int:
-        tasks = [asyncio.create_task(first(trigger)) for trigger in triggers(imagekit)]
-        await asyncio.sleep(1.5)
-        count = len(checks())  # before any answer has come
+        tasks = [
+            asyncio.create_task(first(trigger))
+            for trigger in triggers(imagekit, imagekit_conn_id=silent_host)
+        ]
+        await await_until(lambda: len(checks()) >= SLOTS, f"{SLOTS} checks are under way")
+        await asyncio.sleep(0.5)  # no answer comes, so one check more would be seen now
+        count = len(checks())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         return count
 
-    imagekit.inject(delay=2.5, times=None)
     assert asyncio.run(begin()) == SLOTS
-    imagekit.clear_faults()
-    for check in checks():
-        check.join(timeout=10)
-    assert checks() == []
 
 
 def test_none_is_lost_when_all_become_true_at_once(connection: str, imagekit: ImageKitEmulator) -> None:
