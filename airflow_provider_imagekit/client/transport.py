@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import platform
-import re
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from airflow_provider_imagekit import __version__
 from airflow_provider_imagekit.client.deadline import DeadlineAdapter
 from airflow_provider_imagekit.client.redaction import Redactor, password_of
 from airflow_provider_imagekit.client.responses import decode
+from airflow_provider_imagekit.client.settings import is_loopback
 from airflow_provider_imagekit.exceptions import (
     ImageKitConfigurationError,
     ImageKitOversizeError,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.client import endpoints
     from airflow_provider_imagekit.client.settings import ClientSettings
 
-__all__ = ["Transport", "check_base_url", "is_loopback"]
+__all__ = ["Transport", "check_base_url"]
 
 log = logging.getLogger(__name__)
 
@@ -124,11 +124,6 @@ def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
             url.host,
         )
     return base_url.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is this machine's own."""
-    return host == "localhost" or host == "[::1]" or bool(re.fullmatch(r"127(\.[0-9]{1,3}){3}", host))
 
 
 def _session(private_key: str, user_agent: str) -> requests.Session:
