@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import importlib.metadata
 import socket
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_imagekit.client import ImageKitClient
@@ -14,6 +17,9 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 
 #: Whether the tests run on Airflow 3.
 AIRFLOW_3 = not importlib.metadata.version("apache-airflow").startswith("2.")
+
+#: Seconds that a condition may need on a slow and busy machine; a fast one waits no longer than it must.
+PATIENCE = 60.0
 
 
 class Clock:
@@ -43,6 +49,7 @@ def client_of(imagekit: ImageKitEmulator, clock: Clock, **arguments: object) -> 
             "sleep": clock.sleep,
             "jitter": lambda: 0.0,
             "budget": RateLimiter(clock=clock, sleep=clock.sleep),
+            "write_budget": RateLimiter(clock=clock, sleep=clock.sleep, burst=1),
             **arguments,
         }  # type: ignore[arg-type]
     )
@@ -59,3 +66,24 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], Any], what: str) -> None:
+    """Return as soon as a condition holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"After {PATIENCE:g} s it is not so that {what}."
+        time.sleep(0.01)
+
+
+async def await_until(condition: Callable[[], Any], what: str) -> None:
+    """Return as soon as a condition holds; the event loop runs on meanwhile."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"After {PATIENCE:g} s it is not so that {what}."
+        await asyncio.sleep(0.01)
+
+
+def one_of_three(holds: Callable[[], bool]) -> bool:
+    """Tell whether a bar is kept in one of three trials: a busy machine spoils one, a fault spoils all."""
+    return any(holds() for _ in range(3))

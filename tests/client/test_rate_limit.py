@@ -109,8 +109,8 @@ def test_an_absurdly_long_pause_is_cut_to_an_hour() -> None:
 
 def test_a_batch_of_a_hundred_thousand_files_does_not_starve_a_sensor() -> None:
     # Slow time: the batch's threads always have more requests in line than a sensor would wait for.
-    limited = RateLimiter(5, burst=1)
-    batch_wait, sensor_wait, threads = 60.0, 2.0, 30
+    limited = RateLimiter(10, burst=1)
+    batch_wait, sensor_wait, threads = 90.0, 3.0, 60
     served, over = [0], threading.Event()
 
     def batch() -> None:
@@ -132,7 +132,7 @@ def test_a_batch_of_a_hundred_thousand_files_does_not_starve_a_sensor() -> None:
     over.set()
     for thread in crowd:
         thread.join()
-    assert max(waits) <= sensor_wait  # in line behind all of them it would be 30 / 5 = 6 s
+    assert max(waits) <= sensor_wait  # in line behind all of them it would be 60 / 10 = 6 s
     assert before >= 3  # and the batch goes on
 
 

@@ -20,7 +20,7 @@ from airflow_provider_imagekit.client.rate_limit_redis import RedisRateLimiter
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError, ImageKitRateLimitError
 from tests import pictures
-from tests.support import Clock, free_port
+from tests.support import PATIENCE, Clock, free_port
 
 RATE = 10
 PROCESSES = 3
@@ -55,7 +55,7 @@ class RedisServer:
             ["redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", str(self._folder)],
             stdout=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
                 return
@@ -94,7 +94,7 @@ def test_several_processes_together_keep_the_rate(redis: RedisServer, imagekit: 
     arguments = [imagekit.private_key, imagekit.url, redis.url, str(RATE)]
     arguments += [imagekit.file_id(pictures.ORIGINAL), "3"]
     crowd = [subprocess.Popen([sys.executable, "-c", WORKER, *arguments]) for _ in range(PROCESSES)]
-    assert [process.wait(60) for process in crowd] == [0] * PROCESSES
+    assert [process.wait(2 * PATIENCE) for process in crowd] == [0] * PROCESSES
     times = [request.time for request in imagekit.requests]
     assert len(times) >= RATE
     # One second's worth at once, and one on its way from each process when the clock starts and ends.
@@ -105,13 +105,13 @@ def test_a_429_seen_by_one_process_holds_back_the_others(
     redis: RedisServer, imagekit: ImageKitEmulator
 ) -> None:
     refused, other = budget(redis, None), budget(redis, None)
-    imagekit.inject(status=429, headers={"X-RateLimit-Reset": "1200"})
+    imagekit.inject(status=429, headers={"X-RateLimit-Reset": "60000"})
     client = ImageKitClient(imagekit.private_key, base_url=imagekit.url, budget=refused, max_retries=0)
     with pytest.raises(ImageKitRateLimitError):
         client.get_file_metadata("a" * 24)
     client.close()
-    assert 0.8 <= other.acquire(5) <= 1.6
-    assert other.acquire(0) == pytest.approx(0, abs=0.1)
+    with pytest.raises(ImageKitRateLimitError, match=r"would wait [3-6][0-9]\."):
+        other.acquire(5)
 
 
 def test_a_wait_longer_than_allowed_is_refused_at_once(redis: RedisServer) -> None:
@@ -189,7 +189,7 @@ def test_without_redis_every_process_goes_on_by_itself_with_one_warning(
         for _ in range(5):
             assert client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))["width"] == 640
     client.close()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < PATIENCE
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(warnings) == 1
     assert "of requests_per_second by itself" in warnings[0].getMessage()
@@ -200,8 +200,8 @@ def test_a_redis_that_hangs_costs_a_moment_and_no_more(caplog: pytest.LogCapture
     with socket.create_server(("127.0.0.1", 0)) as silent:
         shared = RedisRateLimiter(f"redis://127.0.0.1:{silent.getsockname()[1]}", "account")
         start = time.monotonic()
-        assert [shared.take_turn(RATE) for _ in range(50)] == [0.0] * 50
-    assert time.monotonic() - start < 5
+        assert [shared.take_turn(RATE) for _ in range(500)] == [0.0] * 500
+    assert time.monotonic() - start < PATIENCE  # with a question each it would be minutes
     assert len(caplog.records) == 1
 
 

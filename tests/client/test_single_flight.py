@@ -36,7 +36,7 @@ def at_once(call: Callable[[], Any]) -> list[Any]:
 
 def test_identical_requests_at_the_same_time_are_sent_once(imagekit: ImageKitEmulator) -> None:
     client = ImageKitClient(imagekit.private_key, base_url=imagekit.url)
-    imagekit.inject(delay=0.3, times=None)
+    imagekit.inject(delay=1, times=None)
     answers = at_once(lambda: client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL)))
     assert [answer["width"] for answer in answers] == [640] * THREADS
     assert len(imagekit.requests) == 1
@@ -47,7 +47,7 @@ def test_identical_requests_at_the_same_time_are_sent_once(imagekit: ImageKitEmu
 
 def test_different_requests_at_the_same_time_are_sent_each(imagekit: ImageKitEmulator) -> None:
     client = ImageKitClient(imagekit.private_key, base_url=imagekit.url)
-    imagekit.inject(delay=0.2, times=None)
+    imagekit.inject(delay=1, times=None)
     paths = iter([pictures.ORIGINAL, pictures.RESIZED] * THREADS)
     at_once(lambda: client.get_file_metadata(imagekit.file_id(next(paths))))
     assert len(imagekit.requests) == 2
@@ -92,7 +92,7 @@ def test_an_error_is_not_remembered() -> None:
 
 def _slow(in_flight: SingleFlight, call: Callable[[], Any]) -> Callable[[], Any]:
     def slow() -> Any:
-        time.sleep(0.2)
+        time.sleep(1)  # the others come meanwhile
         return call()
 
     return lambda: in_flight.share("key", slow)

@@ -60,7 +60,7 @@ def test_too_much_work_is_refused_before_a_pixel_is_computed(transformation):
     started = time.process_time()
     with pytest.raises(BadTransformationError, match="pixels in"):
         render(content, parse_steps(transformation, {}))
-    assert time.process_time() - started < 0.2
+    assert time.process_time() - started < 1
 
 
 def test_a_chain_has_at_most_twenty_steps():

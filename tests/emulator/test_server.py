@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from airflow_provider_imagekit.emulator import Fault, ImageKitEmulator, RateLimits
+from tests.support import PATIENCE, one_of_three, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,22 +35,24 @@ def test_it_leaves_no_thread_behind(library: Path):
 
 
 def test_it_stops_at_once_while_answers_are_awaited(ik, get):
-    ik.inject(delay=60)
+    ik.inject(delay=600)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(get, "/v1/files")
-        while not ik.requests:
-            time.sleep(0.01)
+        wait_until(lambda: ik.requests, "a request has come")
         started = time.monotonic()
         ik.stop()
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < PATIENCE
         with pytest.raises(requests.ConnectionError):
             waiting.result()
 
 
 def test_it_starts_within_half_a_second(library: Path):
-    started = time.monotonic()
-    with ImageKitEmulator(library=library):
-        assert time.monotonic() - started < 0.5
+    def seconds() -> float:
+        started = time.monotonic()
+        with ImageKitEmulator(library=library):
+            return time.monotonic() - started
+
+    assert one_of_three(lambda: seconds() < 0.5)
 
 
 def test_it_needs_a_folder(tmp_path: Path):

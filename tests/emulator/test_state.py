@@ -50,9 +50,9 @@ def test_the_time_of_an_upload_does_not_grow_with_the_store(library: Path):
             upload(files, f"/n{number}.txt", b"%d" % number)
         return time.process_time() - started
 
-    early = seconds(0, 300)
+    early = min(seconds(first, 100) for first in (0, 100, 200))
     seconds(300, 6000)
-    assert seconds(6300, 300) < 4 * early
+    assert min(seconds(first, 100) for first in (6300, 6400, 6500)) < 4 * early
     store.close()
 
 

@@ -33,6 +33,7 @@ class Scene:
         self.requests: int | None = None
         self.waited = 0.0
         self._budget = RateLimiter(clock=self.clock, sleep=self.clock.sleep)
+        self._write_budget = RateLimiter(clock=self.clock, sleep=self.clock.sleep, burst=1)
         self._starts_at = starts_at
         self._check = 0
         self._lasting = contextlib.ExitStack()
@@ -73,6 +74,7 @@ class Scene:
         return ImageKitClient(
             settings,
             budget=self._budget,
+            write_budget=self._write_budget,
             sleep=self.clock.sleep,
             jitter=lambda: 1.0,
         )

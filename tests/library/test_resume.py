@@ -22,7 +22,7 @@ from tests.library.one_run import THREADS
 
 ROOT = Path(__file__).parents[2]
 KILLS = 10
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 class Process:

@@ -149,10 +149,8 @@ class TestAirflowsSwitches:
     def test_soft_fail_skips_when_the_time_is_over(
         self, soft_fail: bool, error: type[Exception], connection: str, imagekit: ImageKitEmulator
     ) -> None:
-        start = time.monotonic()
         with pytest.raises(error):
             sensor_of(**self.ARGUMENTS, soft_fail=soft_fail, timeout=0.05).execute({"ti": Task()})
-        assert time.monotonic() - start < 5
 
     def test_at_the_timeout_the_last_reason_is_repeated(
         self, connection: str, imagekit: ImageKitEmulator

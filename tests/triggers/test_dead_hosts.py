@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +23,11 @@ from airflow_provider_imagekit.similarity.bank import PHashBank
 from airflow_provider_imagekit.triggers.lanes import SLOTS
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests import pictures
+from tests.support import PATIENCE, await_until
 from tests.triggers.test_scale import at_once, checks, first
 
 DEAD, HEALTHY = 60, 10
 PHASH = "f06830ca9f1e3e90"
-
-
-@pytest.fixture
-def silent_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The Airflow Connection of a host that takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0), backlog=200) as server:
-        host = f"http://127.0.0.1:{server.getsockname()[1]}"
-        connection = {"conn_type": "imagekit", "password": "private_dead=", "host": host}
-        monkeypatch.setenv("AIRFLOW_CONN_DEAD", json.dumps(connection))
-        yield "dead"
-    for check in checks():
-        check.join(timeout=10)
 
 
 @pytest.fixture
@@ -68,19 +55,22 @@ def trigger(number: int, imagekit: ImageKitEmulator, **arguments: Any) -> PHashD
     return made
 
 
-async def seconds_beside(dead: list[PHashDistanceTrigger], healthy: list[PHashDistanceTrigger]) -> float:
-    """Return how long the healthy need for one check beside dead ones that were there first."""
+async def check_beside(
+    dead: list[PHashDistanceTrigger], hung: Callable[[], object], healthy: list[PHashDistanceTrigger]
+) -> None:
+    """Let the healthy fire beside dead ones that hang already, and still hang afterwards."""
     waiting = [asyncio.create_task(first(each)) for each in dead]
-    await asyncio.sleep(0.5)
-    start = time.monotonic()
-    payloads = await asyncio.wait_for(asyncio.gather(*map(first, healthy)), timeout=15)
-    seconds = time.monotonic() - start
+    await await_until(hung, "the dead ones hang")
+    payloads = await asyncio.wait_for(asyncio.gather(*map(first, healthy)), PATIENCE)
     assert [payload["status"] for payload in payloads] == ["matched"] * len(healthy)
     assert not any(task.done() for task in waiting)
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
-    return seconds
+
+
+def bank_loads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "imagekit-bank"]
 
 
 def test_triggers_of_a_silent_host_do_not_delay_those_of_another(
@@ -88,7 +78,7 @@ def test_triggers_of_a_silent_host_do_not_delay_those_of_another(
 ) -> None:
     dead = [trigger(number, imagekit, imagekit_conn_id=silent_host) for number in range(DEAD)]
     healthy = [trigger(number, imagekit) for number in range(HEALTHY)]
-    assert asyncio.run(seconds_beside(dead, healthy)) < 2
+    asyncio.run(check_beside(dead, lambda: len(checks()) >= SLOTS, healthy))
     assert len(checks()) <= 2 * SLOTS
 
 
@@ -102,16 +92,14 @@ def test_a_bank_on_a_silent_storage_delays_neither_other_banks_nor_gates_without
         trigger(200 + number, imagekit, reference_bank=str(tmp_path / "bank.jsonl"))
         for number in range(HEALTHY)
     ]
-    assert asyncio.run(seconds_beside(dead, healthy)) < 3
-    assert sum(thread.name == "imagekit-bank" for thread in threading.enumerate()) == 1
+    asyncio.run(check_beside(dead, bank_loads, healthy))
+    assert len(bank_loads()) == 1
 
 
 def test_a_check_waits_for_a_storage_for_a_limited_time_and_may_be_repeated(silent_storage: str) -> None:
     for _ in range(2):  # the second finds the first one's load, which still hangs
-        start = time.monotonic()
         with pytest.raises(StorageError, match=r"silent\.jsonl was not read within 0\.2 s") as caught:
             load_bank(BankFile(silent_storage), frozenset(), time_limit=0.2)
-        assert time.monotonic() - start < 2
         assert caught.value.retryable
 
 
@@ -119,7 +107,7 @@ def test_those_who_need_the_same_bank_share_one_load_and_hanging_loads_are_limit
     go_on = threading.Event()
 
     def load() -> PHashBank:
-        go_on.wait(10)
+        go_on.wait(PATIENCE)
         return PHashBank([])
 
     loads = BankLoads(most=2)
@@ -129,13 +117,14 @@ def test_those_who_need_the_same_bank_share_one_load_and_hanging_loads_are_limit
     with pytest.raises(StorageError, match="2 other banks are being read"):
         loads.start("c", load)
     go_on.set()
-    assert len(first_load.result(10)) == 0
+    assert len(first_load.result(PATIENCE)) == 0
 
 
 HUNG = """
-import asyncio, time
+import asyncio
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
-from tests.triggers.test_scale import at_once
+from tests.support import await_until
+from tests.triggers.test_scale import at_once, checks
 
 async def main():
     trigger = PHashDistanceTrigger(
@@ -147,17 +136,13 @@ async def main():
     )
     trigger.sleep = at_once
     check = asyncio.ensure_future(anext(trigger.run()))
-    await asyncio.sleep(1)
-    assert not check.done()
+    await await_until(checks, "a check is under way")
     check.cancel()
 
 asyncio.run(main())
-print(time.time(), flush=True)
+assert checks()
 """
 
 
 def test_a_process_ends_at_once_although_a_check_hangs(silent_host: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", HUNG], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert time.time() - float(done.stdout.split()[-1]) < 3
+    subprocess.run([sys.executable, "-c", HUNG], timeout=2 * PATIENCE, check=True)
