@@ -35,7 +35,7 @@ airflow: .venv/.demo ## Start the whole Airflow, with the example DAGs, on this 
 .PHONY: test
 test: lint .venv-sdk4/.done ## Lint, check the types and test on Airflow 3
 	$(call debian,redis-server,redis-server)
-	$(call debian,chromium,chromium)
+	$(call debian,chromedriver,chromium chromium-driver)
 	.venv/bin/pytest $(IN_PARALLEL)
 
 .PHONY: test-airflow2
@@ -70,6 +70,7 @@ benchmark-library: .venv/.dev ## A library's metadata in this way and in others:
 .PHONY: docs
 docs: .venv/.docs ## Build the documentation's site into build/docs; every warning is an error
 	.venv/bin/python scripts/draw_architecture.py
+	.venv/bin/python scripts/draw_states.py
 	AIRFLOW_HOME=$$(mktemp -d) .venv/bin/sphinx-build --quiet --fail-on-warning --keep-going --jobs 2 docs build/docs
 	@echo "build/docs/index.html"
 
@@ -112,6 +113,7 @@ clean: ## Remove the environments and everything built
 
 .venv/.dev: .venv/.demo
 	$(call install,.venv,-c constraints/airflow-3.txt -e '.[$(EXTRAS)]' --group dev)
+	$(call install,.venv,-c constraints/airflow-3.txt --no-deps --group axe)
 	@touch $@
 
 .venv/.stack: .venv/.dev
@@ -125,7 +127,7 @@ clean: ## Remove the environments and everything built
 .venv-airflow2/.dev: pyproject.toml constraints/airflow-2.txt
 	$(call environment,.venv-airflow2,$(PYTHON_AIRFLOW2))
 	$(call install,.venv-airflow2,-c constraints/airflow-2.txt -e '.[$(EXTRAS)]' --group dev)
-	$(call install,.venv-airflow2,-c constraints/airflow-2.txt --no-deps --group photos)
+	$(call install,.venv-airflow2,-c constraints/airflow-2.txt --no-deps --group photos --group axe)
 	@touch $@
 
 .venv-airflow2/.stack: .venv-airflow2/.dev
@@ -165,7 +167,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
 define compile
 	rm -f $(2)
 	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --all-extras --group dev --group docs --group stack; \
-	  .venv/bin/uv pip compile pyproject.toml $(COMPILE) --group photos --no-deps | grep '^scikit-image=='; } \
+	  .venv/bin/uv pip compile pyproject.toml $(COMPILE) --group photos --group axe --no-deps | grep -E '^(axe-playwright-python|scikit-image)=='; } \
 	  | sed 's/ *;.*//' | sort --unique > $(2)
 endef
 COMPILE := --quiet --universal --fork-strategy fewest --python-version 3.11 --no-header --no-annotate
