@@ -13,7 +13,7 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.library.arrivals import milliseconds
 from airflow_provider_imagekit.library.watch import MAX_PAGES, Selection, look
-from tests.library.test_arrivals import START, listed
+from tests.library.arriving import START, listed
 
 
 def test_a_look_costs_one_request_and_shows_what_the_search_finds(
