@@ -14,8 +14,9 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitInputError,
     StorageError,
 )
-from airflow_provider_imagekit.io.paths import appear_together, check_writable, read_locally, remove_leftovers
+from airflow_provider_imagekit.io.paths import check_writable, read_locally
 from airflow_provider_imagekit.io.tables import Columns, format_of, read_rows
+from airflow_provider_imagekit.io.together import appear_together, remove_leftovers
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.io.paths import StoragePath

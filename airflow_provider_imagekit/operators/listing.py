@@ -19,8 +19,9 @@ from airflow_provider_imagekit.io.arguments import (
     whole_number,
 )
 from airflow_provider_imagekit.io.object_storage import storage_path
-from airflow_provider_imagekit.io.paths import atomic_write, check_writable, remove_leftovers
+from airflow_provider_imagekit.io.paths import check_writable
 from airflow_provider_imagekit.io.tables import json_line
+from airflow_provider_imagekit.io.together import atomic_write, remove_leftovers
 from airflow_provider_imagekit.library.sources import Batch
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.operators.listing_pointers import pointers
