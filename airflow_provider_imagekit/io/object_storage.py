@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.io.paths import StoragePath
 
 
-__all__ = ["check_output", "exists", "read_table", "storage_errors", "storage_path", "upload_together"]
+__all__ = [
+    "check_output",
+    "exists",
+    "read_table",
+    "storage_errors",
+    "storage_path",
+    "upload_together",
+    "write_errors",
+]
 
 # What stands behind ObjectStoragePath; not all of their errors are OSErrors.
 _STORAGE_LIBRARIES = frozenset(
@@ -70,21 +78,32 @@ def upload_together() -> Iterator[Callable[[str], AbstractContextManager[IO[byte
     :raises StorageError: if the storage does not take it, as when a disk is full.
     """
     written: list[str] = []
+    with write_errors(written), appear_together() as write:
+
+        @contextmanager
+        def open_file(path: str) -> Iterator[IO[bytes]]:
+            written.append(path)
+            target = _path(path)
+            check_writable(target, "output_path")
+            remove_leftovers(target.parent, target.name)
+            with write(target) as stream:
+                yield stream
+
+        yield open_file
+
+
+@contextmanager
+def write_errors(paths: Sequence[str]) -> Iterator[None]:
+    """
+    Raise what a disk or a store meets while files are written as :class:`StorageError`.
+
+    :param paths: of the files; more can come while they are written.
+    :raises StorageError: for an ``OSError``, as when a disk is full.
+    """
     try:
-        with appear_together() as write:
-
-            @contextmanager
-            def open_file(path: str) -> Iterator[IO[bytes]]:
-                written.append(path)
-                target = _path(path)
-                check_writable(target, "output_path")
-                remove_leftovers(target.parent, target.name)
-                with write(target) as stream:
-                    yield stream
-
-            yield open_file
+        yield
     except OSError as error:
-        raise StorageError(f"{', '.join(written)} cannot be written: {error}.") from error
+        raise StorageError(f"{', '.join(paths)} cannot be written: {error}.") from error
 
 
 def check_output(path: str) -> None:
