@@ -8,6 +8,7 @@ Everything that this package raises.
     ├── ImageKitInputError              an argument cannot be used as it is (also a ValueError)
     │   └── InvalidPHashError           a text is no 64-bit pHash
     ├── ImageKitTransportError          no answer: refused, reset, timed out
+    ├── UnknownOutcomeError             a write that must not be repeated may or may not have been done
     ├── ImageKitStatusError             an answer that says no
     │   ├── ImageKitBadRequestError     400
     │   ├── ImageKitAuthError           401, 403
@@ -18,6 +19,7 @@ Everything that this package raises.
     │   └── ImageKitOversizeError       a body beyond the size limit
     ├── StorageError                    the storage of a table or bank does not answer
     ├── MissingPHashError               the file has no pHash: a video, a vector file
+    ├── NearDuplicateError              a file looks like one that is there already
     ├── PHashMismatchError              two hashes that cannot change do not match
     ├── TableInUseError                 another run works on the table, or has replaced it
     ├── LibraryStoppedError             a run over a library was told to stop before its end
@@ -31,6 +33,7 @@ raised after a deferral into a skip, and a wrong key must never end as "skipped"
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 __all__ = [
@@ -49,11 +52,13 @@ __all__ = [
     "InvalidPHashError",
     "LibraryStoppedError",
     "MissingPHashError",
+    "NearDuplicateError",
     "PHashMismatchError",
     "StorageError",
     "TableInUseError",
     "TooManyDeletedFilesError",
     "TooManyFailedFilesError",
+    "UnknownOutcomeError",
     "WebhookVerificationError",
 ]
 
@@ -120,9 +125,21 @@ class InvalidPHashError(ImageKitInputError):
 
 
 class ImageKitTransportError(ImageKitError):
-    """Raised when no complete answer arrived: refused, reset, cut off, timed out."""
+    """
+    Raised when no complete answer arrived: refused, reset, cut off, timed out.
+
+    :param sent: whether the server may have received the request.
+    """
 
     retryable = True
+
+    def __init__(self, message: str, *, sent: bool = True, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.sent = sent
+
+
+class UnknownOutcomeError(ImageKitError):
+    """Raised when a write got no usable answer and must not be repeated: it may have been done or not."""
 
 
 class WebhookVerificationError(ImageKitError):
@@ -142,7 +159,15 @@ class ImageKitAuthError(ImageKitStatusError):
 
 
 class ImageKitNotFoundError(ImageKitStatusError):
-    """Raised for 404: the file does not exist, or cannot be reached at this time."""
+    """
+    Raised for 404: the file does not exist, or cannot be reached at this time.
+
+    :param missing: ids that ImageKit named, of a request for several files.
+    """
+
+    def __init__(self, message: str, *, missing: Sequence[str] = (), **details: Any) -> None:
+        super().__init__(message, **details)
+        self.missing = list(missing)
 
 
 class ImageKitRateLimitError(ImageKitStatusError):
@@ -196,6 +221,10 @@ class StorageError(ImageKitError):
 
 class MissingPHashError(ImageKitError):
     """Raised when a file has no perceptual hash: ImageKit computes none for videos and some vector files."""
+
+
+class NearDuplicateError(ImageKitError):
+    """Raised when a file that was to be uploaded looks like one that is there already."""
 
 
 class PHashMismatchError(ImageKitError):

@@ -51,6 +51,15 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "help": "Steady rate of one process, or of all with rate_limit_url.",
         "schema": {"type": ["number", "null"], "minimum": 0},
     },
+    "writes_per_second": {
+        "kind": "number",
+        "default": None,
+        "empty": "no limit but the account's own",
+        "label": "Writes per second",
+        "help": "Steady rate of requests that change something, apart from those that read; of one process, "
+        "or of all with rate_limit_url.",
+        "schema": {"type": ["number", "null"], "minimum": 0},
+    },
     "rate_limit_url": {
         "kind": "text",
         "default": None,

@@ -49,6 +49,7 @@ def client_of(imagekit: ImageKitEmulator, clock: Clock, **arguments: object) -> 
             "sleep": clock.sleep,
             "jitter": lambda: 0.0,
             "budget": RateLimiter(clock=clock, sleep=clock.sleep),
+            "write_budget": RateLimiter(clock=clock, sleep=clock.sleep, burst=1),
             **arguments,
         }  # type: ignore[arg-type]
     )

@@ -13,16 +13,17 @@ from typing import Any, Self
 from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.client.pagination import identity, pages
 from airflow_provider_imagekit.client.rate_limit import RateLimiter, account_rate_limiter
-from airflow_provider_imagekit.client.retry import Retrying, RetryLimits
+from airflow_provider_imagekit.client.retry import Retrying, RetryLimits, Waits
 from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.client.transport import Transport, check_base_url
+from airflow_provider_imagekit.client.writes import Writes
 from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitNotFoundError, MissingPHashError
 from airflow_provider_imagekit.phash import PHash
 
 __all__ = ["ImageKitClient"]
 
 
-class ImageKitClient:
+class ImageKitClient(Writes):
     """
     Talks to one ImageKit account; safe to share between threads.
 
@@ -31,6 +32,7 @@ class ImageKitClient:
     :param user_agent: what stands behind this package's name in the ``User-Agent`` header.
     :param budget: the rate limiter; unless given, the account's shared one, which then follows these
         settings.
+    :param write_budget: likewise for requests that change something, which have a rate of their own.
     :param sleep: waits for a number of seconds between tries.
     :param jitter: random numbers from 0 to 1.
     :param fields: fields of the settings by name, such as ``base_url`` or ``requests_per_second``; beside
@@ -45,6 +47,7 @@ class ImageKitClient:
         *,
         user_agent: str = "",
         budget: RateLimiter | None = None,
+        write_budget: RateLimiter | None = None,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         **fields: Any,
@@ -58,13 +61,18 @@ class ImageKitClient:
         self.base_url = check_base_url(settings.base_url, allow_http=settings.allow_http)
         self.limits = RetryLimits(settings.max_retries, settings.max_wait)
         self.requests_per_second = settings.requests_per_second
+        self.writes_per_second = settings.writes_per_second
         self._transport = Transport(settings, self.base_url, user_agent)
         self._settings = settings
         self._budget = budget or account_rate_limiter(settings)
+        self._write_budget = write_budget or account_rate_limiter(settings, writes=True)
         if budget is None:
             self.follow_settings("")
-        self._calls = Retrying(self._transport, self._budget, sleep=sleep, jitter=jitter)
-        self.waits = self._calls.waits
+        self.waits = Waits()
+        self._calls = Retrying(self._transport, self._budget, self.waits, sleep=sleep, jitter=jitter)
+        self._write_calls = Retrying(
+            self._transport, self._write_budget, self.waits, sleep=sleep, jitter=jitter
+        )
         self.sleep = sleep
 
     def __repr__(self) -> str:
@@ -78,12 +86,14 @@ class ImageKitClient:
 
     def follow_settings(self, source: str) -> None:
         """
-        Have the account's rate limiter follow the settings of this client.
+        Have the account's rate limiters follow the settings of this client.
 
         :param source: whose settings they are, such as the id of an Airflow Connection; they replace those
             that the same source gave before.
         """
-        self._budget.follow(source, self._settings.requests_per_second, self._settings.rate_limit_url)
+        settings = self._settings
+        self._budget.follow(source, settings.requests_per_second, settings.rate_limit_url)
+        self._write_budget.follow(source, settings.writes_per_second, settings.rate_limit_url)
 
     def close(self) -> None:
         """Close the pooled sockets; the client opens new ones if it is used again."""
@@ -224,13 +234,16 @@ class ImageKitClient:
         """
         Send a request, repeat it as the limits allow, and return its decoded answer.
 
-        While an equal call is under way in another thread, its answer serves this one too.
+        While an equal call that reads is under way in another thread, its answer serves this one too.
 
-        :param request: one of :mod:`airflow_provider_imagekit.client.endpoints`.
+        :param request: one of :mod:`airflow_provider_imagekit.client.endpoints` or of
+            :mod:`airflow_provider_imagekit.client.changes`.
         :param limits: how far to go in repeating it; the client's own unless given.
+        :raises UnknownOutcomeError: if a write that must not be repeated got no usable answer.
         :raises ImageKitError: the last try's error.
         """
-        return self._calls.call(request, limits or self.limits)
+        calls = self._write_calls if request.writes else self._calls
+        return calls.call(request, limits or self.limits)
 
 
 def _spellings(path: str) -> tuple[str, str]:

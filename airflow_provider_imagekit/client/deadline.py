@@ -95,17 +95,29 @@ class _Connection(HTTPConnection):
     """What a bounded connection does otherwise than urllib3's."""
 
     response_class = _Answer
+    _sent_until = 0.0
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request; all of its body has the time that the request has."""
+        self._sent_until = time.monotonic() + (self.timeout or STEP_TIMEOUT)
+        super().request(*args, **kwargs)
+
+    def send(self, data: Any) -> None:
+        """Send a part of a request. What is set on the socket is what the step before had left."""
+        if self.sock is not None and self._sent_until:
+            self.sock.settimeout(max(self._sent_until - time.monotonic(), _AT_ONCE))
+        super().send(data)
 
     def _new_conn(self) -> socket.socket:
         # urllib3 gives each address of a host all the time there is. A SOCKS proxy connects by itself.
         if self.timeout is None or hasattr(self, "_socks_options"):
             return super()._new_conn()
-        end = time.monotonic() + self.timeout
+        timeout, end = self.timeout, time.monotonic() + self.timeout
         name, addresses = self._dns_host, self._addresses()
         try:
             sock = self._connect_to_any(addresses, end)
         finally:
-            self._dns_host = name
+            self._dns_host, self.timeout = name, timeout
         sock.settimeout(min(STEP_TIMEOUT, max(end - time.monotonic(), _AT_ONCE)))
         return sock
 

@@ -1,4 +1,8 @@
-"""ImageKit's endpoints as requests, without I/O; the answers are read in ``answers``."""
+"""
+ImageKit's endpoints that read, as requests, without I/O.
+
+Those that write are in :mod:`airflow_provider_imagekit.client.changes`.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +17,14 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 __all__ = [
     "DEFAULT_BASE_URL",
     "MAX_PAGE",
+    "Form",
     "Request",
+    "file_details",
     "file_metadata",
+    "id_segment",
     "list_files",
     "mask_signature",
+    "parse_text",
     "remote_url_metadata",
 ]
 
@@ -41,15 +49,33 @@ _SIGNATURE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """
+    The multipart body of an upload.
+
+    :param fields: names and values.
+    :param file: the file's content, or a URL that ImageKit fetches.
+    :param name: the file's name.
+    """
+
+    fields: Mapping[str, str]
+    file: bytes | str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """
-    One GET of the API.
+    One request of the API.
 
     :param path: the path, percent-encoded.
     :param query: names and values, not encoded; a value of ``None`` is left out.
     :param expects: the JSON type of a good answer, ``dict`` or ``list``.
     :param max_bytes: maximum size of the answer, decompressed.
     :param max_values: maximum number of values in the answer, which bounds the memory that it takes.
+    :param method: HTTP method; every other than ``GET`` writes.
+    :param body: what is sent, as JSON or as a form; ``None`` for nothing.
+    :param repeatable: whether to send it again although ImageKit may have done it already.
     """
 
     path: str
@@ -57,6 +83,14 @@ class Request:
     expects: type
     max_bytes: int = 8 * 1024 * 1024
     max_values: int = 100_000
+    method: str = "GET"
+    body: Mapping[str, Any] | Form | None = None
+    repeatable: bool = True
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes something."""
+        return self.method != "GET"
 
     @property
     def target(self) -> str:
@@ -67,7 +101,7 @@ class Request:
         return f"{self.path}?{'&'.join(pairs)}" if pairs else self.path
 
     def __str__(self) -> str:
-        return mask_signature(f"GET {self.target}")
+        return mask_signature(f"{self.method} {self.target}")
 
 
 def file_metadata(file_id: str) -> Request:
@@ -77,13 +111,34 @@ def file_metadata(file_id: str) -> Request:
     :param file_id: ImageKit's id of the file; sent as one path segment, whatever it holds.
     :raises ImageKitInputError: if it is no text, blank, ``.``, ``..``, or has control characters.
     """
-    text = _text(file_id, "file_id")
+    return Request(f"/v1/files/{id_segment(file_id)}/metadata", {}, dict)
+
+
+def file_details(file_id: str) -> Request:
+    """
+    Ask for the details of a file, as the listing has them: ``GET /v1/files/{fileId}/details``.
+
+    :param file_id: ImageKit's id of the file.
+    :raises ImageKitInputError: as :func:`file_metadata` does.
+    """
+    return Request(f"/v1/files/{id_segment(file_id)}/details", {}, dict)
+
+
+def id_segment(value: str, name: str = "file_id") -> str:
+    """
+    Return an id as one segment of a path, percent-encoded.
+
+    :param value: the id.
+    :param name: name of the argument, for the error.
+    :raises ImageKitInputError: if it is no text, blank, ``.``, ``..``, or has control characters.
+    """
+    text = parse_text(value, name)
     if text in {".", ".."}:
         raise ImageKitInputError(
-            f"file_id is {text!r}, which names no file.",
+            f"{name} is {text!r}, which names no file.",
             help="Pass fileId as the listing or the upload of the file returned it.",
         )
-    return Request(f"/v1/files/{quote(text, safe='')}/metadata", {}, dict)
+    return quote(text, safe="")
 
 
 def remote_url_metadata(url: str) -> Request:
@@ -94,7 +149,7 @@ def remote_url_metadata(url: str) -> Request:
         transformations, versions and signatures (``ik-s``, ``ik-t``) reach ImageKit unchanged.
     :raises ImageKitInputError: if it is no http or https URL.
     """
-    text = _text(url, "url")
+    text = parse_text(url, "url")
     try:
         parts = urlsplit(text)
         host = parts.hostname
@@ -142,7 +197,14 @@ def mask_signature(text: str) -> str:
     return _SIGNATURE.sub(r"\1***", text)
 
 
-def _text(value: Any, name: str) -> str:
+def parse_text(value: Any, name: str) -> str:
+    """
+    Return a text without the blanks around it.
+
+    :param value: the text.
+    :param name: name of the argument, for the error.
+    :raises ImageKitInputError: if it is no text, blank, or has control characters.
+    """
     if not isinstance(value, str):
         raise ImageKitInputError(
             f"{name} is {type(value).__name__} instead of text.",

@@ -188,11 +188,14 @@ _budgets: dict[str, RateLimiter] = {}
 os.register_at_fork(after_in_child=_budgets.clear)
 
 
-def account_rate_limiter(settings: ClientSettings) -> RateLimiter:
+def account_rate_limiter(settings: ClientSettings, *, writes: bool = False) -> RateLimiter:
     """
     Return the process's one rate limiter of an account; :meth:`RateLimiter.follow` gives it a rate.
 
     :param settings: those of a client; only a digest of its key is kept.
+    :param writes: whether it is that of the requests that change something, which are never sent in a burst.
     """
     account = hashlib.sha256(f"{settings.base_url}\n{settings.private_key}".encode()).hexdigest()
-    return _budgets.setdefault(account, RateLimiter(account=account))
+    if writes:
+        account += "-writes"
+    return _budgets.setdefault(account, RateLimiter(account=account, burst=1 if writes else None))

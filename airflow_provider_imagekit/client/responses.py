@@ -133,7 +133,7 @@ class _Answer:
     def status_error(self, server: str) -> ImageKitStatusError:
         """Return the error that the answer is."""
         fields = self._error_fields()
-        message = self._clean(fields.get("message") or self._default_message())
+        message = self._clean(fields.get("message") or self._default_message()) + self._faults(fields)
         known_help = _NOT_YOURS_HELP if _NOT_YOURS in message.lower() else _HELP.get(self._status)
         details: dict[str, Any] = {
             "status": self._status,
@@ -154,7 +154,20 @@ class _Answer:
             # ImageKit says in JSON what it does not have: this server does not know the endpoint at all.
             details["help"] = _FOREIGN_HELP
             return ImageKitStatusError(f"{server} answers, but not as ImageKit does: {message}", **details)
+        if missing := self._missing(fields):
+            details["missing"] = missing
         return _BY_STATUS.get(self._status, ImageKitStatusError)(message, **details)
+
+    def _faults(self, fields: dict[str, Any]) -> str:
+        """Return which fields of a request were at fault, as a 400 names them."""
+        found = fields.get("errors") if self._status == 400 else None
+        named = list(found.items())[:10] if isinstance(found, dict) else []
+        return f" ({self._clean('; '.join(f'{name}: {why}' for name, why in named))})" if named else ""
+
+    def _missing(self, fields: dict[str, Any]) -> list[str]:
+        """Return the ids that a 404 to a request for several files names."""
+        found = fields.get("missingFileIds") if self._status == 404 else None
+        return [self._clean(each, 100) for each in found[:1000]] if isinstance(found, list) else []
 
     def excerpt(self) -> str:
         """Return the beginning of the body."""

@@ -1,4 +1,10 @@
-"""Sends the requests of one account: waits for the rate limit, retries, coalesces identical ones."""
+"""
+Sends the requests of one account: waits for the rate limit, retries, coalesces identical reads.
+
+A write whose answer is lost may have been done. Those that may be sent again all the same are marked so in
+:mod:`airflow_provider_imagekit.client.changes`; the others are repeated only after answers that say that
+nothing was done: 423, 425, 429, and where no connection came about.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +16,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.client.single_flight import SingleFlight
-from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitRateLimitError
+from airflow_provider_imagekit.exceptions import (
+    ImageKitError,
+    ImageKitRateLimitError,
+    ImageKitTransportError,
+    UnknownOutcomeError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.endpoints import Request
@@ -24,6 +35,9 @@ log = logging.getLogger(__name__)
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 30.0
 _QUIET_SECONDS = 60.0
+
+# Answers that say that the request was not begun.
+_NOT_BEGUN = {423, 425, 429}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +95,7 @@ class Retrying:
 
     :param transport: sends one request.
     :param budget: gives turns; the account's.
+    :param waits: counts what the rate limit costs.
     :param sleep: waits for a number of seconds between tries.
     :param jitter: random numbers from 0 to 1.
     """
@@ -89,11 +104,12 @@ class Retrying:
         self,
         transport: Transport,
         budget: RateLimiter,
+        waits: Waits,
         *,
         sleep: Callable[[float], None],
         jitter: Callable[[], float],
     ) -> None:
-        self.waits = Waits()
+        self.waits = waits
         self._transport = transport
         self._budget = budget
         self._in_flight = SingleFlight()
@@ -104,12 +120,15 @@ class Retrying:
 
     def call(self, request: Request, limits: RetryLimits) -> Any:
         """
-        Return the decoded answer to a request, or to an equal one that another thread has under way.
+        Return the decoded answer to a request, or to an equal one that reads and is under way already.
 
         :param request: one of :mod:`airflow_provider_imagekit.client.endpoints`.
         :param limits: how far to go in repeating it.
+        :raises UnknownOutcomeError: if a write that must not be repeated got no usable answer.
         :raises ImageKitError: the last try's error.
         """
+        if request.writes:
+            return self._send(request, limits)
         return self._in_flight.share((request.target, limits), lambda: self._send(request, limits))
 
     def _send(self, request: Request, limits: RetryLimits) -> Any:
@@ -119,8 +138,10 @@ class Retrying:
             self.waits.add(turn)
             waited += turn
             try:
-                return self._transport.get(request)
+                return self._transport.send(request)
             except ImageKitError as error:
+                if not request.repeatable and _may_be_done(error):
+                    raise _unknown(request, error) from error
                 delay = limits.delay(error, retries=retries, waited=waited, jitter=self._jitter())
                 if isinstance(error, ImageKitRateLimitError):
                     self._refuse(error, delay)
@@ -150,6 +171,22 @@ class Retrying:
             pause,
             f"send {rate:.4g} requests a second" if rate else "go on",
         )
+
+
+def _may_be_done(error: ImageKitError) -> bool:
+    """Tell whether ImageKit may have done what was asked although there is no usable answer."""
+    if isinstance(error, ImageKitTransportError):
+        return error.sent
+    return error.retryable and error.status not in _NOT_BEGUN
+
+
+def _unknown(request: Request, error: ImageKitError) -> UnknownOutcomeError:
+    return UnknownOutcomeError(
+        f"{request}: {error.message} ImageKit may have done it or not.",
+        help="Look in the media library before it is run again.",
+        status=error.status,
+        request_id=error.request_id,
+    )
 
 
 def _pause_after(error: ImageKitRateLimitError, delay: float | None) -> float:

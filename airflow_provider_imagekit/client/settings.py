@@ -28,6 +28,8 @@ class ClientSettings:
     :param max_retries: maximum repetitions of a request after connection errors, timeouts, 408, 429 and 5xx.
     :param max_wait: maximum seconds that one call waits in all, for rate limits and between tries.
     :param requests_per_second: steady rate for all clients of the process with this key; ``None``: no limit.
+    :param writes_per_second: steady rate of requests that change something; they have this budget for
+        themselves, so that reads do not wait for them. ``None``: no limit.
     :param rate_limit_url: address of a Redis through which other processes and machines share the rate and
         the pauses after 429; ``None``: this process alone.
     :param verify: whether to verify certificates, or the path of a CA bundle.
@@ -41,6 +43,7 @@ class ClientSettings:
     max_retries: int = _default("max_retries")
     max_wait: float = _default("max_wait")
     requests_per_second: float | None = _default("requests_per_second")
+    writes_per_second: float | None = _default("writes_per_second")
     rate_limit_url: str | None = field(default=_default("rate_limit_url"), repr=False)
     verify: bool | str = _default("verify")
     allow_http: bool = _default("allow_http")

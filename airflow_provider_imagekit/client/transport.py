@@ -1,4 +1,4 @@
-"""One GET over HTTP: session, time limits, size limits, and every foreign error translated."""
+"""One request over HTTP: session, time limits, size limits, and every foreign error translated."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 import urllib3
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from airflow_provider_imagekit import __version__
 from airflow_provider_imagekit.client.deadline import DeadlineAdapter
+from airflow_provider_imagekit.client.endpoints import DEFAULT_BASE_URL, Form
 from airflow_provider_imagekit.client.redaction import Redactor, password_of
 from airflow_provider_imagekit.client.responses import decode
 from airflow_provider_imagekit.exceptions import (
@@ -22,10 +24,18 @@ from airflow_provider_imagekit.exceptions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from airflow_provider_imagekit.client import endpoints
     from airflow_provider_imagekit.client.settings import ClientSettings
 
-__all__ = ["Transport", "check_base_url", "is_loopback"]
+__all__ = ["SLOWEST_UPLOAD", "UPLOAD_BASE_URL", "Transport", "check_base_url", "is_loopback"]
+
+#: Where ImageKit itself takes uploads; a server of another address takes them itself.
+UPLOAD_BASE_URL = "https://upload.imagekit.io"
+
+#: Bytes a second for which an upload has more time than the connection's ``timeout``.
+SLOWEST_UPLOAD = 250_000
 
 log = logging.getLogger(__name__)
 
@@ -58,23 +68,27 @@ class Transport:
         """Close the pooled sockets."""
         self._session.close()
 
-    def get(self, request: endpoints.Request) -> Any:
+    def send(self, request: endpoints.Request) -> Any:
         """
         Send one request and return its decoded answer.
 
+        :param request: one of :mod:`airflow_provider_imagekit.client.endpoints` or of
+            :mod:`airflow_provider_imagekit.client.changes`.
         :raises ImageKitTransportError: if no whole answer arrived in time.
         :raises ImageKitError: as :func:`airflow_provider_imagekit.client.responses.decode` does.
         """
         try:
             # A redirect is not followed: the private key must not reach another server. The environment's
             # proxies and CA bundle overrule those of a session, but not those of a request.
-            with self._session.get(
-                self._base_url + request.target,
-                timeout=self._settings.timeout,
+            with self._session.request(
+                request.method,
+                self.server_of(request) + request.target,
+                timeout=self.seconds_for(request),
                 verify=self._settings.verify,
                 proxies=self._proxies.copy(),
                 allow_redirects=False,
                 stream=True,
+                **_content(request.body),
             ) as response:
                 body = _read(response, request.max_bytes)
                 return decode(
@@ -89,7 +103,18 @@ class Transport:
             raise ImageKitTransportError(
                 f"No answer from {self._base_url}: {self._redactor.text(_cause(error))}.",
                 help="Check the network, the host of the Airflow Connection and its proxies.",
+                sent=not _never_connected(error),
             ) from None
+
+    def server_of(self, request: endpoints.Request) -> str:
+        """Return the server of a request: the vendor's own takes uploads at a host that is for them."""
+        uploads = isinstance(request.body, Form) and self._base_url == DEFAULT_BASE_URL
+        return UPLOAD_BASE_URL if uploads else self._base_url
+
+    def seconds_for(self, request: endpoints.Request) -> float:
+        """Return the time limit of a request; a file of some size may take longer than an answer."""
+        file = request.body.file if isinstance(request.body, Form) else b""
+        return self._settings.timeout + len(file) / SLOWEST_UPLOAD
 
 
 def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
@@ -153,6 +178,19 @@ def _session(private_key: str, user_agent: str) -> requests.Session:
     return session
 
 
+def _content(body: Mapping[str, Any] | Form | None) -> dict[str, Any]:
+    """Return the arguments of ``requests`` that carry a body."""
+    if isinstance(body, Form):
+        file = (None, body.file) if isinstance(body.file, str) else (body.name, body.file)
+        return {"files": {"file": file}, "data": dict(body.fields)}
+    return {} if body is None else {"json": body}
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Tell whether a request certainly did not reach the server."""
+    return any(isinstance(each, (NewConnectionError, ConnectTimeoutError)) for each in _chain(error))
+
+
 def _read(response: requests.Response, max_bytes: int) -> bytes:
     chunks, size = [], response.raw.length_remaining or 0
     if size <= max_bytes:
@@ -171,11 +209,17 @@ def _read(response: requests.Response, max_bytes: int) -> bytes:
 
 def _cause(error: BaseException) -> str:
     """Name the innermost reason; the outer texts of requests hold the whole URL, signature included."""
-    seen = error
-    while (inner := _exception(getattr(seen, "reason", None), seen.__context__, *seen.args)) is not None:
-        seen = inner
+    *_, seen = _chain(error)
     text = str(seen).rsplit(": ", 1)[-1]
     return f"{type(seen).__name__} ({text})" if text else type(seen).__name__
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, its reason, the reason of that, and so on."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = _exception(getattr(seen, "reason", None), seen.__context__, *seen.args)
 
 
 def _exception(*candidates: object) -> BaseException | None:

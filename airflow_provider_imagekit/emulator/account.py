@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_imagekit.emulator.library.jobs import JobBook
+from airflow_provider_imagekit.emulator.webhooks.book import WebhookBook
+from airflow_provider_imagekit.emulator.webhooks.deliveries import Deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +41,8 @@ class Account:
     :param jobs: purges and changes of folders.
     :param usage: counters of usage that differ from the server's own.
     :param custom_fields: custom metadata fields by id.
+    :param webhooks: webhooks and their events.
+    :param webhook_hosts: hosts beside this machine that webhooks may be on.
     :param named_transformations: name to transformation string.
     :param url_endpoints: further URL endpoints whose addresses are answered as the server's own, such as
         ``https://ik.imagekit.io/your_id``; nothing is ever fetched from there.
@@ -54,6 +58,8 @@ class Account:
     jobs: JobBook = field(default_factory=JobBook)
     usage: dict[str, int] = field(default_factory=dict)
     custom_fields: dict[str, dict[str, Any]] = field(default_factory=dict)
+    webhooks: WebhookBook = field(default_factory=lambda: WebhookBook(Deliveries().put))
+    webhook_hosts: frozenset[str] = frozenset()
     named_transformations: Mapping[str, str] = field(default_factory=dict)
     url_endpoints: tuple[str, ...] = ()
     restrict_unsigned: bool = False

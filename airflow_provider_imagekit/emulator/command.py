@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_imagekit.emulator.serving.faults import Fault
 
-__all__ = ["serve"]
+__all__ = ["command_parser", "serve"]
 
 
 def serve(arguments: Sequence[str] | None = None) -> int:
@@ -37,15 +37,14 @@ def serve(arguments: Sequence[str] | None = None) -> int:
     :param arguments: of the command line.
     :return: exit status.
     """
-    options = _parser().parse_args(arguments)
+    options = command_parser().parse_args(arguments)
     if options.verbose:
         _log_requests()
     # Pillow warns about odd files; their metadata show the same.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    limits = (
-        RateLimits(read=tuple(options.rate_limit), write=tuple(options.rate_limit))
-        if options.rate_limit
-        else None
+    limits = RateLimits(
+        read=tuple(options.rate_limit) or RateLimits().read,
+        write=tuple(options.write_rate_limit or options.rate_limit) or RateLimits().write,
     )
     with contextlib.ExitStack() as resources:
         try:
@@ -62,6 +61,7 @@ def serve(arguments: Sequence[str] | None = None) -> int:
                 control=options.control,
                 public_host=options.public_host,
                 job_seconds=options.job_time,
+                webhook_hosts=options.webhook_host,
             )
             for fault in options.fault:
                 emulator.inject(fault)
@@ -74,7 +74,8 @@ def serve(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(
         prog="imagekit-emulator", description="Serve a folder of pictures as ImageKit would."
     )
@@ -110,6 +111,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N/TIME",
         help="limit of each endpoint, such as 100/s or 1000/15m; may be repeated (default: none)",
     )
+    parser.add_argument(
+        "--write-rate-limit",
+        type=_rate_limit,
+        action="append",
+        default=[],
+        metavar="N/TIME",
+        help="limit of each endpoint that changes something; may be repeated (default: as --rate-limit)",
+    )
     parser.add_argument("--state", type=Path, metavar="DIR", help="folder that keeps uploads and changes")
     parser.add_argument(
         "--url-endpoint",
@@ -138,6 +147,13 @@ def _parser() -> argparse.ArgumentParser:
         default=0.0,
         metavar="TIME",
         help="how long purges and changes of folders are pending, such as 2s (default: completed at once)",
+    )
+    parser.add_argument(
+        "--webhook-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="host beside this machine to which webhooks may be sent; may be repeated",
     )
     parser.add_argument("--verbose", action="store_true", help="log every request to standard error")
     return parser

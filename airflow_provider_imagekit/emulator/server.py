@@ -16,12 +16,15 @@ from airflow_provider_imagekit.emulator.library.library import Library
 from airflow_provider_imagekit.emulator.library.measure import Measurer
 from airflow_provider_imagekit.emulator.library.store import Store
 from airflow_provider_imagekit.emulator.limits import Limiter, RateLimits
+from airflow_provider_imagekit.emulator.routes.file_events import FileEvents
 from airflow_provider_imagekit.emulator.routes.objects import connection, file_object, file_url
 from airflow_provider_imagekit.emulator.serving.app import App
 from airflow_provider_imagekit.emulator.serving.control import Control
 from airflow_provider_imagekit.emulator.serving.faults import Fault, FaultBook, InjectedFault
 from airflow_provider_imagekit.emulator.serving.listener import Listener
 from airflow_provider_imagekit.emulator.serving.requestlog import RecordedRequest, RequestLog
+from airflow_provider_imagekit.emulator.webhooks.book import WebhookBook
+from airflow_provider_imagekit.emulator.webhooks.deliveries import SCHEMES, Deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,6 +62,10 @@ class ImageKitEmulator:
     :param public_host: host name under which clients reach the server, such as its name among containers;
         ``host`` by default.
     :param job_seconds: how long purges and changes of folders are pending.
+    :param webhook_hosts: hosts beside this machine to which webhooks may be sent.
+    :param webhook_retry_seconds: seconds until a webhook delivery that was not accepted is sent again; each
+        further wait is twice as long, 6 tries in all.
+    :param webhook_schemes: how webhooks are signed: ``imagekit``, ``standard``, or both.
     :raises NotADirectoryError: if the library is not a folder.
     :raises ValueError: for an empty key, a port out of range or a URL endpoint without ``https://``.
     :raises OSError: if the state folder cannot be used or another server uses it.
@@ -81,6 +88,9 @@ class ImageKitEmulator:
         control: bool = False,
         public_host: str | None = None,
         job_seconds: float = 0.0,
+        webhook_hosts: Sequence[str] = (),
+        webhook_retry_seconds: float = 1.0,
+        webhook_schemes: Sequence[str] = SCHEMES,
     ) -> None:
         if not 0 <= port <= 65535:
             raise ValueError(f"port is {port}; use a number from 0 to 65535.")
@@ -99,6 +109,7 @@ class ImageKitEmulator:
         except BaseException:
             self._store.close()
             raise
+        self._deliveries = Deliveries(webhook_retry_seconds, tuple(webhook_schemes))
         self._account = Account(
             imagekit_id=imagekit_id,
             library=media,
@@ -107,10 +118,13 @@ class ImageKitEmulator:
             limiter=Limiter(rate_limits or RateLimits()),
             pool=ThreadPoolExecutor(_THREADS, thread_name_prefix="imagekit-emulator"),
             jobs=JobBook(job_seconds),
+            webhooks=WebhookBook(self._deliveries.put),
+            webhook_hosts=frozenset(webhook_hosts),
             named_transformations=dict(named_transformations or {}),
             url_endpoints=endpoints,
             restrict_unsigned=restrict_unsigned,
         )
+        media.on_change = FileEvents(self._account, lambda: self.url_endpoint).changed
 
     def __enter__(self) -> Self:
         try:
@@ -157,6 +171,7 @@ class ImageKitEmulator:
         """Stop for good and free all resources."""
         self.stop()
         self._account.pool.shutdown(cancel_futures=True)
+        self._deliveries.close()
         self._store.close()
 
     @property

@@ -16,6 +16,7 @@ from airflow_provider_imagekit.client.client import ImageKitClient
 from airflow_provider_imagekit.client.rate_limit import account_rate_limiter
 from airflow_provider_imagekit.client.redaction import key_forms, password_of
 from airflow_provider_imagekit.client.retry import RetryLimits
+from airflow_provider_imagekit.client.writes import Writes
 from airflow_provider_imagekit.compat import (
     BaseHook,
     get_async_connection,
@@ -47,7 +48,12 @@ _TEST_WAIT = 5.0
 def _shared_client(settings: ClientSettings) -> ImageKitClient:
     """Return one client for equal settings, so that a thousand triggers share its sockets."""
     airflow = f"apache-airflow/{importlib.metadata.version('apache-airflow')}"
-    return ImageKitClient(settings, budget=account_rate_limiter(settings), user_agent=airflow)
+    return ImageKitClient(
+        settings,
+        budget=account_rate_limiter(settings),
+        write_budget=account_rate_limiter(settings, writes=True),
+        user_agent=airflow,
+    )
 
 
 @functools.lru_cache(maxsize=256)
@@ -68,9 +74,9 @@ def _mask(settings: ClientSettings) -> None:
 os.register_at_fork(after_in_child=_shared_client.cache_clear)
 
 
-class ImageKitHook(BaseHook):
+class ImageKitHook(Writes, BaseHook):
     """
-    Interact with ImageKit.
+    Interact with ImageKit. Methods that are not described here are those of the client that write.
 
     .. seealso:: ImageKit's API reference, https://imagekit.io/docs/api-reference
 
@@ -205,6 +211,17 @@ class ImageKitHook(BaseHook):
         :raises ImageKitNotFoundError: if there is none.
         """
         return self.get_conn().find_file(path)
+
+    def call(self, request: endpoints.Request, *, limits: RetryLimits | None = None) -> Any:
+        """
+        Send a request, repeat it as the limits allow, and return its decoded answer.
+
+        :param request: one of :mod:`airflow_provider_imagekit.client.endpoints` or of
+            :mod:`airflow_provider_imagekit.client.changes`.
+        :param limits: how far to go in repeating it; those of the Airflow Connection unless given.
+        :raises ImageKitError: the last try's error.
+        """
+        return self.get_conn().call(request, limits=limits)
 
     async def _async_settings(self) -> ClientSettings | ImageKitConfigurationError:
         connection = await get_async_connection(self.imagekit_conn_id, hook=self)

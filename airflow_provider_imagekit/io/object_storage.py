@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -14,7 +14,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitInputError,
     StorageError,
 )
-from airflow_provider_imagekit.io.paths import check_writable, read_locally
+from airflow_provider_imagekit.io.paths import check_writable, forget_listings, read_locally
 from airflow_provider_imagekit.io.tables import Columns, format_of, read_rows
 from airflow_provider_imagekit.io.together import appear_together, remove_leftovers
 
@@ -27,9 +27,9 @@ __all__ = [
     "exists",
     "read_table",
     "storage_errors",
+    "storage_faults",
     "storage_path",
     "upload_together",
-    "write_errors",
 ]
 
 # What stands behind ObjectStoragePath; not all of their errors are OSErrors.
@@ -47,7 +47,9 @@ def exists(path: str) -> bool:
     :raises StorageError: if the storage does not answer.
     """
     with storage_errors(path):
-        return bool(ObjectStoragePath(path).exists())
+        file = ObjectStoragePath(path)
+        forget_listings(file)
+        return bool(file.exists())
 
 
 def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
@@ -78,7 +80,7 @@ def upload_together() -> Iterator[Callable[[str], AbstractContextManager[IO[byte
     :raises StorageError: if the storage does not take it, as when a disk is full.
     """
     written: list[str] = []
-    with write_errors(written), appear_together() as write:
+    with storage_faults(written), appear_together() as write:
 
         @contextmanager
         def open_file(path: str) -> Iterator[IO[bytes]]:
@@ -92,34 +94,40 @@ def upload_together() -> Iterator[Callable[[str], AbstractContextManager[IO[byte
         yield open_file
 
 
-@contextmanager
-def write_errors(paths: Sequence[str]) -> Iterator[None]:
-    """
-    Raise what a disk or a store meets while files are written as :class:`StorageError`.
-
-    :param paths: of the files; more can come while they are written.
-    :raises StorageError: for an ``OSError``, as when a disk is full.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"{', '.join(paths)} cannot be written: {error}.") from error
-
-
 def check_output(path: str) -> None:
     """
     Make sure that a file can be written, before any work is done for it.
 
     :param path: as ``ObjectStoragePath`` reads it.
     :raises ImageKitInputError: if it cannot.
+    :raises StorageError: if the storage does not answer.
     """
-    check_writable(_path(path), "output_path")
+    with storage_faults([path]):
+        check_writable(_path(path), "output_path")
 
 
 def _path(path: str) -> StoragePath:
     if "://" in path and not path.startswith("file://"):
         return cast("StoragePath", ObjectStoragePath(path))
     return Path(path.removeprefix("file://"))
+
+
+@contextmanager
+def storage_faults(paths: Collection[str]) -> Iterator[None]:
+    """
+    Raise the errors of a disk, and of an object store's client, as one that a retry may pass.
+
+    :param paths: what is written, for the text.
+    :raises StorageError: from the error.
+    """
+    try:
+        yield
+    except ImageKitError:
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) and not _is_from(error, _STORAGE_LIBRARIES):
+            raise
+        raise StorageError(f"{', '.join(paths)} cannot be written: {error}.") from error
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from airflow_provider_imagekit.similarity.near_duplicates import (
 )
 from airflow_provider_imagekit.similarity.records import KNOWN_COLUMNS
 from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
-from airflow_provider_imagekit.similarity.tables import read_id_pairs
+from airflow_provider_imagekit.similarity.tables import read_id_pairs, read_kept
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.similarity.records import HashRecord
@@ -51,8 +51,11 @@ class FindNearDuplicatesOperator(HashTableOperator):
         there with the same hash is compared with new pictures only. May not exist yet. (templated)
     :param reference_path: table of pictures that are only matched against, such as masters: always kept,
         never called a copy. (templated)
-    :param not_duplicates_path: table of pairs (``id``, ``other_id``) that somebody marked as no duplicates;
-        they are never paired or grouped again. May not exist yet. (templated)
+    :param not_duplicates_path: table of pairs (``id``, ``other_id``) that a person marked as not duplicates;
+        they are never paired or grouped again. The page saves such a table as ``decisions.csv``. May not
+        exist yet. (templated)
+    :param keep_path: table of pictures (``id``) that a person chose to keep, before all rules; the same
+        ``decisions.csv`` serves. May not exist yet. (templated)
     :param id_column: column of the pictures' names; ``fileId``, ``file_id`` or ``id`` unless given.
         (templated)
     :param phash_column: column of the hashes; ``pHash`` or ``phash`` unless given. (templated)
@@ -85,6 +88,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         "known_path",
         "reference_path",
         "not_duplicates_path",
+        "keep_path",
         "max_distance",
         "force",
         "survivor_rules",
@@ -103,6 +107,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         known_path: str | None = None,
         reference_path: str | None = None,
         not_duplicates_path: str | None = None,
+        keep_path: str | None = None,
         max_distance: int | str = "near_duplicate",
         force: bool | str = False,
         survivor_rules: Sequence[str] | str = DEFAULT_RULES,
@@ -119,6 +124,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.known_path = known_path
         self.reference_path = reference_path
         self.not_duplicates_path = not_duplicates_path
+        self.keep_path = keep_path
         self.max_distance = max_distance
         self.force = force
         self.survivor_rules = survivor_rules
@@ -140,7 +146,9 @@ class FindNearDuplicatesOperator(HashTableOperator):
             texts(self.survivor_rules, "survivor_rules"),
             texts(self.preferred_folders, "preferred_folders"),
             texts(self.preferred_formats, "preferred_formats"),
+            read_kept(self._rows_if_there(self.keep_path)),
         )
+        not_duplicates = read_id_pairs(self._rows_if_there(self.not_duplicates_path))
         known = list(self._read(self._rows_if_there(self.known_path, self._columns())))
         found = find_near_duplicates(
             self._not_known(known),
@@ -149,14 +157,14 @@ class FindNearDuplicatesOperator(HashTableOperator):
             known=known,
             reference=self._table(self.reference_path) if self.reference_path else (),
             policy=policy,
-            not_duplicates=self._strangers(),
+            not_duplicates=not_duplicates,
             low_information=parse_low_information(self.low_information),
             max_pairs=whole_number(self.max_pairs, "max_pairs"),
         )
         for preference in found.unmatched_preferences:
             self.log.warning("No picture has the preferred folder or format %r.", preference)
         self.log.info("Found: %s", found.counts())
-        return found.counts() | self._write(found)
+        return found.counts() | self._write(found, {"kept": policy.kept, "not_duplicates": not_duplicates})
 
     def _other_columns(self) -> Iterable[str]:
         return (*KNOWN_COLUMNS, *texts(self.report_fields, "report_fields"))
@@ -168,9 +176,6 @@ class FindNearDuplicatesOperator(HashTableOperator):
             if record.id not in before or before[record.id] != record.phash:
                 yield record
 
-    def _strangers(self) -> frozenset[frozenset[str]]:
-        return read_id_pairs(self._rows_if_there(self.not_duplicates_path))
-
     def _rows_if_there(self, path: str | None, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
         """Yield the rows of a table that the first run does not have yet."""
         if not path:
@@ -180,7 +185,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         else:
             self.log.warning("There is no file at %s yet; it counts as empty.", path)
 
-    def _write(self, found: NearDuplicates) -> dict[str, Any]:
+    def _write(self, found: NearDuplicates, decided: dict[str, Any]) -> dict[str, Any]:
         written: dict[str, Any] = {}
         written["groups_path"] = self._path(f"groups.{self.output_format}")
         with upload_together() as upload:
@@ -199,6 +204,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
                         title=self.report_title,
                         note=self._note(found),
                         fields=texts(self.report_fields, "report_fields"),
+                        **decided,
                     )
         return written
 

@@ -20,7 +20,7 @@ from airflow_provider_imagekit.io.arguments import (
     text,
     whole_number,
 )
-from airflow_provider_imagekit.io.object_storage import storage_path, write_errors
+from airflow_provider_imagekit.io.object_storage import storage_faults, storage_path
 from airflow_provider_imagekit.io.tables import format_of
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
@@ -178,7 +178,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         self._label(context)
         files = {name: getattr(self, name) for name in FILE_ARGUMENTS}
         window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
-        with fail_without_retry(), write_errors([str(self.output_path)]), ExitStack() as resources:
+        with fail_without_retry(), storage_faults([str(self.output_path)]), ExitStack() as resources:
             filters = {name: (files | window)[name] for name in _FILTERS}
             refuse_nothing(filters, self._named)
             if is_mapped(context) and all(is_absent(value) for value in filters.values()):

@@ -18,8 +18,7 @@ from airflow_provider_imagekit.io.arguments import (
     texts,
     whole_number,
 )
-from airflow_provider_imagekit.io.object_storage import storage_path
-from airflow_provider_imagekit.io.paths import check_writable
+from airflow_provider_imagekit.io.object_storage import check_output, storage_faults, storage_path
 from airflow_provider_imagekit.io.tables import json_line
 from airflow_provider_imagekit.io.together import atomic_write, remove_leftovers
 from airflow_provider_imagekit.library.sources import Batch
@@ -226,9 +225,9 @@ class ListFilesOperator(ImageKitOperator):
         most = min(conf.getint("core", "max_map_length", fallback=_MOST_MAPPED), _MOST_MAPPED)
         of = whole_number(self.batches, "batches", least=1, most=most)
         counts = [0] * of
-        check_writable(path, "output_path")
+        check_output(output_path)
         remove_leftovers(path.parent, path.name)
-        with atomic_write(path, path.parent) as stream:
+        with storage_faults([output_path]), atomic_write(path, path.parent) as stream:
             for record in self._records(search, FILE_FIELDS):
                 counts[Batch.number_of(str(record.get("fileId")), of)] += 1
                 stream.write(json_line(record))

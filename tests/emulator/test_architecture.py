@@ -10,8 +10,8 @@ ROOT = Path(airflow_provider_imagekit.emulator.__file__).parent
 PACKAGE = "airflow_provider_imagekit"
 # Each part may import those before it, and itself.
 ORDER = [
-    "extra", "errors", "pictures", "transforms", "library", "search", "auth", "limits", "account", "routes",
-    "description", "serving", "server", "pytest_plugin", "__init__", "command", "__main__",
+    "extra", "errors", "pictures", "transforms", "library", "search", "auth", "limits", "webhooks", "account",
+    "routes", "description", "serving", "server", "pytest_plugin", "__init__", "command", "__main__",
 ]  # fmt: skip
 THIRD_PARTY = {"PIL", "jinja2", "starlette", "uvicorn", "pytest"}
 

@@ -17,7 +17,7 @@ from schemathesis import checks
 from airflow_provider_imagekit.emulator import DEFAULT_PRIVATE_KEY, ImageKitEmulator
 from airflow_provider_imagekit.emulator.description.document import openapi
 from airflow_provider_imagekit.emulator.library.assets import asset_id
-from tests.emulator.conftest import pictures
+from tests.emulator.drawing import pictures
 
 # What ImageKit answers to another method is not known; the emulator's answer is 404.
 NOT_PROMISED = [checks.unsupported_method]
@@ -25,7 +25,7 @@ NOT_PROMISED = [checks.unsupported_method]
 MAY_BE_REFUSED = {
     "/v1/metadata", "/v1/files", "/api/v1/files/upload", "/demo/{file_path}", "/v1/files/purge",
     "/v1/accounts/usage", "/v1/bulkJobs/copyFolder", "/v1/bulkJobs/moveFolder", "/v1/bulkJobs/renameFolder",
-    "/v1/customMetadataFields",
+    "/v1/customMetadataFields", "/v1/accounts/webhooks", "/v1/accounts/webhooks/{webhook_id}",
 }  # fmt: skip
 # A form carries text alone, so what violates a type before it is sent may be valid when it arrives.
 FORMS = {"/api/v1/files/upload"}
@@ -50,6 +50,7 @@ def flatmap_path_parameters(context: Any, path_parameters: dict[str, Any] | None
         "request_id": FILE_IDS,
         "job_id": FILE_IDS,
         "field_id": FILE_IDS,
+        "webhook_id": FILE_IDS,
         "file_id": FILE_IDS,
         "version_id": FILE_IDS,
         "file_path": list(pictures()),

@@ -117,6 +117,20 @@ def test_custom_metadata_fields(sdk):
         sdk.custom_metadata_fields.delete(made.id)
 
 
+def test_webhooks(sdk):
+    endpoint = "http://127.0.0.1:9/hook"
+    made = sdk.accounts.webhooks.create(endpoint=endpoint, events=["file.created", "file.deleted"])
+    assert (made.enabled, made.secret[:6], made.endpoint) == (True, "whsec_", endpoint)
+    changed = sdk.accounts.webhooks.update(made.id, enabled=False, events=["file.updated"])
+    assert (changed.enabled, changed.events, changed.secret) == (False, ["file.updated"], made.secret)
+    assert sdk.accounts.webhooks.list() == [changed] == [sdk.accounts.webhooks.get(made.id)]
+    with pytest.raises(imagekitio.BadRequestError):
+        sdk.accounts.webhooks.create(endpoint=endpoint, events=["file.created"])
+    sdk.accounts.webhooks.delete(made.id)
+    with pytest.raises(imagekitio.NotFoundError):
+        sdk.accounts.webhooks.get(made.id)
+
+
 def test_urls_that_the_client_builds_and_signs_are_delivered(ik, sdk, get):
     url = sdk.helper.build_url(
         url_endpoint=ik.url_endpoint,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 from typing import Any
 
 from airflow_provider_imagekit.client import ImageKitClient
@@ -16,7 +15,7 @@ from tests import pictures
 from tests.faults.faults import Fault
 from tests.support import Clock
 
-__all__ = ["Scene", "context", "reference"]
+__all__ = ["Scene", "reference"]
 
 MOST_CHECKS = 80
 
@@ -33,6 +32,7 @@ class Scene:
         self.requests: int | None = None
         self.waited = 0.0
         self._budget = RateLimiter(clock=self.clock, sleep=self.clock.sleep)
+        self._write_budget = RateLimiter(clock=self.clock, sleep=self.clock.sleep, burst=1)
         self._starts_at = starts_at
         self._check = 0
         self._lasting = contextlib.ExitStack()
@@ -73,28 +73,10 @@ class Scene:
         return ImageKitClient(
             settings,
             budget=self._budget,
+            write_budget=self._write_budget,
             sleep=self.clock.sleep,
             jitter=lambda: 1.0,
         )
-
-
-class TaskInstance:
-    """What the tasks ask of their task instance."""
-
-    dag_id, task_id, run_id = "faults", "task", "run"
-    max_tries = 0
-    map_index = -1
-
-    @staticmethod
-    def get_first_reschedule_date(_context: Any) -> None:
-        return None
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        json.dumps({key: value}, allow_nan=False)
-
-
-def context() -> Any:
-    return {"ti": TaskInstance(), "outlet_events": {}}
 
 
 @functools.cache

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import StorageError
-from airflow_provider_imagekit.io.object_storage import write_errors
+from airflow_provider_imagekit.io.object_storage import storage_faults
 from tests.library.conftest import FILES, Nightly, draw
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +62,7 @@ def test_whichever_write_fails_the_table_stays_and_the_next_try_goes_on(
 def test_the_error_of_a_full_disk_names_the_output_and_may_pass() -> None:
     with (
         pytest.raises(StorageError, match=r"/data/a\.jsonl cannot be written: .*No space left") as caught,
-        write_errors(["/data/a.jsonl"]),
+        storage_faults(["/data/a.jsonl"]),
     ):
         raise OSError(28, "No space left on device")
     assert caught.value.retryable

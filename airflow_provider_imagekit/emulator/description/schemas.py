@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_imagekit.emulator.webhooks.book import EVENT_TYPES
+
 __all__ = ["ASSETS", "ERROR", "FILE", "FOLDER", "METADATA", "SCHEMAS", "UPLOAD", "VERSIONS", "Schema"]
 
 Schema = dict[str, Any]
@@ -162,6 +164,18 @@ CUSTOM_FIELD: Schema = _object(
     {"id": ID, "name": TEXT, "label": TEXT, "schema": {"type": "object", "required": ["type"]}}
 )
 
+WEBHOOK: Schema = _object(
+    {
+        "id": ID,
+        "endpoint": ADDRESS,
+        "events": {"type": "array", "items": {"enum": list(EVENT_TYPES)}, "minItems": 1},
+        "enabled": FLAG,
+        "secret": {"type": "string", "pattern": "^whsec_"},
+        "createdAt": TIME,
+        "updatedAt": TIME,
+    }
+)
+
 
 def _bulk(key: str) -> Schema:
     error = {
@@ -228,5 +242,7 @@ SCHEMAS: dict[str, Schema] = {
             WHOLE,
         )
     ),
+    "Webhook": WEBHOOK,
+    "Webhooks": {"type": "array", "items": WEBHOOK},
     "Error": ERROR,
 }

@@ -17,6 +17,7 @@ from airflow_provider_imagekit.emulator.description.parts import (
 from airflow_provider_imagekit.emulator.description.schemas import ID, Schema
 from airflow_provider_imagekit.emulator.routes.bulk import MAX_DELETED_FILES, MAX_TAGGED_FILES
 from airflow_provider_imagekit.emulator.routes.custom_fields import FIELD_TYPES
+from airflow_provider_imagekit.emulator.webhooks.book import EVENT_TYPES
 
 __all__ = ["WRITES"]
 
@@ -64,6 +65,13 @@ _BOOLEAN: Schema = {"type": "boolean"}
 _DATE: Schema = {"type": "string", "format": "date"}
 _INTO = {"sourceFolderPath": _WORD, "destinationPath": _WORD}
 _TAGGED = {"fileIds": _ids(MAX_TAGGED_FILES), "tags": {"type": "array", "items": TAG, "minItems": 1}}
+
+_WEBHOOK: dict[str, Schema] = {
+    "endpoint": {"type": "string", "pattern": "^https?://", "description": "On this machine."},
+    "events": {"type": "array", "items": {"enum": list(EVENT_TYPES)}, "minItems": 1},
+    "enabled": _BOOLEAN,
+}
+_WEBHOOK_ID = parameter("path", "webhook_id", ID, "Id of the webhook.", required=True)
 
 #: Method and path of the endpoints; all of them ask for the key.
 WRITES: dict[tuple[str, str], Operation] = {
@@ -140,6 +148,38 @@ WRITES: dict[tuple[str, str], Operation] = {
         "parameters": [_FIELD_ID],
         "responses": {
             **responses_of("CustomField", status="204"),
+            "204": {"description": "Deleted.", "headers": HEADERS},
+        },
+    },
+    ("GET", "/v1/accounts/webhooks"): operation("webhooks", "Webhooks", "Webhooks"),
+    ("POST", "/v1/accounts/webhooks"): {
+        "operationId": "createWebhook",
+        "summary": "A new webhook",
+        "requestBody": _body(_WEBHOOK, ["endpoint", "events"]),
+        "responses": responses_of(
+            "Webhook",
+            (400, 401, 403, 429),
+            {
+                name: {"operationId": name, "parameters": {"webhook_id": "$response.body#/id"}}
+                for name in ("webhook", "updateWebhook", "deleteWebhook")
+            },
+            status="201",
+        ),
+    },
+    ("GET", "/v1/accounts/webhooks/{webhook_id}"): operation("webhook", "A webhook", "Webhook", _WEBHOOK_ID),
+    ("PATCH", "/v1/accounts/webhooks/{webhook_id}"): {
+        **operation("updateWebhook", "Change a webhook", "Webhook", _WEBHOOK_ID),
+        "requestBody": {
+            "content": json_content({"type": "object", "properties": _WEBHOOK}),
+            "required": True,
+        },
+    },
+    ("DELETE", "/v1/accounts/webhooks/{webhook_id}"): {
+        "operationId": "deleteWebhook",
+        "summary": "Delete a webhook",
+        "parameters": [_WEBHOOK_ID],
+        "responses": {
+            **responses_of("Webhook", status="204"),
             "204": {"description": "Deleted.", "headers": HEADERS},
         },
     },

@@ -49,6 +49,8 @@ class Library:
         store.drop(store.contents() - self._uses.keys())
         self._folders: dict[str, Folder] = {}
         self._fresh_until = 0.0
+        #: Called with a file as it was and as it is after each :meth:`change`.
+        self.on_change: Callable[[Asset | None, Asset], None] | None = None
 
     def refresh(self) -> None:
         """
@@ -157,6 +159,8 @@ class Library:
             self._uses.update(_blobs(asset))
             self._uses.subtract(former)
             self._drop_unused(former)
+            if self.on_change is not None:
+                self.on_change(known, asset)
             return asset
 
     def _drop_unused(self, blobs: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ import binascii
 import json
 import re
 import time
+import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,9 @@ class Upload:
         answer |= {field: whole[field] for field in _RESPONSE_FIELDS if field in wanted.response_fields}
         if "metadata" in wanted.response_fields:
             answer["metadata"] = json.loads(self._account.measurer.metadata(asset, asset.current))
+        if wanted.pre:
+            request = {"x_request_id": str(uuid.uuid4()), "transformation": wanted.pre}
+            self._account.webhooks.emit("upload.pre-transform.success", lambda: answer, request=request)
         return answer
 
 

@@ -28,6 +28,7 @@ from airflow_provider_imagekit.emulator.routes.jobs import Jobs
 from airflow_provider_imagekit.emulator.routes.startpage import HEADERS, start_page
 from airflow_provider_imagekit.emulator.routes.upload import Upload
 from airflow_provider_imagekit.emulator.routes.usage import Usage
+from airflow_provider_imagekit.emulator.routes.webhooks import Webhooks
 from airflow_provider_imagekit.emulator.serving.control import PREFIX
 from airflow_provider_imagekit.emulator.serving.requestlog import RecordedRequest, RequestLog
 from airflow_provider_imagekit.emulator.serving.wire import capture, send_with_fault
@@ -47,6 +48,7 @@ Handler = Callable[..., Awaitable[Response]]
 
 _UNLIMITED = "/api/v1/files/upload"
 _FIELDS = "/v1/customMetadataFields"
+_WEBHOOKS = "/v1/accounts/webhooks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,7 @@ def _endpoints(account: Account, api: Api, delivery: Delivery) -> list[Endpoint]
     changes = Changes(account, api)
     upload = Upload(account, api, delivery)
     bulk, jobs, usage = Bulk(account), Jobs(account, api), Usage(account)
-    fields = CustomFields(account)
+    fields, webhooks = CustomFields(account), Webhooks(account)
     handlers: dict[tuple[str, str], Handler] = {
         ("GET", "/v1/metadata"): api.url_metadata,
         ("GET", "/v1/files"): api.list_files,
@@ -216,6 +218,11 @@ def _endpoints(account: Account, api: Api, delivery: Delivery) -> list[Endpoint]
         ("POST", _FIELDS): fields.create,
         ("PATCH", f"{_FIELDS}/{{field_id}}"): fields.update,
         ("DELETE", f"{_FIELDS}/{{field_id}}"): fields.delete,
+        ("GET", _WEBHOOKS): webhooks.list_webhooks,
+        ("POST", _WEBHOOKS): webhooks.create,
+        ("GET", f"{_WEBHOOKS}/{{webhook_id}}"): webhooks.get,
+        ("PATCH", f"{_WEBHOOKS}/{{webhook_id}}"): webhooks.update,
+        ("DELETE", f"{_WEBHOOKS}/{{webhook_id}}"): webhooks.delete,
     }
     # From the description, so that every endpoint is described.
     return [

@@ -1,0 +1,209 @@
+"""What the client and the hook do that changes something, and the questions that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.client import changes, endpoints
+from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.retry import RetryLimits
+
+__all__ = ["Writes"]
+
+
+class Writes:
+    """
+    Methods that write; :meth:`call` sends what they ask for.
+
+    Each raises :class:`~airflow_provider_imagekit.exceptions.ImageKitError`, and those that must not be
+    repeated :class:`~airflow_provider_imagekit.exceptions.UnknownOutcomeError` if the answer is lost. Which
+    ones those are: :mod:`airflow_provider_imagekit.client.changes`.
+    """
+
+    def call(self, request: endpoints.Request, *, limits: RetryLimits | None = None) -> Any:
+        """Send a request; see the class that has these methods."""
+        raise NotImplementedError
+
+    def upload_file(self, file: bytes | str, file_name: str, **options: Any) -> dict[str, Any]:
+        """
+        Upload a file, and return what ImageKit says of it, such as ``fileId``, ``url`` and ``filePath``.
+
+        :param file: content of the file, or a URL that ImageKit fetches.
+        :param file_name: its name in the media library.
+        :param options: ``folder``, ``tags``, ``custom_metadata``, ``description``, ``private``,
+            ``published``, ``unique_name``, ``overwrite`` and ``response_fields``, as for
+            :func:`airflow_provider_imagekit.client.changes.upload_file`.
+        """
+        answer: dict[str, Any] = self.call(changes.upload_file(file, file_name, **options))
+        return answer
+
+    def get_file_details(self, file_id: str) -> dict[str, Any]:
+        """
+        Return a file as the listing has it, such as ``tags``, ``customMetadata`` and ``isPublished``.
+
+        :param file_id: ImageKit's id of the file.
+        """
+        details: dict[str, Any] = self.call(endpoints.file_details(file_id))
+        return details
+
+    def update_file(self, file_id: str, **changed: Any) -> dict[str, Any]:
+        """
+        Change the details of a file, and return them.
+
+        :param file_id: ImageKit's id of the file.
+        :param changed: ``tags``, ``custom_metadata``, ``description`` and ``published``, as for
+            :func:`airflow_provider_imagekit.client.changes.update_file`.
+        """
+        details: dict[str, Any] = self.call(changes.update_file(file_id, **changed))
+        return details
+
+    def add_tags(self, file_ids: Sequence[str], tags: Sequence[str]) -> dict[str, str]:
+        """
+        Add tags to any number of files, 50 at a time.
+
+        :param file_ids: ids of the files.
+        :param tags: the tags.
+        :return: for each file that was not changed, why; empty if all were.
+        """
+        return self._in_parts(file_ids, changes.MAX_TAGGED_FILES, lambda part: changes.add_tags(part, tags))
+
+    def remove_tags(self, file_ids: Sequence[str], tags: Sequence[str]) -> dict[str, str]:
+        """Remove tags from any number of files; parameters and return as :meth:`add_tags`."""
+        return self._in_parts(
+            file_ids, changes.MAX_TAGGED_FILES, lambda part: changes.remove_tags(part, tags)
+        )
+
+    def delete_files(self, file_ids: Sequence[str]) -> dict[str, str]:
+        """
+        Delete any number of files with all their versions, 100 at a time.
+
+        :param file_ids: ids of the files.
+        :return: for each file that was not deleted, why; a file that is not there is one of them.
+        """
+        return self._in_parts(file_ids, changes.MAX_DELETED_FILES, changes.delete_files)
+
+    def purge_cache(self, url: str) -> str:
+        """
+        Ask to purge a delivery URL from the caches.
+
+        :param url: the URL; it may end with ``*``.
+        :return: id of the purge, for :meth:`get_purge_status`.
+        """
+        return str(self.call(changes.purge_cache(url)).get("requestId"))
+
+    def get_purge_status(self, request_id: str, *, limits: RetryLimits | None = None) -> str:
+        """
+        Return ``Pending`` or ``Completed``.
+
+        :param request_id: as :meth:`purge_cache` returned it.
+        :param limits: how far to go in repeating the request; the client's own unless given.
+        """
+        return str(self.call(changes.purge_status(request_id), limits=limits).get("status"))
+
+    def copy_folder(self, source: str, destination: str, *, include_versions: bool = False) -> str:
+        """
+        Ask to copy a folder into another one.
+
+        :param source: path of the folder.
+        :param destination: path of the folder that is to contain it.
+        :param include_versions: whether to copy older versions of the files, too.
+        :return: id of the job, for :meth:`get_folder_job`.
+        """
+        request = changes.copy_folder(source, destination, include_versions=include_versions)
+        return str(self.call(request).get("jobId"))
+
+    def move_folder(self, source: str, destination: str) -> str:
+        """Ask to move a folder into another one; parameters and return as :meth:`copy_folder`."""
+        return str(self.call(changes.move_folder(source, destination)).get("jobId"))
+
+    def rename_folder(self, folder: str, new_name: str, *, purge: bool = False) -> str:
+        """
+        Ask to rename a folder.
+
+        :param folder: path of the folder.
+        :param new_name: its new name, without a path.
+        :param purge: whether to purge the URLs of its files from the caches.
+        :return: id of the job, for :meth:`get_folder_job`.
+        """
+        return str(self.call(changes.rename_folder(folder, new_name, purge=purge)).get("jobId"))
+
+    def get_folder_job(self, job_id: str, *, limits: RetryLimits | None = None) -> dict[str, Any]:
+        """
+        Return a job on a folder: ``jobId``, ``type``, ``status`` (``Pending`` or ``Completed``).
+
+        :param job_id: id of the job.
+        :param limits: how far to go in repeating the request; the client's own unless given.
+        """
+        job: dict[str, Any] = self.call(changes.folder_job(job_id), limits=limits)
+        return job
+
+    def get_usage(
+        self, start_date: str, end_date: str, *, limits: RetryLimits | None = None
+    ) -> dict[str, Any]:
+        """
+        Return the account's usage: ``bandwidthBytes``, ``mediaLibraryStorageBytes`` and three more counters.
+
+        :param start_date: first day, such as ``2026-11-01``.
+        :param end_date: day after the last, less than 90 days later.
+        :param limits: how far to go in repeating the request; the client's own unless given.
+        """
+        usage: dict[str, Any] = self.call(changes.usage(start_date, end_date), limits=limits)
+        return usage
+
+    def list_custom_metadata_fields(self) -> list[dict[str, Any]]:
+        """Return the account's custom metadata fields: ``id``, ``name``, ``label``, ``schema``."""
+        fields: list[dict[str, Any]] = self.call(changes.custom_metadata_fields())
+        return fields
+
+    def create_custom_metadata_field(
+        self, name: str, label: str, schema: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """
+        Create a custom metadata field, and return it.
+
+        :param name: its name in the API.
+        :param label: its name on the dashboard.
+        :param schema: such as ``{"type": "Text"}`` or ``{"type": "Date"}``.
+        """
+        field: dict[str, Any] = self.call(changes.create_custom_metadata_field(name, label, schema))
+        return field
+
+    def _in_parts(
+        self, file_ids: Sequence[str], size: int, request: Callable[[list[str]], endpoints.Request]
+    ) -> dict[str, str]:
+        errors: dict[str, str] = {}
+        for part in _parts(dict.fromkeys(file_ids), size):
+            errors |= self._change(part, request)
+        return errors
+
+    def _change(
+        self, file_ids: list[str], request: Callable[[list[str]], endpoints.Request]
+    ) -> dict[str, str]:
+        """Change some files; those that a 404 names as missing are left out, and the rest asked for again."""
+        errors: dict[str, str] = {}
+        while left := [file_id for file_id in file_ids if file_id not in errors]:
+            try:
+                answer = self.call(request(left))
+            except ImageKitNotFoundError as error:
+                missing = set(error.missing) & set(left)
+                errors |= dict.fromkeys(missing or left, error.message)
+                continue
+            return errors | _errors(answer)
+        return errors
+
+
+def _errors(answer: dict[str, Any]) -> dict[str, str]:
+    """Return what an answer (207) says of files that were not changed."""
+    found = answer.get("errors")
+    rows = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    return {str(row.get("fileId")): str(row.get("error")) for row in rows}
+
+
+def _parts(file_ids: dict[str, None], size: int) -> Iterator[list[str]]:
+    remaining = iter(file_ids)
+    while part := list(islice(remaining, size)):
+        yield part
