@@ -127,7 +127,8 @@ class ListFilesOperator(ImageKitOperator):
         ``LibraryMetadataOperator`` has columns for, and the dimensions.
     :param output_path: file for the listing, on this machine or in any store of ``ObjectStoragePath``.
         (templated)
-    :param batches: pointers to return, 1 to 1,024; a file is always in the same batch. (templated)
+    :param batches: pointers to return, 1 (the default) to 1,024; a file is always in the same batch.
+        (templated)
     :param max_xcom_bytes: most bytes of JSON to put into XCom without ``output_path``. By default 48,000,
         some 200 files with the default ``fields``; any number if ``[core] xcom_backend`` is Airflow's
         ``XComObjectStorageBackend`` with a threshold. (templated)
