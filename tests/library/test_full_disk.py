@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import StorageError
 from airflow_provider_imagekit.io.object_storage import storage_faults
-from tests.library.conftest import FILES, Nightly, draw
+from tests.library.nightly import FILES, Nightly, draw
 
 ROOT = Path(__file__).parents[2]
 
