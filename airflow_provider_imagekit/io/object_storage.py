@@ -16,14 +16,9 @@ from airflow_provider_imagekit.exceptions import (
     StorageError,
 )
 from airflow_provider_imagekit.io.arrow_tables import TakenColumns
-from airflow_provider_imagekit.io.paths import (
-    appear_together,
-    check_writable,
-    forget_listings,
-    read_locally,
-    remove_leftovers,
-)
+from airflow_provider_imagekit.io.paths import check_writable, forget_listings, read_locally
 from airflow_provider_imagekit.io.tables import Columns, TableFormat, format_of, read_columns, read_rows
+from airflow_provider_imagekit.io.together import appear_together, remove_leftovers
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.io.paths import StoragePath

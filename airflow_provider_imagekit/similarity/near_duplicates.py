@@ -262,7 +262,7 @@ def find_near_duplicates(
     :raises ImageKitInputError: for an unreadable or too large radius, a name that stands twice, or too many
         pairs.
     """
-    number = check_radius(radius, force=force)
+    number = check_radius(radius, "max_distance", force=force)
     new, old, references = (
         table if isinstance(table, Pictures) else Pictures.of_records(table)
         for table in (records, known, reference)
