@@ -12,8 +12,8 @@ import ast
 import json
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from numbers import Integral
 from types import MappingProxyType
 from typing import Any
@@ -26,6 +26,7 @@ __all__ = [
     "flag",
     "is_absent",
     "items",
+    "naming",
     "number",
     "optional_text",
     "refuse_nothing",
@@ -54,6 +55,21 @@ _NATIVE = (
 def is_absent(value: object) -> bool:
     """Return whether a value is nothing, or what a template makes of nothing."""
     return value is None or (isinstance(value, str) and value.strip() in {"", "None"})
+
+
+@contextmanager
+def naming(argument: str) -> Iterator[None]:
+    """
+    Name an argument in the errors of what reads its value and does not know the name.
+
+    :param argument: the name.
+    """
+    try:
+        yield
+    except ImageKitInputError as error:
+        if argument in str(error):
+            raise
+        raise type(error)(f"{argument}: {error.message}", help=error.help) from error
 
 
 def text(value: object, argument: str) -> str:

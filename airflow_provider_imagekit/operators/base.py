@@ -12,7 +12,7 @@ from airflow_provider_imagekit.client.endpoints import mask_signature
 from airflow_provider_imagekit.compat import AIRFLOW_3, AirflowFailException, BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import is_absent
+from airflow_provider_imagekit.io.arguments import is_absent, text
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -65,8 +65,8 @@ def label_of(value: object) -> str:
 
     :param value: what the task is about, of any type.
     """
-    text = mask_signature(str(value))
-    return "".join(filter(str.isprintable, text)).strip()[:MAX_LABEL]
+    masked = mask_signature(str(value))
+    return "".join(filter(str.isprintable, masked)).strip()[:MAX_LABEL]
 
 
 def skip_in_mapped_group(context: Context, behind: Callable[[], Iterable[Any]]) -> None:
@@ -105,7 +105,7 @@ class ImageKitTask:
     @cached_property
     def hook(self) -> ImageKitHook:
         """The hook of this task."""
-        return ImageKitHook(self.imagekit_conn_id)
+        return ImageKitHook(text(self.imagekit_conn_id, "imagekit_conn_id"))
 
     def _label(self, context: Context) -> None:
         """Label a mapped task in Airflow's user interface, unless the DAG has a template for that."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import choice, flag, texts, whole_number
+from airflow_provider_imagekit.io.arguments import choice, flag, naming, optional_text, texts, whole_number
 from airflow_provider_imagekit.io.object_storage import (
     StoredTable,
     check_output,
@@ -120,6 +120,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
         "report_fields",
     )
 
+    _tables = ("input_path", "known_path", "reference_path", "not_duplicates_path", "keep_path")
+
     def __init__(
         self,
         *,
@@ -174,6 +176,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.write_report = write_report
         self.report_title = report_title
         self.report_fields = report_fields
+        self._named = self._given_tables()
 
     @cached_property
     def _progress(self) -> Progress:
@@ -185,12 +188,14 @@ class FindNearDuplicatesOperator(HashTableOperator):
             flag(getattr(self, name), name)
         check_format(self.output_format)
         check_output(self._path(f"groups.{self.output_format}"))
-        policy = SurvivorPolicy(
-            texts(self.survivor_rules, "survivor_rules"),
-            texts(self.preferred_folders, "preferred_folders"),
-            texts(self.preferred_formats, "preferred_formats"),
-            read_kept(self._rows_if_there(self.keep_path)),
-        )
+        kept = read_kept(self._rows_if_there(self.keep_path))
+        with naming("survivor_rules"):
+            policy = SurvivorPolicy(
+                texts(self.survivor_rules, "survivor_rules"),
+                texts(self.preferred_folders, "preferred_folders"),
+                texts(self.preferred_formats, "preferred_formats"),
+                kept,
+            )
         not_duplicates = read_id_pairs(self._rows_if_there(self.not_duplicates_path))
         with ExitStack() as resources, progress_to(self._progress):
             known = self._pictures_if_there(resources, self.known_path)
@@ -284,7 +289,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
                     write_groups_page(
                         file,
                         groups,
-                        title=self.report_title,
+                        title=optional_text(self.report_title, "report_title") or "",
                         note=self._note(found),
                         fields=fields,
                         **decided,

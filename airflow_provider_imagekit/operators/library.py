@@ -16,6 +16,7 @@ from airflow_provider_imagekit.io.arguments import (
     count_or_share,
     flag,
     is_absent,
+    naming,
     refuse_nothing,
     text,
     whole_number,
@@ -200,7 +201,8 @@ class LibraryMetadataOperator(ImageKitOperator):
     def _bring_up_to_date(self, context: Context, source: Source) -> dict[str, Any]:
         output = storage_path(self.output_path, "output_path")
         only_plan = flag(self.dry_run, "dry_run")
-        result: dict[str, Any] = {"path": self.output_path, "format": format_of(output.name).value}
+        with naming("output_path"):
+            result: dict[str, Any] = {"path": self.output_path, "format": format_of(output.name).value}
         times = {"start": time.monotonic()}
         with LibraryRun(
             self.hook.get_conn(),

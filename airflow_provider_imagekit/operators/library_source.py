@@ -10,6 +10,7 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import (
     is_absent,
     items,
+    naming,
     optional_text,
     text,
     texts,
@@ -106,12 +107,13 @@ def _files(file_ids: Any) -> list[Any]:
 
 
 def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Given:
-    address, batch = batch_pointer(input_path)
+    with naming("input_path"):
+        address, batch = batch_pointer(input_path)
     path = storage_path(address, "input_path")
     try:
         stream = resources.enter_context(read_locally(path))
     except FileNotFoundError as error:
-        raise ImageKitInputError(f"There is no file {path}.") from error
+        raise ImageKitInputError(f"input_path: there is no file {path}.") from error
     needed = {*columns.values(), *LISTED_FIELDS, *LISTING_COLUMNS}
 
     def in_use(names: Sequence[str]) -> Sequence[str]:

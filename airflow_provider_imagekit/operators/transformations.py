@@ -15,7 +15,7 @@ from airflow_provider_imagekit.exceptions import (
 from airflow_provider_imagekit.gates.references import ImageRef, parse_low_information
 from airflow_provider_imagekit.gates.variants import VariantCheck
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import flag
+from airflow_provider_imagekit.io.arguments import flag, naming
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ class TransformationCheckOperator(ImageKitOperator):
         self._label(context)
         with fail_without_retry():
             fail_on_problem = flag(self.fail_on_problem, "fail_on_problem")
-            checks = self._checks()
+            with naming("variants"):
+                checks = self._checks()
             flat = parse_low_information(self.low_information)
             image = ImageRef.parse(file_id=self.file_id, url=self.url, phash=self.phash)
             master = image.resolve(self.hook.get_phash)

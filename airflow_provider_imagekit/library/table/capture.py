@@ -53,7 +53,7 @@ def zone_of(name: str) -> tzinfo:
         return pendulum.timezone(name)
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise ImageKitInputError(
-            f"There is no time zone {name!r}.", help="Use a name such as Europe/Berlin or UTC."
+            f"timezone is {name!r}, which is no time zone.", help="Use a name such as Europe/Berlin or UTC."
         ) from error
 
 
