@@ -121,6 +121,7 @@ def world(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
     ):
         connection = imagekit.airflow_connection
         connection["extra"] |= {"max_retries": 0}
+        environment.chdir(folder)  # where a path such as "7" leads
         environment.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(connection))
         found = World(imagekit, folder)
         LibraryMetadataOperator(task_id="task", output_path=str(folder / "before.jsonl")).execute(context())
