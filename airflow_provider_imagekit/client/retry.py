@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.client.rate_limit import RateLimiter
     from airflow_provider_imagekit.client.transport import Transport
 
-__all__ = ["RetryLimits", "Retrying", "Waits"]
+__all__ = ["Caller", "RetryLimits", "Retrying", "Waits"]
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +87,14 @@ class Waits:
         with self._lock:
             self.seconds += seconds
             self.refused += refused
+
+
+class Caller:
+    """What the methods of the client are built on."""
+
+    def call(self, request: Request, *, limits: RetryLimits | None = None) -> Any:
+        """Send a request, and return its decoded answer; the class that has the methods defines it."""
+        raise NotImplementedError
 
 
 class Retrying:

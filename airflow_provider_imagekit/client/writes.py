@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_imagekit.client import changes, endpoints
+from airflow_provider_imagekit.client.retry import Caller, RetryLimits
 from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
-
-if TYPE_CHECKING:
-    from airflow_provider_imagekit.client.retry import RetryLimits
 
 __all__ = ["Writes"]
 
 
-class Writes:
+class Writes(Caller):
     """
     Methods that write; :meth:`call` sends what they ask for.
 
@@ -23,10 +21,6 @@ class Writes:
     repeated :class:`~airflow_provider_imagekit.exceptions.UnknownOutcomeError` if the answer is lost. Which
     ones those are: :mod:`airflow_provider_imagekit.client.changes`.
     """
-
-    def call(self, request: endpoints.Request, *, limits: RetryLimits | None = None) -> Any:
-        """Send a request; see the class that has these methods."""
-        raise NotImplementedError
 
     def upload_file(self, file: bytes | str, file_name: str, **options: Any) -> dict[str, Any]:
         """
