@@ -22,7 +22,7 @@ Everything that this package raises.
     ├── NearDuplicateError              a file looks like one that is there already
     ├── PHashMismatchError              two hashes that cannot change do not match
     ├── TableInUseError                 another run works on the table, or has replaced it
-    ├── LibraryStoppedError             a run over a library was told to stop before its end
+    ├── LibraryStoppedError             a run over a library was stopped before its end
     ├── TooManyDeletedFilesError        more files of a library were gone than max_deleted allows
     ├── WebhookVerificationError        a webhook delivery is not ImageKit's, too old or unreadable
     └── TooManyFailedFilesError         more files of a library failed than were allowed to
@@ -232,7 +232,7 @@ class PHashMismatchError(ImageKitError):
 
 
 class LibraryStoppedError(ImageKitError):
-    """Raised when a run over a library was told to stop; the next try goes on where it was."""
+    """Raised when a run over a library was stopped; the next try goes on where it was."""
 
     retryable = True
 

@@ -28,9 +28,9 @@ class ImageKitClient(Reads, Writes):
     :param settings: the account's private key, or
         :class:`~airflow_provider_imagekit.client.settings.ClientSettings`.
     :param user_agent: what stands behind this package's name in the ``User-Agent`` header.
-    :param budget: the rate limiter; unless given, the account's shared one, which then follows these
+    :param budget: the rate limiter; by default the account's shared one, which then follows these
         settings.
-    :param write_budget: likewise for requests that change something, which have a rate of their own.
+    :param write_budget: the same for requests that change something, which have a rate of their own.
     :param sleep: waits for a number of seconds between tries.
     :param jitter: random numbers from 0 to 1.
     :param fields: fields of the settings by name, such as ``base_url`` or ``requests_per_second``; beside
@@ -105,7 +105,7 @@ class ImageKitClient(Reads, Writes):
 
         :param request: one of :mod:`airflow_provider_imagekit.client.endpoints` or of
             :mod:`airflow_provider_imagekit.client.changes`.
-        :param limits: how far to go in repeating it; the client's own unless given.
+        :param limits: how often to repeat it; by default as the client's settings say.
         :raises UnknownOutcomeError: if a write that must not be repeated got no usable answer.
         :raises ImageKitError: the last try's error.
         """

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST_PAUSE", "RateLimiter", "account_rate_limiter"]
 
-#: Most seconds that one 429 holds the account's requests back: a longer reset is taken for a mistake, and
-#: the request that tries again after this time will be told anew.
+#: Maximum seconds that one 429 holds the account's requests back: a longer reset is taken for a mistake, and
+#: the request that tries again after this time gets a new answer.
 LONGEST_PAUSE = 3600.0
 
 # Sleeping for a computed time can end a rounding error before it is over.
@@ -90,12 +90,12 @@ class RateLimiter:
     """
     Spaces requests evenly and holds all of them back while the account is over its limit.
 
-    ImageKit limits the account, not the caller: a 429 that one task sees concerns all of them. Whoever must
-    give up first goes first, so a sensor's check, which waits for seconds, is not starved by a batch, whose
+    ImageKit limits the account, not the caller: a 429 that one task sees concerns all of them. The earliest
+    deadline goes first, so a sensor's check, which waits for seconds, is not starved by a batch, whose
     requests may wait for minutes; and each of those goes first when its own time is nearly over.
 
     :param requests_per_second: steady rate; ``None`` for no limit of our own.
-    :param burst: requests that may go out at once after a quiet time; one second's worth unless given.
+    :param burst: requests that may go out at once after a quiet time; by default one second's worth.
     :param account: what Redis knows the account by; a digest, no secret.
     :param clock: monotonic seconds.
     :param sleep: waits for a number of seconds.
@@ -155,7 +155,7 @@ class RateLimiter:
         """
         Wait for the turn of one request.
 
-        :param max_wait: most seconds to wait.
+        :param max_wait: maximum seconds to wait.
         :return: seconds waited.
         :raises ImageKitConfigurationError: if the address of the shared budget cannot be used.
         :raises ImageKitRateLimitError: as soon as it is clear that the turn comes later than that.

@@ -24,7 +24,7 @@ class Reads(Caller):
         Return the metadata of a file of the media library.
 
         :param file_id: ImageKit's id of the file.
-        :param limits: how far to go in repeating the request; the client's own unless given.
+        :param limits: how often to repeat the request; by default as the client's settings say.
         :return: ImageKit's object with its own names: ``width``, ``height``, ``size``, ``format``, ``pHash``,
             ``exif`` …; every key can be absent.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
@@ -38,7 +38,7 @@ class Reads(Caller):
 
         :param url: an address below one of the account's URL endpoints, unencoded or encoded as in a browser.
             With a transformation, the metadata is that of the transformed picture.
-        :param limits: how far to go in repeating the request; the client's own unless given.
+        :param limits: how often to repeat the request; by default as the client's settings say.
         :return: as :meth:`get_file_metadata`.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
@@ -53,7 +53,7 @@ class Reads(Caller):
 
         :param file_id: ImageKit's id of the file.
         :param url: a delivery URL of the account.
-        :param limits: how far to go in repeating the request; the client's own unless given.
+        :param limits: how often to repeat the request; by default as the client's settings say.
         :raises MissingPHashError: if the file has none, as a video.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
@@ -94,7 +94,7 @@ class Reads(Caller):
         :param type: ``file`` (the default), ``file-version``, ``folder`` or ``all``.
         :param file_type: ``all`` (the default), ``image`` or ``non-image``.
         :param sort: such as ``ASC_CREATED`` (the default), ``DESC_UPDATED``, ``ASC_NAME``.
-        :param limit: most files to yield; ``None`` for all.
+        :param limit: maximum files to yield; ``None`` for all.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
 

@@ -46,7 +46,7 @@ class RetryLimits:
     How far one call goes in repeating a request.
 
     :param max_retries: most repetitions after the first try.
-    :param max_wait: most seconds that one call waits in all, for rate limits and between tries.
+    :param max_wait: maximum seconds that one call waits in all, for rate limits and between tries.
     """
 
     max_retries: int = 5
@@ -182,7 +182,7 @@ class Retrying:
 
 
 def _may_be_done(error: ImageKitError) -> bool:
-    """Tell whether ImageKit may have done what was asked although there is no usable answer."""
+    """Return whether ImageKit may have done what was asked although there is no usable answer."""
     if isinstance(error, ImageKitTransportError):
         return error.sent
     return error.retryable and error.status not in _NOT_BEGUN

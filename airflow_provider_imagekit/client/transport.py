@@ -152,7 +152,7 @@ def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is this machine's own."""
+    """Return whether a host name or address is this machine's own."""
     return host == "localhost" or host == "[::1]" or bool(re.fullmatch(r"127(\.[0-9]{1,3}){3}", host))
 
 
@@ -187,7 +187,7 @@ def _content(body: Mapping[str, Any] | Form | None) -> dict[str, Any]:
 
 
 def _never_connected(error: BaseException) -> bool:
-    """Tell whether a request certainly did not reach the server."""
+    """Return whether a request certainly did not reach the server."""
     return any(isinstance(each, (NewConnectionError, ConnectTimeoutError)) for each in _chain(error))
 
 

@@ -94,7 +94,7 @@ class Writes(Caller):
         Return ``Pending`` or ``Completed``.
 
         :param request_id: as :meth:`purge_cache` returned it.
-        :param limits: how far to go in repeating the request; the client's own unless given.
+        :param limits: how often to repeat the request; by default as the client's settings say.
         """
         return str(self.call(changes.purge_status(request_id), limits=limits).get("status"))
 
@@ -130,7 +130,7 @@ class Writes(Caller):
         Return a job on a folder: ``jobId``, ``type``, ``status`` (``Pending`` or ``Completed``).
 
         :param job_id: id of the job.
-        :param limits: how far to go in repeating the request; the client's own unless given.
+        :param limits: how often to repeat the request; by default as the client's settings say.
         """
         job: dict[str, Any] = self.call(changes.folder_job(job_id), limits=limits)
         return job
@@ -143,7 +143,7 @@ class Writes(Caller):
 
         :param start_date: first day, such as ``2026-11-01``.
         :param end_date: day after the last, less than 90 days later.
-        :param limits: how far to go in repeating the request; the client's own unless given.
+        :param limits: how often to repeat the request; by default as the client's settings say.
         """
         usage: dict[str, Any] = self.call(changes.usage(start_date, end_date), limits=limits)
         return usage

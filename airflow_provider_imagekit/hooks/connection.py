@@ -55,7 +55,7 @@ def unknown_fields(extra: Mapping[str, Any]) -> list[str]:
 
 
 def uses_login(connection: Connection) -> bool:
-    """Tell whether the key stands in ``login``, where people who come from the HTTP provider have it."""
+    """Return whether the key stands in ``login``, where people who come from the HTTP provider have it."""
     return not (connection.password or "").strip() and (connection.login or "").startswith("private_")
 
 

@@ -63,7 +63,7 @@ class StoragePath(Protocol):
         """Open the file."""
 
     def exists(self) -> bool:
-        """Tell whether it is there."""
+        """Return whether it is there."""
 
     def mkdir(self, *, parents: bool = False, exist_ok: bool = False) -> Any:
         """Make the folder, where folders are made."""
@@ -79,7 +79,7 @@ class StoragePath(Protocol):
 
 
 def is_local(path: StoragePath) -> TypeGuard[Path]:
-    """Tell whether a path is of this machine: what is written there can be read before the file is closed."""
+    """Return whether a path is on this machine: an open file there can be read already."""
     # The paths of object stores descend from pathlib.Path too on Airflow 2.
     return isinstance(path, Path) and not hasattr(path, "protocol")
 
@@ -114,7 +114,7 @@ def appear_together(
     Each file grows under another name. When all are complete, they are moved: one step each on a file system,
     and in an object store a copy within the store, which appears whole as every object does.
 
-    :param workplace: folder of the same store for the unfinished files; beside each path unless given.
+    :param workplace: folder of the same store for the unfinished files; by default beside each path.
     """
     unfinished: list[tuple[StoragePath, StoragePath]] = []
     with ExitStack() as locks:
@@ -136,7 +136,7 @@ def appear_together(
             for growing, path in unfinished:
                 growing.replace(path)
         except BaseException:
-            # GeneratorExit and SystemExit too: whoever stops half-way must not leave half a file.
+            # GeneratorExit and SystemExit too: a stop half-way must not leave half a file.
             for growing, _ in unfinished:
                 if growing.exists():
                     growing.unlink()
