@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +18,7 @@ from airflow_provider_imagekit.similarity.near_duplicates import (
     NearDuplicates,
     find_near_duplicates,
 )
+from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
 from airflow_provider_imagekit.similarity.records import KNOWN_COLUMNS
 from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
 from airflow_provider_imagekit.similarity.tables import read_id_pairs, read_kept
@@ -60,19 +61,21 @@ class FindNearDuplicatesOperator(HashTableOperator):
         (templated)
     :param phash_column: column of the hashes; ``pHash`` or ``phash`` unless given. (templated)
     :param max_distance: largest distance, 0 to 16, or a level: ``identical`` (0), ``strict`` (4, the choice
-        above 50,000 pictures), ``near_duplicate`` (8), ``review`` (12). (templated)
-    :param force: accept a ``max_distance`` above 16, where unrelated pictures match.
+        above 50,000 pictures), ``near_duplicate`` (8, the default), ``review`` (12). (templated)
+    :param force: whether to accept a ``max_distance`` above 16, where unrelated pictures match; by default
+        not. (templated)
     :param survivor_rules: what makes a picture the one to keep, the first rule foremost:
-        ``preferred_folder``, ``preferred_format``, ``most_pixels``, ``oldest``, ``largest``, ``newest``.
+        ``preferred_folder``, ``preferred_format``, ``most_pixels``, ``oldest``, ``largest`` (the default is
+        these, in this order), ``newest``.
         The reason in the table begins with ``uncertain:`` where a later rule prefers another. (templated)
     :param preferred_folders: the dearest first; subfolders included. (templated)
     :param preferred_formats: the dearest first, such as ``["png", "jpg"]``. (templated)
     :param low_information: hashes of flat pictures, which are set apart; zero is always one. (templated)
-    :param max_pairs: refuse to find more pairs; the error says what to do. (templated)
-    :param output_format: ``jsonl``, ``csv`` or ``parquet``. (templated)
-    :param write_pairs: whether to list all pairs.
-    :param write_report: whether to write the page.
-    :param report_title: title of the page. (templated)
+    :param max_pairs: refuse to find more pairs, 5 million by default; the error says what to do. (templated)
+    :param output_format: ``jsonl`` (the default), ``csv`` or ``parquet``. (templated)
+    :param write_pairs: whether to list all pairs; by default yes. (templated)
+    :param write_report: whether to write the page; by default yes. (templated)
+    :param report_title: title of the page; by default "Near-duplicates". (templated)
     :param report_fields: further columns to compare on the page. (templated)
     :param report_url: where people read the page, for the task's link; told from the path for S3, Google
         Cloud Storage and web addresses. (templated)
@@ -104,6 +107,9 @@ class FindNearDuplicatesOperator(HashTableOperator):
     def __init__(
         self,
         *,
+        output_path: str,
+        input_path: str | None = None,
+        records: Sequence[Mapping[str, Any]] | None = None,
         known_path: str | None = None,
         reference_path: str | None = None,
         not_duplicates_path: str | None = None,
@@ -118,9 +124,26 @@ class FindNearDuplicatesOperator(HashTableOperator):
         write_report: bool | str = True,
         report_title: str = "Near-duplicates",
         report_fields: Sequence[str] | str = (),
+        id_column: str | None = None,
+        phash_column: str | None = None,
+        low_information: Sequence[str] | str = (),
+        max_pairs: int | str = MAX_PAIRS,
+        report_url: str | None = None,
+        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            output_path=output_path,
+            input_path=input_path,
+            records=records,
+            id_column=id_column,
+            phash_column=phash_column,
+            low_information=low_information,
+            max_pairs=max_pairs,
+            report_url=report_url,
+            multiple_outputs=multiple_outputs,
+            **kwargs,
+        )
         self.known_path = known_path
         self.reference_path = reference_path
         self.not_duplicates_path = not_duplicates_path

@@ -166,7 +166,7 @@ def find_near_duplicates(
     :raises ImageKitInputError: for an unreadable or too large radius, a name that stands twice, or too many
         pairs.
     """
-    number = check_radius(radius, force=force)
+    number = check_radius(radius, "max_distance", force=force)
     everything = _by_name(records, known, reference)
     without_phash = [record for record, _ in everything if record.phash is None]
     flat = [

@@ -128,7 +128,7 @@ def threshold_report(
     :param numpy: whether to use NumPy; ``None`` uses it if it is there. The answer is the same.
     :raises ImageKitInputError: if there are too many pairs; choose a smaller ``max_radius`` then.
     """
-    widest = check_radius(max_radius)
+    widest = check_radius(max_radius, "max_distance")
     hashes, left_out = [], 0
     for record in records:
         if record.phash is None or is_low_information(record.phash, low_information):
