@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from concurrent.futures import Future, wait
 
 from urllib3.util.connection import allowed_gai_family
 
-__all__ = ["addresses_of"]
+from airflow_provider_imagekit.client.per_process import per_process
 
-_lock = threading.Lock()
-_pending: dict[tuple[str, int], Future[list[str]]] = {}
+__all__ = ["addresses_of"]
 
 
 def addresses_of(host: str, port: int, timeout: float) -> list[str]:
@@ -27,43 +25,47 @@ def addresses_of(host: str, port: int, timeout: float) -> list[str]:
     :param timeout: maximum seconds.
     :raises TimeoutError: if the resolver needs longer.
     :raises OSError: if there is no such name.
-    :raises UnicodeError: if no name can be such.
+    :raises UnicodeError: if the name cannot be encoded.
     """
-    key = (host, port)
-    with _lock:
-        future = _pending.get(key)
-        if future is None:
-            future = _pending[key] = Future()
-            threading.Thread(
-                target=_resolve, args=(key, future), name=f"imagekit-dns-{host}", daemon=True
-            ).start()
-    if not wait([future], timeout).done:
+    resolution = _resolutions().start(host, port)
+    if not wait([resolution], timeout).done:
         raise TimeoutError(f"the resolution of {host} timed out")
-    return future.result()
+    return resolution.result()
 
 
-def _resolve(key: tuple[str, int], future: Future[list[str]]) -> None:
-    try:
-        found = socket.getaddrinfo(*key, allowed_gai_family(), socket.SOCK_STREAM)
-        addresses = [str(address[0]) for *_, address in found]
-    except (OSError, UnicodeError) as error:
-        _forget(key)
-        future.set_exception(error)
-        return
-    _forget(key)
-    future.set_result(addresses)
+class _Resolutions:
+    """The resolutions that are under way, one for each name and port."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way: dict[tuple[str, int], Future[list[str]]] = {}
+
+    def start(self, host: str, port: int) -> Future[list[str]]:
+        """Begin to resolve a name, or return the resolution of it that is under way."""
+        with self._lock:
+            future = self._under_way.get((host, port))
+            if future is None:
+                future = self._under_way[host, port] = Future()
+                threading.Thread(
+                    target=self._resolve, args=(host, port, future), name=f"imagekit-dns-{host}", daemon=True
+                ).start()
+        return future
+
+    def _resolve(self, host: str, port: int, future: Future[list[str]]) -> None:
+        try:
+            found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            self._forget(host, port)
+            future.set_exception(error)
+        else:
+            self._forget(host, port)
+            future.set_result([str(address[0]) for *_, address in found])
+
+    def _forget(self, host: str, port: int) -> None:
+        with self._lock:
+            del self._under_way[host, port]
 
 
-def _forget(key: tuple[str, int]) -> None:
-    with _lock:
-        _pending.pop(key, None)
-
-
-def _start_afresh() -> None:
-    """Drop what a child of fork() inherits: a lock that another thread held, and resolutions without one."""
-    global _lock  # noqa: PLW0603
-    _lock = threading.Lock()
-    _pending.clear()
-
-
-os.register_at_fork(after_in_child=_start_afresh)
+@per_process
+def _resolutions() -> _Resolutions:
+    return _Resolutions()
