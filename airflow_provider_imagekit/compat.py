@@ -5,7 +5,7 @@ The one door to Airflow: each name from where the installed Airflow keeps it, wi
 
     from airflow_provider_imagekit.compat import DAG, task
 
-Only the names that somebody asks for are imported. Airflow's own such module, that of its common-compat
+Only the names in use are imported. Airflow's own such module, that of its common-compat
 provider, is missing or incomplete at the versions that Airflow's constraints pin for 2.11 to 3.1.
 """
 
@@ -182,7 +182,7 @@ _CALLED_IN_AIRFLOW_2 = {"Asset": "Dataset", "BaseEventTrigger": "BaseTrigger"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name of Airflow the first time that somebody asks for it."""
+    """Import a name of Airflow when it is first used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if AIRFLOW_3:

@@ -1,5 +1,5 @@
 """
-What Airflow is told about this provider.
+What Airflow reads about this provider.
 
 Every ``import airflow`` reads it, so it imports nothing but the version. The connection form stands here
 once: Airflow 3.2 and later read it from here, and :class:`ImageKitHook` gives it to earlier ones.
