@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hooks": {"client", "exceptions", "phash", "provider_info"},
     "links": set(),
     "triggers": {"client", "exceptions", "gates", "hooks", "io", "library", "similarity"},
+    "plugins": {"client", "exceptions", "hooks", "library"},
     "operators": {
         "client",
         "exceptions",
@@ -52,6 +53,7 @@ MAY_IMPORT_AIRFLOW = {
     "io/object_storage.py",
     "links",
     "operators",
+    "plugins",
     "retry_policy",
     "sensors",
     "triggers",
