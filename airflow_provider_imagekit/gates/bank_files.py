@@ -140,11 +140,11 @@ def _start(file: BankFile, low_information: frozenset[PHash]) -> Future[PHashBan
 
 def _load(file: BankFile, low_information: frozenset[PHash]) -> PHashBank:
     def load() -> PHashBank:
-        rows = read_table(file.path, columns_in_use(file.id_column, file.phash_column))
+        rows = read_table(file.path, columns_in_use(file.id_column, file.phash_column), "reference_bank")
         records = read_records(_with_rests(rows), id_column=file.id_column, phash_column=file.phash_column)
         return PHashBank(records, low_information=low_information)
 
-    with storage_errors(file.path):
+    with storage_errors(file.path, "reference_bank"):
         path = ObjectStoragePath(file.path)
         # What a storage tells of a file differs: modification time, ETag, generation. All of it counts.
         identity = (file, low_information, str(path.fs.info(path.path)))

@@ -76,7 +76,9 @@ class VariantCheck:
                 f"A variant has no {unknown[0]!r:.60} to check.", help=f"There are: {', '.join(known)}."
             )
         return cls(
-            max_distance=check_radius(values.get("max_distance", LEVELS["near_duplicate"]), force=force),
+            max_distance=check_radius(
+                values.get("max_distance", LEVELS["near_duplicate"]), force=force, name="max_distance"
+            ),
             width=_positive(values, "width"),
             height=_positive(values, "height"),
             format=str(values["format"]) if values.get("format") else None,

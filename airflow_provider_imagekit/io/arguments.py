@@ -11,8 +11,8 @@ from __future__ import annotations
 import ast
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
@@ -22,6 +22,7 @@ __all__ = [
     "flag",
     "is_absent",
     "items",
+    "named",
     "number",
     "optional_text",
     "refuse_nothing",
@@ -43,6 +44,22 @@ _FLAGS = {
 _NATIVE = (
     "render_template_as_native_obj made a number of it; set a quoted value, or turn native rendering off."
 )
+
+
+@contextmanager
+def named(argument: str) -> Iterator[None]:
+    """
+    Have errors of the arguments name this one.
+
+    :param argument: its name.
+    :raises ImageKitInputError: the same error, with the name before its message.
+    """
+    try:
+        yield
+    except ImageKitInputError as error:
+        if argument in error.message:
+            raise
+        raise error.about(argument) from None
 
 
 def is_absent(value: object) -> bool:
@@ -193,10 +210,10 @@ def choice(value: object, argument: str, choices: Iterable[str]) -> str:
     :param choices: the words that are accepted.
     :raises ImageKitInputError: for anything else.
     """
-    words = [str(word) for word in choices]
-    found = str(value).strip().lower()
-    if found not in words:
-        raise _refusal(value, argument, f"one of {', '.join(words)}")
+    words = {str(word).lower(): str(word) for word in choices}
+    found = words.get(str(value).strip().lower())
+    if found is None:
+        raise _refusal(value, argument, f"one of {', '.join(words.values())}")
     return found
 
 

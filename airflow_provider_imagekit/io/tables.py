@@ -146,7 +146,7 @@ def _storable_rows(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     try:
         yield from map(storable, rows)
     except UnicodeError as error:
-        raise ImageKitInputError(f"A row cannot be read: {error}.") from error
+        raise ImageKitInputError(f"A row cannot be read: {error}.") from None
 
 
 def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
@@ -158,9 +158,9 @@ def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise ImageKitInputError(f"Line {number} is not valid JSON: {error}.") from error
-        except RecursionError as error:
-            raise ImageKitInputError(f"Line {number} is nested too deeply.") from error
+            raise ImageKitInputError(f"Line {number} is not valid JSON: {error}.") from None
+        except RecursionError:
+            raise ImageKitInputError(f"Line {number} is nested too deeply.") from None
         if not isinstance(row, dict):
             raise ImageKitInputError(f"Line {number} is not a JSON object.")
         yield storable(row) if escape in line else row
@@ -176,7 +176,8 @@ def _read_csv(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
     try:
         yield from _csv_rows(text)
     finally:
-        text.detach()  # or it would close the caller's file
+        if not text.closed:
+            text.detach()  # or it would close the caller's file
 
 
 def _csv_rows(text: IO[str]) -> Iterator[dict[str, Any]]:
@@ -184,7 +185,7 @@ def _csv_rows(text: IO[str]) -> Iterator[dict[str, Any]]:
     try:
         yield from rows
     except (csv.Error, UnicodeError) as error:
-        raise ImageKitInputError(f"Line {rows.line_num + 1} cannot be read: {error}.") from error
+        raise ImageKitInputError(f"Line {rows.line_num + 1} cannot be read: {error}.") from None
 
 
 class _Watched:
@@ -222,7 +223,7 @@ def _read_parquet(file: IO[bytes], columns: Columns | None) -> Iterator[dict[str
     except (arrow.ArrowException, OSError) as error:
         if watched.error is not None:
             raise watched.error from None
-        raise ImageKitInputError(f"This is not a readable Parquet file: {error}") from error
+        raise ImageKitInputError(f"This is not a readable Parquet file: {error}") from None
 
 
 def _rows_of(arrow: Any, batch: Any) -> list[dict[str, Any]]:
@@ -252,7 +253,7 @@ def _check_values(name: str, column: Any) -> None:
     try:
         column.to_pylist()
     except (ValueError, OverflowError) as error:
-        raise ImageKitInputError(f"The column {name!r} holds an unreadable value: {error}.") from error
+        raise ImageKitInputError(f"The column {name!r} holds an unreadable value: {error}.") from None
 
 
 def _write_jsonl(file: IO[bytes], rows: Iterable[Mapping[str, Any]], columns: Mapping[str, type]) -> int:
@@ -274,7 +275,8 @@ def _write_csv(file: IO[bytes], rows: Iterable[Mapping[str, Any]], columns: Mapp
             count += 1
         return count
     finally:
-        text.detach()  # or it would close the caller's file
+        if not text.closed:
+            text.detach()  # or it would close the caller's file
 
 
 def _write_parquet(
@@ -301,9 +303,9 @@ def _pyarrow() -> tuple[Any, Any]:
     try:
         import pyarrow as pa  # type: ignore[import-untyped]
         from pyarrow import parquet
-    except ImportError as error:
+    except ImportError:
         raise ImageKitInputError(
             "Parquet needs pyarrow, which is not installed.",
             help="Install airflow-provider-imagekit[parquet], or use JSONL or CSV.",
-        ) from error
+        ) from None
     return pa, parquet

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.object_storage import read_table
+from airflow_provider_imagekit.io.object_storage import read_table, storage_errors
 from airflow_provider_imagekit.io.tables import storable
 from airflow_provider_imagekit.links.imagekit import ImageKitReportLink
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
@@ -93,17 +93,18 @@ class HashTableOperator(ImageKitOperator):
         if bool(self.input_path) == (self.records is not None):
             raise ImageKitInputError("Exactly one of input_path and records is needed.")
         if self.input_path:
-            return self._table(self.input_path)
+            return self._table(self.input_path, "input_path")
         records: Any = self.records
         if not isinstance(records, Sequence) or not all(isinstance(row, Mapping) for row in records):
             raise ImageKitInputError(
                 f"records is {records!r:.100}.",
                 help='Pass a list of objects such as {"fileId": …, "pHash": …}.',
             )
-        return self._read([storable(row) for row in records])
+        return self._read([storable(row) for row in records], "records")
 
-    def _table(self, path: str) -> Iterator[HashRecord]:
-        return self._read(read_table(path, self._columns()))
+    def _table(self, path: str, argument: str) -> Iterator[HashRecord]:
+        with storage_errors(path, argument):
+            yield from self._records_of(read_table(path, self._columns(), argument))
 
     def _columns(self) -> Columns:
         return columns_in_use(self.id_column or "", self.phash_column or "", self._other_columns())
@@ -112,7 +113,11 @@ class HashTableOperator(ImageKitOperator):
         """Return the columns of a table that are needed besides name and hash."""
         return ()
 
-    def _read(self, rows: Any) -> Iterator[HashRecord]:
+    def _read(self, rows: Any, argument: str) -> Iterator[HashRecord]:
+        with storage_errors(argument):
+            yield from self._records_of(rows)
+
+    def _records_of(self, rows: Any) -> Iterator[HashRecord]:
         return read_records(rows, id_column=self.id_column or "", phash_column=self.phash_column or "")
 
     def _path(self, name: str) -> str:

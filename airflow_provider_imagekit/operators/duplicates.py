@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import choice, flag, texts, whole_number
-from airflow_provider_imagekit.io.object_storage import check_output, exists, read_table, upload_together
+from airflow_provider_imagekit.io.arguments import choice, flag, named, texts, whole_number
+from airflow_provider_imagekit.io.object_storage import (
+    check_output,
+    exists,
+    read_table,
+    storage_errors,
+    upload_together,
+)
 from airflow_provider_imagekit.io.tables import Columns, TableFormat, check_format, write_rows
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.report.groups import write_groups_page
+from airflow_provider_imagekit.similarity.distance import check_radius
 from airflow_provider_imagekit.similarity.near_duplicates import (
     GROUP_COLUMNS,
     PAIR_COLUMNS,
@@ -140,22 +147,24 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.output_format = choice(self.output_format, "output_format", TableFormat)
         for name in ("write_pairs", "write_report"):
             flag(getattr(self, name), name)
-        check_format(self.output_format)
+        with named("output_format"):
+            check_format(self.output_format)
         check_output(self._path(f"groups.{self.output_format}"))
+        radius = check_radius(self.max_distance, force=flag(self.force, "force"), name="max_distance")
         policy = SurvivorPolicy(
             texts(self.survivor_rules, "survivor_rules"),
             texts(self.preferred_folders, "preferred_folders"),
             texts(self.preferred_formats, "preferred_formats"),
-            read_kept(self._rows_if_there(self.keep_path)),
+            self._decided("keep_path", read_kept),
         )
-        not_duplicates = read_id_pairs(self._rows_if_there(self.not_duplicates_path))
-        known = list(self._read(self._rows_if_there(self.known_path, self._columns())))
+        not_duplicates = self._decided("not_duplicates_path", read_id_pairs)
+        known = list(self._read(self._rows_if_there("known_path", self._columns()), "known_path"))
         found = find_near_duplicates(
             self._not_known(known),
-            radius=self.max_distance,
-            force=flag(self.force, "force"),
+            radius=radius,
+            force=True,
             known=known,
-            reference=self._table(self.reference_path) if self.reference_path else (),
+            reference=self._table(self.reference_path, "reference_path") if self.reference_path else (),
             policy=policy,
             not_duplicates=not_duplicates,
             low_information=parse_low_information(self.low_information),
@@ -164,6 +173,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
         for preference in found.unmatched_preferences:
             self.log.warning("No picture has the preferred folder or format %r.", preference)
         self.log.info("Found: %s", found.counts())
+        if not (found.compared or known):
+            self.log.warning("There was no picture with a pHash to compare. Check input_path or records.")
         return found.counts() | self._write(found, {"kept": policy.kept, "not_duplicates": not_duplicates})
 
     def _other_columns(self) -> Iterable[str]:
@@ -176,14 +187,19 @@ class FindNearDuplicatesOperator(HashTableOperator):
             if record.id not in before or before[record.id] != record.phash:
                 yield record
 
-    def _rows_if_there(self, path: str | None, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
+    def _decided(self, argument: str, read: Callable[[Iterator[dict[str, Any]]], frozenset[Any]]) -> Any:
+        with storage_errors(argument):
+            return read(self._rows_if_there(argument))
+
+    def _rows_if_there(self, argument: str, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
         """Yield the rows of a table that the first run does not have yet."""
+        path = getattr(self, argument)
         if not path:
             return
         if exists(path):
-            yield from read_table(path, columns)
+            yield from read_table(path, columns, argument)
         else:
-            self.log.warning("There is no file at %s yet; it counts as empty.", path)
+            self.log.warning("%s: There is no file at %s yet; it counts as empty.", argument, path)
 
     def _write(self, found: NearDuplicates, decided: dict[str, Any]) -> dict[str, Any]:
         written: dict[str, Any] = {}

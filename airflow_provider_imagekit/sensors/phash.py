@@ -101,6 +101,7 @@ class PHashDistanceSensor(ImageKitTask, BaseSensorOperator):
     """
 
     _last_reason = ""
+    _ends = math.inf
 
     label_arguments = ("file_id", "url", "phash")
     template_fields: Sequence[str] = (*GATE_ARGUMENTS, "on_mismatch", "imagekit_conn_id")
@@ -149,6 +150,10 @@ class PHashDistanceSensor(ImageKitTask, BaseSensorOperator):
         """Check once, then wait as the mode says."""
         self._label(context)
         gate = self._gate()
+        if (
+            not self.reschedule
+        ):  # then each check is a process of its own, which does not know when the wait began
+            self._ends = time.monotonic() + self.timeout
         self.log.info("Waiting for: %s", mask_signature(str(gate)))
         if gate.fixed:
             return self._decide(gate)
@@ -298,7 +303,7 @@ class PHashDistanceSensor(ImageKitTask, BaseSensorOperator):
         if self.exponential_backoff:
             return ""
         interval = max(self.poke_interval, MIN_POKE_INTERVAL) if self.deferrable else self.poke_interval
-        return f" {until_next_check(interval, math.inf)}"
+        return f" {until_next_check(interval, self._ends - time.monotonic())}"
 
     def _fail(self, error: ImageKitError) -> NoReturn:
         if isinstance(error, PHashMismatchError) and self.on_mismatch == "skip":

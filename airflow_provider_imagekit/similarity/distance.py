@@ -73,22 +73,23 @@ def _as_integer(value: object) -> int | None:
     return None
 
 
-def check_radius(radius: object, *, force: bool = False) -> int:
+def check_radius(radius: object, *, force: bool = False, name: str = "radius") -> int:
     """
     Read the radius of a gate or search that calls everything within it similar.
 
     :param radius: as :func:`parse_distance` reads it.
     :param force: accept a radius above :data:`MAX_RADIUS`, where unrelated pictures match by chance.
+    :param name: the argument's name, for the error.
     :return: 0 to 64.
     :raises ImageKitInputError: if it is missing, unreadable, or too large and not forced.
     """
-    number = parse_distance(radius, "radius")
+    number = parse_distance(radius, name)
     if number is None:
-        raise ImageKitInputError("The radius is missing.", help='Pass one, such as 8 or "near_duplicate".')
+        raise ImageKitInputError(f"{name} is missing.", help='Pass one, such as 8 or "near_duplicate".')
     if number > MAX_RADIUS and not force:
         raise ImageKitInputError(
-            f"A radius of {number} bits calls unrelated pictures similar.",
-            help=f"They lie 16 bits and more apart: stay at {MAX_RADIUS} or below, or force it.",
+            f"{name} is {number} bits, which calls unrelated pictures similar.",
+            help=f"They lie 16 bits and more apart: stay at {MAX_RADIUS} or below, or pass force=True.",
         )
     return number
 

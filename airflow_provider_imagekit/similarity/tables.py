@@ -84,7 +84,7 @@ def _parse_phash(value: Any, number: int) -> PHash | None:
     try:
         return PHash.parse(value)
     except InvalidPHashError as error:
-        raise InvalidPHashError(f"Row {number}: {error.message}", help=error.help) from error
+        raise InvalidPHashError(f"Row {number}: {error.message}", help=error.help) from None
 
 
 def read_id_pairs(rows: Iterable[Mapping[str, Any]]) -> frozenset[frozenset[str]]:
