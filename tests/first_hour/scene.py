@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,9 +80,13 @@ def ended(task: Any, printed: pytest.CaptureFixture[str], log: pytest.LogCapture
         return SKIPS, str(error)
     except ImageKitError as error:
         return RETRIES if error.retryable else FAILS, shown(error)
-    # Airflow 3 prints its log, Airflow 2 does not.
+    return WARNS, "\n".join(warnings_of(printed, log))
+
+
+def warnings_of(printed: pytest.CaptureFixture[str], log: pytest.LogCaptureFixture) -> list[str]:
+    """Return the lines of the log that warn: Airflow 3 prints those of a task."""
     lines = [*printed.readouterr().out.splitlines(), *log.text.splitlines()]
-    return WARNS, "\n".join(line for line in lines if "warning" in line.lower())
+    return [line for line in lines if re.search(r"\bwarning", line.lower())]
 
 
 def shown(error: Exception) -> str:
