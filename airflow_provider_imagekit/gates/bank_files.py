@@ -15,8 +15,9 @@ from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import StorageError
 from airflow_provider_imagekit.gates.threads import in_thread
 from airflow_provider_imagekit.io.object_storage import read_table, storage_errors
+from airflow_provider_imagekit.io.paths import forget_listings
 from airflow_provider_imagekit.similarity.bank import PHashBank
-from airflow_provider_imagekit.similarity.tables import columns_in_use, read_records
+from airflow_provider_imagekit.similarity.records import columns_in_use, read_records
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -140,12 +141,13 @@ def _start(file: BankFile, low_information: frozenset[PHash]) -> Future[PHashBan
 
 def _load(file: BankFile, low_information: frozenset[PHash]) -> PHashBank:
     def load() -> PHashBank:
-        rows = read_table(file.path, columns_in_use(file.id_column, file.phash_column), "reference_bank")
+        rows = read_table(file.path, columns_in_use(file.id_column, file.phash_column))
         records = read_records(_with_rests(rows), id_column=file.id_column, phash_column=file.phash_column)
         return PHashBank(records, low_information=low_information)
 
-    with storage_errors(file.path, "reference_bank"):
+    with storage_errors(file.path):
         path = ObjectStoragePath(file.path)
+        forget_listings(path)
         # What a storage tells of a file differs: modification time, ETag, generation. All of it counts.
         identity = (file, low_information, str(path.fs.info(path.path)))
         return _banks().get(identity, load)

@@ -15,7 +15,7 @@ from airflow_provider_imagekit.gates.references import (
     parse_low_information,
     parse_reference,
 )
-from airflow_provider_imagekit.io.arguments import whole_number
+from airflow_provider_imagekit.io.arguments import named, whole_number
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES, BankVerdict, PHashBank, judge_against
 from airflow_provider_imagekit.similarity.distance import DistanceBounds
@@ -177,7 +177,8 @@ class PHashGate:
             return PHashBank.of(self.reference.phashes, low_information=self.low_information)
         if load_bank is None or not isinstance(self.reference, BankFile):
             raise ImageKitInputError(f"Nobody here can read {self.reference}.")
-        return load_bank(self.reference, self.low_information)
+        with named("reference_bank"):
+            return load_bank(self.reference, self.low_information)
 
     def __str__(self) -> str:
         return f"distance of {self.image} to {self.reference} {self.bounds}"

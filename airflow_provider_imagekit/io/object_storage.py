@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
 
 from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import (
@@ -14,14 +15,25 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitInputError,
     StorageError,
 )
-from airflow_provider_imagekit.io.paths import appear_together, check_writable, read_locally, remove_leftovers
-from airflow_provider_imagekit.io.tables import Columns, format_of, read_rows
+from airflow_provider_imagekit.io.arrow_tables import TakenColumns
+from airflow_provider_imagekit.io.paths import check_writable, forget_listings, read_locally
+from airflow_provider_imagekit.io.tables import Columns, TableFormat, format_of, read_columns, read_rows
+from airflow_provider_imagekit.io.together import appear_together, remove_leftovers
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.io.paths import StoragePath
 
 
-__all__ = ["check_output", "exists", "read_table", "storage_errors", "storage_path", "upload_together"]
+__all__ = [
+    "StoredTable",
+    "check_output",
+    "exists",
+    "read_table",
+    "storage_errors",
+    "storage_faults",
+    "storage_path",
+    "upload_together",
+]
 
 # What stands behind ObjectStoragePath; not all of their errors are OSErrors.
 _STORAGE_LIBRARIES = frozenset(
@@ -51,25 +63,72 @@ def exists(path: str) -> bool:
     :raises StorageError: if the storage does not answer.
     """
     with storage_errors(path):
-        return bool(ObjectStoragePath(path).exists())
+        file = ObjectStoragePath(path)
+        forget_listings(file)
+        return bool(file.exists())
 
 
-def read_table(path: str, columns: Columns | None = None, argument: str = "") -> Iterator[dict[str, Any]]:
+def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
     """
     Yield the rows of a table, whose form its name's ending tells: ``.jsonl``, ``.csv``, ``.parquet``.
 
     :param path: as ``ObjectStoragePath`` reads it; an Airflow Connection stands before the bucket
         (``s3://aws_default@bucket/table.parquet``).
     :param columns: which columns of a Parquet file to read; all unless given.
-    :param argument: its name, for the error.
     :raises ImageKitInputError: if there is no such file, or it cannot be read as such a table.
     :raises StorageError: if the storage does not answer.
     """
-    with storage_errors(path, argument):
+    with storage_errors(path):
         table_format = format_of(path)
         # A copy on this machine can seek, as Parquet must, and costs no call to the storage a line.
         with read_locally(ObjectStoragePath(path)) as file:
             yield from _readable(path, read_rows(file, table_format, columns))
+
+
+class StoredTable:
+    """
+    A table that is read by columns as often as needed, from one copy on this machine; a context manager.
+
+    :param path: as :func:`read_table` takes it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        with storage_errors(self._path):
+            self._form = format_of(self._path)
+            self._file = self._resources.enter_context(read_locally(ObjectStoragePath(self._path)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._resources.close()
+
+    @property
+    def can_take(self) -> bool:
+        """Return whether :meth:`take` spares memory here: of Parquet, with NumPy."""
+        return self._form is TableFormat.PARQUET and find_spec("numpy") is not None
+
+    def columns(self, columns: Columns) -> Iterator[dict[str, list[Any]]]:
+        """
+        Yield rows as columns, as :func:`~airflow_provider_imagekit.io.tables.read_columns` does.
+
+        :raises ImageKitInputError: if the table cannot be read.
+        :raises StorageError: if the disk or the storage fails.
+        """
+        self._file.seek(0)
+        with storage_errors(self._path):
+            yield from _readable(self._path, read_columns(self._file, self._form, columns))
+
+    def take(self, names: Iterable[str], rows: Any) -> TakenColumns:
+        """
+        Return columns of some rows, as :class:`~airflow_provider_imagekit.io.arrow_tables.TakenColumns`.
+
+        :raises ImageKitInputError: if the table cannot be read.
+        """
+        with storage_errors(self._path):
+            return TakenColumns(self._file, names, rows)
 
 
 @contextmanager
@@ -83,21 +142,18 @@ def upload_together() -> Iterator[Callable[[str], AbstractContextManager[IO[byte
     :raises StorageError: if the storage does not take it, as when a disk is full.
     """
     written: list[str] = []
-    try:
-        with appear_together() as write:
+    with storage_faults(written), appear_together() as write:
 
-            @contextmanager
-            def open_file(path: str) -> Iterator[IO[bytes]]:
-                written.append(path)
-                target = storage_path(path, "output_path")
-                check_writable(target, "output_path")
-                remove_leftovers(target.parent, target.name)
-                with write(target) as stream:
-                    yield stream
+        @contextmanager
+        def open_file(path: str) -> Iterator[IO[bytes]]:
+            written.append(path)
+            target = storage_path(path, "output_path")
+            check_writable(target, "output_path")
+            remove_leftovers(target.parent, target.name)
+            with write(target) as stream:
+                yield stream
 
-            yield open_file
-    except OSError as error:
-        raise StorageError(f"{', '.join(written)} cannot be written: {error}.") from error
+        yield open_file
 
 
 def check_output(path: str) -> None:
@@ -106,42 +162,55 @@ def check_output(path: str) -> None:
 
     :param path: as ``ObjectStoragePath`` reads it.
     :raises ImageKitInputError: if it cannot.
+    :raises StorageError: if the storage does not answer.
     """
-    check_writable(storage_path(path, "output_path"), "output_path")
+    with storage_faults([path]):
+        check_writable(storage_path(path, "output_path"), "output_path")
 
 
 @contextmanager
-def storage_errors(path: str, argument: str = "") -> Iterator[None]:
+def storage_faults(paths: Collection[str]) -> Iterator[None]:
+    """
+    Raise the errors of a disk, and of an object store's client, as one that a retry may pass.
+
+    :param paths: what is written, for the text.
+    :raises StorageError: from the error.
+    """
+    try:
+        yield
+    except ImageKitError:
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) and not _is_from(error, _STORAGE_LIBRARIES):
+            raise
+        raise StorageError(f"{', '.join(paths)} cannot be written: {error}.") from error
+
+
+@contextmanager
+def storage_errors(path: str) -> Iterator[None]:
     """
     Raise errors of a storage as this package's own: final where a retry cannot help, else retryable.
 
     Everything else is raised as it is, so that a fault of the program is not reported as one of the network.
 
     :param path: for the texts.
-    :param argument: its name, for the texts.
     :raises ImageKitInputError: if there is no such file, or it may not be opened.
     :raises StorageError: if the storage does not answer.
     """
-    named = f"{argument} {path}" if argument else path
     try:
         yield
     except ImageKitError as error:
-        if not isinstance(error, ImageKitInputError) or named in error.message:
-            raise
-        message = error.message.removeprefix(f"{path}: ")
-        raise type(error)(f"{named}: {message}", help=error.help) from None
+        if isinstance(error, ImageKitInputError) and path not in error.message:
+            raise error.about(path) from None
+        raise
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         relative = "://" not in path and not Path(path).is_absolute()
-        raise ImageKitInputError(
-            f"{named}: There is no file at {path}.",
-            help=f"A relative path begins at this worker's folder, {Path.cwd()}; pass a whole one."
-            if relative
-            else None,
-        ) from None
+        help_text = f"A relative path begins at this worker's folder, {Path.cwd()}." if relative else None
+        raise ImageKitInputError(f"There is no file at {path}.", help=help_text) from None
     except PermissionError as error:
-        raise ImageKitInputError(f"{named}: The file may not be opened: {error}.") from None
+        raise ImageKitInputError(f"The file at {path} may not be opened: {error}.") from None
     except (ValueError, ImportError) as error:  # an unknown scheme, or one whose library is missing
-        raise ImageKitInputError(f"{named} cannot be read: {error}.", help=_store_help(path)) from None
+        raise ImageKitInputError(f"{path} cannot be read: {error}.", help=_store_help(path)) from None
     except Exception as error:
         if not isinstance(error, OSError) and not _is_from(error, _STORAGE_LIBRARIES):
             raise
@@ -149,7 +218,7 @@ def storage_errors(path: str, argument: str = "") -> Iterator[None]:
 
 
 def _readable(path: str, rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield rows of an opened table; what its content causes would be the same at the next try."""
+    """Yield what is read of an opened table; what its content causes would be the same at the next try."""
     try:
         yield from rows
     except ImageKitError:
@@ -199,12 +268,11 @@ def storage_path(address: Any, argument: str) -> StoragePath:
     return cast("StoragePath", path)
 
 
-def _store_help(address: str) -> str:
+def _store_help(address: str) -> str | None:
     """Return which Airflow provider brings the store of an address."""
-    scheme = address.partition("://")[0] if "://" in address else ""
-    if not scheme:
-        return "Use .jsonl, .csv or .parquet."
-    provider = _STORE_PROVIDERS.get(scheme)
-    if provider:
+    scheme, found, _ = address.partition("://")
+    if not found:
+        return None
+    if provider := _STORE_PROVIDERS.get(scheme):
         return f"Install the Airflow provider of {scheme}://, apache-airflow-providers-{provider}."
     return f"Use one of {', '.join(f'{known}://' for known in _STORE_PROVIDERS)}, or a path on this machine."
