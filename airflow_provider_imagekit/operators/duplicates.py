@@ -234,8 +234,9 @@ class FindNearDuplicatesOperator(HashTableOperator):
             return self._kept(columns_of(self._given_rows(), self._columns()))
 
     def _pictures(self, resources: ExitStack, argument: str) -> Pictures:
-        with named(argument):
-            table = resources.enter_context(StoredTable(getattr(self, argument)))
+        path = getattr(self, argument)
+        with named(f"{argument} {path}"):
+            table = resources.enter_context(StoredTable(path))
             if not table.can_take:
                 return self._kept(table.columns(self._columns()))
             columns = columns_in_use(self.id_column or "", self.phash_column or "")

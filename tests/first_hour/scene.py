@@ -15,16 +15,10 @@ from airflow_provider_imagekit.compat import AirflowFailException, AirflowSensor
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitError
 from tests import pictures
-from tests.operators.test_metadata import Task
+from tests.doubles import context
 
 FAILS_AT_ONCE = "fails at once"  # whatever the task's retries
 FAILS, RETRIES, SKIPS, WAITS, WARNS = "fails", "may succeed on another try", "skips", "waits", "warns"
-
-
-class Instance(Task):
-    """As much of a task instance as operators and sensors ask for."""
-
-    dag_id, task_id, run_id, max_tries = "dag", "task", "run", 0
 
 
 @dataclass(frozen=True)
@@ -71,7 +65,7 @@ def ended(task: Any, printed: pytest.CaptureFixture[str], log: pytest.LogCapture
     """Run a task and return how it ended, and all that its user reads: the error, else the warnings."""
     printed.readouterr()
     try:
-        task.execute({"ti": Instance()})
+        task.execute(context())
     except AirflowFailException as error:
         return FAILS_AT_ONCE, shown(error)
     except AirflowSensorTimeout as error:

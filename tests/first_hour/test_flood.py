@@ -11,7 +11,8 @@ import pytest
 from airflow_provider_imagekit.emulator import ImageKitEmulator, RateLimit, RateLimits
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 from tests import pictures
-from tests.first_hour.scene import Instance, warnings_of
+from tests.doubles import context
+from tests.first_hour.scene import warnings_of
 
 FILES, LIMIT = 90, "30/s"
 
@@ -31,7 +32,7 @@ def test_refusals_are_one_line_and_no_file_is_given_up(
     with ImageKitEmulator(library=folder, rate_limits=limits, private_key="private_flood") as imagekit:
         monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))
         task = LibraryMetadataOperator(task_id="t", output_path=str(tmp_path / "table.jsonl"))
-        counts = task.execute({"ti": Instance()})["counts"]
+        counts = task.execute(context())["counts"]
         refused = [request for request in imagekit.requests if request.status == 429]
     assert (counts["fetched"], counts["failed"]) == (FILES, 0)
     assert refused, "the limit was never met"
