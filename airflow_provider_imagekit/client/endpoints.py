@@ -35,7 +35,7 @@ __all__ = [
 
 DEFAULT_BASE_URL = "https://api.imagekit.io"
 
-#: Most files that one answer of the list endpoint holds.
+#: Maximum files that one answer of the list endpoint holds.
 MAX_PAGE = 1000
 
 #: What the arguments ``type``, ``file_type`` and ``sort`` of a listing may be.
@@ -241,7 +241,7 @@ def list_files(
 
 
 def mask_signature(text: str) -> str:
-    """Hide the signature of signed URLs in a text: whoever has it can open a private file."""
+    """Hide the signature of signed URLs in a text: with it, anyone can open a private file."""
     return _SIGNATURE.sub(r"\1***", text)
 
 
@@ -251,7 +251,7 @@ def parse_text(value: Any, name: str) -> str:
 
     :param value: the text.
     :param name: name of the argument, for the error.
-    :raises ImageKitInputError: if it is no text, blank, or has control characters.
+    :raises ImageKitInputError: if it is not text, blank, or has control characters.
     """
     if not isinstance(value, str):
         raise ImageKitInputError(
