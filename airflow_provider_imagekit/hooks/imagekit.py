@@ -6,13 +6,12 @@ import asyncio
 import functools
 import importlib.metadata
 import logging
-import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_imagekit.client import endpoints
-from airflow_provider_imagekit.client.client import ImageKitClient
+from airflow_provider_imagekit.client.per_process import per_process
 from airflow_provider_imagekit.client.rate_limit import account_rate_limiter
 from airflow_provider_imagekit.client.redaction import key_forms, password_of
 from airflow_provider_imagekit.client.retry import RetryLimits
@@ -32,6 +31,7 @@ from airflow_provider_imagekit.hooks.connection import client_settings, unknown_
 from airflow_provider_imagekit.provider_info import CONNECTION_TYPE
 
 if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.client.settings import ClientSettings
     from airflow_provider_imagekit.compat import Connection
     from airflow_provider_imagekit.phash import PHash
@@ -44,11 +44,18 @@ log = logging.getLogger(__name__)
 _TEST_WAIT = 5.0
 
 
-@functools.lru_cache(maxsize=64)
+def _client_class() -> type[ImageKitClient]:
+    """Import the client when a task needs it: requests would take its time at each parse of a DAG file."""
+    from airflow_provider_imagekit.client.client import ImageKitClient
+
+    return ImageKitClient
+
+
+@per_process
 def _shared_client(settings: ClientSettings) -> ImageKitClient:
     """Return one client for equal settings, so that a thousand triggers share its sockets."""
     airflow = f"apache-airflow/{importlib.metadata.version('apache-airflow')}"
-    return ImageKitClient(
+    return _client_class()(
         settings,
         budget=account_rate_limiter(settings),
         write_budget=account_rate_limiter(settings, writes=True),
@@ -68,10 +75,6 @@ def _mask(settings: ClientSettings) -> None:
     secrets = key_forms(settings.private_key) | set(filter(None, map(password_of, addresses)))
     # In one list, since each call is a message to the supervisor.
     mask_secret([*secrets, *(quote(secret, safe="") for secret in secrets)])
-
-
-# A child of fork() must not share its parent's sockets.
-os.register_at_fork(after_in_child=_shared_client.cache_clear)
 
 
 class ImageKitHook(Writes, BaseHook):
@@ -144,6 +147,7 @@ class ImageKitHook(Writes, BaseHook):
             settings = await self._async_settings()
             if isinstance(settings, ImageKitConfigurationError):
                 raise settings
+            await asyncio.to_thread(_client_class)
             # In a thread, since Airflow waits for its supervisor here, whose answer the event loop reads.
             await asyncio.to_thread(_mask, settings)
             self._client = self.client_of(settings)
@@ -156,7 +160,7 @@ class ImageKitHook(Writes, BaseHook):
             client = self.get_conn()
             client.call(endpoints.list_files(limit=1), limits=RetryLimits(max_retries=0, max_wait=_TEST_WAIT))
         except ImageKitRateLimitError as error:
-            if error.status is None:  # nobody was asked
+            if error.status is None:  # no request was sent
                 return False, f"The private key was not tested: {error}"
             return True, "ImageKit accepts the private key. (The account is over its rate limit right now.)"
         except ImageKitError as error:
@@ -192,15 +196,30 @@ class ImageKitHook(Writes, BaseHook):
         """
         return self.get_conn().get_phash(file_id=file_id, url=url)
 
-    def list_files(self, **arguments: Any) -> Iterator[dict[str, Any]]:
+    def list_files(
+        self,
+        *,
+        search_query: str | None = None,
+        path: str | None = None,
+        type: str | None = None,  # noqa: A002 - ImageKit's own name for it
+        file_type: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
         """
         Yield the files and folders of the media library, over as many pages as there are.
 
-        :param arguments: those of :meth:`airflow_provider_imagekit.client.ImageKitClient.list_files`:
-            ``search_query``, ``path``, ``type``, ``file_type``, ``sort``, ``limit``.
+        :param search_query: ImageKit's search language; with it, ``type`` has no effect.
+        :param path: a folder, without its subfolders.
+        :param type: ``file`` (the default), ``file-version``, ``folder`` or ``all``.
+        :param file_type: ``all`` (the default), ``image`` or ``non-image``.
+        :param sort: such as ``ASC_CREATED`` (the default), ``DESC_UPDATED``, ``ASC_NAME``.
+        :param limit: maximum files to yield; ``None`` for all.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
-        return self.get_conn().list_files(**arguments)
+        return self.get_conn().list_files(
+            search_query=search_query, path=path, type=type, file_type=file_type, sort=sort, limit=limit
+        )
 
     def find_file(self, path: str) -> dict[str, Any]:
         """
@@ -218,7 +237,7 @@ class ImageKitHook(Writes, BaseHook):
 
         :param request: one of :mod:`airflow_provider_imagekit.client.endpoints` or of
             :mod:`airflow_provider_imagekit.client.changes`.
-        :param limits: how far to go in repeating it; those of the Airflow Connection unless given.
+        :param limits: how often to repeat it; by default as the Airflow Connection says.
         :raises ImageKitError: the last try's error.
         """
         return self.get_conn().call(request, limits=limits)

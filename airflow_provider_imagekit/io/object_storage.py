@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
 
 from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import (
@@ -14,20 +15,44 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitInputError,
     StorageError,
 )
-from airflow_provider_imagekit.io.paths import appear_together, check_writable, read_locally, remove_leftovers
-from airflow_provider_imagekit.io.tables import Columns, format_of, read_rows
+from airflow_provider_imagekit.io.arrow_tables import TakenColumns
+from airflow_provider_imagekit.io.paths import check_writable, forget_listings, read_locally
+from airflow_provider_imagekit.io.tables import Columns, TableFormat, format_of, read_columns, read_rows
+from airflow_provider_imagekit.io.together import appear_together, remove_leftovers
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.io.paths import StoragePath
 
 
-__all__ = ["check_output", "exists", "read_table", "storage_errors", "storage_path", "upload_together"]
+__all__ = [
+    "StoredTable",
+    "check_output",
+    "exists",
+    "read_table",
+    "storage_errors",
+    "storage_faults",
+    "storage_path",
+    "upload_together",
+]
 
 # What stands behind ObjectStoragePath; not all of their errors are OSErrors.
 _STORAGE_LIBRARIES = frozenset(
     {"adlfs", "aiobotocore", "aiohttp", "azure", "boto3", "botocore", "fsspec", "gcsfs", "google", "requests"}
     | {"s3fs", "urllib3"}
 )
+
+# Which Airflow provider brings the filesystem of a scheme.
+_STORE_PROVIDERS: Final = {
+    "s3": "amazon[s3fs]",
+    "s3a": "amazon[s3fs]",
+    "gs": "google",
+    "gcs": "google",
+    "abfs": "microsoft-azure",
+    "abfss": "microsoft-azure",
+    "adl": "microsoft-azure",
+    "http": "common-io",
+    "https": "common-io",
+}
 
 
 def exists(path: str) -> bool:
@@ -38,7 +63,9 @@ def exists(path: str) -> bool:
     :raises StorageError: if the storage does not answer.
     """
     with storage_errors(path):
-        return bool(ObjectStoragePath(path).exists())
+        file = ObjectStoragePath(path)
+        forget_listings(file)
+        return bool(file.exists())
 
 
 def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
@@ -58,6 +85,52 @@ def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, 
             yield from _readable(path, read_rows(file, table_format, columns))
 
 
+class StoredTable:
+    """
+    A table that is read by columns as often as needed, from one copy on this machine; a context manager.
+
+    :param path: as :func:`read_table` takes it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        with storage_errors(self._path):
+            self._form = format_of(self._path)
+            self._file = self._resources.enter_context(read_locally(ObjectStoragePath(self._path)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._resources.close()
+
+    @property
+    def can_take(self) -> bool:
+        """Return whether :meth:`take` spares memory here: of Parquet, with NumPy."""
+        return self._form is TableFormat.PARQUET and find_spec("numpy") is not None
+
+    def columns(self, columns: Columns) -> Iterator[dict[str, list[Any]]]:
+        """
+        Yield rows as columns, as :func:`~airflow_provider_imagekit.io.tables.read_columns` does.
+
+        :raises ImageKitInputError: if the table cannot be read.
+        :raises StorageError: if the disk or the storage fails.
+        """
+        self._file.seek(0)
+        with storage_errors(self._path):
+            yield from _readable(self._path, read_columns(self._file, self._form, columns))
+
+    def take(self, names: Iterable[str], rows: Any) -> TakenColumns:
+        """
+        Return columns of some rows, as :class:`~airflow_provider_imagekit.io.arrow_tables.TakenColumns`.
+
+        :raises ImageKitInputError: if the table cannot be read.
+        """
+        with storage_errors(self._path):
+            return TakenColumns(self._file, names, rows)
+
+
 @contextmanager
 def upload_together() -> Iterator[Callable[[str], AbstractContextManager[IO[bytes]]]]:
     """
@@ -69,21 +142,18 @@ def upload_together() -> Iterator[Callable[[str], AbstractContextManager[IO[byte
     :raises StorageError: if the storage does not take it, as when a disk is full.
     """
     written: list[str] = []
-    try:
-        with appear_together() as write:
+    with storage_faults(written), appear_together() as write:
 
-            @contextmanager
-            def open_file(path: str) -> Iterator[IO[bytes]]:
-                written.append(path)
-                target = _path(path)
-                check_writable(target, "output_path")
-                remove_leftovers(target.parent, target.name)
-                with write(target) as stream:
-                    yield stream
+        @contextmanager
+        def open_file(path: str) -> Iterator[IO[bytes]]:
+            written.append(path)
+            target = storage_path(path, "output_path")
+            check_writable(target, "output_path")
+            remove_leftovers(target.parent, target.name)
+            with write(target) as stream:
+                yield stream
 
-            yield open_file
-    except OSError as error:
-        raise StorageError(f"{', '.join(written)} cannot be written: {error}.") from error
+        yield open_file
 
 
 def check_output(path: str) -> None:
@@ -92,14 +162,28 @@ def check_output(path: str) -> None:
 
     :param path: as ``ObjectStoragePath`` reads it.
     :raises ImageKitInputError: if it cannot.
+    :raises StorageError: if the storage does not answer.
     """
-    check_writable(_path(path), "output_path")
+    with storage_faults([path]):
+        check_writable(storage_path(path, "output_path"), "output_path")
 
 
-def _path(path: str) -> StoragePath:
-    if "://" in path and not path.startswith("file://"):
-        return cast("StoragePath", ObjectStoragePath(path))
-    return Path(path.removeprefix("file://"))
+@contextmanager
+def storage_faults(paths: Collection[str]) -> Iterator[None]:
+    """
+    Raise the errors of a disk, and of an object store's client, as one that a retry may pass.
+
+    :param paths: what is written, for the text.
+    :raises StorageError: from the error.
+    """
+    try:
+        yield
+    except ImageKitError:
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) and not _is_from(error, _STORAGE_LIBRARIES):
+            raise
+        raise StorageError(f"{', '.join(paths)} cannot be written: {error}.") from error
 
 
 @contextmanager
@@ -117,14 +201,16 @@ def storage_errors(path: str) -> Iterator[None]:
         yield
     except ImageKitError as error:
         if isinstance(error, ImageKitInputError) and path not in error.message:
-            raise type(error)(f"{path}: {error.message}", help=error.help) from error
+            raise error.about(path) from None
         raise
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise ImageKitInputError(f"There is no file at {path}.") from error
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        relative = "://" not in path and not Path(path).is_absolute()
+        help_text = f"A relative path begins at this worker's folder, {Path.cwd()}." if relative else None
+        raise ImageKitInputError(f"There is no file at {path}.", help=help_text) from None
     except PermissionError as error:
-        raise ImageKitInputError(f"The file at {path} may not be opened: {error}.") from error
+        raise ImageKitInputError(f"The file at {path} may not be opened: {error}.") from None
     except (ValueError, ImportError) as error:  # an unknown scheme, or one whose library is missing
-        raise ImageKitInputError(f"{path} cannot be read: {error}.") from error
+        raise ImageKitInputError(f"{path} cannot be read: {error}.", help=_store_help(path)) from None
     except Exception as error:
         if not isinstance(error, OSError) and not _is_from(error, _STORAGE_LIBRARIES):
             raise
@@ -132,7 +218,7 @@ def storage_errors(path: str) -> Iterator[None]:
 
 
 def _readable(path: str, rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield rows of an opened table; what its content causes would be the same at the next try."""
+    """Yield what is read of an opened table; what its content causes would be the same at the next try."""
     try:
         yield from rows
     except ImageKitError:
@@ -143,7 +229,7 @@ def _readable(path: str, rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, A
         corrupt = isinstance(error, in_content) or (isinstance(error, OSError) and error.errno is None)
         if not corrupt and not _is_from(error, {"pyarrow"}):
             raise
-        raise ImageKitInputError(f"{path} cannot be read: {str(error) or type(error).__name__}.") from error
+        raise ImageKitInputError(f"{path} cannot be read: {str(error) or type(error).__name__}.") from None
 
 
 def _is_from(error: Exception, libraries: Collection[str]) -> bool:
@@ -165,13 +251,28 @@ def storage_path(address: Any, argument: str) -> StoragePath:
             help="Use such as s3://bucket/library.parquet or /data/library.jsonl.",
         )
     if "://" not in text or text.startswith("file://"):
-        return Path(text.removeprefix("file://"))
-    path = ObjectStoragePath(text)
+        local = Path(text.removeprefix("file://"))
+        if not local.is_absolute():
+            raise ImageKitInputError(
+                f"{argument} is {text!r}, a relative path: it begins at the worker's own folder.",
+                help="Pass a whole one, such as /data/library.jsonl or s3://bucket/library.parquet.",
+            )
+        return local
     try:
+        path = ObjectStoragePath(text)
         _ = path.fs
     except (ValueError, ImportError) as error:
         raise ImageKitInputError(
-            f"{argument} is {text!r}, whose store cannot be used: {error}.",
-            help="Install the Airflow provider of that store, such as apache-airflow-providers-amazon[s3fs].",
-        ) from error
+            f"{argument} is {text!r}, whose store cannot be used: {error}.", help=_store_help(text)
+        ) from None
     return cast("StoragePath", path)
+
+
+def _store_help(address: str) -> str | None:
+    """Return which Airflow provider brings the store of an address."""
+    scheme, found, _ = address.partition("://")
+    if not found:
+        return None
+    if provider := _STORE_PROVIDERS.get(scheme):
+        return f"Install the Airflow provider of {scheme}://, apache-airflow-providers-{provider}."
+    return f"Use one of {', '.join(f'{known}://' for known in _STORE_PROVIDERS)}, or a path on this machine."

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import choice, is_absent, number, whole_number
+from airflow_provider_imagekit.io.arguments import choice, is_absent, named, number, whole_number
 from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
+from airflow_provider_imagekit.similarity.distance import check_radius
+from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
 from airflow_provider_imagekit.similarity.threshold.labels import LabelledPair, read_labels
-from airflow_provider_imagekit.similarity.threshold.plot import plot_threshold_report
+from airflow_provider_imagekit.similarity.threshold.plot import check_plot, plot_threshold_report
 from airflow_provider_imagekit.similarity.threshold.report import threshold_report
 
 if TYPE_CHECKING:
@@ -41,12 +43,14 @@ class ThresholdReportOperator(HashTableOperator):
     :param id_column: column of the pictures' names; ``fileId``, ``file_id`` or ``id`` unless given.
         (templated)
     :param phash_column: column of the hashes; ``pHash`` or ``phash`` unless given. (templated)
-    :param max_distance: the largest distance to report, 0 to 16. (templated)
+    :param max_distance: the largest distance to report, 0 to 16; by default ``review`` (12). (templated)
     :param max_false_share: suggest no distance at which chance gives a larger share of the pairs found, 0 to
-        1. (templated)
-    :param min_precision: with labels, suggest no distance of a smaller precision, 0 to 1. (templated)
+        1; 0.05 by default. (templated)
+    :param min_precision: with labels, suggest no distance of a smaller precision, 0 to 1; 0.99 by default.
+        (templated)
     :param low_information: hashes of flat pictures, which are left out; zero is always one. (templated)
-    :param max_pairs: refuse to find more pairs; choose a smaller ``max_distance`` then. (templated)
+    :param max_pairs: refuse to find more pairs, 5 million by default; choose a smaller ``max_distance`` then.
+        (templated)
     :param plot_format: ``png``, ``svg`` or ``pdf`` for a plot, which needs the extra ``report``. (templated)
     :param report_url: where people read the report, for the task's link. (templated)
     :return: ``suggested_radius``, ``risk`` (in words), ``pictures``, ``left_out``, ``labels`` (counts), and
@@ -68,15 +72,35 @@ class ThresholdReportOperator(HashTableOperator):
     def __init__(
         self,
         *,
+        output_path: str,
+        input_path: str | None = None,
+        records: Sequence[Mapping[str, Any]] | None = None,
         labels_path: str | None = None,
         labels: Sequence[Mapping[str, Any]] = (),
         max_distance: int | str = "review",
         max_false_share: float | str = 0.05,
         min_precision: float | str = 0.99,
         plot_format: str | None = None,
+        id_column: str | None = None,
+        phash_column: str | None = None,
+        low_information: Sequence[str] | str = (),
+        max_pairs: int | str = MAX_PAIRS,
+        report_url: str | None = None,
+        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            output_path=output_path,
+            input_path=input_path,
+            records=records,
+            id_column=id_column,
+            phash_column=phash_column,
+            low_information=low_information,
+            max_pairs=max_pairs,
+            report_url=report_url,
+            multiple_outputs=multiple_outputs,
+            **kwargs,
+        )
         self.labels_path = labels_path
         self.labels = labels
         self.max_distance = max_distance
@@ -88,17 +112,21 @@ class ThresholdReportOperator(HashTableOperator):
         plot_format = None
         if not is_absent(self.plot_format):
             plot_format = choice(self.plot_format, "plot_format", _PLOT_FORMATS)
+            with named("plot_format"):
+                check_plot()
         check_output(self._path("threshold.md"))
         records = list(self._input())
         report = threshold_report(
             records,
             labels=self._labels(records),
-            max_radius=self.max_distance,
+            max_radius=check_radius(self.max_distance, "max_distance"),
             max_false_share=number(self.max_false_share, "max_false_share", most=1),
             min_precision=number(self.min_precision, "min_precision", most=1),
             low_information=parse_low_information(self.low_information),
             max_pairs=whole_number(self.max_pairs, "max_pairs"),
         )
+        if not report.pictures:
+            self.log.warning("There was no picture with a pHash to compare. Check input_path or records.")
         text = report.as_markdown()
         self.log.info("%s pictures.\n%s", f"{report.pictures:,}", text)
         paths = {"report_path": self._path("threshold.md"), "json_path": self._path("threshold.json")}
@@ -118,4 +146,5 @@ class ThresholdReportOperator(HashTableOperator):
         rows: Any = read_table(self.labels_path) if self.labels_path else self.labels or ()
         if isinstance(rows, Sequence) and not all(isinstance(row, Mapping) for row in rows):
             raise ImageKitInputError(f"labels is {rows!r:.100}.", help="Pass a list of objects.")
-        return list(read_labels(rows, {record.id: record.phash for record in records}))
+        with named("labels_path" if self.labels_path else "labels"):
+            return list(read_labels(rows, {record.id: record.phash for record in records}))

@@ -18,24 +18,9 @@ from airflow_provider_imagekit.exceptions import (
 )
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, RemoteUrlMetadataOperator
 from tests import pictures
+from tests.doubles import context
 
 MISSING = "a" * 24
-
-
-class Task:
-    """Keeps what a task pushes."""
-
-    map_index = -1
-
-    def __init__(self) -> None:
-        self.pushed: dict[str, Any] = {}
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        self.pushed[key] = value
-
-
-def context(**more: Any) -> Any:
-    return {"ti": Task(), **more}
 
 
 def of_file(
@@ -161,7 +146,7 @@ class TestErrors:
         imagekit.inject(**fault, times=None)
         with pytest.raises(AirflowFailException) as caught:
             of_file(imagekit).execute(context())
-        assert type(caught.value.__cause__) is error
+        assert type(caught.value.__context__) is error
         assert "request id" in str(caught.value)
         assert len(imagekit.requests) == 1
 
@@ -227,7 +212,7 @@ class TestInput:
         operator = of_file(imagekit, **arguments)
         with pytest.raises(AirflowFailException, match=text) as caught:
             operator.execute(context())
-        assert isinstance(caught.value.__cause__, ImageKitInputError)
+        assert isinstance(caught.value.__context__, ImageKitInputError)
 
     @pytest.mark.parametrize("url", ["", "ik.imagekit.io/demo/a.jpg", "ftp://x.example/a"])
     def test_a_url_without_scheme_is_refused(self, url: str, connection: str) -> None:

@@ -11,8 +11,7 @@ from airflow_provider_imagekit.compat import AirflowFailException
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.operators.phash import PHashBranchOperator, PHashShortCircuitOperator
-from tests import pictures
-from tests.operators.test_metadata import Task
+from tests import doubles, pictures
 
 A, NEAR, FAR = "f06830ca9f1e3e90", "f06830ca9f1e3e97", "2222222222222222"
 BRANCHES = {"follow_task_ids_if_similar": "same", "follow_task_ids_if_different": ["other", "group"]}
@@ -34,7 +33,7 @@ class Behind:
 
 
 def context() -> Any:
-    return {"ti": Task(), "task": Behind()}
+    return doubles.context(task=Behind())
 
 
 def branch(**arguments: Any) -> Any:
@@ -46,7 +45,7 @@ def circuit(**arguments: Any) -> Any:
 
 
 class TestBranch:
-    def test_similar(self) -> None:
+    def test_a_similar_picture_takes_its_branch(self) -> None:
         value = branch(phash=A, reference_phash=NEAR)
         assert value == {
             "decision": "similar",
@@ -58,7 +57,7 @@ class TestBranch:
             "reference_phash": NEAR,
         }
 
-    def test_different(self) -> None:
+    def test_a_different_picture_takes_its_branch(self) -> None:
         value = branch(phash=A, reference_phash=NEAR, max_distance=2)
         assert (value["decision"], value["branch"]) == ("different", ["other", "group"])
 
@@ -135,7 +134,7 @@ class TestInput:
         ({"phash": A}, "Exactly one of reference_file_id"),
         ({"reference_phash": A}, "Exactly one of file_id"),
         ({"phash": A, "reference_phash": A, "max_distance": 17}, "stay at 16 or below"),
-        ({"phash": A, "reference_phash": A, "max_distance": None}, "radius is missing"),
+        ({"phash": A, "reference_phash": A, "max_distance": None}, "max_distance is missing"),
         ({"phash": A, "reference_phash": A, "max_distance": "close"}, "close"),
         ({"phash": "xyz", "reference_phash": A}, "has 3 digits"),
         ({"phash": A, "reference_bank": "/none/bank.csv"}, "There is no file"),
@@ -148,7 +147,7 @@ class TestInput:
     ) -> None:
         with pytest.raises(AirflowFailException, match=text) as caught:
             decide(**arguments)
-        assert isinstance(caught.value.__cause__, ImageKitInputError)
+        assert isinstance(caught.value.__context__, ImageKitInputError)
 
     @pytest.mark.parametrize(
         ("decide", "arguments", "text"),

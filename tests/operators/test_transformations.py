@@ -9,7 +9,7 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitAuthError
 from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
 from tests import pictures
-from tests.operators.test_metadata import context
+from tests.doubles import context
 
 A = "f06830ca9f1e3e90"
 
@@ -92,8 +92,8 @@ def test_a_wrong_key_is_an_error_and_no_finding(master: str, imagekit: ImageKitE
         ({"variants": [{"width": 3}]}, "Variant 1 is"),
         ({"variants": [{"url": "u", "widht": 3}]}, "Variant 1: A variant has no 'widht'"),
         ({"variants": [{"url": "u", "width": 0}]}, "Variant 1: width is 0"),
-        ({"variants": [{"url": "u", "max_distance": 20}]}, "Variant 1: A radius of 20"),
-        ({"variants": [{"url": "u"}], "max_distance": 20}, "Variant 1: A radius of 20"),
+        ({"variants": [{"url": "u", "max_distance": 20}]}, "Variant 1: max_distance is 20"),
+        ({"variants": [{"url": "u"}], "max_distance": 20}, "Variant 1: max_distance is 20"),
         ({"variants": [{"url": "u"}], "url": "also"}, "Exactly one of file_id, url, phash"),
         ({"variants": [{"url": "u"}], "low_information": 3.5}, "low_information"),
     ],
