@@ -28,6 +28,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 html_theme = "furo"
+html_show_copyright = False
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

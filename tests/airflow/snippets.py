@@ -14,7 +14,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from tests.airflow.conftest import environment
+from tests.airflow.running import environment
 from tests.support import AIRFLOW_3
 
 REPOSITORY = Path(__file__).parents[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import importlib
+import json
 import re
 import shlex
 import shutil
@@ -17,7 +18,7 @@ from airflow_provider_imagekit.compat import DAG
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from tests import pictures
 from tests.airflow.commands import JOBS
-from tests.airflow.conftest import RunDag
+from tests.airflow.running import RunDag
 from tests.airflow.snippets import PAGES, REPOSITORY, Snippet, shell, snippets
 from tests.support import AIRFLOW_3
 
@@ -28,6 +29,7 @@ NOT_RUN = {
 }
 if not AIRFLOW_3:
     NOT_RUN["docs/rate-limits.md", "retry_policy="] = "Airflow 2 has no retry policies"
+    NOT_RUN["docs/events.md", "AssetWatcher"] = "Airflow 2 has no event triggers"
 LIBRARY = """\
 {"fileId": "a", "pHash": "f06830ca9f1e3e90", "filePath": "/masters/a.png", "width": 400, "height": 300}
 {"fileId": "b", "pHash": "f06830ca9f1e3e97", "filePath": "/shop/b.jpg", "width": 800, "height": 600}
@@ -120,7 +122,9 @@ def test_the_commands_of_a_page_do_what_it_says(page: str, scene: Path, home: Pa
 @pytest.mark.parametrize("page", PAGES)
 def test_every_snippet_is_executed_or_has_a_reason_not_to_be(page: str) -> None:
     for one in run_of(page):
-        assert one.language in {"python", "bash", "ini"}, f"{page}:{one.line}"
+        assert one.language in {"python", "bash", "ini", "json"}, f"{page}:{one.line}"
+        if one.language == "json":
+            assert json.loads(one.text)
         if one.language == "ini":
             settings = configparser.ConfigParser()
             settings.read_string(one.text)
