@@ -45,7 +45,7 @@ from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, Surviv
 __all__ = ["MAX_PAGE_GROUPS", "FindNearDuplicatesOperator"]
 
 #: Groups that the page shows at most, the largest ones: a browser holds all of them in memory.
-MAX_PAGE_GROUPS: Final = 20_000
+MAX_PAGE_GROUPS: Final = 50_000
 
 
 class FindNearDuplicatesOperator(HashTableOperator):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64encode
 from hashlib import sha256
@@ -10,11 +9,13 @@ from html import escape
 from importlib.resources import files
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from airflow_provider_imagekit.io.tables import json_text
 from airflow_provider_imagekit.phash import PHASH_BITS
-from airflow_provider_imagekit.report.thumbnails import thumbnail_url, web_url
+from airflow_provider_imagekit.report.thumbnails import thumbnail_step, thumbnail_url, web_url
+from airflow_provider_imagekit.similarity.origins import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from airflow_provider_imagekit.similarity.groups import Group, Member
     from airflow_provider_imagekit.similarity.records import HashRecord
@@ -28,6 +29,10 @@ THUMBNAIL: Final = (480, 360)
 _ISO_SECONDS: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d):\d\d(?:\.\d+)?")
 
 _LABELS: Final = ("Dimensions", "File size", "Format", "Created", "Folder")
+
+_ORIGINS: Final = [origin.value for origin in Origin]
+# Where a picture's bytes stand in what the page holds of it.
+_BYTES: Final = 7
 
 
 def write_groups_page(
@@ -58,50 +63,61 @@ def write_groups_page(
     :param not_duplicates: pairs of names that a person marked as not duplicates before; likewise.
     :return: how many bytes were written.
     """
+    script, style = _asset("decisions.js") + _asset("groups.js"), _asset("groups.css")
+    before, after = _asset("groups.html").split("@@DATA@@")
+    values = {
+        "TITLE": escape(title),
+        "NOTE": escape(note),
+        "STYLE": style,
+        # Only this script may run: whatever a file's name holds, it stays text.
+        "SCRIPT_HASH": b64encode(sha256(script.encode()).digest()).decode(),
+        "SCRIPT": script,
+    }
+    step = thumbnail_step(*thumbnail)
+    index: list[tuple[Any, ...]] = []
+    written = file.write(_fill(before, values).encode())
+    for group in groups:
+        pictures = [_picture(member, fields, step) for member in (group.keeper, *group.members)]
+        index.append(_summary(group, pictures))
+        written += file.write(f"{_embedded([group.reason, *pictures])}\n".encode())
     data = {
         "labels": [*_LABELS, *fields],
         "bits": PHASH_BITS,
-        "groups": [_group(group, fields, thumbnail) for group in groups],
+        "origins": _ORIGINS,
+        "thumbnail": step,
+        "index": [*zip(*index, strict=True)] if index else [()] * 6,
         "decided": [*([name, ""] for name in sorted(kept)), *sorted(map(sorted, not_duplicates))],
     }
-    script, style = _asset("decisions.js") + _asset("groups.js"), _asset("groups.css")
-    page = _fill(
-        _asset("groups.html"),
-        TITLE=escape(title),
-        NOTE=escape(note),
-        STYLE=style,
-        # Only this script may run: whatever a file's name holds, it stays text.
-        SCRIPT_HASH=b64encode(sha256(script.encode()).digest()).decode(),
-        SCRIPT=script,
-        DATA=_embedded(data),
-    ).encode()
-    file.write(page)
-    return len(page)
+    return written + file.write((_embedded(data) + _fill(after, values)).encode())
 
 
-def _group(group: Group, fields: Sequence[str], thumbnail: tuple[int, int]) -> dict[str, Any]:
-    return {
-        "reason": group.reason,
-        "keeper": _picture(group.keeper, fields, thumbnail),
-        "members": [_picture(member, fields, thumbnail) for member in group.members],
-    }
+def _summary(group: Group, pictures: Sequence[list[Any]]) -> tuple[Any, ...]:
+    """Return what orders and filters need of a group, so that the browser reads only what it shows."""
+    known = any(member.origin is Origin.KNOWN for member in (group.keeper, *group.members))
+    flags = (group.keeper.origin is Origin.REFERENCE) + 2 * known
+    distances = [member.distance for member in group.members]
+    keeper, *copies = pictures
+    sizes = sum(copy[_BYTES] for copy in copies)
+    return keeper[1] or keeper[0], len(copies), sizes, min(distances), max(distances), flags
 
 
-def _picture(member: Member, fields: Sequence[str], thumbnail: tuple[int, int]) -> dict[str, Any]:
+def _picture(member: Member, fields: Sequence[str], step: str) -> list[Any]:
     record = member.record
     url = web_url(record.get("url"))
     path = str(record.get("path") or "")
-    return {
-        "id": record.id,
-        "name": path.rpartition("/")[2] or record.id,
-        "url": url,
-        "thumbnail": thumbnail_url(url, *thumbnail) if url else web_url(record.get("thumbnail")),
-        "phash": str(record.phash),
-        "distance": member.distance,
-        "origin": member.origin.value,
-        "bytes": max(0, int(record.number("size"))),
-        "values": [*_values(record, path), *(_text(record.get(name)) for name in fields)],
-    }
+    thumbnail = thumbnail_url(url, step) if url else web_url(record.get("thumbnail"))
+    return [
+        record.id,
+        path.rpartition("/")[2],
+        url,
+        1 if url and thumbnail == f"{url}?tr={step}" else thumbnail,
+        str(record.phash),
+        member.distance,
+        _ORIGINS.index(member.origin),
+        max(0, int(record.number("size"))),
+        *_values(record, path),
+        *(_text(record.get(name)) for name in fields),
+    ]
 
 
 def _values(record: HashRecord, path: str) -> list[str]:
@@ -121,14 +137,14 @@ def _text(value: Any) -> str:
 
 def _embedded(data: Any) -> str:
     """Return JSON that no text inside can end the script element of."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return json_text(data).replace("<", "\\u003c")
 
 
 def _asset(name: str) -> str:
     return files("airflow_provider_imagekit.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _fill(template: str, **values: str) -> str:
+def _fill(template: str, values: Mapping[str, str]) -> str:
     """Put each value in its place, once; a value that looks like another place stays text."""
     parts = template.split("@@")
     return "".join(values[part] if number % 2 else part for number, part in enumerate(parts))
