@@ -279,11 +279,11 @@ class FindNearDuplicatesOperator(HashTableOperator):
             if flag(self.write_report, "write_report"):
                 written["report_path"] = self._path("groups.html")
                 fields = texts(self.report_fields, "report_fields")
-                groups = found.first_groups(MAX_PAGE_GROUPS, (*KNOWN_COLUMNS, *fields))
                 with upload(written["report_path"]) as file:
                     write_groups_page(
                         file,
-                        groups,
+                        found,
+                        limit=MAX_PAGE_GROUPS,
                         title=self.report_title,
                         note=self._note(found),
                         fields=fields,

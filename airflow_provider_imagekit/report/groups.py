@@ -7,18 +7,21 @@ from base64 import b64encode
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
+from itertools import islice, repeat
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.io.tables import json_text
 from airflow_provider_imagekit.phash import PHASH_BITS
 from airflow_provider_imagekit.report.thumbnails import thumbnail_step, thumbnail_url, web_url
+from airflow_provider_imagekit.similarity.groups import GroupChunk
+from airflow_provider_imagekit.similarity.near_duplicates import NearDuplicates
 from airflow_provider_imagekit.similarity.origins import Origin
+from airflow_provider_imagekit.similarity.records import as_number
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from airflow_provider_imagekit.similarity.groups import Group, Member
-    from airflow_provider_imagekit.similarity.records import HashRecord
+    from airflow_provider_imagekit.similarity.groups import Group
 
 __all__ = ["write_groups_page"]
 
@@ -30,14 +33,17 @@ _ISO_SECONDS: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d):\d\d(?:\.\d+
 
 _LABELS: Final = ("Dimensions", "File size", "Format", "Created", "Folder")
 
-_ORIGINS: Final = [origin.value for origin in Origin]
-# Where a picture's bytes stand in what the page holds of it.
-_BYTES: Final = 7
+_PROPERTIES: Final = ("path", "url", "thumbnail", "size", "width", "height", "format", "created")
+_PHASH: Final = f"%0{PHASH_BITS // 4}x"
+_ORIGINS: Final = {origin: number for number, origin in enumerate(Origin)}
+# Where these stand in what the page holds of a picture.
+_DISTANCE, _ORIGIN, _BYTES = 5, 6, 7
+_GROUPS_AT_ONCE: Final = 5_000
 
 
 def write_groups_page(
     file: IO[bytes],
-    groups: Iterable[Group],
+    groups: Iterable[Group] | NearDuplicates,
     *,
     title: str = "Near-duplicates",
     note: str = "",
@@ -45,6 +51,7 @@ def write_groups_page(
     thumbnail: tuple[int, int] = THUMBNAIL,
     kept: Iterable[str] = (),
     not_duplicates: Iterable[Collection[str]] = (),
+    limit: int | None = None,
 ) -> int:
     """
     Write a page on which a person sees at a glance what to keep, and how far the others are from it.
@@ -53,7 +60,7 @@ def write_groups_page(
     view. Nothing is downloaded here. Thousands of groups are paged, sorted and filtered in the browser.
 
     :param file: opened for writing bytes.
-    :param groups: as a search returns them; pictures need a ``url`` to be seen.
+    :param groups: what a search returns, or some of its groups; pictures need a ``url`` to be seen.
     :param title: of the page.
     :param note: a sentence under the title, such as the folder and the radius.
     :param fields: further columns to compare, under the table's names.
@@ -61,6 +68,7 @@ def write_groups_page(
     :param kept: names of pictures that a person chose to keep before; the page saves them again with its own
         decisions.
     :param not_duplicates: pairs of names that a person marked as not duplicates before; likewise.
+    :param limit: the number of groups to show of a search, the largest ones; all unless given.
     :return: how many bytes were written.
     """
     script, style = _asset("decisions.js") + _asset("groups.js"), _asset("groups.css")
@@ -76,14 +84,19 @@ def write_groups_page(
     step = thumbnail_step(*thumbnail)
     index: list[tuple[Any, ...]] = []
     written = file.write(_fill(before, values).encode())
-    for group in groups:
-        pictures = [_picture(member, fields, step) for member in (group.keeper, *group.members)]
-        index.append(_summary(group, pictures))
-        written += file.write(f"{_embedded([group.reason, *pictures])}\n".encode())
+    properties = dict.fromkeys((*_PROPERTIES, *fields))
+    for chunk in _chunks(groups, properties, limit):
+        pictures = list(_pictures(chunk, fields, step))
+        begin = 0
+        for reason, size in zip(chunk.reasons, chunk.sizes, strict=True):
+            group = pictures[begin : begin + size]
+            index.append(_summary(group))
+            written += file.write(f"{_embedded([reason, *group])}\n".encode())
+            begin += size
     data = {
         "labels": [*_LABELS, *fields],
         "bits": PHASH_BITS,
-        "origins": _ORIGINS,
+        "origins": [origin.value for origin in Origin],
         "thumbnail": step,
         "index": [*zip(*index, strict=True)] if index else [()] * 6,
         "decided": [*([name, ""] for name in sorted(kept)), *sorted(map(sorted, not_duplicates))],
@@ -91,44 +104,65 @@ def write_groups_page(
     return written + file.write((_embedded(data) + _fill(after, values)).encode())
 
 
-def _summary(group: Group, pictures: Sequence[list[Any]]) -> tuple[Any, ...]:
+def _chunks(
+    groups: Iterable[Group] | NearDuplicates, properties: Collection[str], limit: int | None
+) -> Iterator[GroupChunk]:
+    if isinstance(groups, NearDuplicates):
+        yield from groups.chunks(properties, limit)
+        return
+    remaining = islice(groups, limit)
+    while part := list(islice(remaining, _GROUPS_AT_ONCE)):
+        yield GroupChunk.of_groups(part, properties)
+
+
+def _summary(group: Sequence[list[Any]]) -> tuple[Any, ...]:
     """Return what orders and filters need of a group, so that the browser reads only what it shows."""
-    known = any(member.origin is Origin.KNOWN for member in (group.keeper, *group.members))
-    flags = (group.keeper.origin is Origin.REFERENCE) + 2 * known
-    distances = [member.distance for member in group.members]
-    keeper, *copies = pictures
+    keeper, *copies = group
+    origins = {picture[_ORIGIN] for picture in group}
+    flags = (keeper[_ORIGIN] == _ORIGINS[Origin.REFERENCE]) + 2 * (_ORIGINS[Origin.KNOWN] in origins)
+    distances = [copy[_DISTANCE] for copy in copies]
     sizes = sum(copy[_BYTES] for copy in copies)
     return keeper[1] or keeper[0], len(copies), sizes, min(distances), max(distances), flags
 
 
-def _picture(member: Member, fields: Sequence[str], step: str) -> list[Any]:
-    record = member.record
-    url = web_url(record.get("url"))
-    path = str(record.get("path") or "")
-    thumbnail = thumbnail_url(url, step) if url else web_url(record.get("thumbnail"))
-    return [
-        record.id,
-        path.rpartition("/")[2],
-        url,
-        1 if url and thumbnail == f"{url}?tr={step}" else thumbnail,
-        str(record.phash),
-        member.distance,
-        _ORIGINS.index(member.origin),
-        max(0, int(record.number("size"))),
-        *_values(record, path),
-        *(_text(record.get(name)) for name in fields),
-    ]
+def _pictures(chunk: GroupChunk, fields: Sequence[str], step: str) -> Iterator[list[Any]]:
+    """Yield what the page holds of each picture."""
+    values = chunk.values
+    paths = ["" if path is None else str(path) for path in values["path"]]
+    urls = list(map(web_url, values["url"]))
+    return map(
+        list,
+        zip(
+            chunk.ids,
+            (path.rpartition("/")[2] for path in paths),
+            urls,
+            map(_thumbnail, urls, values["thumbnail"], repeat(step)),
+            map(_PHASH.__mod__, chunk.bits),
+            chunk.distances,
+            map(_ORIGINS.__getitem__, chunk.origins),
+            (max(0, int(as_number(size))) for size in values["size"]),
+            map(_dimensions, values["width"], values["height"]),
+            map(_text, values["size"]),
+            map(_text, values["format"]),
+            (_ISO_SECONDS.sub(r"\1 \2", _text(created)) for created in values["created"]),
+            (path.rpartition("/")[0] or "/" if path else "" for path in paths),
+            *(map(_text, values[name]) for name in fields),
+            strict=True,
+        ),
+    )
 
 
-def _values(record: HashRecord, path: str) -> list[str]:
-    width, height = int(record.number("width")), int(record.number("height"))
-    return [
-        f"{width} × {height}" if width and height else "",
-        _text(record.get("size")),
-        _text(record.get("format")),
-        _ISO_SECONDS.sub(r"\1 \2", _text(record.get("created"))),
-        path.rpartition("/")[0] or "/" if path else "",
-    ]
+def _thumbnail(url: str | None, other: Any, step: str) -> Any:
+    """Return the thumbnail's address; 1 where the browser can make it of the picture's."""
+    if not url:
+        return web_url(other)
+    thumbnail = thumbnail_url(url, step)
+    return 1 if thumbnail == f"{url}?tr={step}" else thumbnail
+
+
+def _dimensions(width: Any, height: Any) -> str:
+    columns, rows = int(as_number(width)), int(as_number(height))
+    return f"{columns} × {rows}" if columns and rows else ""
 
 
 def _text(value: Any) -> str:
