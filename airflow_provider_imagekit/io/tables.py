@@ -213,7 +213,7 @@ def _storable_rows(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     try:
         yield from map(storable, rows)
     except UnicodeError as error:
-        raise ImageKitInputError(f"A row cannot be read: {error}.") from error
+        raise ImageKitInputError(f"A row cannot be read: {error}.") from None
 
 
 def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
@@ -225,9 +225,9 @@ def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise ImageKitInputError(f"Line {number} is not valid JSON: {error}.") from error
-        except RecursionError as error:
-            raise ImageKitInputError(f"Line {number} is nested too deeply.") from error
+            raise ImageKitInputError(f"Line {number} is not valid JSON: {error}.") from None
+        except RecursionError:
+            raise ImageKitInputError(f"Line {number} is nested too deeply.") from None
         if not isinstance(row, dict):
             raise ImageKitInputError(f"Line {number} is not a JSON object.")
         yield storable(row) if escape in line else row
@@ -243,7 +243,8 @@ def _read_csv(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
     try:
         yield from _csv_rows(text)
     finally:
-        text.detach()  # or it would close the caller's file
+        if not text.closed:
+            text.detach()  # or it would close the caller's file
 
 
 def _csv_rows(text: IO[str]) -> Iterator[dict[str, Any]]:
@@ -251,7 +252,7 @@ def _csv_rows(text: IO[str]) -> Iterator[dict[str, Any]]:
     try:
         yield from rows
     except (csv.Error, UnicodeError) as error:
-        raise ImageKitInputError(f"Line {rows.line_num + 1} cannot be read: {error}.") from error
+        raise ImageKitInputError(f"Line {rows.line_num + 1} cannot be read: {error}.") from None
 
 
 def _write_jsonl(file: IO[bytes], chunks: Iterable[Chunk], columns: Mapping[str, type]) -> int:
