@@ -26,7 +26,7 @@ __all__ = [
     "flag",
     "is_absent",
     "items",
-    "naming",
+    "named",
     "number",
     "optional_text",
     "refuse_nothing",
@@ -52,24 +52,25 @@ _NATIVE = (
 )
 
 
-def is_absent(value: object) -> bool:
-    """Return whether a value is nothing, or what a template makes of nothing."""
-    return value is None or (isinstance(value, str) and value.strip() in {"", "None"})
-
-
 @contextmanager
-def naming(argument: str) -> Iterator[None]:
+def named(argument: str) -> Iterator[None]:
     """
-    Name an argument in the errors of what reads its value and does not know the name.
+    Have errors name the argument that they are about.
 
-    :param argument: the name.
+    :param argument: its name.
+    :raises ImageKitInputError: the same error, with the name before its message.
     """
     try:
         yield
     except ImageKitInputError as error:
-        if argument in str(error):
+        if argument in error.message:
             raise
-        raise type(error)(f"{argument}: {error.message}", help=error.help) from error
+        raise error.about(argument) from None
+
+
+def is_absent(value: object) -> bool:
+    """Return whether a value is nothing, or what a template makes of nothing."""
+    return value is None or (isinstance(value, str) and value.strip() in {"", "None"})
 
 
 def text(value: object, argument: str) -> str:
@@ -246,10 +247,10 @@ def choice(value: object, argument: str, choices: Iterable[str]) -> str:
     :param choices: the words that are accepted.
     :raises ImageKitInputError: for anything else.
     """
-    words = [str(word) for word in choices]
-    found = str(value).strip().lower()
-    if found not in words:
-        raise _refusal(value, argument, f"one of {', '.join(words)}")
+    words = {str(word).lower(): str(word) for word in choices}
+    found = words.get(str(value).strip().lower())
+    if found is None:
+        raise _refusal(value, argument, f"one of {', '.join(words.values())}")
     return found
 
 

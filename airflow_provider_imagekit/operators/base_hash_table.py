@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import naming, optional_text, refuse_nothing, text
+from airflow_provider_imagekit.io.arguments import named, optional_text, refuse_nothing, text
 from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.io.tables import format_of, storable
 from airflow_provider_imagekit.links.imagekit import ImageKitReportLink
@@ -100,7 +100,7 @@ class HashTableOperator(ImageKitOperator):
         for name in ("id_column", "phash_column", "report_url", *self._tables):
             setattr(self, name, optional_text(getattr(self, name), name))
         for name in self._named:
-            with naming(name):
+            with named(name):
                 format_of(getattr(self, name))
 
     @abstractmethod
@@ -111,8 +111,8 @@ class HashTableOperator(ImageKitOperator):
         if bool(self.input_path) == (self.records is not None):
             raise ImageKitInputError("Exactly one of input_path and records is needed.")
         if self.input_path:
-            return self._table(self.input_path)
-        return self._read(self._given_rows())
+            return self._table(self.input_path, "input_path")
+        return self._read(self._given_rows(), "records")
 
     def _given_rows(self) -> list[dict[str, Any]]:
         records: Any = self.records
@@ -123,8 +123,8 @@ class HashTableOperator(ImageKitOperator):
             )
         return [storable(row) for row in records]
 
-    def _table(self, path: str) -> Iterator[HashRecord]:
-        return self._read(read_table(path, self._columns()))
+    def _table(self, path: str, argument: str) -> Iterator[HashRecord]:
+        return self._read(read_table(path, self._columns()), argument)
 
     def _columns(self) -> Columns:
         return columns_in_use(self.id_column or "", self.phash_column or "", self._other_columns())
@@ -133,8 +133,10 @@ class HashTableOperator(ImageKitOperator):
         """Return the columns of a table that are needed besides name and hash."""
         return ()
 
-    def _read(self, rows: Any) -> Iterator[HashRecord]:
-        return read_records(rows, id_column=self.id_column or "", phash_column=self.phash_column or "")
+    def _read(self, rows: Any, argument: str) -> Iterator[HashRecord]:
+        columns = {"id_column": self.id_column or "", "phash_column": self.phash_column or ""}
+        with named(argument):
+            yield from read_records(rows, **columns)
 
     def _path(self, name: str) -> str:
         return f"{self.output_path.rstrip('/')}/{name}"

@@ -15,7 +15,7 @@ from airflow_provider_imagekit.exceptions import (
 from airflow_provider_imagekit.gates.references import ImageRef, parse_low_information
 from airflow_provider_imagekit.gates.variants import VariantCheck
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import flag, naming
+from airflow_provider_imagekit.io.arguments import flag, named
 from airflow_provider_imagekit.operators.base import PICTURE_LINKS, ImageKitOperator, fail_without_retry
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class TransformationCheckOperator(ImageKitOperator):
         self._label(context)
         with fail_without_retry():
             fail_on_problem = flag(self.fail_on_problem, "fail_on_problem")
-            with naming("variants"):
+            with named("variants"):
                 checks = self._checks()
             flat = parse_low_information(self.low_information)
             image = ImageRef.parse(file_id=self.file_id, url=self.url, phash=self.phash)
@@ -137,7 +137,7 @@ class TransformationCheckOperator(ImageKitOperator):
         try:
             return variant["url"], VariantCheck.parse(asked, force=flag(self.force, "force"))
         except ImageKitInputError as error:
-            raise ImageKitInputError(f"Variant {number}: {error.message}", help=error.help) from error
+            raise ImageKitInputError(f"Variant {number}: {error.message}", help=error.help) from None
 
     def _checked(
         self, url: str, check: VariantCheck, master: PHash | None, flat: frozenset[PHash]
