@@ -159,7 +159,7 @@ def outcome(task: type[Any], world: World, given: dict[str, Any], value: Any, *,
     try:
         found = made.execute(about)
     except AirflowFailException as failed:
-        found = failed.__cause__ or failed
+        found = failed.__cause__ or failed.__context__ or failed
         assert isinstance(found, ImageKitError | AirflowFailException), repr(found)
     except (AirflowNotFoundException, ImageKitError, AirflowSensorTimeout, AirflowSkipException) as error:
         found = error
