@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "library",
         "links",
         "phash",
+        "pictures",
         "report",
         "similarity",
         "triggers",
