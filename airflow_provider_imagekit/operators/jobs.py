@@ -59,7 +59,9 @@ class _JobOperator(WritingOperator):
             if self._only_plan(plan):
                 return {"dry_run": True, "status": None}
             answer = self.hook.call(request)
-        job_id = str(answer.get("requestId") or answer.get("jobId"))
+        job_id = str(answer.get("requestId") or answer.get("jobId") or "")
+        if not job_id:
+            raise self._failed("The answer names no job.")
         self.log.info("ImageKit has accepted the %s job %s.", self._kind, job_id)
         if not waits:
             name = "request_id" if self._kind == PURGE else "job_id"

@@ -19,6 +19,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitError,
     ImageKitInputError,
     ImageKitRateLimitError,
+    ImageKitResponseError,
     ImageKitServerError,
     ImageKitTransportError,
     UnknownOutcomeError,
@@ -143,7 +144,7 @@ def test_equal_writes_at_the_same_time_are_all_sent(imagekit: ImageKitEmulator, 
 def test_writes_keep_to_their_own_rate_and_reads_do_not_wait(
     imagekit: ImageKitEmulator, clock: Clock
 ) -> None:
-    imagekit.inject(status=200, body={}, times=None)
+    imagekit.inject(status=200, body={"successfullyUpdatedFileIds": IDS}, times=None)
     slow = RateLimiter(4, burst=1, clock=clock, sleep=clock.sleep)
     client = client_of(imagekit, clock, write_budget=slow)
     for _ in range(9):
@@ -159,7 +160,7 @@ def test_a_refused_write_holds_back_writes_alone(imagekit: ImageKitEmulator, clo
     imagekit.inject(status=429, headers={"X-RateLimit-Reset": "30000"})
     with pytest.raises(ImageKitRateLimitError):
         client.add_tags(IDS, ["a"])
-    imagekit.inject(status=200, body={}, times=None)
+    imagekit.inject(status=200, body={"successfullyUpdatedFileIds": IDS}, times=None)
     client.get_file_details(IDS[0])
     assert clock.slept == []
     client.add_tags(IDS, ["a"])
@@ -188,6 +189,16 @@ def test_files_that_a_404_names_are_left_out_and_the_others_changed(
     imagekit.inject(status=200, body={"successfullyUpdatedFileIds": IDS})
     assert client.remove_tags([*IDS, "b" * 24], ["x"]) == {"b" * 24: "Some do not exist."}
     assert len(imagekit.requests) == 2
+
+
+def test_an_answer_that_says_nothing_of_a_file_is_an_error(
+    imagekit: ImageKitEmulator, client: ImageKitClient
+) -> None:
+    imagekit.inject(status=200, body={"successfullyUpdatedFileIds": []}, times=None)
+    with pytest.raises(ImageKitResponseError, match=f"says nothing of 1 files, such as {IDS[0]}"):
+        client.add_tags(IDS, ["a"])
+    with pytest.raises(ImageKitResponseError, match="no jobId"):
+        client.move_folder("/a", "/b")
 
 
 def test_a_lost_deletion_reports_the_files_as_missing(server: ImageKitEmulator, clock: Clock) -> None:

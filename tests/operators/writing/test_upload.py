@@ -89,7 +89,7 @@ def test_a_near_duplicate_is_refused_before_a_byte_is_sent(
     server: ImageKitEmulator, bank: str, library: Path, distance: Any
 ) -> None:
     with pytest.raises(
-        AirflowFailException, match=r"resized.png near-duplicate and was not uploaded. The nearest"
+        AirflowFailException, match=r"resized.png is a near-duplicate and was not uploaded. The nearest"
     ) as raised:
         upload(str(library / pictures.RESIZED), duplicate_of=bank, max_distance=distance)
     assert isinstance(raised.value.__cause__, NearDuplicateError)

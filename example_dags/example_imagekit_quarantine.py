@@ -1,0 +1,93 @@
+"""
+### Quarantine what looks like the catalogue, and remember what a person decides
+
+What has arrived in a folder is compared with the catalogue. A near-duplicate is unpublished and gets the tag
+`quarantine`. In ImageKit's dashboard a person looks at it beside its `near_duplicate_of`, and gives it the
+tag `approved` if it is another picture. The next run publishes it and remembers the pair, which never comes
+back. On Airflow 3.1 and later a person can be asked in Airflow instead, as the review example does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from typing import Any
+
+import pendulum
+
+from airflow_provider_imagekit.compat import DAG, ObjectStoragePath, Param, task
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
+from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
+from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
+
+HOME, OF = os.environ.get("AIRFLOW_HOME", tempfile.gettempdir()), "near_duplicate_of"
+OUTPUT, DECISIONS = "{{ params.output }}", "{{ params.output }}/different.jsonl"
+
+with DAG(
+    dag_id="example_imagekit_quarantine",
+    schedule=None,  # or an asset whose watcher sees new files
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 1},
+    params={
+        "arrivals": Param("/variants", type="string", description="Where uploads arrive"),
+        "catalogue": Param("/products", type="string", description="What they must not resemble"),
+        "since": Param("2026-01-01", type="string", description="Only files that arrived since then"),
+        "output": Param(f"file://{HOME}/imagekit/arrivals", type="string", description="Such as s3://b/x"),
+    },
+    tags=["example", "imagekit"],
+    doc_md=__doc__,
+):
+
+    @task
+    def remember(folder: str, decisions: str) -> list[str]:
+        """Add the pairs that a person has told apart; return the files to publish."""
+        hook, path = ImageKitHook(), ObjectStoragePath(decisions)
+        if all(field["name"] != OF for field in hook.list_custom_metadata_fields()):
+            hook.create_custom_metadata_field(OF, "near-duplicate of", {"type": "Text"})
+        files = [file for file in hook.list_files(path=folder) if "approved" in (file["tags"] or ())]
+        pairs = [{"id": file["fileId"], "other_id": file["customMetadata"].get(OF)} for file in files]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = (path.read_text() if path.exists() else "").splitlines() + [
+            json.dumps(pair) for pair in pairs
+        ]
+        path.write_text("".join(f"{line}\n" for line in dict.fromkeys(lines)))
+        return [file["fileId"] for file in files]
+
+    def table(name: str, **files: Any) -> LibraryMetadataOperator:
+        return LibraryMetadataOperator(
+            task_id=name, path=f"{{{{ params.{name} }}}}", output_path=f"{OUTPUT}/{name}.jsonl", **files
+        )
+
+    # [START howto_quarantine]
+    publish = UpdateFilesOperator(
+        task_id="publish",
+        file_ids=remember("{{ params.arrivals }}", DECISIONS),  # type: ignore[arg-type]
+        remove_tags=["quarantine", "approved"],
+        published=True,
+    )
+    find = FindNearDuplicatesOperator(
+        task_id="find",
+        input_path=f"{OUTPUT}/arrivals.jsonl",
+        reference_path=f"{OUTPUT}/catalogue.jsonl",
+        not_duplicates_path=DECISIONS,
+        output_path=f"{OUTPUT}/{{{{ run_id }}}}",
+    )
+    quarantine = UpdateFilesOperator(
+        task_id="quarantine",
+        input_path=find.output["groups_path"],
+        where={"keep": False, "origin": "new"},
+        add_tags=["quarantine"],
+        published=False,
+        custom_metadata_columns={OF: "keeper_id"},
+    )
+    # [END howto_quarantine]
+    (
+        publish
+        >> [table("arrivals", created_after="{{ params.since }}"), table("catalogue")]
+        >> find
+        >> quarantine
+    )
