@@ -4,6 +4,7 @@
 AIRFLOW_3 := 3.3.2
 AIRFLOW_2 := 2.11.2
 IMAGEKIT_SDK_4 := 4.2.0
+SENSORS := 200
 # A file's tests share fixtures, above all the real Airflow's database, so they stay in one process.
 IN_PARALLEL := --numprocesses 2 --dist loadfile
 # In variables, since a comma would end an argument of $(call).
@@ -35,7 +36,7 @@ airflow: .venv/.demo ## Start the whole Airflow, with the example DAGs, on this 
 .PHONY: test
 test: lint .venv-sdk4/.done ## Lint, check the types and test on Airflow 3
 	$(call debian,redis-server,redis-server)
-	$(call debian,chromium,chromium)
+	$(call debian,chromedriver,chromium chromium-driver)
 	.venv/bin/pytest $(IN_PARALLEL)
 
 .PHONY: test-airflow2
@@ -57,6 +58,12 @@ test-stack-airflow2: .venv-airflow2/.stack ## Press the buttons and kill the tri
 	$(call debian,initdb,postgresql)
 	IMAGEKIT_TEST_STACK=1 .venv-airflow2/bin/pytest tests/stack/test_contract.py tests/stack/test_mapped.py
 
+.PHONY: test-cluster
+test-cluster: .venv-cluster/.done ## Lose machines of an Airflow on Celery, Redis, PostgreSQL and S3; SENSORS= for how many wait
+	$(call debian,initdb,postgresql)
+	$(call debian,redis-server,redis-server)
+	IMAGEKIT_TEST_CLUSTER=$(SENSORS) .venv-cluster/bin/pytest --capture=no tests/cluster
+
 .PHONY: benchmark-triggerer
 benchmark-triggerer: .venv/.dev ## A thousand triggers in one event loop: its stalls, memory, requests
 	.venv/bin/python -m benchmarks.triggerer
@@ -70,6 +77,7 @@ benchmark-library: .venv/.dev ## A library's metadata in this way and in others:
 .PHONY: docs
 docs: .venv/.docs ## Build the documentation's site into build/docs; every warning is an error
 	.venv/bin/python scripts/draw_architecture.py
+	.venv/bin/python scripts/draw_states.py
 	AIRFLOW_HOME=$$(mktemp -d) .venv/bin/sphinx-build --quiet --fail-on-warning --keep-going --jobs 2 docs build/docs
 	@echo "build/docs/index.html"
 
@@ -94,13 +102,14 @@ lint: .venv/.dev ## Lint, check the format and the types
 
 .PHONY: constraints
 constraints: .venv/.demo ## Write the constraints files with today's versions
-	$(call compile,$(AIRFLOW_3),constraints/airflow-3.txt)
-	$(call compile,$(AIRFLOW_2),constraints/airflow-2.txt)
+	$(call compile,$(AIRFLOW_3),constraints/airflow-3.txt,$(DEVELOPMENT))
+	$(call compile,$(AIRFLOW_2),constraints/airflow-2.txt,$(DEVELOPMENT))
+	$(call compile,$(AIRFLOW_3),constraints/airflow-3-cluster.txt,--group cluster)
 	.venv/bin/python -m tests.matrix.pins
 
 .PHONY: clean
 clean: ## Remove the environments and everything built
-	rm -rf .venv .venv-airflow2 .venv-sdk4 .venv-matrix build dist demo/out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-airflow2 .venv-cluster .venv-sdk4 .venv-matrix build dist demo/out .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Environments. The stamp files make a second run a no-op until pyproject.toml or the constraints change.
 
@@ -112,6 +121,7 @@ clean: ## Remove the environments and everything built
 
 .venv/.dev: .venv/.demo
 	$(call install,.venv,-c constraints/airflow-3.txt -e '.[$(EXTRAS)]' --group dev)
+	$(call install,.venv,-c constraints/airflow-3.txt --no-deps --group axe)
 	@touch $@
 
 .venv/.stack: .venv/.dev
@@ -122,10 +132,16 @@ clean: ## Remove the environments and everything built
 	$(call install,.venv,-c constraints/airflow-3.txt --group docs)
 	@touch $@
 
+# Amazon's client keeps back a package that the others have newer.
+.venv-cluster/.done: pyproject.toml constraints/airflow-3-cluster.txt
+	$(call environment,.venv-cluster,$(PYTHON))
+	$(call install,.venv-cluster,-c constraints/airflow-3-cluster.txt -e '.[$(EXTRAS)]' --group cluster)
+	@touch $@
+
 .venv-airflow2/.dev: pyproject.toml constraints/airflow-2.txt
 	$(call environment,.venv-airflow2,$(PYTHON_AIRFLOW2))
 	$(call install,.venv-airflow2,-c constraints/airflow-2.txt -e '.[$(EXTRAS)]' --group dev)
-	$(call install,.venv-airflow2,-c constraints/airflow-2.txt --no-deps --group photos)
+	$(call install,.venv-airflow2,-c constraints/airflow-2.txt --no-deps --group photos --group axe)
 	@touch $@
 
 .venv-airflow2/.stack: .venv-airflow2/.dev
@@ -161,11 +177,12 @@ define debian
 endef
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
 
-# $(1) the version of Airflow, $(2) the file. One version of each package, so its environment markers can go.
+# $(1) the version of Airflow, $(2) the file, $(3) dependency groups. One version of each package: markers can go.
 define compile
 	rm -f $(2)
-	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --all-extras --group dev --group docs --group stack; \
-	  .venv/bin/uv pip compile pyproject.toml $(COMPILE) --group photos --no-deps | grep '^scikit-image=='; } \
+	{ echo 'apache-airflow==$(1)' | .venv/bin/uv pip compile pyproject.toml --constraint - $(COMPILE) --all-extras $(3); \
+	  .venv/bin/uv pip compile pyproject.toml $(COMPILE) --group photos --group axe --no-deps | grep -E '^(axe-playwright-python|scikit-image)=='; } \
 	  | sed 's/ *;.*//' | sort --unique > $(2)
 endef
-COMPILE := --quiet --universal --fork-strategy fewest --python-version 3.11 --no-header --no-annotate
+DEVELOPMENT := --group dev --group docs --group stack
+COMPILE := --quiet --universal --fork-strategy fewest --python-version 3.11.5 --no-header --no-annotate

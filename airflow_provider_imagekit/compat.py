@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from airflow.sdk.execution_time.xcom import XCom
     from airflow.sdk.log import mask_secret
     from airflow.sdk.types import TaskInstanceKey
-    from airflow.triggers.base import BaseTrigger, TriggerEvent
+    from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 __all__ = [
     "AIRFLOW_3",
@@ -61,6 +61,7 @@ __all__ = [
     "AirflowSkipException",
     "AirflowTaskTimeout",
     "Asset",
+    "BaseEventTrigger",
     "BaseHook",
     "BaseOperator",
     "BaseOperatorLink",
@@ -108,6 +109,7 @@ _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
     "AirflowSkipException": _EXCEPTIONS,
     "AirflowTaskTimeout": _EXCEPTIONS,
     "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
+    "BaseEventTrigger": _TRIGGERS,
     "BaseTrigger": _TRIGGERS,
     "BranchMixIn": ("airflow.sdk.bases.branch", "airflow.providers.standard.operators.branch"),
     "RetryDecision": _RETRY_POLICY,
@@ -127,6 +129,7 @@ _IN_AIRFLOW_2: dict[str, str] = {
     "AirflowSkipException": "airflow.exceptions",
     "AirflowTaskTimeout": "airflow.exceptions",
     "Asset": "airflow.datasets",
+    "BaseEventTrigger": "airflow.triggers.base",
     "BaseHook": "airflow.hooks.base",
     "BaseOperator": "airflow.models.baseoperator",
     "BaseOperatorLink": "airflow.models.baseoperatorlink",
@@ -151,7 +154,7 @@ _IN_AIRFLOW_2: dict[str, str] = {
     "task": "airflow.decorators",
     "task_group": "airflow.decorators",
 }
-_CALLED_IN_AIRFLOW_2 = {"Asset": "Dataset"}
+_CALLED_IN_AIRFLOW_2 = {"Asset": "Dataset", "BaseEventTrigger": "BaseTrigger"}
 
 
 def __getattr__(name: str) -> Any:

@@ -184,6 +184,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "ImageKit",
                 "python-modules": [
+                    "airflow_provider_imagekit.triggers.files",
                     "airflow_provider_imagekit.triggers.phash",
                     "airflow_provider_imagekit.triggers.waiting",
                 ],

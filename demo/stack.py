@@ -96,7 +96,15 @@ class AirflowStack:
 
     def start(self, name: str) -> None:
         """Start one of :attr:`processes`."""
-        self._run(name, name, *(argument.format(port=self.port) for argument in self.processes[name]))
+        self._run(name, *self.command(name), *(part.format(port=self.port) for part in self.processes[name]))
+
+    def command(self, name: str) -> tuple[str, ...]:
+        """Return the command of Airflow that one of :attr:`processes` runs."""
+        return (name,)
+
+    def place(self, name: str) -> dict[str, Any]:  # noqa: ARG002 - for who has several places
+        """Return environment and working folder of a process, as ``Popen`` takes them."""
+        return {"env": self.environment}
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Send one of :attr:`processes` a signal that ends it; what it started goes with the whole stack."""
@@ -161,7 +169,7 @@ class AirflowStack:
             # A session of its own: Ctrl-C reaches this process alone, which then stops the others in order.
             self._processes[name] = subprocess.Popen(
                 airflow_command(*arguments),
-                env=self.environment,
+                **self.place(name),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import ast
+import functools
+import sys
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
 from airflow_provider_imagekit import __version__
+
+HERE = Path(__file__).parent
+PACKAGE = HERE.parent / "airflow_provider_imagekit"
+sys.path.append(str(HERE / "_extensions"))
 
 project = "airflow-provider-imagekit"
 author = "The airflow-provider-imagekit developers"
 release = version = __version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx_copybutton"]
+extensions = [
+    "local_server",
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+]
 html_theme = "furo"
 html_title = f"{project} {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_theme_options = {
     "source_repository": "https://github.com/airflow-provider-imagekit/airflow-provider-imagekit/",
     "source_branch": "main",
@@ -17,6 +38,7 @@ html_theme_options = {
 }
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+copybutton_exclude = ".linenos, .gp"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -25,3 +47,58 @@ autodoc_class_signature = "mixed"
 autodoc_preserve_defaults = True
 autodoc_default_options = {"members": True, "show-inheritance": True}
 add_module_names = False
+
+# Every name in the reference must lead somewhere. The names of other projects that we use are listed in
+# `inventories`, so that a build needs no network.
+nitpicky = True
+nitpick_ignore = [
+    ("py:exc", "DownstreamTasksSkipped"),
+    ("py:class", "airflow.sdk.bases.branch.BranchMixIn"),
+    ("py:class", "airflow.sdk.bases.skipmixin.SkipMixin"),
+    ("py:class", "airflow.sdk.definitions.retry_policy.RetryPolicy"),
+]
+SITES = {
+    "airflow": "https://airflow.apache.org/docs/apache-airflow/stable/",
+    "task-sdk": "https://airflow.apache.org/docs/task-sdk/stable/",
+    "python": "https://docs.python.org/3/",
+    "requests": "https://requests.readthedocs.io/en/latest/",
+    "pillow": "https://pillow.readthedocs.io/en/stable/",
+}
+_built = Path(tempfile.mkdtemp(prefix="imagekit-docs-"))
+
+
+def _inventory(name: str) -> str:
+    """Return the path of an inventory as Sphinx reads it, made of our list."""
+    header = f"# Sphinx inventory version 2\n# Project: {name}\n# Version: \n# zlib\n"
+    path = _built / f"{name}.inv"
+    path.write_bytes(header.encode() + zlib.compress((HERE / f"inventories/{name}.txt").read_bytes()))
+    return str(path)
+
+
+intersphinx_mapping = {name: (address, _inventory(name)) for name, address in SITES.items()}
+
+
+def setup(app: Any) -> None:
+    """Find classes that a docstring names without their module, and those that have no page."""
+    app.connect("missing-reference", _by_last_name)
+
+
+def _by_last_name(app: Any, env: Any, node: Any, text: Any) -> Any:
+    """Link ``HashRecord`` where one page has it; show a name of ours that has no page without a link."""
+    if node.get("refdomain") != "py":
+        return None
+    domain, name = env.get_domain("py"), str(node["reftarget"]).rpartition(".")[2]
+    found = [full for full in domain.objects if full.endswith(f".{name}") and full.startswith(PACKAGE.name)]
+    if len(found) == 1:
+        return domain.resolve_xref(env, node["refdoc"], app.builder, node["reftype"], found[0], node, text)
+    return text if name in _defined() else None
+
+
+@functools.cache
+def _defined() -> frozenset[str]:
+    """Return the name of every class, function and constant of the package."""
+    trees = (ast.parse(module.read_text("utf-8")) for module in PACKAGE.rglob("*.py"))
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    named = {node.name for node in nodes if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+    named |= {module.stem for module in PACKAGE.rglob("*.py")}
+    return frozenset(named | {node.id for node in nodes if isinstance(node, ast.Name)})

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from typing import Any
 
 import pendulum
 
@@ -51,16 +50,19 @@ with DAG(
         files = [file for file in hook.list_files(path=folder) if "approved" in (file["tags"] or ())]
         pairs = [{"id": file["fileId"], "other_id": file["customMetadata"].get(OF)} for file in files]
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = (path.read_text() if path.exists() else "").splitlines() + [
-            json.dumps(pair) for pair in pairs
-        ]
-        path.write_text("".join(f"{line}\n" for line in dict.fromkeys(lines)))
+        before = path.read_text() if path.exists() else ""
+        path.write_text(before + "".join(f"{json.dumps(pair)}\n" for pair in pairs))
         return [file["fileId"] for file in files]
 
-    def table(name: str, **files: Any) -> LibraryMetadataOperator:
-        return LibraryMetadataOperator(
-            task_id=name, path=f"{{{{ params.{name} }}}}", output_path=f"{OUTPUT}/{name}.jsonl", **files
-        )
+    arrivals = LibraryMetadataOperator(
+        task_id="arrivals",
+        path="{{ params.arrivals }}",
+        created_after="{{ params.since }}",
+        output_path=f"{OUTPUT}/arrivals.jsonl",
+    )
+    catalogue = LibraryMetadataOperator(
+        task_id="catalogue", path="{{ params.catalogue }}", output_path=f"{OUTPUT}/catalogue.jsonl"
+    )
 
     # [START howto_quarantine]
     publish = UpdateFilesOperator(
@@ -71,8 +73,8 @@ with DAG(
     )
     find = FindNearDuplicatesOperator(
         task_id="find",
-        input_path=f"{OUTPUT}/arrivals.jsonl",
-        reference_path=f"{OUTPUT}/catalogue.jsonl",
+        input_path=arrivals.output["path"],
+        reference_path=catalogue.output["path"],
         not_duplicates_path=DECISIONS,
         output_path=f"{OUTPUT}/{{{{ run_id }}}}",
     )
@@ -85,9 +87,4 @@ with DAG(
         custom_metadata_columns={OF: "keeper_id"},
     )
     # [END howto_quarantine]
-    (
-        publish
-        >> [table("arrivals", created_after="{{ params.since }}"), table("catalogue")]
-        >> find
-        >> quarantine
-    )
+    publish >> [arrivals, catalogue] >> find >> quarantine

@@ -12,7 +12,10 @@ from airflow_provider_imagekit.exceptions import ImageKitNotFoundError, ImageKit
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.retry import RetryLimits
 
-__all__ = ["Writes"]
+__all__ = ["FILE_IS_MISSING", "Writes"]
+
+#: What ImageKit says of a file that is not there.
+FILE_IS_MISSING = "The requested file does not exist."
 
 
 class Writes:
@@ -190,7 +193,7 @@ class Writes:
                 answer = self.call(request(left))
             except ImageKitNotFoundError as error:
                 missing = set(error.missing) & set(left)
-                errors |= dict.fromkeys(missing or left, error.message)
+                errors |= dict.fromkeys(missing or left, FILE_IS_MISSING)
                 continue
             errors |= _errors(answer)
             _check_whole(answer, set(left) - set(errors))

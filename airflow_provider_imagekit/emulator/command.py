@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_imagekit.emulator.serving.faults import Fault
 
-__all__ = ["serve"]
+__all__ = ["command_parser", "serve"]
 
 
 def serve(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +37,7 @@ def serve(arguments: Sequence[str] | None = None) -> int:
     :param arguments: of the command line.
     :return: exit status.
     """
-    options = _parser().parse_args(arguments)
+    options = command_parser().parse_args(arguments)
     if options.verbose:
         _log_requests()
     # Pillow warns about odd files; their metadata show the same.
@@ -74,7 +74,8 @@ def serve(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(
         prog="imagekit-emulator", description="Serve a folder of pictures as ImageKit would."
     )

@@ -15,6 +15,7 @@ from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import StorageError
 from airflow_provider_imagekit.gates.threads import in_thread
 from airflow_provider_imagekit.io.object_storage import read_table, storage_errors
+from airflow_provider_imagekit.io.paths import forget_listings
 from airflow_provider_imagekit.similarity.bank import PHashBank
 from airflow_provider_imagekit.similarity.tables import columns_in_use, read_records
 
@@ -146,6 +147,7 @@ def _load(file: BankFile, low_information: frozenset[PHash]) -> PHashBank:
 
     with storage_errors(file.path):
         path = ObjectStoragePath(file.path)
+        forget_listings(path)
         # What a storage tells of a file differs: modification time, ETag, generation. All of it counts.
         identity = (file, low_information, str(path.fs.info(path.path)))
         return _banks().get(identity, load)

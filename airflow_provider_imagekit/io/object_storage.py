@@ -14,14 +14,28 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitInputError,
     StorageError,
 )
-from airflow_provider_imagekit.io.paths import appear_together, check_writable, read_locally, remove_leftovers
+from airflow_provider_imagekit.io.paths import (
+    appear_together,
+    check_writable,
+    forget_listings,
+    read_locally,
+    remove_leftovers,
+)
 from airflow_provider_imagekit.io.tables import Columns, format_of, read_rows
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.io.paths import StoragePath
 
 
-__all__ = ["check_output", "exists", "read_table", "storage_errors", "storage_path", "upload_together"]
+__all__ = [
+    "check_output",
+    "exists",
+    "read_table",
+    "storage_errors",
+    "storage_faults",
+    "storage_path",
+    "upload_together",
+]
 
 # What stands behind ObjectStoragePath; not all of their errors are OSErrors.
 _STORAGE_LIBRARIES = frozenset(
@@ -38,7 +52,9 @@ def exists(path: str) -> bool:
     :raises StorageError: if the storage does not answer.
     """
     with storage_errors(path):
-        return bool(ObjectStoragePath(path).exists())
+        file = ObjectStoragePath(path)
+        forget_listings(file)
+        return bool(file.exists())
 
 
 def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
@@ -69,21 +85,18 @@ def upload_together() -> Iterator[Callable[[str], AbstractContextManager[IO[byte
     :raises StorageError: if the storage does not take it, as when a disk is full.
     """
     written: list[str] = []
-    try:
-        with appear_together() as write:
+    with storage_faults(written), appear_together() as write:
 
-            @contextmanager
-            def open_file(path: str) -> Iterator[IO[bytes]]:
-                written.append(path)
-                target = _path(path)
-                check_writable(target, "output_path")
-                remove_leftovers(target.parent, target.name)
-                with write(target) as stream:
-                    yield stream
+        @contextmanager
+        def open_file(path: str) -> Iterator[IO[bytes]]:
+            written.append(path)
+            target = _path(path)
+            check_writable(target, "output_path")
+            remove_leftovers(target.parent, target.name)
+            with write(target) as stream:
+                yield stream
 
-            yield open_file
-    except OSError as error:
-        raise StorageError(f"{', '.join(written)} cannot be written: {error}.") from error
+        yield open_file
 
 
 def check_output(path: str) -> None:
@@ -92,14 +105,34 @@ def check_output(path: str) -> None:
 
     :param path: as ``ObjectStoragePath`` reads it.
     :raises ImageKitInputError: if it cannot.
+    :raises StorageError: if the storage does not answer.
     """
-    check_writable(_path(path), "output_path")
+    with storage_faults([path]):
+        check_writable(_path(path), "output_path")
 
 
 def _path(path: str) -> StoragePath:
     if "://" in path and not path.startswith("file://"):
         return cast("StoragePath", ObjectStoragePath(path))
     return Path(path.removeprefix("file://"))
+
+
+@contextmanager
+def storage_faults(paths: Collection[str]) -> Iterator[None]:
+    """
+    Raise the errors of a disk, and of an object store's client, as one that a retry may pass.
+
+    :param paths: what is written, for the text.
+    :raises StorageError: from the error.
+    """
+    try:
+        yield
+    except ImageKitError:
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError) and not _is_from(error, _STORAGE_LIBRARIES):
+            raise
+        raise StorageError(f"{', '.join(paths)} cannot be written: {error}.") from error
 
 
 @contextmanager

@@ -23,6 +23,7 @@ __all__ = [
     "copy",
     "files_in",
     "fingerprint",
+    "forget_listings",
     "is_local",
     "read_locally",
     "remove_leftovers",
@@ -84,8 +85,15 @@ def is_local(path: StoragePath) -> TypeGuard[Path]:
     return isinstance(path, Path) and not hasattr(path, "protocol")
 
 
+def forget_listings(path: StoragePath) -> None:
+    """Let an object store's client ask again: what it remembers of a folder, other processes have changed."""
+    if not is_local(path):
+        path.fs.invalidate_cache()  # type: ignore[attr-defined]
+
+
 def files_in(folder: StoragePath) -> list[StoragePath]:
     """Return what is in a folder by name; nothing if there is no such folder."""
+    forget_listings(folder)
     try:
         return sorted(folder.iterdir(), key=lambda path: path.name)
     except (FileNotFoundError, NotADirectoryError):
@@ -209,7 +217,7 @@ def fingerprint(path: StoragePath) -> str | None:
         if is_local(path):
             status = path.stat()
             return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
-        path.fs.invalidate_cache()  # type: ignore[attr-defined]  # object stores remember what they listed
+        forget_listings(path)
         return str(path.checksum())  # type: ignore[attr-defined]
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -222,6 +230,7 @@ def read_locally(path: StoragePath) -> Iterator[IO[bytes]]:
         with path.open("rb") as stream:
             yield stream
     else:
+        forget_listings(path)
         with tempfile.TemporaryFile(prefix="imagekit-") as local:
             copy(path, local)
             local.seek(0)

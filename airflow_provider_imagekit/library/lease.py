@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import TableInUseError
-from airflow_provider_imagekit.io.paths import atomic_write
+from airflow_provider_imagekit.io.paths import atomic_write, read_locally
 from airflow_provider_imagekit.io.tables import json_line
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Lease:
     def _read(self) -> dict[str, Any]:
         """Return what the file says; nothing if it is none of a lease."""
         try:
-            with self._path.open("rb") as stream:
+            with read_locally(self._path) as stream:
                 held = json.loads(stream.read(4096))
             return {"owner": str(held["owner"]), "token": held["token"], "until": float(held["until"])}
         except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError, RecursionError):

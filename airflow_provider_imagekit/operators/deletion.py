@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.client.changes import MAX_DELETED_FILES
+from airflow_provider_imagekit.client.writes import FILE_IS_MISSING
 from airflow_provider_imagekit.exceptions import ImageKitInputError, TooManyFailedFilesError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import flag, whole_number
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
 
 __all__ = ["DeleteFilesOperator"]
-
-_MISSING: Final = "does not exist"
 
 
 class DeleteFilesOperator(WritingOperator):
@@ -107,7 +106,7 @@ class DeleteFilesOperator(WritingOperator):
 def _status(error: str | None) -> str:
     if error is None:
         return "deleted"
-    return "missing" if _MISSING in error.lower() else "failed"
+    return "missing" if error == FILE_IS_MISSING else "failed"
 
 
 def _row(file_id: str, status: str, error: str | None = None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,9 +18,10 @@ from airflow_provider_imagekit.similarity.near_duplicates import (
     NearDuplicates,
     find_near_duplicates,
 )
+from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
 from airflow_provider_imagekit.similarity.records import KNOWN_COLUMNS
 from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
-from airflow_provider_imagekit.similarity.tables import read_id_pairs
+from airflow_provider_imagekit.similarity.tables import read_id_pairs, read_kept
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.similarity.records import HashRecord
@@ -51,25 +52,30 @@ class FindNearDuplicatesOperator(HashTableOperator):
         there with the same hash is compared with new pictures only. May not exist yet. (templated)
     :param reference_path: table of pictures that are only matched against, such as masters: always kept,
         never called a copy. (templated)
-    :param not_duplicates_path: table of pairs (``id``, ``other_id``) that somebody marked as no duplicates;
-        they are never paired or grouped again. May not exist yet. (templated)
+    :param not_duplicates_path: table of pairs (``id``, ``other_id``) that a person marked as not duplicates;
+        they are never paired or grouped again. The page saves such a table as ``decisions.csv``. May not
+        exist yet. (templated)
+    :param keep_path: table of pictures (``id``) that a person chose to keep, before all rules; the same
+        ``decisions.csv`` serves. May not exist yet. (templated)
     :param id_column: column of the pictures' names; ``fileId``, ``file_id`` or ``id`` unless given.
         (templated)
     :param phash_column: column of the hashes; ``pHash`` or ``phash`` unless given. (templated)
     :param max_distance: largest distance, 0 to 16, or a level: ``identical`` (0), ``strict`` (4, the choice
-        above 50,000 pictures), ``near_duplicate`` (8), ``review`` (12). (templated)
-    :param force: accept a ``max_distance`` above 16, where unrelated pictures match.
+        above 50,000 pictures), ``near_duplicate`` (8, the default), ``review`` (12). (templated)
+    :param force: whether to accept a ``max_distance`` above 16, where unrelated pictures match; by default
+        not. (templated)
     :param survivor_rules: what makes a picture the one to keep, the first rule foremost:
-        ``preferred_folder``, ``preferred_format``, ``most_pixels``, ``oldest``, ``largest``, ``newest``.
+        ``preferred_folder``, ``preferred_format``, ``most_pixels``, ``oldest``, ``largest`` (the default is
+        these, in this order), ``newest``.
         The reason in the table begins with ``uncertain:`` where a later rule prefers another. (templated)
     :param preferred_folders: the dearest first; subfolders included. (templated)
     :param preferred_formats: the dearest first, such as ``["png", "jpg"]``. (templated)
     :param low_information: hashes of flat pictures, which are set apart; zero is always one. (templated)
-    :param max_pairs: refuse to find more pairs; the error says what to do. (templated)
-    :param output_format: ``jsonl``, ``csv`` or ``parquet``. (templated)
-    :param write_pairs: whether to list all pairs.
-    :param write_report: whether to write the page.
-    :param report_title: title of the page. (templated)
+    :param max_pairs: refuse to find more pairs, 5 million by default; the error says what to do. (templated)
+    :param output_format: ``jsonl`` (the default), ``csv`` or ``parquet``. (templated)
+    :param write_pairs: whether to list all pairs; by default yes. (templated)
+    :param write_report: whether to write the page; by default yes. (templated)
+    :param report_title: title of the page; by default "Near-duplicates". (templated)
     :param report_fields: further columns to compare on the page. (templated)
     :param report_url: where people read the page, for the task's link; told from the path for S3, Google
         Cloud Storage and web addresses. (templated)
@@ -85,6 +91,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         "known_path",
         "reference_path",
         "not_duplicates_path",
+        "keep_path",
         "max_distance",
         "force",
         "survivor_rules",
@@ -100,9 +107,13 @@ class FindNearDuplicatesOperator(HashTableOperator):
     def __init__(
         self,
         *,
+        output_path: str,
+        input_path: str | None = None,
+        records: Sequence[Mapping[str, Any]] | None = None,
         known_path: str | None = None,
         reference_path: str | None = None,
         not_duplicates_path: str | None = None,
+        keep_path: str | None = None,
         max_distance: int | str = "near_duplicate",
         force: bool | str = False,
         survivor_rules: Sequence[str] | str = DEFAULT_RULES,
@@ -113,12 +124,30 @@ class FindNearDuplicatesOperator(HashTableOperator):
         write_report: bool | str = True,
         report_title: str = "Near-duplicates",
         report_fields: Sequence[str] | str = (),
+        id_column: str | None = None,
+        phash_column: str | None = None,
+        low_information: Sequence[str] | str = (),
+        max_pairs: int | str = MAX_PAIRS,
+        report_url: str | None = None,
+        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            output_path=output_path,
+            input_path=input_path,
+            records=records,
+            id_column=id_column,
+            phash_column=phash_column,
+            low_information=low_information,
+            max_pairs=max_pairs,
+            report_url=report_url,
+            multiple_outputs=multiple_outputs,
+            **kwargs,
+        )
         self.known_path = known_path
         self.reference_path = reference_path
         self.not_duplicates_path = not_duplicates_path
+        self.keep_path = keep_path
         self.max_distance = max_distance
         self.force = force
         self.survivor_rules = survivor_rules
@@ -140,7 +169,9 @@ class FindNearDuplicatesOperator(HashTableOperator):
             texts(self.survivor_rules, "survivor_rules"),
             texts(self.preferred_folders, "preferred_folders"),
             texts(self.preferred_formats, "preferred_formats"),
+            read_kept(self._rows_if_there(self.keep_path)),
         )
+        not_duplicates = read_id_pairs(self._rows_if_there(self.not_duplicates_path))
         known = list(self._read(self._rows_if_there(self.known_path, self._columns())))
         found = find_near_duplicates(
             self._not_known(known),
@@ -149,14 +180,14 @@ class FindNearDuplicatesOperator(HashTableOperator):
             known=known,
             reference=self._table(self.reference_path) if self.reference_path else (),
             policy=policy,
-            not_duplicates=self._strangers(),
+            not_duplicates=not_duplicates,
             low_information=parse_low_information(self.low_information),
             max_pairs=whole_number(self.max_pairs, "max_pairs"),
         )
         for preference in found.unmatched_preferences:
             self.log.warning("No picture has the preferred folder or format %r.", preference)
         self.log.info("Found: %s", found.counts())
-        return found.counts() | self._write(found)
+        return found.counts() | self._write(found, {"kept": policy.kept, "not_duplicates": not_duplicates})
 
     def _other_columns(self) -> Iterable[str]:
         return (*KNOWN_COLUMNS, *texts(self.report_fields, "report_fields"))
@@ -168,9 +199,6 @@ class FindNearDuplicatesOperator(HashTableOperator):
             if record.id not in before or before[record.id] != record.phash:
                 yield record
 
-    def _strangers(self) -> frozenset[frozenset[str]]:
-        return read_id_pairs(self._rows_if_there(self.not_duplicates_path))
-
     def _rows_if_there(self, path: str | None, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
         """Yield the rows of a table that the first run does not have yet."""
         if not path:
@@ -180,7 +208,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         else:
             self.log.warning("There is no file at %s yet; it counts as empty.", path)
 
-    def _write(self, found: NearDuplicates) -> dict[str, Any]:
+    def _write(self, found: NearDuplicates, decided: dict[str, Any]) -> dict[str, Any]:
         written: dict[str, Any] = {}
         written["groups_path"] = self._path(f"groups.{self.output_format}")
         with upload_together() as upload:
@@ -199,6 +227,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
                         title=self.report_title,
                         note=self._note(found),
                         fields=texts(self.report_fields, "report_fields"),
+                        **decided,
                     )
         return written
 

@@ -18,8 +18,8 @@ from airflow_provider_imagekit.io.arguments import (
     texts,
     whole_number,
 )
-from airflow_provider_imagekit.io.object_storage import storage_path
-from airflow_provider_imagekit.io.paths import atomic_write, check_writable, remove_leftovers
+from airflow_provider_imagekit.io.object_storage import check_output, storage_faults, storage_path
+from airflow_provider_imagekit.io.paths import atomic_write, remove_leftovers
 from airflow_provider_imagekit.io.tables import json_line
 from airflow_provider_imagekit.library.sources import Batch
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
@@ -127,7 +127,8 @@ class ListFilesOperator(ImageKitOperator):
         ``LibraryMetadataOperator`` has columns for, and the dimensions.
     :param output_path: file for the listing, on this machine or in any store of ``ObjectStoragePath``.
         (templated)
-    :param batches: pointers to return, 1 to 1,024; a file is always in the same batch. (templated)
+    :param batches: pointers to return, 1 (the default) to 1,024; a file is always in the same batch.
+        (templated)
     :param max_xcom_bytes: most bytes of JSON to put into XCom without ``output_path``. By default 48,000,
         some 200 files with the default ``fields``; any number if ``[core] xcom_backend`` is Airflow's
         ``XComObjectStorageBackend`` with a threshold. (templated)
@@ -224,9 +225,9 @@ class ListFilesOperator(ImageKitOperator):
         most = min(conf.getint("core", "max_map_length", fallback=_MOST_MAPPED), _MOST_MAPPED)
         of = whole_number(self.batches, "batches", least=1, most=most)
         counts = [0] * of
-        check_writable(path, "output_path")
+        check_output(output_path)
         remove_leftovers(path.parent, path.name)
-        with atomic_write(path, path.parent) as stream:
+        with storage_faults([output_path]), atomic_write(path, path.parent) as stream:
             for record in self._records(search, FILE_FIELDS):
                 counts[Batch.number_of(str(record.get("fileId")), of)] += 1
                 stream.write(json_line(record))

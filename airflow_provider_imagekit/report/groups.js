@@ -3,7 +3,9 @@
 (() => {
   const PAGE = 20;       // groups on a page
   const FIRST = 11;      // copies of a group that are shown at once
-  const { labels, bits, groups } = JSON.parse(document.getElementById("data").textContent);
+  const LIBRARY = "https://imagekit.io/dashboard/media-library/detail/";
+  const { labels, bits, groups, decided } = JSON.parse(document.getElementById("data").textContent);
+  const decisions = makeDecisions(decided);
   const SIZE = labels.indexOf("File size");
   const $ = (id) => document.getElementById(id);
   const number = new Intl.NumberFormat("en");
@@ -70,33 +72,84 @@
     return list;
   };
 
+  const inBits = (distance) => `${distance} ${distance === 1 ? "bit" : "bits"}`;
+
+  const alike = (picture) => picture.distance === 0 ? [make("b", "", "equal hash")] : [
+    make("b", "", inBits(picture.distance)),
+    ` ${(100 * (1 - picture.distance / bits)).toFixed(0)} % alike`,
+  ];
+
+  // One picture of a group is to be kept: the one that a person chose, else the suggested one.
+  const chosen = (group) => [group.keeper, ...group.members].find((picture) => decisions.keeps(picture.id));
+
+  const verdict = (picture, group) => {
+    const keep = picture === (chosen(group) || group.keeper);
+    const suggested = picture === group.keeper;
+    const apart = !suggested && decisions.isApart(picture.id, group.keeper.id);
+    const line = make("div", "verdict");
+    if (keep) line.append("✓ Keep");
+    else if (apart) line.append("≠ Not a duplicate");
+    else if (suggested) line.append("Suggested");
+    else line.append(...alike(picture));
+    if (decisions.keeps(picture.id)) line.append(make("span", "tag", "your decision"));
+    else if (suggested && group.reason && group.reason !== "reference") line.append(make("span", "tag", group.reason));
+    if (picture.origin !== "new") line.append(make("span", "tag", picture.origin));
+    return [line, keep ? "keep" : apart ? "apart" : ""];
+  };
+
+  const showCount = () => {
+    $("save").textContent = `Save decisions (${number.format(decisions.count())})`;
+    $("save").disabled = !decisions.count();
+  };
+
+  const toggle = (text, picture, decide) => {
+    const button = make("button", "", text);
+    button.type = "button";
+    button.setAttribute("aria-label", `${text}: ${picture.name}`);
+    button.addEventListener("click", decide);
+    return button;
+  };
+
   const figure = (picture, group) => {
-    const keep = picture === group.keeper;
-    const verdict = make("div", "verdict");
-    if (keep) verdict.append("✓ Keep");
-    else if (picture.distance === 0) verdict.append(make("b", "", "equal hash"));
-    else verdict.append(make("b", "", `${picture.distance} ${picture.distance === 1 ? "bit" : "bits"}`),
-      ` ${(100 * (1 - picture.distance / bits)).toFixed(0)} % alike`);
-    if (keep && group.reason && group.reason !== "reference") verdict.append(make("span", "tag", group.reason));
-    if (picture.origin !== "new") verdict.append(make("span", "tag", picture.origin));
-    const caption = make("figcaption", "", verdict);
-    if (!keep) {
+    const decided = (decide) => () => { decide(); group.redraws.forEach((redraw) => redraw()); showCount(); };
+    const ids = [group.keeper, ...group.members].map((one) => one.id);
+    const keep = toggle("Keep this one", picture, decided(() => decisions.keep(picture.id, ids)));
+    const part = picture === group.keeper ? null
+      : toggle("Not a duplicate", picture, decided(() => decisions.part(picture.id, group.keeper.id)));
+    const caption = make("figcaption", "", make("div", "verdict"));
+    if (part) {
       const fill = make("i");
       fill.style.width = `${Math.min(100, 100 * picture.distance / 16)}%`;
       caption.append(make("div", "bar", fill));
     }
-    caption.append(make("div", "name", picture.name), facts(picture, group.keeper),
-      make("div", "id", make("span", "", picture.id), " ", make("code", "", picture.phash)));
-    const element = make("figure", keep ? "keep" : "", frame(picture), caption);
+    const id = make("div", "id", make("span", "", picture.id), " ", make("code", "", picture.phash));
+    if (/^[0-9a-f]{24}$/.test(picture.id)) {
+      const link = make("a", "", "Media library");
+      Object.assign(link, { href: LIBRARY + picture.id, target: "_blank", rel: "noopener noreferrer" });
+      id.append(" ", link);
+    }
+    caption.append(make("div", "name", picture.name), facts(picture, group.keeper), id,
+      make("div", "decide", keep, ...(part ? [part] : [])));
+    const element = make("figure", "", frame(picture), caption);
     // Green when equal, red from 12 bits on.
     element.style.setProperty("--distance", `hsl(${140 - 140 * Math.min(1, picture.distance / 12)} 70% 40%)`);
+    const redraw = () => {
+      const [line, look] = verdict(picture, group);
+      caption.firstChild.replaceWith(line);
+      element.className = look;
+      keep.setAttribute("aria-pressed", decisions.keeps(picture.id));
+      if (part) part.setAttribute("aria-pressed", decisions.isApart(picture.id, group.keeper.id));
+    };
+    group.redraws.push(redraw);
+    redraw();
     return element;
   };
 
   const card = (group) => {
+    group.redraws = [];
     const copies = group.members.length;
     const summary = [`${number.format(copies)} ${copies === 1 ? "copy" : "copies"}`];
-    summary.push(group.far === 0 ? "equal hashes" : group.near === group.far ? `${group.far} bits` : `${group.near} to ${group.far} bits`);
+    summary.push(group.far === 0 ? "equal hashes" : group.near === group.far ? inBits(group.far) : `${group.near} to ${group.far} bits`);
     if (group.bytes) summary.push(`${size(group.bytes)} in copies`);
     const pictures = make("div", "pictures", figure(group.keeper, group),
       ...group.members.slice(0, FIRST).map((picture) => figure(picture, group)));
@@ -146,6 +199,7 @@
   for (const [label, value] of [["groups", number.format(groups.length)], ["copies", number.format(copies)], ["in copies", size(bytes)]]) {
     $("totals").append(make("div", "", make("dt", "", label), make("dd", "", value)));
   }
+  $("save").addEventListener("click", decisions.save);
   $("sort").addEventListener("change", select);
   $("origin").addEventListener("change", select);
   $("find").addEventListener("input", select);
@@ -156,5 +210,6 @@
     if (event.key === "ArrowLeft") turn(page - 1);
     if (event.key === "ArrowRight") turn(page + 1);
   });
+  showCount();
   select();
 })();

@@ -14,7 +14,7 @@ from airflow_provider_imagekit.phash import PHASH_BITS
 from airflow_provider_imagekit.report.thumbnails import thumbnail_url, web_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from airflow_provider_imagekit.similarity.groups import Group, Member
     from airflow_provider_imagekit.similarity.records import HashRecord
@@ -38,6 +38,8 @@ def write_groups_page(
     note: str = "",
     fields: Sequence[str] = (),
     thumbnail: tuple[int, int] = THUMBNAIL,
+    kept: Iterable[str] = (),
+    not_duplicates: Iterable[Collection[str]] = (),
 ) -> int:
     """
     Write a page on which a person sees at a glance what to keep, and how far the others are from it.
@@ -51,14 +53,18 @@ def write_groups_page(
     :param note: a sentence under the title, such as the folder and the radius.
     :param fields: further columns to compare, under the table's names.
     :param thumbnail: the box that thumbnails are fitted into, in pixels.
+    :param kept: names of pictures that a person chose to keep before; the page saves them again with its own
+        decisions.
+    :param not_duplicates: pairs of names that a person marked as not duplicates before; likewise.
     :return: how many bytes were written.
     """
     data = {
         "labels": [*_LABELS, *fields],
         "bits": PHASH_BITS,
         "groups": [_group(group, fields, thumbnail) for group in groups],
+        "decided": [*([name, ""] for name in sorted(kept)), *sorted(map(sorted, not_duplicates))],
     }
-    script, style = _asset("groups.js"), _asset("groups.css")
+    script, style = _asset("decisions.js") + _asset("groups.js"), _asset("groups.css")
     page = _fill(
         _asset("groups.html"),
         TITLE=escape(title),

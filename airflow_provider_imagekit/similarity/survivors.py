@@ -66,11 +66,13 @@ class SurvivorPolicy:
     :param rules: names out of :data:`RULES`.
     :param folders: folders to keep pictures of, the dearest first; subfolders included.
     :param formats: formats to keep, the dearest first, such as ``png``, ``jpg``.
+    :param kept: names of the pictures that a person chose to keep; they come before all rules.
     """
 
     rules: tuple[str, ...] = DEFAULT_RULES
     folders: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
+    kept: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         unknown = [rule for rule in self.rules if rule not in RULES]
@@ -81,7 +83,7 @@ class SurvivorPolicy:
 
     def rank(self, record: HashRecord) -> tuple[Any, ...]:
         """Return a key that sorts the picture to keep to the front."""
-        return (*(_VALUES[rule](self, record) for rule in self.rules), record.id)
+        return (record.id not in self.kept, *(_VALUES[rule](self, record) for rule in self.rules), record.id)
 
     def unmatched(self, records: Iterable[HashRecord]) -> list[str]:
         """
@@ -89,11 +91,15 @@ class SurvivorPolicy:
 
         :param records: all pictures.
         """
+        wanted = {
+            "preferred_folder": [(folder, SurvivorPolicy(folders=(folder,))) for folder in self.folders],
+            "preferred_format": [(form, SurvivorPolicy(formats=(form,))) for form in self.formats],
+        }
         alone = [
-            (text, _VALUES[rule], SurvivorPolicy(**{field: (text,)}))
-            for rule, field in (("preferred_folder", "folders"), ("preferred_format", "formats"))
+            (text, _VALUES[rule], policy)
+            for rule, preferences in wanted.items()
             if rule in self.rules
-            for text in getattr(self, field)
+            for text, policy in preferences
         ]
         for record in records:
             if not alone:
@@ -105,9 +111,12 @@ class SurvivorPolicy:
         """
         Name the rule that puts the keeper before all others; blank if only their names differ.
 
-        It begins with ``uncertain:`` where a later rule prefers another picture, or where the keeper is
-        hardly larger than one that equals it otherwise. A preference leaves no doubt.
+        It is ``chosen`` where a person did, and begins with ``uncertain:`` where a later rule prefers another
+        picture, or where the keeper is hardly larger than one that equals it otherwise. A preference leaves
+        no doubt.
         """
+        if keeper.id in self.kept:
+            return "chosen"
         best = {rule: _VALUES[rule](self, keeper) for rule in self.rules}
         decisive, doubts = -1, set[str]()
         for other in others:

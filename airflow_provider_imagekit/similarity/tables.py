@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_imagekit.io.tables import Columns
 
-__all__ = ["columns_in_use", "read_id_pairs", "read_records", "read_rows", "write_rows"]
+__all__ = ["columns_in_use", "read_id_pairs", "read_kept", "read_records", "read_rows", "write_rows"]
 
 # What columns are usually called: ImageKit's own name first.
 _ID_COLUMNS = ("fileId", "file_id", "id")
@@ -89,11 +89,33 @@ def _parse_phash(value: Any, number: int) -> PHash | None:
 
 def read_id_pairs(rows: Iterable[Mapping[str, Any]]) -> frozenset[frozenset[str]]:
     """
-    Read pairs of pictures that somebody marked as no duplicates of each other.
+    Read pairs of pictures that a person marked as not duplicates of each other.
 
-    :param rows: rows with ``id`` and ``other_id``, as the table of pairs has them.
+    :param rows: rows with ``id`` and ``other_id``, as the table of pairs has them; those with a ``decision``
+        other than ``not_duplicate`` are skipped.
+    :raises ImageKitInputError: for a row without them.
     """
-    try:
-        return frozenset(frozenset((str(row["id"]), str(row["other_id"]))) for row in rows)
-    except KeyError as error:
-        raise ImageKitInputError(f"A row of pairs has no {error}; it needs id and other_id.") from None
+    return frozenset(
+        frozenset((_name(row, "id"), _name(row, "other_id")))
+        for row in rows
+        if row.get("decision") in {None, "", "not_duplicate"}
+    )
+
+
+def read_kept(rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """
+    Read the names of pictures that a person chose to keep.
+
+    :param rows: rows with ``id``; those with a ``decision`` other than ``keep`` are skipped.
+    :raises ImageKitInputError: for a row without it.
+    """
+    return frozenset(_name(row, "id") for row in rows if row.get("decision") in {None, "", "keep"})
+
+
+def _name(row: Mapping[str, Any], column: str) -> str:
+    name = row.get(column)
+    if name is None or name == "":
+        raise ImageKitInputError(
+            f"A row of decisions has no {column!r}.", help=f"Its columns are: {', '.join(map(str, row))}."
+        )
+    return str(name)

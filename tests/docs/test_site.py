@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_imagekit.provider_info import get_provider_info
-from scripts import draw_architecture
+from scripts import draw_architecture, draw_states
 
 REPOSITORY = Path(__file__).parents[2]
-REFERENCE = REPOSITORY / "docs/reference"
+DOCS = REPOSITORY / "docs"
+REFERENCE = DOCS / "reference"
 DOCUMENTED = {
     module
     for page in REFERENCE.glob("*.md")
@@ -53,15 +54,28 @@ def test_the_reference_names_modules_that_exist_and_say_what_is_public(module: s
 @pytest.mark.parametrize(
     "example", sorted(REPOSITORY.glob("example_dags/example_*.py")), ids=lambda p: p.stem
 )
-def test_every_example_is_on_the_site(example: Path) -> None:
-    included = f"```{{literalinclude}} ../example_dags/{example.name}\n"
-    assert included in (REPOSITORY / "docs/examples.md").read_text("utf-8")
+def test_every_example_is_on_a_page_by_its_own_text(example: Path) -> None:
+    pages = [page.read_text("utf-8") for page in DOCS.rglob("*.md")]
+    assert any(re.search(rf"{{literalinclude}} \S*/{example.name}\n", page) for page in pages), (
+        "needs a page in docs/how-to, and a line in docs/how-to/index.md"
+    )
 
 
 def test_every_page_is_in_a_table_of_contents() -> None:
-    index = (REPOSITORY / "docs/index.md").read_text("utf-8")
-    for page in sorted(REPOSITORY.glob("docs/*.md")):
-        assert page.stem == "index" or re.search(rf"^{page.stem}$", index, re.MULTILINE), page.name
+    listed = {
+        (index.parent / line.strip()).resolve().with_suffix(".md")
+        for index in DOCS.rglob("index.md")
+        for block in re.findall(r"```{toctree}\n(.*?)```", index.read_text("utf-8"), re.DOTALL)
+        for line in block.splitlines()
+        if line and not line.startswith(":")
+    }
+    assert set(DOCS.rglob("*.md")) - listed == {DOCS / "index.md"}
+
+
+@pytest.mark.parametrize("name", draw_states.DIAGRAMS)
+def test_the_diagrams_of_states_are_those_of_the_script(name: str) -> None:
+    drawn = (draw_states.IMAGES / f"{name}.svg").read_text("utf-8")
+    assert drawn == draw_states.draw(draw_states.DIAGRAMS[name]), "run `make docs`"
 
 
 def test_the_picture_of_the_architecture_is_that_of_the_code() -> None:

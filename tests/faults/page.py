@@ -61,13 +61,21 @@ again after a lost answer apart from those whose request is not, see [writing.md
 were run for every cell.
 """
 
+TITLES = (
+    "What goes wrong",
+    "Call and operators",
+    "Library",
+    "Sensor in every mode",
+    "Writes that are repeated",
+    "Writes that are not",
+)
+
 
 def render(results: Results) -> str:
     """Return the page."""
     lines = [
         HEAD,
-        "| What goes wrong | Call and operators | Library | Sensor in every mode | Writes that are repeated "
-        "| Writes that are not |",
+        f"| {' | '.join(TITLES)} |",
         "|---|---|---|---|---|---|",
     ]
     operators = [*CALLS, *(name for name in OPERATORS if name != LIBRARY)]

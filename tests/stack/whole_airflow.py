@@ -14,7 +14,7 @@ from demo.stack import AirflowStack
 from tests.stack.postgres import metadata_database
 from tests.support import AIRFLOW_3
 
-__all__ = ["Airflow2Stack", "whole_airflow"]
+__all__ = ["QUICK", "Airflow2Stack", "left_behind", "whole_airflow"]
 
 # Airflow's own patience, shortened so that a test takes minutes.
 QUICK = {
@@ -70,10 +70,10 @@ def whole_airflow(dags: Path, connections: Mapping[str, str], **environment: str
 
 
 def left_behind(home: str) -> list[str]:
-    """Return the processes that still run for an Airflow."""
+    """Return the processes that still run for an Airflow, or for one whose home is inside this folder."""
     found = []
     for process in psutil.process_iter(["name"]):
         with contextlib.suppress(psutil.Error):
-            if process.environ().get("AIRFLOW_HOME") == home:
+            if process.environ().get("AIRFLOW_HOME", "").startswith(home):
                 found.append(process.name())
     return found

@@ -26,7 +26,7 @@ from demo.environment import EXAMPLE_DAGS
 from demo.stack import AirflowStack
 from tests.stack.api import READING_SECONDS, Api, wait_until
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="needs the dependency group stack")
+webdriver = pytest.importorskip("selenium.webdriver", reason="needs the dependency group test")
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 LARGEST_IMAGE = 200_000

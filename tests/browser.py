@@ -1,0 +1,74 @@
+"""A headless Chromium, and what axe finds wrong with a page for people who see or point less well."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="needs the dependency group test")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMEDRIVER = shutil.which("chromedriver")
+NEEDS_BROWSER = pytest.mark.skipif(
+    not (CHROMIUM and CHROMEDRIVER), reason="needs chromium and chromium-driver; `make test` installs them"
+)
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),
+)
+#: The width of a small phone, in pixels.
+PHONE = 390
+
+_AXE = "axe-playwright-python"  # of which only the script inside is used
+_RUN = "const done = arguments[arguments.length - 1]; axe.run().then(done, (error) => done(String(error)));"
+
+
+@contextmanager
+def browser(profile: Path, downloads: Path | None = None) -> Iterator[Any]:
+    """Yield selenium's driver of a Chromium of the test's own."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for flag in (*FLAGS, f"--user-data-dir={profile}", "--window-size=1320,900"):
+        options.add_argument(flag)
+    if downloads is not None:
+        options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(str(CHROMEDRIVER)))
+    try:
+        driver.set_script_timeout(120)
+        yield driver
+    finally:
+        driver.quit()
+
+
+def show(driver: Any, *, width: int = 1320, dark: bool = False) -> None:
+    """Show the page as a screen of a width does, by day or by night."""
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+
+def hidden_width(driver: Any) -> int:
+    """Return the pixels of the page that are beyond the right edge of the screen."""
+    return int(driver.execute_script("return document.documentElement.scrollWidth - innerWidth"))
+
+
+def accessibility_faults(driver: Any) -> list[str]:
+    """Return what axe calls serious or critical on the page as it is shown now."""
+    script = importlib.metadata.distribution(_AXE).locate_file("axe_playwright_python/axe.min.js")
+    driver.execute_script(Path(str(script)).read_text("utf-8"))
+    found = driver.execute_async_script(_RUN)
+    assert isinstance(found, dict), found
+    assert found["passes"], "axe looked at nothing"
+    return [
+        f"{fault['id']}: {node['html']:.200} {node['failureSummary']}"
+        for fault in found["violations"]
+        if fault["impact"] in {"serious", "critical"}
+        for node in fault["nodes"]
+    ]
