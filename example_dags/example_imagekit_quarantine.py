@@ -3,7 +3,7 @@
 
 What has arrived in a folder is compared with the catalogue. A near-duplicate is unpublished and gets the tag
 `quarantine`. In ImageKit's dashboard a person looks at it beside its `near_duplicate_of`, and gives it the
-tag `approved` if it is another picture. The next run publishes it and remembers the pair, which never comes
+tag `approved` if it is another picture. The next run publishes it and remembers the pairs, which never come
 back. On Airflow 3.1 and later a person can be asked in Airflow instead, as the review example does.
 """
 
@@ -17,6 +17,7 @@ import pendulum
 
 from airflow_provider_imagekit.compat import DAG, ObjectStoragePath, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
@@ -42,17 +43,18 @@ with DAG(
 ):
 
     @task
-    def remember(folder: str, decisions: str) -> list[str]:
-        """Add the pairs that a person has told apart; return the files to publish."""
+    def remember(folder: str, decisions: str, pairs: str) -> list[str]:
+        """Add the pairs of approved files that the last run found; return the files to publish."""
         hook, path = ImageKitHook(), ObjectStoragePath(decisions)
         if all(field["name"] != OF for field in hook.list_custom_metadata_fields()):
             hook.create_custom_metadata_field(OF, "near-duplicate of", {"type": "Text"})
-        files = [file for file in hook.list_files(path=folder) if "approved" in (file["tags"] or ())]
-        pairs = [{"id": file["fileId"], "other_id": file["customMetadata"].get(OF)} for file in files]
+        files = hook.list_files(path=folder)
+        ids = {file["fileId"] for file in files if "approved" in (file["tags"] or ())}
+        found = [row for row in (read_table(pairs) if ids else ()) if {row["id"], row["other_id"]} & ids]
         path.parent.mkdir(parents=True, exist_ok=True)
         before = path.read_text() if path.exists() else ""
-        path.write_text(before + "".join(f"{json.dumps(pair)}\n" for pair in pairs))
-        return [file["fileId"] for file in files]
+        path.write_text(before + "".join(f"{json.dumps(pair)}\n" for pair in found))
+        return sorted(ids)
 
     arrivals = LibraryMetadataOperator(
         task_id="arrivals",
@@ -67,7 +69,7 @@ with DAG(
     # [START howto_quarantine]
     publish = UpdateFilesOperator(
         task_id="publish",
-        file_ids=remember("{{ params.arrivals }}", DECISIONS),  # type: ignore[arg-type]
+        file_ids=remember("{{ params.arrivals }}", DECISIONS, f"{FOUND}/pairs.jsonl"),  # type: ignore[arg-type]
         remove_tags=["quarantine", "approved"],
         published=True,
     )
@@ -76,7 +78,7 @@ with DAG(
         input_path=arrivals.output["path"],
         reference_path=catalogue.output["path"],
         not_duplicates_path=DECISIONS,
-        output_path=f"{OUTPUT}/{{{{ run_id }}}}",
+        output_path=FOUND,
     )
     quarantine = UpdateFilesOperator(
         task_id="quarantine",

@@ -109,12 +109,7 @@ class Fault:
         if says is None:
             return None
         if self.name.startswith("200 with") and "pHash" in self.name:  # an answer to another question
-            return {
-                UPLOAD: FINE,
-                OVERWRITE: FINE,
-                PURGE: Says(FAILS, REPORT),
-                FOLDER_JOB: Says(FAILS, REPORT),
-            }.get(name, Says(RETRIES, RESPONSE))
+            return ANSWER_TO_A_WRITE.get(name, Says(RETRIES, RESPONSE))
         if name == UPDATE and self.name[:3] in ("400", "404", "423"):
             return replace(says, error="TooManyFailedFilesError")
         if name == DELETE and self.name.startswith("404"):
@@ -217,6 +212,10 @@ ANSWER = json.dumps({"width": 640, "pHash": "f06830ca9f1e3e90"})
 SLOW = {"timeout": SHORT_TIMEOUT}
 WAITING = Says(WAITS)
 FINE = Says(SUCCESS, xcom=AS_ANSWERED)
+ANSWER_TO_A_WRITE = {
+    **dict.fromkeys((UPLOAD, OVERWRITE), FINE),
+    **dict.fromkeys((PURGE, FOLDER_JOB), Says(FAILS, REPORT)),
+}
 FOUND = {CHECK: Says(FAILS, REPORT)}
 NO_HASH = {**FOUND, LISTING: None}
 BAD_HASH = {**dict.fromkeys((BRANCH, SHORT_CIRCUIT, CHECK), Says(FAILS, INVALID)), LISTING: None}
