@@ -2,9 +2,9 @@
 ### Quarantine what looks like the catalogue, and remember what a person decides
 
 What has arrived in a folder is compared with the catalogue. A near-duplicate is unpublished and gets the tag
-`quarantine`. In ImageKit's dashboard a person looks at it beside its `near_duplicate_of`, and gives it the
-tag `approved` if it is another picture. The next run publishes it and remembers the pairs, which never come
-back. On Airflow 3.1 and later a person can be asked in Airflow instead, as the review example does.
+`quarantine`. A person looks at both on the page of the search, and gives the file the tag `approved` in
+ImageKit's dashboard if it is another picture. The next run publishes it and remembers the pairs, which never
+come back. On Airflow 3.1 and later a person can be asked in Airflow instead, as the review example does.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOpe
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
 
-HOME, OF = os.environ.get("AIRFLOW_HOME", tempfile.gettempdir()), "near_duplicate_of"
-OUTPUT, DECISIONS = "{{ params.output }}", "{{ params.output }}/different.jsonl"
+HOME = os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())
+OUTPUT = "{{ params.output }}"
+FOUND, DECISIONS = f"{OUTPUT}/found", f"{OUTPUT}/different.jsonl"
 
 with DAG(
     dag_id="example_imagekit_quarantine",
@@ -46,14 +47,12 @@ with DAG(
     def remember(folder: str, decisions: str, pairs: str) -> list[str]:
         """Add the pairs of approved files that the last run found; return the files to publish."""
         hook, path = ImageKitHook(), ObjectStoragePath(decisions)
-        if all(field["name"] != OF for field in hook.list_custom_metadata_fields()):
-            hook.create_custom_metadata_field(OF, "near-duplicate of", {"type": "Text"})
         files = hook.list_files(path=folder)
         ids = {file["fileId"] for file in files if "approved" in (file["tags"] or ())}
         found = [row for row in (read_table(pairs) if ids else ()) if {row["id"], row["other_id"]} & ids]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        before = path.read_text() if path.exists() else ""
-        path.write_text(before + "".join(f"{json.dumps(pair)}\n" for pair in found))
+        before = path.read_text() if found and path.exists() else ""
+        if found:
+            path.write_text(before + "".join(f"{json.dumps(pair)}\n" for pair in found))
         return sorted(ids)
 
     arrivals = LibraryMetadataOperator(
@@ -86,7 +85,6 @@ with DAG(
         where={"keep": False, "origin": "new"},
         add_tags=["quarantine"],
         published=False,
-        custom_metadata_columns={OF: "keeper_id"},
     )
     # [END howto_quarantine]
     publish >> [arrivals, catalogue] >> find >> quarantine

@@ -40,9 +40,6 @@ def test_a_decision_is_remembered_and_never_comes_back(tmp_path: Path) -> None:
         assert run_once()["quarantine"][0]["counts"] == {"files": 1, "updated": 1, "failed": 0}
         held = client.get_file_details(copy["fileId"])
         assert (held["isPublished"], held["tags"]) == (False, ["quarantine"])
-        assert held["customMetadata"]["near_duplicate_of"] in {
-            imagekit.file_id(path) for path in (pictures.ORIGINAL, pictures.RECOMPRESSED, pictures.RESIZED)
-        }
         client.add_tags([copy["fileId"]], ["approved"])  # what a person does in the dashboard
         results = run_once()
         assert results["publish"][0]["counts"]["updated"] == 1

@@ -10,8 +10,9 @@ from airflow_provider_imagekit.operators.deletion import DeleteFilesOperator
 from airflow_provider_imagekit.operators.jobs import FolderJobOperator, PurgeCacheOperator
 from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
 from airflow_provider_imagekit.operators.upload import UploadFileOperator
+from tests.doubles import context
 from tests.faults.faults import DELETE, FOLDER_JOB, OVERWRITE, PURGE, UPDATE, UPLOAD
-from tests.faults.scene import Scene, context
+from tests.faults.scene import Scene
 
 __all__ = ["WRITERS"]
 
