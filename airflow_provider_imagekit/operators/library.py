@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import choice, flag, is_absent, refuse_nothing, text, whole_number
+from airflow_provider_imagekit.io.arguments import (
+    choice,
+    count_or_share,
+    flag,
+    is_absent,
+    refuse_nothing,
+    text,
+    whole_number,
+)
 from airflow_provider_imagekit.io.object_storage import storage_faults, storage_path
 from airflow_provider_imagekit.io.tables import format_of
-from airflow_provider_imagekit.library.failures import parse_share
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.table.rows import ChangedBy
@@ -80,8 +87,9 @@ class LibraryMetadataOperator(ImageKitOperator):
     :param full_refresh: whether to fetch everything and write the table again, without deleted files; by
         default not. (templated)
     :param dry_run: whether to stop after the plan; by default not. (templated)
-    :param max_failed: files that may fail before the task does: a number such as ``10``, or a share of the
-        planned calls such as ``0.05`` (the default) or ``"5%"``, one file at least. (templated)
+    :param max_failed: files that may fail before the task does: a number from 1, or a share of the planned
+        calls, which is below 1 such as ``0.05`` (the default) or in percent such as ``"5%"``, one file at
+        least. (templated)
     :param max_deleted: files of the table that the listing may lack; if it lacks more, the task fails and the
         table stays as it is. A number such as ``10``, or a share of the table's files such as ``0.2`` (the
         default) or ``"20%"``, one file at least. After deleting more, run once with ``"100%"``. (templated)
@@ -232,8 +240,8 @@ class LibraryMetadataOperator(ImageKitOperator):
             timezone=text(self.timezone, "timezone"),
             changed_by=ChangedBy(choice(self.changed_by, "changed_by", ChangedBy)),
             full_refresh=flag(self.full_refresh, "full_refresh"),
-            max_failed=parse_share(self.max_failed, "max_failed"),
-            max_deleted=parse_share(self.max_deleted, "max_deleted"),
+            max_failed=count_or_share(self.max_failed, "max_failed"),
+            max_deleted=count_or_share(self.max_deleted, "max_deleted"),
             threads=whole_number(self.threads, "threads", least=1, most=_MOST_THREADS),
         )
 

@@ -45,7 +45,7 @@ def circuit(**arguments: Any) -> Any:
 
 
 class TestBranch:
-    def test_similar(self) -> None:
+    def test_a_similar_picture_takes_its_branch(self) -> None:
         value = branch(phash=A, reference_phash=NEAR)
         assert value == {
             "decision": "similar",
@@ -57,7 +57,7 @@ class TestBranch:
             "reference_phash": NEAR,
         }
 
-    def test_different(self) -> None:
+    def test_a_different_picture_takes_its_branch(self) -> None:
         value = branch(phash=A, reference_phash=NEAR, max_distance=2)
         assert (value["decision"], value["branch"]) == ("different", ["other", "group"])
 
@@ -134,7 +134,7 @@ class TestInput:
         ({"phash": A}, "Exactly one of reference_file_id"),
         ({"reference_phash": A}, "Exactly one of file_id"),
         ({"phash": A, "reference_phash": A, "max_distance": 17}, "stay at 16 or below"),
-        ({"phash": A, "reference_phash": A, "max_distance": None}, "radius is missing"),
+        ({"phash": A, "reference_phash": A, "max_distance": None}, "max_distance is missing"),
         ({"phash": A, "reference_phash": A, "max_distance": "close"}, "close"),
         ({"phash": "xyz", "reference_phash": A}, "has 3 digits"),
         ({"phash": A, "reference_bank": "/none/bank.csv"}, "There is no file"),
