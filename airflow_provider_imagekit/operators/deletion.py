@@ -28,9 +28,10 @@ class DeleteFilesOperator(WritingOperator):
 
     :param file_ids: ids of the files, or records with ``fileId``: one, a list, or a text with commas.
         (templated)
-    :param confirm: must be true; else the task fails and nothing is deleted. (templated)
-    :param max_files: refuse more files than this. (templated)
-    :param dry_run: whether to log the plan and delete nothing; ``confirm`` is not needed then. (templated)
+    :param confirm: must be true; by default it is false, the task fails and nothing is deleted. (templated)
+    :param max_files: refuse more files than this, by default 100. (templated)
+    :param dry_run: whether to log the plan and delete nothing, by default false; ``confirm`` is not needed
+        then. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :return: ``dry_run``, ``files`` (rows with ``file_id``, ``status``, ``error``; ``status`` is ``deleted``,
         ``missing``, ``failed``, or ``planned`` in a dry run).

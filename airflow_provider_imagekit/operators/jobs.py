@@ -129,11 +129,12 @@ class PurgeCacheOperator(_JobOperator):
 
     :param url: the URL; with ``*`` at its end, all that begin so. Plans contain a number of purges a month.
         (templated)
-    :param wait: whether to wait until the purge is completed. (templated)
-    :param poke_interval: seconds between two looks at its status. (templated)
-    :param timeout: maximum seconds of waiting. (templated)
-    :param deferrable: whether to wait in the triggerer; checks then come every 5 seconds at the most.
-    :param dry_run: whether to log the plan and purge nothing. (templated)
+    :param wait: whether to wait until the purge is completed, by default true. (templated)
+    :param poke_interval: seconds between two looks at its status, by default 10. (templated)
+    :param timeout: maximum seconds of waiting, by default 3600. (templated)
+    :param deferrable: whether to wait in the triggerer, where checks come every 5 seconds at the most; by
+        default what Airflow's ``[operators] default_deferrable`` says.
+    :param dry_run: whether to log the plan and purge nothing, by default false. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :return: ``dry_run``, ``request_id`` and ``status`` (``Completed``, or ``Pending`` without ``wait``).
     :raises AirflowFailException: from an error after which a retry cannot help, or if the purge was accepted
@@ -190,13 +191,16 @@ class FolderJobOperator(_JobOperator):
     :param folder: path of the folder, such as ``/products/2026``. (templated)
     :param destination: for ``copy`` and ``move``: path of the folder that is to contain it; for ``rename``:
         its new name, without a path. (templated)
-    :param include_versions: for ``copy``: whether older versions of the files are copied, too. (templated)
-    :param purge_cache: for ``rename``: whether its files are purged from the caches. (templated)
-    :param wait: whether to wait until the job is completed. (templated)
-    :param poke_interval: seconds between two looks at its status. (templated)
-    :param timeout: maximum seconds of waiting. (templated)
-    :param deferrable: whether to wait in the triggerer; checks then come every 5 seconds at the most.
-    :param dry_run: whether to log the plan and change nothing. (templated)
+    :param include_versions: for ``copy``: whether older versions of the files are copied, too; by default
+        false. (templated)
+    :param purge_cache: for ``rename``: whether its files are purged from the caches, by default false.
+        (templated)
+    :param wait: whether to wait until the job is completed, by default true. (templated)
+    :param poke_interval: seconds between two looks at its status, by default 10. (templated)
+    :param timeout: maximum seconds of waiting, by default 3600. (templated)
+    :param deferrable: whether to wait in the triggerer, where checks come every 5 seconds at the most; by
+        default what Airflow's ``[operators] default_deferrable`` says.
+    :param dry_run: whether to log the plan and change nothing, by default false. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :return: ``dry_run``, ``job_id``, ``type`` and ``status`` (``Completed``, or ``Pending`` without
         ``wait``).

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_imagekit.exceptions import ImageKitInputError, TooManyFailedFilesError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import (
+    count_or_share,
     flag,
     is_absent,
     mapping,
@@ -24,7 +25,7 @@ from airflow_provider_imagekit.io.object_storage import (
     upload_together,
 )
 from airflow_provider_imagekit.io.tables import check_format, format_of, write_rows
-from airflow_provider_imagekit.library.failures import max_files, parse_share
+from airflow_provider_imagekit.library.failures import max_files
 from airflow_provider_imagekit.library.journal import Journal
 from airflow_provider_imagekit.library.updates.change import Change, Targets
 from airflow_provider_imagekit.library.updates.fields import FieldSchemas
@@ -85,8 +86,9 @@ class UpdateFilesOperator(WritingOperator):
         (templated)
     :param max_failed: how many files may fail, as a number or as a share such as ``1%``; 0 unless given.
         (templated)
-    :param threads: requests at once, 1 to 16. (templated)
-    :param dry_run: whether to check everything, log the plan and change nothing. (templated)
+    :param threads: requests at once, 1 to 16, by default 4. (templated)
+    :param dry_run: whether to check everything, log the plan and change nothing; by default false.
+        (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :return: ``dry_run``, ``plan``, ``counts`` (``files``, ``updated``, ``failed``), ``failed`` (the first 20
         rows of files that failed) and ``output_path``.
@@ -166,7 +168,7 @@ class UpdateFilesOperator(WritingOperator):
 
     def _update(self, context: Context) -> dict[str, Any]:
         self._refuse_nothing(self._named, self._named)
-        allowed = parse_share(self.max_failed, "max_failed")
+        allowed = count_or_share(self.max_failed, "max_failed")
         change, output = self._change(), self._output()
         threads = whole_number(self.threads, "threads", least=1, most=_MOST_THREADS)
         targets = self._checked(self._targets())

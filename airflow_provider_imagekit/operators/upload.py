@@ -67,28 +67,31 @@ class UploadFileOperator(WritingOperator):
     :param file: the file: a path on this machine, a URL of a store such as ``s3://bucket/key``, an
         ``ObjectStoragePath``, bytes, or an http(s) URL, which ImageKit fetches. (templated)
     :param file_name: its name in the media library; that of ``file`` unless given. (templated)
-    :param folder: folder of the media library, which is made if it is not there. (templated)
+    :param folder: folder of the media library, which is made if it is not there; by default ``/``.
+        (templated)
     :param tags: its tags. (templated)
     :param custom_metadata: values by custom metadata field. (templated)
     :param description: its description. (templated)
-    :param private: whether only signed URLs deliver it. (templated)
-    :param published: whether it is delivered. (templated)
-    :param unique_name: whether the name gets a suffix that no other task's upload has. (templated)
-    :param on_existing: what a file of the same name does: ``fail``, ``skip`` the task, ``use`` that file in
-        place of the upload, or ``overwrite`` it with a new version. (templated)
-    :param response_fields: what the answer has besides the usual: ``metadata``, ``tags``, ``customMetadata``,
-        ``embeddedMetadata``, ``isPublished``, ``isPrivateFile`` … (templated)
+    :param private: whether only signed URLs deliver it, by default false. (templated)
+    :param published: whether it is delivered, by default true. (templated)
+    :param unique_name: whether the name gets a suffix that no other task's upload has, by default false.
+        (templated)
+    :param on_existing: what a file of the same name does: ``fail`` (the default), ``skip`` the task, ``use``
+        that file in place of the upload, or ``overwrite`` it with a new version. (templated)
+    :param response_fields: what the answer has besides the usual: ``metadata`` (the default), ``tags``,
+        ``customMetadata``, ``embeddedMetadata``, ``isPublished``, ``isPrivateFile`` … (templated)
     :param duplicate_of: table of hashes, or folder of the media library with up to 1,000 pictures, each of
         which costs a request. (templated)
-    :param on_duplicate: what a near-duplicate does: ``fail``, ``skip`` the task, or ``tag`` the file.
-        (templated)
-    :param duplicate_tag: the tag. (templated)
+    :param on_duplicate: what a near-duplicate does: ``fail`` (the default), ``skip`` the task, or ``tag``
+        the file. (templated)
+    :param duplicate_tag: the tag, by default ``near-duplicate``. (templated)
     :param max_distance: largest distance of a near-duplicate, 0 to 16, or a level: ``identical`` (0),
         ``strict`` (4), ``near_duplicate`` (8), ``review`` (12). (templated)
     :param low_information: hashes of flat pictures, which say nothing; zero is always one. (templated)
     :param bank_id_column: the table's column of names. (templated)
     :param bank_phash_column: the table's column of hashes. (templated)
-    :param dry_run: whether to look for duplicates, log the plan and upload nothing. (templated)
+    :param dry_run: whether to look for duplicates, log the plan and upload nothing; by default false.
+        (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :return: what ImageKit answers (``fileId``, ``url``, ``filePath``, ``metadata`` …), ``uploaded``,
         ``dry_run``, and ``duplicate``: the nearest picture with its distance if ``duplicate_of`` was asked.

@@ -88,7 +88,7 @@ class Catalogue:
     @cached_property
     def bounds(self) -> DistanceBounds:
         """The distances that make a near-duplicate."""
-        return DistanceBounds(max_distance=check_radius(self.max_distance))
+        return DistanceBounds(max_distance=check_radius(self.max_distance, "max_distance"))
 
     @cached_property
     def flat(self) -> frozenset[PHash]:

@@ -41,7 +41,8 @@ class UsageSensor(ImageKitTask, BaseSensorOperator):
         :class:`~airflow_provider_imagekit.operators.usage.UsageOperator`. (templated)
     :param max_share: the share of each below which the usage must be: 0.8, or ``80%``. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
-    :param deferrable: whether to wait in the triggerer; checks then come every 5 seconds at the most.
+    :param deferrable: whether to wait in the triggerer, where checks come every 5 seconds at the most; by
+        default what Airflow's ``[operators] default_deferrable`` says.
     :return: as XCom ``usage``, ``shares``, ``exceeded``, ``start_date``, ``end_date``.
     :raises AirflowFailException: from an error after which waiting cannot help.
     """

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from airflow_provider_imagekit.client.changes import MAX_TAGGED_FILES, add_tags
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.progress import duration_text
 from airflow_provider_imagekit.io.tables import json_line
-from airflow_provider_imagekit.library.plan import duration_text
 
 __all__ = ["Change", "Step", "Targets", "UpdatePlan"]
 
