@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import flag, is_absent, items, refuse_nothing, text
 from airflow_provider_imagekit.operators.base import ImageKitOperator
+from airflow_provider_imagekit.operators.dry_run import DryRunArgument
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -19,6 +20,8 @@ _ID_COLUMNS = ("fileId", "file_id", "id")
 
 class WritingOperator(ImageKitOperator):
     """Base of the operators that change something."""
+
+    dry_run = DryRunArgument()  # type: ignore[assignment]
 
     def _only_plan(self, plan: str) -> bool:
         """Log the plan, and return whether that is all."""

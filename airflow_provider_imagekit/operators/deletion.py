@@ -58,7 +58,7 @@ class DeleteFilesOperator(WritingOperator):
         self.file_ids = file_ids
         self.confirm = confirm
         self.max_files = max_files
-        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
+        self.dry_run = dry_run
         self.imagekit_conn_id = imagekit_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:

@@ -172,7 +172,7 @@ class PurgeCacheOperator(_JobOperator):
         self.poke_interval = poke_interval
         self.timeout = timeout
         self.deferrable = deferrable
-        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
+        self.dry_run = dry_run
         self.imagekit_conn_id = imagekit_conn_id
 
     def _request(self) -> tuple[Request, str]:
@@ -251,7 +251,7 @@ class FolderJobOperator(_JobOperator):
         self.poke_interval = poke_interval
         self.timeout = timeout
         self.deferrable = deferrable
-        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
+        self.dry_run = dry_run
         self.imagekit_conn_id = imagekit_conn_id
 
     def _request(self) -> tuple[Request, str]:

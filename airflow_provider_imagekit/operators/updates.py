@@ -147,7 +147,7 @@ class UpdateFilesOperator(WritingOperator):
         self.output_path = output_path
         self.max_failed = max_failed
         self.threads = threads
-        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
+        self.dry_run = dry_run
         self.imagekit_conn_id = imagekit_conn_id
         guarded = (*_SOURCES, "where", "id_column", *_CHANGES, "output_path")
         self._named = tuple(name for name in guarded if getattr(self, name) is not None)

@@ -171,7 +171,7 @@ class UploadFileOperator(WritingOperator):
         self.low_information = low_information
         self.bank_id_column = bank_id_column
         self.bank_phash_column = bank_phash_column
-        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
+        self.dry_run = dry_run
         self.imagekit_conn_id = imagekit_conn_id
         self._named = tuple(name for name in _GUARDED if getattr(self, name) is not None)
 
