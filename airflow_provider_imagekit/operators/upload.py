@@ -95,9 +95,8 @@ class UploadFileOperator(WritingOperator):
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :return: what ImageKit answers (``fileId``, ``url``, ``filePath``, ``metadata`` …), ``uploaded``,
         ``dry_run``, and ``duplicate``: the nearest picture with its distance if ``duplicate_of`` was asked.
-    :raises NearDuplicateError: as the cause of ``AirflowFailException``, for a near-duplicate.
-    :raises AirflowFailException: from an error after which a retry cannot help.
-    :raises UnknownOutcomeError: likewise, if the answer to an ``overwrite`` was lost.
+    :raises AirflowFailException: for a near-duplicate, and where a retry cannot help: among others if the
+        answer to an ``overwrite`` was lost.
     :raises ImageKitError: for everything else that goes wrong.
     """
 

@@ -11,7 +11,7 @@ from airflow_provider_imagekit.compat import AirflowFailException
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.operators.deletion import DeleteFilesOperator
 from tests import pictures
-from tests.operators.writing.conftest import context
+from tests.doubles import context
 
 GONE = "f" * 24
 

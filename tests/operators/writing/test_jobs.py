@@ -17,7 +17,8 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.jobs import FolderJobOperator, PurgeCacheOperator
 from airflow_provider_imagekit.triggers.waiting import JobTrigger
 from tests import pictures
-from tests.operators.writing.conftest import context, hook_on
+from tests.doubles import context
+from tests.operators.clocked import hook_on
 from tests.support import Clock
 
 

@@ -16,7 +16,8 @@ from airflow_provider_imagekit.library.updates.change import Change
 from airflow_provider_imagekit.library.updates.run import UpdateRun
 from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
 from tests import pictures
-from tests.operators.writing.conftest import context, hook_on
+from tests.doubles import context
+from tests.operators.clocked import hook_on
 from tests.support import Clock
 
 GONE = "f" * 24

@@ -15,7 +15,8 @@ from airflow_provider_imagekit.exceptions import NearDuplicateError, UnknownOutc
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.upload import UploadFileOperator
 from tests import pictures
-from tests.operators.writing.conftest import Task, context, hook_on
+from tests.doubles import TaskInstance, context
+from tests.operators.clocked import hook_on
 from tests.support import Clock
 
 
@@ -78,7 +79,7 @@ def test_stores_paths_bytes_and_urls_are_uploaded_too(server: ImageKitEmulator, 
 
 
 def test_links_and_asset_events_are_those_of_the_file(server: ImageKitEmulator, new: Path) -> None:
-    task = Task()
+    task = TaskInstance()
     found = UploadFileOperator(task_id="upload", file=str(new)).execute(context(ti=task))
     assert task.pushed["imagekit_file_url"] == found["url"]
     assert found["fileId"] in task.pushed["imagekit_media_library_url"]
@@ -92,7 +93,7 @@ def test_a_near_duplicate_is_refused_before_a_byte_is_sent(
         AirflowFailException, match=r"resized.png is a near-duplicate and was not uploaded. The nearest"
     ) as raised:
         upload(str(library / pictures.RESIZED), duplicate_of=bank, max_distance=distance)
-    assert isinstance(raised.value.__cause__, NearDuplicateError)
+    assert isinstance(raised.value.__context__, NearDuplicateError)
     assert server.requests == []
 
 
@@ -166,13 +167,13 @@ def test_a_lost_overwrite_is_not_repeated(server: ImageKitEmulator, new: Path) -
     server.inject(match="upload", drop="before")
     with pytest.raises(AirflowFailException, match="may have done it or not") as raised:
         upload(str(new), on_existing="overwrite")
-    assert isinstance(raised.value.__cause__, UnknownOutcomeError)
+    assert isinstance(raised.value.__context__, UnknownOutcomeError)
     assert uploads(server) == 1
 
 
 def test_unique_names_differ_between_tasks_and_not_between_tries(server: ImageKitEmulator, new: Path) -> None:
     names = [upload(str(new), unique_name="true")["name"] for _ in range(2)]
-    task = Task()
+    task = TaskInstance()
     task.map_index = 3
     other = UploadFileOperator(task_id="upload", file=str(new), unique_name=True).execute(context(ti=task))
     assert names[0] == names[1] != other["name"]
@@ -245,7 +246,7 @@ def test_two_hundred_files_with_twenty_near_duplicates(
         try:
             metadata.append(upload(str(file), folder="/in", duplicate_of=bank)["metadata"])
         except AirflowFailException as error:
-            refused += isinstance(error.__cause__, NearDuplicateError)
+            refused += isinstance(error.__context__, NearDuplicateError)
     assert (refused, len(metadata)) == (copies, fresh)
     assert all(len(each["pHash"]) == 16 for each in metadata)
     assert [request.path for request in server.requests] == ["/api/v1/files/upload"] * fresh

@@ -13,7 +13,7 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.operators.usage import UsageOperator
 from airflow_provider_imagekit.sensors.usage import UsageSensor
 from airflow_provider_imagekit.triggers.waiting import UsageTrigger
-from tests.operators.writing.conftest import context
+from tests.doubles import context
 from tests.support import Clock
 
 LIMITS = {"bandwidthBytes": 1000, "extensionUnitsCount": 10}
