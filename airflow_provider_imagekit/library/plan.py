@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["Plan", "duration_text"]
+from airflow_provider_imagekit.io.progress import duration_text
+
+__all__ = ["Plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,3 @@ class Plan:
 
 def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration for people: ``42 s``, ``7 min``, ``3 h 20 min``."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import ExitStack
+from functools import cached_property
+from typing import Any, Final
 
+from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
 from airflow_provider_imagekit.io.arguments import choice, flag, texts, whole_number
-from airflow_provider_imagekit.io.object_storage import check_output, exists, read_table, upload_together
-from airflow_provider_imagekit.io.tables import Columns, TableFormat, check_format, write_rows
+from airflow_provider_imagekit.io.object_storage import (
+    StoredTable,
+    check_output,
+    exists,
+    read_table,
+    upload_together,
+)
+from airflow_provider_imagekit.io.progress import Progress, progress_to, track
+from airflow_provider_imagekit.io.tables import TableFormat, check_format, columns_of, write_columns
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.report.groups import write_groups_page
 from airflow_provider_imagekit.similarity.near_duplicates import (
@@ -19,12 +28,19 @@ from airflow_provider_imagekit.similarity.near_duplicates import (
     find_near_duplicates,
 )
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
-from airflow_provider_imagekit.similarity.records import KNOWN_COLUMNS
+from airflow_provider_imagekit.similarity.pictures import (
+    KeptColumns,
+    Pictures,
+    TakenAttributes,
+    read_pictures,
+)
+from airflow_provider_imagekit.similarity.records import (
+    KNOWN_COLUMNS,
+    columns_in_use,
+    read_id_pairs,
+    read_kept,
+)
 from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
-from airflow_provider_imagekit.similarity.tables import read_id_pairs, read_kept
-
-if TYPE_CHECKING:
-    from airflow_provider_imagekit.similarity.records import HashRecord
 
 __all__ = ["MAX_PAGE_GROUPS", "FindNearDuplicatesOperator"]
 
@@ -159,6 +175,10 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.report_title = report_title
         self.report_fields = report_fields
 
+    @cached_property
+    def _progress(self) -> Progress:
+        return Progress(self.log.info)
+
     def _find(self) -> dict[str, Any]:
         self.output_format = choice(self.output_format, "output_format", TableFormat)
         for name in ("write_pairs", "write_report"):
@@ -172,61 +192,101 @@ class FindNearDuplicatesOperator(HashTableOperator):
             read_kept(self._rows_if_there(self.keep_path)),
         )
         not_duplicates = read_id_pairs(self._rows_if_there(self.not_duplicates_path))
-        known = list(self._read(self._rows_if_there(self.known_path, self._columns())))
-        found = find_near_duplicates(
-            self._not_known(known),
-            radius=self.max_distance,
-            force=flag(self.force, "force"),
-            known=known,
-            reference=self._table(self.reference_path) if self.reference_path else (),
-            policy=policy,
-            not_duplicates=not_duplicates,
-            low_information=parse_low_information(self.low_information),
-            max_pairs=whole_number(self.max_pairs, "max_pairs"),
-        )
-        for preference in found.unmatched_preferences:
-            self.log.warning("No picture has the preferred folder or format %r.", preference)
-        self.log.info("Found: %s", found.counts())
-        return found.counts() | self._write(found, {"kept": policy.kept, "not_duplicates": not_duplicates})
+        with ExitStack() as resources, progress_to(self._progress):
+            known = self._pictures_if_there(resources, self.known_path)
+            found = find_near_duplicates(
+                self._input_pictures(resources).unlike(known)
+                if len(known)
+                else self._input_pictures(resources),
+                radius=self.max_distance,
+                force=flag(self.force, "force"),
+                known=known,
+                reference=self._pictures(resources, self.reference_path) if self.reference_path else (),
+                policy=policy,
+                not_duplicates=not_duplicates,
+                low_information=parse_low_information(self.low_information),
+                max_pairs=whole_number(self.max_pairs, "max_pairs"),
+            )
+            for preference in found.unmatched_preferences:
+                self.log.warning("No picture has the preferred folder or format %r.", preference)
+            self.log.info("Found: %s", found.counts())
+            decided = {"kept": policy.kept, "not_duplicates": not_duplicates}
+            return found.counts() | self._write(found, decided)
+
+    def on_kill(self) -> None:
+        """Stop within a second; nothing half written is left."""
+        self._progress.stop()
 
     def _other_columns(self) -> Iterable[str]:
         return (*KNOWN_COLUMNS, *texts(self.report_fields, "report_fields"))
 
-    def _not_known(self, known: list[HashRecord]) -> Iterator[HashRecord]:
-        """Yield the input that is new, or has another hash than it had."""
-        before = {record.id: record.phash for record in known}
-        for record in self._input():
-            if record.id not in before or before[record.id] != record.phash:
-                yield record
+    def _input_pictures(self, resources: ExitStack) -> Pictures:
+        if bool(self.input_path) == (self.records is not None):
+            raise ImageKitInputError("Exactly one of input_path and records is needed.")
+        if self.input_path:
+            return self._pictures(resources, self.input_path)
+        return self._kept(columns_of(self._given_rows(), self._columns()))
 
-    def _rows_if_there(self, path: str | None, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
-        """Yield the rows of a table that the first run does not have yet."""
-        if not path:
-            return
+    def _pictures(self, resources: ExitStack, path: str) -> Pictures:
+        table = resources.enter_context(StoredTable(path))
+        if not table.can_take:
+            return self._kept(table.columns(self._columns()))
+        columns = columns_in_use(self.id_column or "", self.phash_column or "")
+        return self._read_pictures(table.columns(columns), TakenAttributes(table))
+
+    def _kept(self, chunks: Iterator[dict[str, list[Any]]]) -> Pictures:
+        return self._read_pictures(chunks, KeptColumns())
+
+    def _read_pictures(
+        self, chunks: Iterator[dict[str, list[Any]]], attributes: KeptColumns | TakenAttributes
+    ) -> Pictures:
+        counted = track("Reading", chunks, unit="rows", size=lambda chunk: len(next(iter(chunk.values()))))
+        columns = {"id_column": self.id_column or "", "phash_column": self.phash_column or ""}
+        return read_pictures(counted, attributes, **columns)
+
+    def _pictures_if_there(self, resources: ExitStack, path: str | None) -> Pictures:
+        if path and self._is_there(path):
+            return self._pictures(resources, path)
+        return Pictures.of_records(())
+
+    def _rows_if_there(self, path: str | None) -> Iterable[dict[str, Any]]:
+        return read_table(path) if path and self._is_there(path) else ()
+
+    def _is_there(self, path: str) -> bool:
+        """Return whether there is a table, which the first run does not have yet."""
         if exists(path):
-            yield from read_table(path, columns)
-        else:
-            self.log.warning("There is no file at %s yet; it counts as empty.", path)
+            return True
+        self.log.warning("There is no file at %s yet; it counts as empty.", path)
+        return False
 
     def _write(self, found: NearDuplicates, decided: dict[str, Any]) -> dict[str, Any]:
         written: dict[str, Any] = {}
         written["groups_path"] = self._path(f"groups.{self.output_format}")
         with upload_together() as upload:
             with upload(written["groups_path"]) as file:
-                write_rows(file, found.group_rows(), GROUP_COLUMNS, self.output_format)
+                write_columns(
+                    file, _tracked("Writing groups", found.group_columns()), GROUP_COLUMNS, self.output_format
+                )
             if flag(self.write_pairs, "write_pairs"):
                 written["pairs_path"] = self._path(f"pairs.{self.output_format}")
                 with upload(written["pairs_path"]) as file:
-                    written["pairs"] = write_rows(file, found.pair_rows(), PAIR_COLUMNS, self.output_format)
+                    written["pairs"] = write_columns(
+                        file,
+                        _tracked("Writing pairs", found.pair_columns()),
+                        PAIR_COLUMNS,
+                        self.output_format,
+                    )
             if flag(self.write_report, "write_report"):
                 written["report_path"] = self._path("groups.html")
+                fields = texts(self.report_fields, "report_fields")
+                groups = found.first_groups(MAX_PAGE_GROUPS, (*KNOWN_COLUMNS, *fields))
                 with upload(written["report_path"]) as file:
                     write_groups_page(
                         file,
-                        islice(found.groups, MAX_PAGE_GROUPS),
+                        groups,
                         title=self.report_title,
                         note=self._note(found),
-                        fields=texts(self.report_fields, "report_fields"),
+                        fields=fields,
                         **decided,
                     )
         return written
@@ -240,6 +300,10 @@ class FindNearDuplicatesOperator(HashTableOperator):
         if counts["low_information"] or counts["without_phash"]:
             apart = f"{counts['low_information']:,} flat, {counts['without_phash']:,} without a pHash"
             note += f" Set apart: {apart}."
-        if len(found.groups) > MAX_PAGE_GROUPS:
+        if counts["groups"] > MAX_PAGE_GROUPS:
             note += f" The {MAX_PAGE_GROUPS:,} largest groups are shown here."
         return note
+
+
+def _tracked(phase: str, chunks: Iterator[dict[str, Sequence[Any]]]) -> Iterator[dict[str, Sequence[Any]]]:
+    return track(phase, chunks, unit="rows", size=lambda chunk: len(chunk["id"]))
