@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import threading
 from concurrent.futures import Future, wait
+from contextlib import suppress
 
 from urllib3.util.connection import allowed_gai_family
 
@@ -29,6 +31,8 @@ def addresses_of(host: str, port: int, timeout: float) -> list[str]:
     :raises OSError: if there is no such name.
     :raises UnicodeError: if no name can be such.
     """
+    with suppress(ValueError):
+        return [str(ipaddress.ip_address(host))]
     key = (host, port)
     with _lock:
         future = _pending.get(key)
