@@ -1,18 +1,17 @@
-"""How a picture is named, and what it is held against: another picture, a list of hashes, a file of them."""
+"""How a picture and its reference are named: a picture, a list of hashes, or a file of hashes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from airflow_provider_imagekit.client.endpoints import parse_file_id, parse_url
 from airflow_provider_imagekit.exceptions import ImageKitInputError, InvalidPHashError
 from airflow_provider_imagekit.io.arguments import is_absent, items, optional_text, text
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.verdict import is_low_information
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = [
     "MAX_LISTED",
@@ -24,7 +23,7 @@ __all__ = [
     "parse_reference",
 ]
 
-#: Most hashes of a list: a trigger keeps them in Airflow's database while it waits.
+#: Maximum hashes of a list: a trigger keeps them in Airflow's database while it waits.
 MAX_LISTED: Final = 1000
 
 
@@ -128,7 +127,7 @@ def parse_reference(
     *, file_id: object, url: object, phash: object, bank: object, id_column: object, phash_column: object
 ) -> ImageRef | HashList | BankFile:
     """
-    Read what a picture is held against.
+    Read what a picture is compared with.
 
     :param file_id: id of a file in the media library; exactly one of this and the next three.
     :param url: address of a picture.
@@ -166,7 +165,7 @@ def parse_low_information(values: object) -> frozenset[PHash]:
     """
     Read the argument ``low_information``: the hashes besides zero that cannot be decided on.
 
-    :param values: a list, or a text with commas; blank entries (pictures without a hash) are passed over.
+    :param values: a list, or a text with commas; blank entries (pictures without a hash) are skipped.
     :raises ImageKitInputError: if it is neither.
     :raises InvalidPHashError: if a hash is malformed.
     """
@@ -196,7 +195,7 @@ def _the_one_given(offered: dict[str, object]) -> tuple[str, object]:
 
 def _picture(prefix: str, kind: ImageKind, value: object) -> ImageRef:
     name = f"{prefix}{kind}"
-    return ImageRef(kind, _literal(name, value) if kind is ImageKind.PHASH else text(value, name))
+    return ImageRef(kind, _READERS[kind](text(value, name), name))
 
 
 def _hash(value: object, name: str) -> PHash:
@@ -207,7 +206,7 @@ def _hash(value: object, name: str) -> PHash:
     return PHash.parse(digits)
 
 
-def _literal(name: str, value: object) -> str:
+def _literal(value: object, name: str) -> str:
     phash = _hash(value, name)
     if is_low_information(phash):
         raise ImageKitInputError(
@@ -215,3 +214,10 @@ def _literal(name: str, value: object) -> str:
             help="It says nothing about likeness; pass the pHash of a picture with content.",
         )
     return str(phash)
+
+
+_READERS: Final[dict[ImageKind, Callable[[object, str], str]]] = {
+    ImageKind.FILE_ID: parse_file_id,
+    ImageKind.URL: parse_url,
+    ImageKind.PHASH: _literal,
+}

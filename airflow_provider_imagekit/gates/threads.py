@@ -1,15 +1,15 @@
-"""Work that may hang, in threads that nobody has to wait for."""
+"""Work that may hang, in threads that a process does not wait for."""
 
 from __future__ import annotations
 
-import functools
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
+
+from airflow_provider_imagekit.client.per_process import per_process
 
 __all__ = ["in_thread"]
 
@@ -37,7 +37,7 @@ def in_thread(function: Callable[[], T], name: str) -> Future[T]:
     def run() -> None:
         try:
             result = function()
-        except BaseException as error:  # noqa: BLE001 - whoever waits for the future raises it
+        except BaseException as error:  # noqa: BLE001 - the one who waits for the future raises it
             future.set_exception(error)
         else:
             future.set_result(result)
@@ -46,7 +46,7 @@ def in_thread(function: Callable[[], T], name: str) -> Future[T]:
     return future
 
 
-@functools.cache
+@per_process
 def _starting() -> SimpleQueue[tuple[Thread, Future[Any]]]:
     """Return the queue of a thread that starts those in it, one after the other."""
     waiting: SimpleQueue[tuple[Thread, Future[Any]]] = SimpleQueue()
@@ -62,7 +62,3 @@ def _starting() -> SimpleQueue[tuple[Thread, Future[Any]]]:
 
     Thread(target=start, name="imagekit-starter", daemon=True).start()
     return waiting
-
-
-# A child of fork() has the queue, but not the thread.
-os.register_at_fork(after_in_child=_starting.cache_clear)

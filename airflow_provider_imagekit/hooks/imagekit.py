@@ -6,12 +6,12 @@ import asyncio
 import functools
 import importlib.metadata
 import logging
-import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_imagekit.client import endpoints
+from airflow_provider_imagekit.client.per_process import per_process
 from airflow_provider_imagekit.client.rate_limit import account_rate_limiter
 from airflow_provider_imagekit.client.redaction import key_forms, password_of
 from airflow_provider_imagekit.client.retry import RetryLimits
@@ -51,7 +51,7 @@ def _client_class() -> type[ImageKitClient]:
     return ImageKitClient
 
 
-@functools.lru_cache(maxsize=64)
+@per_process
 def _shared_client(settings: ClientSettings) -> ImageKitClient:
     """Return one client for equal settings, so that a thousand triggers share its sockets."""
     airflow = f"apache-airflow/{importlib.metadata.version('apache-airflow')}"
@@ -75,10 +75,6 @@ def _mask(settings: ClientSettings) -> None:
     secrets = key_forms(settings.private_key) | set(filter(None, map(password_of, addresses)))
     # In one list, since each call is a message to the supervisor.
     mask_secret([*secrets, *(quote(secret, safe="") for secret in secrets)])
-
-
-# A child of fork() must not share its parent's sockets.
-os.register_at_fork(after_in_child=_shared_client.cache_clear)
 
 
 class ImageKitHook(Writes, BaseHook):
@@ -164,7 +160,7 @@ class ImageKitHook(Writes, BaseHook):
             client = self.get_conn()
             client.call(endpoints.list_files(limit=1), limits=RetryLimits(max_retries=0, max_wait=_TEST_WAIT))
         except ImageKitRateLimitError as error:
-            if error.status is None:  # nobody was asked
+            if error.status is None:  # no request was sent
                 return False, f"The private key was not tested: {error}"
             return True, "ImageKit accepts the private key. (The account is over its rate limit right now.)"
         except ImageKitError as error:
@@ -241,7 +237,7 @@ class ImageKitHook(Writes, BaseHook):
 
         :param request: one of :mod:`airflow_provider_imagekit.client.endpoints` or of
             :mod:`airflow_provider_imagekit.client.changes`.
-        :param limits: how far to go in repeating it; those of the Airflow Connection unless given.
+        :param limits: how often to repeat it; by default as the Airflow Connection says.
         :raises ImageKitError: the last try's error.
         """
         return self.get_conn().call(request, limits=limits)
