@@ -185,7 +185,10 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [
             {
                 "integration-name": "ImageKit",
-                "python-modules": ["airflow_provider_imagekit.sensors.phash"],
+                "python-modules": [
+                    "airflow_provider_imagekit.sensors.files",
+                    "airflow_provider_imagekit.sensors.phash",
+                ],
             }
         ],
         "triggers": [
@@ -193,14 +196,9 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "ImageKit",
                 "python-modules": [
                     "airflow_provider_imagekit.triggers.files",
+                    "airflow_provider_imagekit.triggers.new_files",
                     "airflow_provider_imagekit.triggers.phash",
                 ],
-            }
-        ],
-        "plugins": [
-            {
-                "name": "imagekit_webhooks",
-                "plugin-class": "airflow_provider_imagekit.plugins.webhooks.ImageKitWebhooksPlugin",
             }
         ],
         "extra-links": [
