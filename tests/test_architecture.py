@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "similarity": {"exceptions", "io", "phash"},
     "gates": {"client", "exceptions", "io", "phash", "similarity"},
     "library": {"client", "exceptions", "io", "phash"},
-    "report": {"exceptions", "phash", "similarity"},
+    "report": {"exceptions", "io", "phash", "similarity"},
     "hooks": {"client", "exceptions", "phash", "provider_info"},
     "links": set(),
     "triggers": {"client", "exceptions", "gates", "hooks", "io", "library", "similarity"},

@@ -46,7 +46,7 @@ from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, Surviv
 __all__ = ["MAX_PAGE_GROUPS", "FindNearDuplicatesOperator"]
 
 #: Groups that the page shows at most, the largest ones: a browser holds all of them in memory.
-MAX_PAGE_GROUPS: Final = 20_000
+MAX_PAGE_GROUPS: Final = 50_000
 
 
 class FindNearDuplicatesOperator(HashTableOperator):
@@ -291,11 +291,11 @@ class FindNearDuplicatesOperator(HashTableOperator):
             if flag(self.write_report, "write_report"):
                 written["report_path"] = self._path("groups.html")
                 fields = texts(self.report_fields, "report_fields")
-                groups = found.first_groups(MAX_PAGE_GROUPS, (*KNOWN_COLUMNS, *fields))
                 with upload(written["report_path"]) as file:
                     write_groups_page(
                         file,
-                        groups,
+                        found,
+                        limit=MAX_PAGE_GROUPS,
                         title=self.report_title,
                         note=self._note(found),
                         fields=fields,
