@@ -44,6 +44,7 @@ class NewFilesSensor(ImageKitSensor):
         that of the DAG. Default: the start of the DAG run. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :param deferrable: whether to wait in the triggerer; checks then come every 5 seconds at the most.
+        Default: Airflow's option ``default_deferrable``.
     :return: as XCom ``from`` and ``to`` (first and last ``updatedAt``), ``count``, ``new``, ``changed``,
         ``deleted`` (0), and ``files``, the first 20 with ``kind``, ``fileId``, ``versionId`` and
         ``filePath``; each of these under its own key, too.
