@@ -49,6 +49,11 @@ test-stack: .venv/.stack ## Kill and starve a whole Airflow, and look at its UI 
 	$(call debian,chromedriver,chromium chromium-driver)
 	IMAGEKIT_TEST_STACK=1 .venv/bin/pytest tests/stack tests/ui
 
+.PHONY: test-watch
+test-watch: .venv/.stack ## Upload 300 files while the triggerer of a whole Airflow is killed 60 times (40 minutes)
+	$(call debian,initdb,postgresql)
+	IMAGEKIT_TEST_STACK=1 IMAGEKIT_STACK_KILLS=20 .venv/bin/pytest tests/stack/test_events.py -s
+
 .PHONY: test-matrix
 test-matrix: .venv/.dev ## Try the wheel on every supported Airflow, and write docs/compatibility.md; CELLS= for some
 	.venv/bin/python -m tests.matrix $(CELLS)

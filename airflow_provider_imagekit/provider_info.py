@@ -191,6 +191,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "ImageKit",
                 "python-modules": [
+                    "airflow_provider_imagekit.sensors.files",
                     "airflow_provider_imagekit.sensors.phash",
                     "airflow_provider_imagekit.sensors.usage",
                 ],
@@ -201,15 +202,10 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "ImageKit",
                 "python-modules": [
                     "airflow_provider_imagekit.triggers.files",
+                    "airflow_provider_imagekit.triggers.new_files",
                     "airflow_provider_imagekit.triggers.phash",
                     "airflow_provider_imagekit.triggers.waiting",
                 ],
-            }
-        ],
-        "plugins": [
-            {
-                "name": "imagekit_webhooks",
-                "plugin-class": "airflow_provider_imagekit.plugins.webhooks.ImageKitWebhooksPlugin",
             }
         ],
         "extra-links": [

@@ -43,7 +43,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         "similarity",
         "triggers",
     },
-    "sensors": {"client", "exceptions", "gates", "hooks", "io", "operators", "similarity", "triggers"},
+    "sensors": {
+        "client",
+        "exceptions",
+        "gates",
+        "hooks",
+        "io",
+        "library",
+        "operators",
+        "similarity",
+        "triggers",
+    },
     "pictures": {"phash"},
     "emulator": {"phash", "pictures"},
 }
