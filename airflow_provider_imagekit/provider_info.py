@@ -173,6 +173,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "ImageKit",
                 "python-modules": [
                     "airflow_provider_imagekit.operators.duplicates",
+                    "airflow_provider_imagekit.operators.duplicates_parts",
                     "airflow_provider_imagekit.operators.library",
                     "airflow_provider_imagekit.operators.listing",
                     "airflow_provider_imagekit.operators.metadata",
