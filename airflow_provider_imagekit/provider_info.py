@@ -174,6 +174,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_imagekit.operators.deletion",
                     "airflow_provider_imagekit.operators.duplicates",
+                    "airflow_provider_imagekit.operators.duplicates_parts",
                     "airflow_provider_imagekit.operators.jobs",
                     "airflow_provider_imagekit.operators.library",
                     "airflow_provider_imagekit.operators.listing",

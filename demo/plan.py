@@ -76,6 +76,11 @@ def _describe_check(results: Results) -> str:
     return f"dimensions as asked, same picture ({widths})"
 
 
+def _describe_parts(results: Results) -> str:
+    found = results["merge"][0]
+    return f"{found['duplicates']} near-duplicates in {found['groups']} groups, by {len(results['search'])} parts"
+
+
 def sample_runs(catalogue: Catalogue) -> list[Run]:
     """Return the runs over the sample catalogue: everything, then each example DAG as it is."""
     pairs = [(f"/{v.original}", f"/{v.path}", f"{v.variant}: {v.how}") for v in catalogue.variants]
@@ -110,6 +115,7 @@ def sample_runs(catalogue: Catalogue) -> list[Run]:
             lambda found: found["tell"][0],
             {},
         ),
+        Run("example_imagekit_duplicates_in_parts", "Duplicates in parts", _describe_parts, {}),
         Run("example_imagekit_library_nightly", "Table of the library", _describe_table, {}),
         Run("example_imagekit_after_library", "Started by the table", lambda found: found["tell"][0], {}),
         Run("example_imagekit_daily_window", "Table of a day", lambda found: found["tell"][0], {}),

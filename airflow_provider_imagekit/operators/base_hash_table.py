@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import named
 from airflow_provider_imagekit.io.object_storage import read_table
-from airflow_provider_imagekit.io.tables import storable
 from airflow_provider_imagekit.links.imagekit import ImageKitReportLink
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.operators.hash_tables import HashTables
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
-from airflow_provider_imagekit.similarity.records import columns_in_use, read_records
+from airflow_provider_imagekit.similarity.records import read_records
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
-    from airflow_provider_imagekit.io.tables import Columns
     from airflow_provider_imagekit.similarity.records import HashRecord
 
 __all__ = ["HashTableOperator"]
 
 
-class HashTableOperator(ImageKitOperator):
+class HashTableOperator(HashTables, ImageKitOperator):
     """
     Reads a table of hashes and writes what it found into a folder.
 
@@ -97,33 +96,10 @@ class HashTableOperator(ImageKitOperator):
             return self._table(self.input_path, "input_path")
         return self._read(self._given_rows(), "records")
 
-    def _given_rows(self) -> list[dict[str, Any]]:
-        records: Any = self.records
-        if not isinstance(records, Sequence) or not all(isinstance(row, Mapping) for row in records):
-            raise ImageKitInputError(
-                f"records is {records!r:.100}.",
-                help='Pass a list of objects such as {"fileId": …, "pHash": …}.',
-            )
-        return [storable(row) for row in records]
-
     def _table(self, path: str, argument: str) -> Iterator[HashRecord]:
         return self._read(read_table(path, self._columns()), argument)
-
-    def _columns(self) -> Columns:
-        return columns_in_use(self.id_column or "", self.phash_column or "", self._other_columns())
-
-    def _other_columns(self) -> Iterable[str]:
-        """Return the columns of a table that are needed besides name and hash."""
-        return ()
 
     def _read(self, rows: Any, argument: str) -> Iterator[HashRecord]:
         columns = {"id_column": self.id_column or "", "phash_column": self.phash_column or ""}
         with named(argument):
             yield from read_records(rows, **columns)
-
-    def _path(self, name: str) -> str:
-        if not self.output_path.strip():
-            raise ImageKitInputError(
-                f"output_path is {self.output_path!r}.", help="Name a folder to write to."
-            )
-        return f"{self.output_path.rstrip('/')}/{name}"
