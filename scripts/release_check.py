@@ -17,6 +17,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = "airflow_provider_imagekit"
 HOME_PAGE = "https://github.com/airflow-provider-imagekit/airflow-provider-imagekit/"
+KINDS = ("--sdist", "--wheel")
 SBOM = REPOSITORY / "build/sbom.cdx.json"
 
 
@@ -49,9 +50,10 @@ def main(release: str) -> None:
     )
 
 
-def build(folder: Path, source: Path = REPOSITORY) -> list[Path]:
-    """Return the wheel and the source distribution of a checkout; the last commit's time is the files'."""
-    run("build", "--no-isolation", "--outdir", str(folder), str(source), SOURCE_DATE_EPOCH=commit_time())
+def build(folder: Path, source: Path = REPOSITORY, kinds: tuple[str, ...] = KINDS) -> list[Path]:
+    """Return the wheel and the source distribution of a folder; the last commit's time is the files'."""
+    arguments = ["--no-isolation", *kinds, "--outdir", str(folder), str(source)]
+    run("build", *arguments, SOURCE_DATE_EPOCH=commit_time())
     return sorted(folder.glob(f"{PACKAGE}-*"))
 
 
@@ -65,8 +67,8 @@ def same_wheel_from_the_sdist(sdist: Path, wheel: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(sdist) as archive:
             archive.extractall(folder, filter="data")
-        built = build(Path(folder, "out"), Path(folder, sdist.name.removesuffix(".tar.gz")))
-        again = next(path for path in built if path.suffix == ".whl")
+        unpacked = Path(folder, sdist.name.removesuffix(".tar.gz"))
+        [again] = build(Path(folder, "out"), unpacked, ("--wheel",))
         require(content(again) == content(wheel), "the source distribution builds another wheel")
 
 
