@@ -105,6 +105,10 @@ lint: .venv/.dev ## Lint, check the format and the types
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
+.PHONY: lint-workflows
+lint-workflows: .venv/.dev ## Look for weaknesses in the workflow files, without a network
+	.venv/bin/zizmor --offline --no-progress .github/workflows
+
 .PHONY: constraints
 constraints: .venv/.demo ## Write the constraints files with today's versions
 	$(call compile,$(AIRFLOW_3),constraints/airflow-3.txt,$(DEVELOPMENT))
@@ -125,7 +129,7 @@ clean: ## Remove the environments and everything built
 	@touch $@
 
 .venv/.dev: .venv/.demo
-	$(call install,.venv,-c constraints/airflow-3.txt -e '.[$(EXTRAS)]' --group dev)
+	$(call install,.venv,-c constraints/airflow-3.txt -e '.[$(EXTRAS)]' --group dev --group release)
 	$(call install,.venv,-c constraints/airflow-3.txt --no-deps --group axe)
 	@touch $@
 
@@ -189,5 +193,5 @@ define compile
 	  .venv/bin/uv pip compile pyproject.toml $(COMPILE) --group photos --group axe --no-deps | grep -E '^(axe-playwright-python|scikit-image)=='; } \
 	  | sed 's/ *;.*//' | sort --unique > $(2)
 endef
-DEVELOPMENT := --group dev --group docs --group stack
+DEVELOPMENT := --group dev --group docs --group release --group stack
 COMPILE := --quiet --universal --fork-strategy fewest --python-version 3.11.5 --no-header --no-annotate
