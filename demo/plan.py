@@ -118,6 +118,12 @@ def sample_runs(catalogue: Catalogue) -> list[Run]:
         Run("example_imagekit_duplicates_in_parts", "Duplicates in parts", _describe_parts, {}),
         Run("example_imagekit_library_nightly", "Table of the library", _describe_table, {}),
         Run("example_imagekit_after_library", "Started by the table", lambda found: found["tell"][0], {}),
+        Run(
+            "example_imagekit_after_replacement",
+            "Started by a replacement",
+            lambda found: found["tell"][0],
+            {},
+        ),
         Run("example_imagekit_daily_window", "Table of a day", lambda found: found["tell"][0], {}),
         Run("example_imagekit_library_privacy", "Privacy check", lambda found: found["tell"][0], {}),
         Run("example_imagekit_library_quality", "Quality gate", _describe_quality, {}),

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import choice, flag, named, texts, whole_number
+from airflow_provider_imagekit.io.arguments import choice, flag, named, optional_text, texts, whole_number
 from airflow_provider_imagekit.io.formulas import escape_formulas
 from airflow_provider_imagekit.io.object_storage import (
     check_output,
@@ -124,6 +124,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
         "report_fields",
     )
 
+    _table_arguments = ("input_path", "known_path", "reference_path", "not_duplicates_path", "keep_path")
+
     def __init__(
         self,
         *,
@@ -182,6 +184,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.write_report = write_report
         self.report_title = report_title
         self.report_fields = report_fields
+        self._named = self._given_tables()
 
     def _find(self) -> dict[str, Any]:
         self.output_format = choice(self.output_format, "output_format", TableFormat)
@@ -260,7 +263,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
                         file,
                         found,
                         limit=MAX_PAGE_GROUPS,
-                        title=self.report_title,
+                        title=optional_text(self.report_title, "report_title") or "",
                         note=self._note(found),
                         fields=fields,
                         **decided,

@@ -28,7 +28,8 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
     Take one of three branches: a picture is similar to another, or to one of many; different; or undecidable.
 
     It decides once, at once. Undecidable are pictures without a pHash (videos, some vector files), black and
-    transparent ones, and those whose hash is in ``low_information``.
+    transparent ones, and those whose hash is in ``low_information``. The events of assets that are outlets
+    carry what XCom gets, ``file_id`` or ``url``, and the ``version_id`` of a file.
 
     :param follow_task_ids_if_similar: task or task group to run if the distance is at most ``max_distance``;
         one id, a list, or an empty list for none. (templated)
@@ -166,7 +167,8 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
     Go on only if a picture is similar to another or to one of many, or only if it is different.
 
     It decides once, at once, and skips the tasks behind it otherwise. ``continue_if="different"`` with a bank
-    of banned pictures lets through what is not in the bank.
+    of banned pictures lets through what is not in the bank. The events of assets that are outlets carry what
+    XCom gets, ``continued`` among it, ``file_id`` or ``url``, and the ``version_id`` of a file.
 
     :param continue_if: ``similar`` (the default) or ``different``. (templated)
     :param on_undecidable: what to do with pictures without a pHash, black and transparent ones, and those
