@@ -9,7 +9,7 @@ SENSORS := 200
 IN_PARALLEL := --numprocesses 2 --dist loadfile
 # In variables, since a comma would end an argument of $(call).
 DEMO_EXTRAS := emulator,parquet
-EXTRAS := emulator,numpy,parquet,redis,report
+EXTRAS := emulator,numpy,openlineage,parquet,redis,report
 
 first_python = $(firstword $(foreach name,$(1),$(shell $(name) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= $(2))' >/dev/null 2>&1 && echo $(name))))
 PYTHON ?= $(call first_python,python3 python3.13 python3.12 python3.11,(3, 13))

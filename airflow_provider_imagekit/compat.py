@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow import __version__ as _airflow_version
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import (
         DAG,
         Asset,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         TaskDeferred,
     )
     from airflow.sdk.execution_time.xcom import XCom
+    from airflow.sdk.lineage import get_hook_lineage_collector
     from airflow.sdk.log import mask_secret
     from airflow.sdk.types import TaskInstanceKey
     from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -71,6 +73,7 @@ __all__ = [
     "Context",
     "DownstreamTasksSkipped",
     "ObjectStoragePath",
+    "OperatorLineage",
     "Param",
     "PokeReturnValue",
     "RetryDecision",
@@ -85,6 +88,7 @@ __all__ = [
     "conf",
     "get_async_connection",
     "get_async_extra_dejson",
+    "get_hook_lineage_collector",
     "mask_secret",
     "send_map_index_label",
     "task",
@@ -97,6 +101,7 @@ AIRFLOW_3: bool = int(_airflow_version.partition(".")[0]) >= 3
 T = TypeVar("T")
 
 _EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
+_LINEAGE = ("airflow.providers.openlineage.extractors",)
 _RETRY_POLICY = ("airflow.sdk.definitions.retry_policy",)
 _TRIGGERS = ("airflow.triggers.base",)
 
@@ -110,6 +115,7 @@ _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
     "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
     "BaseTrigger": _TRIGGERS,
     "BranchMixIn": ("airflow.sdk.bases.branch", "airflow.providers.standard.operators.branch"),
+    "OperatorLineage": _LINEAGE,
     "RetryDecision": _RETRY_POLICY,
     "RetryPolicy": _RETRY_POLICY,
     "SkipMixin": ("airflow.sdk.bases.skipmixin", "airflow.providers.standard.utils.skipmixin"),
@@ -118,6 +124,7 @@ _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
     "TriggerEvent": _TRIGGERS,
     "XCom": ("airflow.sdk.execution_time.xcom",),
     "conf": ("airflow.sdk.configuration", "airflow.configuration"),
+    "get_hook_lineage_collector": ("airflow.sdk.lineage", "airflow.lineage.hook"),
     "mask_secret": ("airflow.sdk.log",),
 }
 # Where Airflow 2 keeps each name; it has no retry policies.
@@ -137,6 +144,7 @@ _IN_AIRFLOW_2: dict[str, str] = {
     "Context": "airflow.utils.context",
     "DAG": "airflow.models.dag",
     "ObjectStoragePath": "airflow.io.path",
+    "OperatorLineage": _LINEAGE[0],
     "Param": "airflow.models.param",
     "PokeReturnValue": "airflow.sensors.base",
     "SkipMixin": "airflow.models.skipmixin",
@@ -145,6 +153,7 @@ _IN_AIRFLOW_2: dict[str, str] = {
     "TriggerEvent": "airflow.triggers.base",
     "XCom": "airflow.models.xcom",
     "conf": "airflow.configuration",
+    "get_hook_lineage_collector": "airflow.lineage.hook",
     "mask_secret": "airflow.utils.log.secrets_masker",
     "TaskGroup": "airflow.utils.task_group",
     "TriggerRule": "airflow.utils.trigger_rule",

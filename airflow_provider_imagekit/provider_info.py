@@ -131,6 +131,14 @@ CONNECTION_TYPE: dict[str, Any] = {
 }
 
 
+ASSETS: dict[str, Any] = {
+    "schemes": ["imagekit"],
+    "handler": "airflow_provider_imagekit.assets.uri.sanitize_uri",
+    "factory": "airflow_provider_imagekit.assets.factory.create_asset",
+    "to_openlineage_converter": "airflow_provider_imagekit.assets.lineage.convert_asset_to_openlineage",
+}
+
+
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's description in the form of Airflow's ``provider_info.schema.json``."""
     return {
@@ -145,6 +153,8 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
+        "asset-uris": [ASSETS],
+        "dataset-uris": [ASSETS],  # what Airflow 2.11 calls them
         "connection-types": [CONNECTION_TYPE],
         "hooks": [
             {

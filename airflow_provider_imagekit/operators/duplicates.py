@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.gates.references import parse_low_information
 from airflow_provider_imagekit.io.arguments import choice, flag, texts, whole_number
 from airflow_provider_imagekit.io.object_storage import check_output, exists, read_table, upload_together
@@ -206,6 +207,13 @@ class FindNearDuplicatesOperator(HashTableOperator):
                         fields=texts(self.report_fields, "report_fields"),
                         **decided,
                     )
+        self.written_datasets = tuple(
+            table(
+                written[f"{name}_path"], columns={column: kind.__name__ for column, kind in columns.items()}
+            )
+            for name, columns in (("groups", GROUP_COLUMNS), ("pairs", PAIR_COLUMNS))
+            if f"{name}_path" in written
+        )
         return written
 
     def _note(self, found: NearDuplicates) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.compat import conf
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
@@ -152,6 +153,7 @@ class ListFilesOperator(ImageKitOperator):
         "imagekit_conn_id",
     )
     label_arguments = ("search_query", "path", "output_path")
+    lists_library = True
 
     def __init__(
         self,
@@ -200,6 +202,8 @@ class ListFilesOperator(ImageKitOperator):
             listed = self._to_xcom(search) if output_path is None else self._to_file(search, output_path)
         count = len(listed) if output_path is None else sum(pointer["count"] for pointer in listed)
         self.log.info("%d files listed%s.", count, f" to {output_path}" if output_path else "")
+        if output_path is not None:
+            self.written_datasets = (table(output_path, rows=count),)
         self._add_asset_event_extra(context, {"path": output_path, "count": count})
         return listed
 
