@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,9 @@ def test_no_module_grows_past_what_one_reads_in_one_sitting(module: Path) -> Non
 @pytest.mark.parametrize("module", TESTS, ids=lambda module: str(module.relative_to(ROOT.parent)))
 def test_no_module_of_tests_does_either(module: Path) -> None:
     assert len(module.read_text("utf-8").splitlines()) <= MAX_TEST_LINES
+
+
+@pytest.mark.parametrize("module", TESTS, ids=lambda module: str(module.relative_to(ROOT.parent)))
+def test_what_several_tests_use_stands_in_no_module_of_tests(module: Path) -> None:
+    shared = {name for name in imports(module) if name.startswith("tests.")}
+    assert [name for name in shared if re.search(r"\.(test_\w+|conftest)(\.|$)", name)] == []

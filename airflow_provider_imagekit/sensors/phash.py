@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_imagekit.client.endpoints import mask_signature
-from airflow_provider_imagekit.compat import (
-    AIRFLOW_3,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    AirflowTaskTimeout,
-    BaseSensorOperator,
-    PokeReturnValue,
-    conf,
-)
+from airflow_provider_imagekit.compat import AirflowSkipException, PokeReturnValue, conf
 from airflow_provider_imagekit.exceptions import (
     ImageKitAuthError,
     ImageKitError,
@@ -26,33 +16,22 @@ from airflow_provider_imagekit.exceptions import (
 )
 from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
-from airflow_provider_imagekit.gates.polling import Poll, poll, until_next_check
+from airflow_provider_imagekit.gates.polling import Poll, poll
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice
-from airflow_provider_imagekit.operators.base import ImageKitTask
+from airflow_provider_imagekit.sensors.base import ImageKitSensor
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
-from airflow_provider_imagekit.triggers.event import read_event
 from airflow_provider_imagekit.triggers.phash import MIN_POKE_INTERVAL, PHashDistanceTrigger
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
 
-__all__ = ["MIN_RESCHEDULE_INTERVAL", "PHashDistanceSensor"]
-
-# Airflow's name for "the deferral failed"; it has moved between versions, the value has not.
-_DEFERRAL_FAILED = "__fail__"
-
-# What Airflow 3 and Airflow 2 call a deferral whose time is over; older ones have no type for it.
-_TIME_IS_OVER = ("Trigger timeout", "Trigger/execution timeout")
-
-#: Fewest seconds between two checks in reschedule mode on Airflow 3: the process of a check can outlive it by
-#: 5 seconds, and Airflow fails a task whose next check begins meanwhile (apache/airflow#71580).
-MIN_RESCHEDULE_INTERVAL = 10.0
+__all__ = ["PHashDistanceSensor"]
 
 _ON_MISMATCH = ("wait", "fail", "skip")
 
 
-class PHashDistanceSensor(ImageKitTask, BaseSensorOperator):
+class PHashDistanceSensor(ImageKitSensor):
     """
     Wait until the distance of two pictures' perceptual hashes is within bounds.
 
@@ -100,8 +79,6 @@ class PHashDistanceSensor(ImageKitTask, BaseSensorOperator):
         hashes do not match, or with ``on_mismatch="fail"``.
     """
 
-    _last_reason = ""
-
     label_arguments = ("file_id", "url", "phash")
     template_fields: Sequence[str] = (*GATE_ARGUMENTS, "on_mismatch", "imagekit_conn_id")
 
@@ -127,7 +104,12 @@ class PHashDistanceSensor(ImageKitTask, BaseSensorOperator):
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        super().__init__(
+            imagekit_conn_id=imagekit_conn_id,
+            deferrable=deferrable,
+            multiple_outputs=multiple_outputs,
+            **kwargs,
+        )
         self.file_id = file_id
         self.url = url
         self.phash = phash
@@ -142,8 +124,6 @@ class PHashDistanceSensor(ImageKitTask, BaseSensorOperator):
         self.low_information = low_information
         self.max_matches = max_matches
         self.on_mismatch = on_mismatch
-        self.imagekit_conn_id = imagekit_conn_id
-        self.deferrable = deferrable
 
     def execute(self, context: Context) -> Any:  # noqa: RET503 - defer() does not return
         """Check once, then wait as the mode says."""
@@ -153,7 +133,6 @@ class PHashDistanceSensor(ImageKitTask, BaseSensorOperator):
         if gate.fixed:
             return self._decide(gate)
         if not self.deferrable:
-            self._keep_checks_apart()
             return self._wait_here(context)
         found = self._first_check(gate)
         if found is not None and found.matched:
@@ -182,77 +161,6 @@ class PHashDistanceSensor(ImageKitTask, BaseSensorOperator):
         except PHashMismatchError as error:
             self._fail(error)
         return PokeReturnValue(is_done=found.matched, xcom_value=found.value)
-
-    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        """Return what the trigger found, or raise what it met."""
-        try:
-            return read_event(event)
-        except TimeoutError as reason:
-            self._time_is_over(str(reason))
-        except ImageKitError as error:
-            self._fail(error)
-
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: RET503
-        """
-        Resume after the deferral, on every Airflow version with the outcome that the other modes have.
-
-        ``soft_fail`` skips when the ``timeout`` is over. Airflow's own method would skip after a crashed
-        trigger, too, Airflow 2 would retry after a timeout, and ``never_fail`` would skip after one.
-        """
-        self._label(context)
-        if next_method != _DEFERRAL_FAILED:
-            return getattr(self, next_method)(context, **(next_kwargs or {}))
-        reason = (next_kwargs or {}).get("error", "unknown")
-        reason = str(getattr(reason, "value", reason))
-        if reason not in _TIME_IS_OVER:
-            for line in (next_kwargs or {}).get("traceback") or ():
-                self.log.error("%s", line.rstrip())
-            self._fail(ImageKitError(f"The trigger failed: {reason}"))
-        self._time_is_over()
-
-    def _time_is_over(self, reason: str = "") -> NoReturn:
-        found = f" The last check: {reason}" if reason else ""
-        if self.execution_timeout and self.execution_timeout <= timedelta(seconds=self.timeout):
-            raise AirflowTaskTimeout(f"The execution_timeout of {self.execution_timeout} is over.{found}")
-        message = f"Sensor has timed out; the specified timeout is {self.timeout:g} s.{found}"
-        if self.soft_fail:
-            raise AirflowSkipException(message)
-        raise AirflowSensorTimeout(message)
-
-    def _wait_here(self, context: Context) -> Any:
-        """Wait in Airflow's own loop, and repeat the last reason when the time is over."""
-        try:
-            return super().execute(context)
-        except AirflowSensorTimeout as error:
-            if not self._last_reason:
-                raise
-            raise AirflowSensorTimeout(f"{error} The last check: {self._last_reason}") from error
-
-    def _keep_checks_apart(self) -> None:
-        if AIRFLOW_3 and self.reschedule and self.poke_interval < MIN_RESCHEDULE_INTERVAL:
-            self.log.warning(
-                "poke_interval is %g s; in reschedule mode Airflow 3 can fail a task whose checks are "
-                "less than %g s apart, so %g s is used.",
-                self.poke_interval,
-                MIN_RESCHEDULE_INTERVAL,
-                MIN_RESCHEDULE_INTERVAL,
-            )
-            self.poke_interval = MIN_RESCHEDULE_INTERVAL
-            if self.max_wait is not None:
-                self.max_wait = max(self.max_wait, timedelta(seconds=MIN_RESCHEDULE_INTERVAL))
-
-    def _longest_wait(self, context: Context) -> timedelta:
-        """
-        Return how long the task may be deferred.
-
-        Its waiting counts for its ``execution_timeout``, says Airflow's documentation. Airflow 2 sees to that
-        by itself, Airflow 3 does not (apache/airflow#69678).
-        """
-        timeout = timedelta(seconds=self.timeout)
-        if not self.execution_timeout:
-            return timeout
-        left = context["ti"].start_date + self.execution_timeout - datetime.now(UTC)
-        return max(min(timeout, left), timedelta(0))
 
     def _gate(self) -> PHashGate:
         self.on_mismatch = choice(self.on_mismatch, "on_mismatch", _ON_MISMATCH)
@@ -294,15 +202,7 @@ class PHashDistanceSensor(ImageKitTask, BaseSensorOperator):
         self.log.info("%s%s", found.reason, "" if found.matched else self._next_check())
         return found
 
-    def _next_check(self) -> str:
-        if self.exponential_backoff:
-            return ""
-        interval = max(self.poke_interval, MIN_POKE_INTERVAL) if self.deferrable else self.poke_interval
-        return f" {until_next_check(interval, math.inf)}"
-
     def _fail(self, error: ImageKitError) -> NoReturn:
         if isinstance(error, PHashMismatchError) and self.on_mismatch == "skip":
             raise AirflowSkipException(str(error)) from error
-        if self.never_fail:
-            raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
-        raise error
+        super()._fail(error)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from tests import pictures
-from tests.airflow.conftest import RunDag
+from tests.airflow.running import RunDag
 from tests.support import AIRFLOW_3
 
 HEAD = """

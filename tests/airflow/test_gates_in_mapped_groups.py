@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.airflow.conftest import RunDag
+from tests.airflow.running import RunDag
 
 MAPPED = """
 from airflow.sdk import DAG, task, task_group

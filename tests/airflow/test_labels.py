@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.airflow.conftest import RunDag
+from tests.airflow.running import RunDag
 
 LABELS = """
 from airflow_provider_imagekit.compat import DAG

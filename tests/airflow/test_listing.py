@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from tests.airflow.conftest import RunDag
+from tests.airflow.running import RunDag
 
 FILES = [{"fileId": f"{number:024x}", "name": "n" * 200} for number in range(400)]
 THRESHOLD = 1000

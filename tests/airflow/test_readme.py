@@ -17,7 +17,7 @@ from airflow_provider_imagekit.compat import DAG
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.retry_policy import ImageKitRetryPolicy
 from tests import pictures
-from tests.airflow.conftest import RunDag, environment
+from tests.airflow.running import RunDag, environment
 from tests.support import AIRFLOW_3
 
 REPOSITORY = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from tests.airflow.conftest import RunDag
+from tests.airflow.running import RunDag
 from tests.support import AIRFLOW_3
 
 SENSORS = """

@@ -1,28 +1,16 @@
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from tests.emulator.drawing import draw, encode
+from tests.emulator.drawing import pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-
-@cache
-def pictures() -> dict[str, bytes]:
-    """Return the files of the library, drawn once."""
-    return {
-        "folder/a.jpg": encode(draw(seed=7), dpi=(300, 300)),
-        "folder/b.png": encode(draw(seed=11, mode="RGBA"), "PNG"),
-        "top.webp": encode(draw(seed=13), "WEBP"),
-        "notes.txt": b"no picture",
-    }
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 
 from PIL import Image, ImageDraw
 
@@ -22,3 +23,14 @@ def encode(image: Image.Image, format: str = "JPEG", **options: object) -> bytes
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()
+
+
+@cache
+def pictures() -> dict[str, bytes]:
+    """Return the files of the library, drawn once."""
+    return {
+        "folder/a.jpg": encode(draw(seed=7), dpi=(300, 300)),
+        "folder/b.png": encode(draw(seed=11, mode="RGBA"), "PNG"),
+        "top.webp": encode(draw(seed=13), "WEBP"),
+        "notes.txt": b"no picture",
+    }

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator, RateLimit, RateLimits
-from tests.emulator.conftest import pictures
+from tests.emulator.drawing import pictures
 
 UNKNOWN_ID = "0" * 24
 

@@ -17,7 +17,7 @@ from schemathesis import checks
 from airflow_provider_imagekit.emulator import DEFAULT_PRIVATE_KEY, ImageKitEmulator
 from airflow_provider_imagekit.emulator.description.document import openapi
 from airflow_provider_imagekit.emulator.library.assets import asset_id
-from tests.emulator.conftest import pictures
+from tests.emulator.drawing import pictures
 
 # What ImageKit answers to another method is not known; the emulator's answer is 404.
 NOT_PROMISED = [checks.unsupported_method]

@@ -15,8 +15,9 @@ from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, RemoteUrlMetadataOperator
 from airflow_provider_imagekit.operators.phash import PHashBranchOperator, PHashShortCircuitOperator
 from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
+from tests.doubles import context
 from tests.faults.faults import BRANCH, CHECK, LIBRARY, LISTING, SHORT_CIRCUIT
-from tests.faults.scene import Scene, context, reference
+from tests.faults.scene import Scene, reference
 
 __all__ = ["CALLS", "OPERATORS", "FileFailedError"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 from typing import Any
 
 from airflow_provider_imagekit.client import ImageKitClient
@@ -16,7 +15,7 @@ from tests import pictures
 from tests.faults.faults import Fault
 from tests.support import Clock
 
-__all__ = ["Scene", "context", "reference"]
+__all__ = ["Scene", "reference"]
 
 MOST_CHECKS = 80
 
@@ -78,25 +77,6 @@ class Scene:
             sleep=self.clock.sleep,
             jitter=lambda: 1.0,
         )
-
-
-class TaskInstance:
-    """What the tasks ask of their task instance."""
-
-    dag_id, task_id, run_id = "faults", "task", "run"
-    max_tries = 0
-    map_index = -1
-
-    @staticmethod
-    def get_first_reschedule_date(_context: Any) -> None:
-        return None
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        json.dumps({key: value}, allow_nan=False)
-
-
-def context() -> Any:
-    return {"ti": TaskInstance(), "outlet_events": {}}
 
 
 @functools.cache

@@ -10,7 +10,8 @@ from typing import Any
 from airflow_provider_imagekit.compat import TaskDeferred
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
-from tests.faults.scene import Scene, context, reference
+from tests.doubles import context
+from tests.faults.scene import Scene, reference
 from tests.support import AIRFLOW_3
 
 __all__ = ["POKE_INTERVAL", "SENSORS"]

@@ -17,7 +17,7 @@ from airflow_provider_imagekit.library.failures import Failures, parse_share
 from airflow_provider_imagekit.library.fetch import fetch_all
 from airflow_provider_imagekit.library.progress import Progress
 from airflow_provider_imagekit.library.worklist import Task
-from tests.library.conftest import FILES, Nightly
+from tests.library.nightly import FILES, Nightly
 from tests.support import Clock
 
 LIMIT = 40

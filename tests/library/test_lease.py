@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_imagekit.exceptions import TableInUseError
 from airflow_provider_imagekit.library.lease import Lease
-from tests.library.conftest import FILES, Nightly
+from tests.library.nightly import FILES, Nightly
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import LibraryStoppedError, TooManyFailedFilesError
 from airflow_provider_imagekit.library.journal import Journal
-from tests.library.conftest import FILES, Nightly
+from tests.library.nightly import FILES, Nightly
 from tests.library.one_run import THREADS
 
 ROOT = Path(__file__).parents[2]

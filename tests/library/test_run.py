@@ -28,7 +28,7 @@ from airflow_provider_imagekit.library.sources import (
     files_of_urls,
 )
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
-from tests.library.conftest import FILES, Nightly
+from tests.library.nightly import FILES, Nightly
 
 KEEP = Privacy(GpsPolicy.KEEP, PersonalPolicy.KEEP)
 LISTED = 2  # one page, and the call that confirms the end

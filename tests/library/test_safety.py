@@ -8,7 +8,7 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitInputError, TooManyFailedFilesError
 from airflow_provider_imagekit.library.sources import Given, files_of_urls
 from airflow_provider_imagekit.library.table.rows import ChangedBy
-from tests.library.conftest import Nightly
+from tests.library.nightly import Nightly
 
 
 def listed(version: str, time: str, server: ImageKitEmulator) -> Given:

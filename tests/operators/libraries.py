@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
-
-AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
-
-
-class Task:
-    """As much of a task instance as an operator looks at."""
-
-    dag_id, task_id, map_index = "dag", "library", -1
-
-    def __init__(self, run_id: str) -> None:
-        self.run_id = run_id
-
-
-def context(run: str = "run", **more: Any) -> Any:
-    return {"ti": Task(run), "dag_run": SimpleNamespace(start_date=AS_OF), **more}
 
 
 def operator(output: object, **arguments: Any) -> LibraryMetadataOperator:

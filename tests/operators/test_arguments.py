@@ -12,7 +12,8 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import flag, optional_text, texts, whole_number
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 from airflow_provider_imagekit.operators.listing import ListFilesOperator
-from tests.operators.libraries import context, operator
+from tests.doubles import context
+from tests.operators.libraries import operator
 
 SCOPE = ("search_query", "path", "file_ids", "urls", "input_path")
 

@@ -15,7 +15,7 @@ from airflow_provider_imagekit.compat import AirflowFailException, Asset
 from airflow_provider_imagekit.io.tables import read_rows
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
 from airflow_provider_imagekit.operators.threshold import ThresholdReportOperator
-from tests.operators.test_metadata import Task, context
+from tests.doubles import context
 
 A, NEAR, NEARER, FAR, FLAT = (
     "f06830ca9f1e3e90",
@@ -277,7 +277,7 @@ class TestThreshold:
 
 
 def test_nothing_is_pushed_for_a_task_that_failed(tmp_path: Path) -> None:
-    task: Any = {"ti": Task()}
+    task = context()
     with pytest.raises(AirflowFailException):
         find(tmp_path, task, records=ROWS, max_pairs=0)
     assert task["ti"].pushed == {}
@@ -288,7 +288,7 @@ import resource, sys
 from airflow_provider_imagekit.exceptions import StorageError
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
 from airflow_provider_imagekit.operators.threshold import ThresholdReportOperator
-from tests.operators.test_metadata import context
+from tests.doubles import context
 
 operator = {"find": FindNearDuplicatesOperator, "report": ThresholdReportOperator}[sys.argv[1]]
 task = operator(task_id="task", input_path=sys.argv[2], output_path=sys.argv[3])

@@ -19,7 +19,7 @@ from PIL import Image
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
 from demo.catalogue import build
-from tests.operators.test_metadata import context
+from tests.doubles import context
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCREENSHOT = Path(__file__).parents[2] / "docs/images/find-near-duplicates.png"

@@ -23,7 +23,8 @@ from airflow_provider_imagekit.exceptions import (
 )
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 from airflow_provider_imagekit.operators.listing import ListFilesOperator
-from tests.operators.libraries import context, metadata_calls, operator, rows
+from tests.doubles import context
+from tests.operators.libraries import metadata_calls, operator, rows
 from tests.support import AIRFLOW_3, wait_until
 
 attach = import_module("airflow.sdk.io" if AIRFLOW_3 else "airflow.io.store").attach

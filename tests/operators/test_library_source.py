@@ -12,7 +12,8 @@ from airflow_provider_imagekit.compat import AirflowFailException
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from tests import pictures
-from tests.operators.libraries import context, metadata_calls, operator, rows
+from tests.doubles import context
+from tests.operators.libraries import metadata_calls, operator, rows
 
 
 class TestWhichFiles:

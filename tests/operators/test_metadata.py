@@ -18,24 +18,9 @@ from airflow_provider_imagekit.exceptions import (
 )
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, RemoteUrlMetadataOperator
 from tests import pictures
+from tests.doubles import context
 
 MISSING = "a" * 24
-
-
-class Task:
-    """Keeps what a task pushes."""
-
-    map_index = -1
-
-    def __init__(self) -> None:
-        self.pushed: dict[str, Any] = {}
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        self.pushed[key] = value
-
-
-def context(**more: Any) -> Any:
-    return {"ti": Task(), **more}
 
 
 def of_file(

@@ -11,8 +11,7 @@ from airflow_provider_imagekit.compat import AirflowFailException
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.operators.phash import PHashBranchOperator, PHashShortCircuitOperator
-from tests import pictures
-from tests.operators.test_metadata import Task
+from tests import doubles, pictures
 
 A, NEAR, FAR = "f06830ca9f1e3e90", "f06830ca9f1e3e97", "2222222222222222"
 BRANCHES = {"follow_task_ids_if_similar": "same", "follow_task_ids_if_different": ["other", "group"]}
@@ -34,7 +33,7 @@ class Behind:
 
 
 def context() -> Any:
-    return {"ti": Task(), "task": Behind()}
+    return doubles.context(task=Behind())
 
 
 def branch(**arguments: Any) -> Any:

@@ -9,7 +9,7 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitAuthError
 from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
 from tests import pictures
-from tests.operators.test_metadata import context
+from tests.doubles import context
 
 A = "f06830ca9f1e3e90"
 

@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_imagekit.io.tables import read_rows
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
 from tests.browser import NEEDS_BROWSER, PHONE, accessibility_faults, browser, hidden_width, show
-from tests.operators.test_metadata import context
+from tests.doubles import context
 
 pytestmark = NEEDS_BROWSER
 

@@ -21,6 +21,7 @@ from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, R
 from airflow_provider_imagekit.operators.phash import PHashShortCircuitOperator
 from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
+from tests.doubles import context
 
 FILE_ID = "0" * 24
 URL = "https://ik.imagekit.io/demo/picture.jpg"
@@ -44,13 +45,6 @@ metadata = st.dictionaries(
     st.sampled_from(["width", "size", "pHash", "exif", "format", "duration", "hasColorProfile", "colour"]),
     values,
 )
-
-
-class TaskInstance:
-    dag_id, task_id, run_id, map_index, max_tries = "fuzz", "task", "run", -1, 0
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        stored(value)
 
 
 def stored(value: Any) -> None:
@@ -77,9 +71,9 @@ def answering(
 
 
 def ends_as_documented(operator: BaseOperator) -> None:
-    context: Any = {"ti": TaskInstance(), "outlet_events": {}}
+    task = context()
     try:
-        stored(operator.execute(context))
+        stored(operator.execute(task))
     except AirflowFailException as failed:
         # Without a cause it is the report of a check that found something.
         if not isinstance(failed.__cause__, ImageKitError | None):

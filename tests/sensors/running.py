@@ -8,7 +8,8 @@ from typing import Any
 from airflow_provider_imagekit.compat import TaskDeferred
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
-from tests.triggers.test_phash import Waits, fired
+from tests.doubles import context
+from tests.triggers.running import Waits, fired
 
 MODES = ["poke", "reschedule", "deferrable", "after deferral"]
 
@@ -26,21 +27,10 @@ def sensor_of(mode: str = "poke", **arguments: Any) -> PHashDistanceSensor:
     )
 
 
-class Task:
-    """What a sensor asks of its task instance, here without a database."""
-
-    max_tries = 0
-    map_index = -1
-
-    @staticmethod
-    def get_first_reschedule_date(_context: Any) -> None:
-        return None
-
-
 def run(mode: str, between: Any = None, **arguments: Any) -> Any:
     """Run a sensor to its end as Airflow would in a mode; something may happen after the first check."""
     sensor = sensor_of(mode, **arguments)
-    context: Any = {"ti": Task()}
+    run_context = context()
     if mode == "poke" and between is not None:
         original = sensor.poke
 
@@ -53,7 +43,7 @@ def run(mode: str, between: Any = None, **arguments: Any) -> Any:
     if mode == "reschedule":
         return _run_rescheduled(mode, between, arguments)
     try:
-        return sensor.execute(context)
+        return sensor.execute(run_context)
     except TaskDeferred as deferred:
         if between is not None:
             between()
@@ -61,16 +51,16 @@ def run(mode: str, between: Any = None, **arguments: Any) -> Any:
         payload = fired(rebuilt, Waits())
         # Another process: nothing of the first sensor object is left.
         return sensor_of(mode, **arguments).resume_execution(
-            deferred.method_name, {"event": payload}, context
+            deferred.method_name, {"event": payload}, run_context
         )
 
 
 def _run_rescheduled(mode: str, between: Any, arguments: dict[str, Any]) -> Any:
     for _ in range(5):
         sensor = sensor_of(mode, **arguments)  # each check is a process of its own
-        found = sensor.poke({"ti": Task()}) if not sensor._gate().fixed else None
+        found = sensor.poke(context()) if not sensor._gate().fixed else None
         if found is None:
-            return sensor.execute({"ti": Task()})
+            return sensor.execute(context())
         if found:
             return found.xcom_value
         if between is not None:

@@ -21,7 +21,8 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitBadRequestError, ImageKitError, ImageKitStatusError
 from airflow_provider_imagekit.triggers import event
 from tests import pictures
-from tests.sensors.running import Task, sensor_of
+from tests.doubles import context
+from tests.sensors.running import sensor_of
 from tests.support import AIRFLOW_3
 
 A = "f06830ca9f1e3e90"
@@ -32,7 +33,7 @@ class TestDeferral:
 
     def deferred(self, **arguments: Any) -> TaskDeferred:
         with pytest.raises(TaskDeferred) as caught:
-            sensor_of("deferrable", **self.ARGUMENTS, **arguments).execute({"ti": Task()})
+            sensor_of("deferrable", **self.ARGUMENTS, **arguments).execute(context())
         return caught.value
 
     def test_every_setting_reaches_the_trigger_and_the_timeout_airflow(self, connection: str) -> None:
@@ -65,9 +66,7 @@ class TestDeferral:
 
     def resumed(self, error: str, **arguments: Any) -> Any:
         sensor = sensor_of("deferrable", **self.ARGUMENTS, **arguments)
-        return sensor.resume_execution(
-            "__fail__", {"error": error, "traceback": ["Traceback …"]}, {"ti": Task()}
-        )  # type: ignore[arg-type]
+        return sensor.resume_execution("__fail__", {"error": error, "traceback": ["Traceback …"]}, context())  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("error", ["Trigger timeout", "Trigger/execution timeout"])
     def test_the_end_of_the_time_is_a_sensor_timeout_on_every_airflow(self, error: str) -> None:
@@ -96,7 +95,7 @@ class TestDeferral:
             sensor.resume_execution(
                 "execute_complete",
                 {"event": event.timed_out("Not yet: because.")},
-                {"ti": Task()},  # type: ignore[arg-type]
+                context(),  # type: ignore[arg-type]
             )
 
     @pytest.mark.parametrize("error", ["Trigger failure", "ReadTimeout of something", "a timeout"])
@@ -114,7 +113,7 @@ class TestDeferral:
     def test_an_event_that_says_nothing_is_no_success(self, payload: Any) -> None:
         sensor = sensor_of("deferrable", **self.ARGUMENTS, soft_fail=True)
         with pytest.raises(ImageKitError, match="without a result"):
-            sensor.resume_execution("execute_complete", {"event": payload}, {"ti": Task()})  # type: ignore[arg-type]
+            sensor.resume_execution("execute_complete", {"event": payload}, context())  # type: ignore[arg-type]
 
 
 class TestAirflowsSwitches:
@@ -126,7 +125,7 @@ class TestAirflowsSwitches:
     ) -> None:
         imagekit.inject(status=400, times=None)
         with pytest.raises(AirflowSkipException):
-            sensor_of(mode, **self.ARGUMENTS, never_fail=True).execute({"ti": Task()})
+            sensor_of(mode, **self.ARGUMENTS, never_fail=True).execute(context())
 
     def test_never_fail_skips_on_an_error_after_a_deferral(self) -> None:
         payload = event.failed(ImageKitBadRequestError("Corrupt.", status=400))
@@ -135,13 +134,13 @@ class TestAirflowsSwitches:
             sensor_of("deferrable", **self.ARGUMENTS, never_fail=True).resume_execution(
                 "execute_complete",
                 {"event": payload},
-                {"ti": Task()},  # type: ignore[arg-type]
+                context(),  # type: ignore[arg-type]
             )
 
     def test_silent_fail_goes_on_after_an_error(self, connection: str, imagekit: ImageKitEmulator) -> None:
         imagekit.inject(status=400)
         with pytest.raises(TaskDeferred):
-            sensor_of("deferrable", **self.ARGUMENTS, silent_fail=True).execute({"ti": Task()})
+            sensor_of("deferrable", **self.ARGUMENTS, silent_fail=True).execute(context())
 
     @pytest.mark.parametrize(
         ("soft_fail", "error"), [(False, AirflowSensorTimeout), (True, AirflowSkipException)]
@@ -150,13 +149,13 @@ class TestAirflowsSwitches:
         self, soft_fail: bool, error: type[Exception], connection: str, imagekit: ImageKitEmulator
     ) -> None:
         with pytest.raises(error):
-            sensor_of(**self.ARGUMENTS, soft_fail=soft_fail, timeout=0.05).execute({"ti": Task()})
+            sensor_of(**self.ARGUMENTS, soft_fail=soft_fail, timeout=0.05).execute(context())
 
     def test_at_the_timeout_the_last_reason_is_repeated(
         self, connection: str, imagekit: ImageKitEmulator
     ) -> None:
         with pytest.raises(AirflowSensorTimeout, match=r"Not yet: HTTP 404: picture file_id a{24}: "):
-            sensor_of(**self.ARGUMENTS, timeout=0.05).execute({"ti": Task()})
+            sensor_of(**self.ARGUMENTS, timeout=0.05).execute(context())
 
     def test_checks_of_reschedule_mode_are_kept_apart_where_airflow_needs_it(
         self, connection: str, imagekit: ImageKitEmulator
@@ -164,7 +163,7 @@ class TestAirflowsSwitches:
         sensor = sensor_of("reschedule", **self.ARGUMENTS, poke_interval=2, max_wait=3)
         imagekit.inject(status=404)
         with contextlib.suppress(Exception):  # without a task instance Airflow cannot note the next check
-            sensor.execute({"ti": Task()})
+            sensor.execute(context())
         poke_interval, max_wait = (10, 10) if AIRFLOW_3 else (2, 3)
         assert (sensor.poke_interval, sensor.max_wait) == (poke_interval, timedelta(seconds=max_wait))
 
@@ -180,7 +179,7 @@ class TestWhichPicture:
         other = {"phash": A} if side == "reference" else {"reference_phash": A}
         imagekit.inject(status=status, body={"message": "No."}, times=None)
         with pytest.raises((AirflowSensorTimeout, ImageKitBadRequestError)) as caught:
-            sensor_of(**wrong, **other, max_distance=8, timeout=0.05).execute({"ti": Task()})
+            sensor_of(**wrong, **other, max_distance=8, timeout=0.05).execute(context())
         assert f"HTTP {status}: {side} url {url.partition('?')[0]}?ik-s=***: No." in str(caught.value)
 
     def test_a_404_of_another_server_is_not_waited_for(
@@ -190,4 +189,4 @@ class TestWhichPicture:
         with pytest.raises(
             ImageKitStatusError, match=r"http://127.* not as ImageKit does: .*Nothing here.* Check the host"
         ):
-            sensor_of(**TestAirflowsSwitches.ARGUMENTS).execute({"ti": Task()})
+            sensor_of(**TestAirflowsSwitches.ARGUMENTS).execute(context())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from airflow_provider_imagekit.compat import (
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 from tests import pictures
+from tests.doubles import context
 from tests.support import PATIENCE
 
 try:
@@ -33,21 +34,10 @@ MINUTE = timedelta(seconds=60)
 NEVER = "f06830ca9f1e3e90"
 
 
-class Task:
-    """A task instance that has started some seconds ago."""
-
-    def __init__(self, age: float = 0.0) -> None:
-        self.start_date = datetime.now(UTC) - timedelta(seconds=age)
-
-
 def sensor(file_id: str = "a" * 24, **arguments: Any) -> PHashDistanceSensor:
     return PHashDistanceSensor(
         task_id="gate", file_id=file_id, reference_phash=NEVER, min_distance=0, **arguments
     )
-
-
-def context(age: float = 0.0) -> Any:
-    return {"ti": Task(age)}
 
 
 def sockets(imagekit: ImageKitEmulator) -> list[Any]:
@@ -82,7 +72,7 @@ def test_it_ends_a_check_that_hangs_and_leaves_nothing_behind(
 @pytest.mark.parametrize("age", [0, 20])
 def test_a_task_is_deferred_for_what_is_left_of_it(age: float, connection: str) -> None:
     with pytest.raises(TaskDeferred) as caught:
-        sensor(deferrable=True, timeout=3600, execution_timeout=MINUTE).execute(context(age))
+        sensor(deferrable=True, timeout=3600, execution_timeout=MINUTE).execute(context(age=age))
     waits = caught.value.timeout
     assert waits is not None
     assert 50 - age < waits.total_seconds() <= 60 - age

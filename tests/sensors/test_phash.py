@@ -19,7 +19,8 @@ from airflow_provider_imagekit.exceptions import (
 )
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 from tests import pictures
-from tests.sensors.running import MODES, Task, run, sensor_of
+from tests.doubles import context
+from tests.sensors.running import MODES, run, sensor_of
 
 A, B = "f06830ca9f1e3e90", "2222222222222222"  # 30 bits apart
 
@@ -159,12 +160,12 @@ class TestInput:
     ) -> None:
         sensor = sensor_of(mode, soft_fail=True, **arguments)
         with pytest.raises(ImageKitInputError, match=text):
-            sensor.execute({"ti": Task()})
+            sensor.execute(context())
 
     @pytest.mark.parametrize("arguments", [{"file_id": ".."}, {"url": "a.jpg"}, {"file_id": "a\nb"}])
     def test_an_impossible_id_or_url_is_refused(self, arguments: dict[str, Any], connection: str) -> None:
         with pytest.raises(ImageKitInputError):
-            sensor_of(**arguments, reference_phash=A, max_distance=8).execute({"ti": Task()})
+            sensor_of(**arguments, reference_phash=A, max_distance=8).execute(context())
 
     def test_every_argument_is_templated_but_the_switch(self) -> None:
         own = {"file_id", "url", "phash", "max_distance", "min_distance", "imagekit_conn_id"}

@@ -15,9 +15,10 @@ from airflow_provider_imagekit.compat import AirflowSkipException, TaskDeferred
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitInputError, PHashMismatchError
 from tests import pictures
-from tests.sensors.running import MODES, Task, run, sensor_of
+from tests.doubles import context
+from tests.sensors.running import MODES, run, sensor_of
 from tests.support import one_of_three
-from tests.triggers.test_scale import at_once, longest_stall
+from tests.triggers.running import at_once, longest_stall
 
 FAR = "2222222222222222"
 NAMES = (pictures.ORIGINAL, pictures.UNRELATED)
@@ -146,7 +147,7 @@ class TestEveryModeAgrees:
 )
 def test_bad_input_is_refused(arguments: dict[str, Any], text: str) -> None:
     with pytest.raises(ImageKitInputError, match=text):
-        sensor_of(phash="0000000000000001", max_distance=8, **arguments).execute({"ti": Task()})
+        sensor_of(phash="0000000000000001", max_distance=8, **arguments).execute(context())
 
 
 def test_the_trigger_gets_the_banks_path_and_not_its_content(connection: str, tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_the_trigger_gets_the_banks_path_and_not_its_content(connection: str, tm
             low_information="0000000000000001,0000000000000002",
             max_matches="3",
             on_mismatch="fail",
-        ).execute({"ti": Task()})
+        ).execute(context())
     arguments = caught.value.trigger.serialize()[1]
     assert len(json.dumps(arguments)) < 1000
     assert arguments["reference_bank"] == bank
@@ -194,7 +195,7 @@ def test_the_event_loop_runs_on_while_a_large_bank_is_read(
             reference_bank=bank,
             bank_id_column="name",
             max_distance=8,
-        ).execute({"ti": Task()})
+        ).execute(context())
     trigger = caught.value.trigger
 
     trigger.sleep = at_once

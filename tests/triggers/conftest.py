@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import PATIENCE
-from tests.triggers.test_scale import checks
+from tests.triggers.running import checks
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from airflow_provider_imagekit.triggers.lanes import SLOTS
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests import pictures
 from tests.support import PATIENCE, await_until
-from tests.triggers.test_scale import at_once, checks, first
+from tests.triggers.running import at_once, checks, first
 
 DEAD, HEALTHY = 60, 10
 PHASH = "f06830ca9f1e3e90"
@@ -124,7 +124,7 @@ HUNG = """
 import asyncio
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests.support import await_until
-from tests.triggers.test_scale import at_once, checks
+from tests.triggers.running import at_once, checks
 
 async def main():
     trigger = PHashDistanceTrigger(

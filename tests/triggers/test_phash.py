@@ -15,7 +15,7 @@ from airflow_provider_imagekit.triggers.event import read_event
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests import pictures
 from tests.support import Clock, one_of_three
-from tests.triggers.test_scale import longest_stall
+from tests.triggers.running import Waits, fired, longest_stall
 
 ARGUMENTS: dict[str, Any] = {
     "imagekit_conn_id": "imagekit_default",
@@ -32,32 +32,6 @@ ARGUMENTS: dict[str, Any] = {
     "min_distance": 1,
 }
 CLASSPATH = "airflow_provider_imagekit.triggers.phash.PHashDistanceTrigger"
-
-
-class Waits:
-    """Counts the waits, and ends the test's patience after some."""
-
-    def __init__(self, most: int = 5) -> None:
-        self.seconds: list[float] = []
-        self.most = most
-        self.between: dict[int, Any] = {}
-
-    async def __call__(self, seconds: float) -> None:
-        if len(self.seconds) == self.most:
-            raise TimeoutError
-        self.seconds.append(seconds)
-        self.between.get(len(self.seconds), lambda: None)()
-
-
-def fired(trigger: PHashDistanceTrigger, waits: Waits) -> Any:
-    trigger.sleep = waits
-
-    async def first() -> TriggerEvent | None:
-        return await anext(trigger.run(), None)
-
-    event = asyncio.run(first())
-    assert event is not None
-    return json.loads(json.dumps(event.payload, allow_nan=False))
 
 
 def trigger_for(

@@ -15,13 +15,10 @@ from airflow_provider_imagekit.triggers.lanes import SLOTS
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests import pictures
 from tests.support import AIRFLOW_3, await_until
+from tests.triggers.running import at_once, checks, first
 
 TRIGGERS = 120
 OTHER = "2222222222222222"
-
-
-async def at_once(_seconds: float) -> None:
-    await asyncio.sleep(0)
 
 
 def triggers(imagekit: ImageKitEmulator, **arguments: Any) -> list[PHashDistanceTrigger]:
@@ -41,27 +38,6 @@ def triggers(imagekit: ImageKitEmulator, **arguments: Any) -> list[PHashDistance
         trigger.sleep = at_once
         made.append(trigger)
     return made
-
-
-def checks() -> list[threading.Thread]:
-    """Return the threads of the checks that are under way."""
-    return [thread for thread in threading.enumerate() if thread.name == "imagekit-poll"]
-
-
-async def first(trigger: PHashDistanceTrigger) -> Any:
-    return (await anext(trigger.run())).payload
-
-
-async def longest_stall(trigger: PHashDistanceTrigger) -> float:
-    """Return how long the event loop stood still while a trigger checked and fired."""
-    loop, worst = asyncio.get_running_loop(), 0.0
-    check = asyncio.ensure_future(first(trigger))
-    while not check.done():
-        before = loop.time()
-        await asyncio.sleep(0.01)
-        worst = max(worst, loop.time() - before)
-    assert (await check)["status"] == "matched"
-    return worst
 
 
 async def cancelled_in_mid_check(imagekit: ImageKitEmulator) -> int:

@@ -1,0 +1,137 @@
+"""How a sensor of ImageKit waits: its deferral, its clocks, and how its wait ends."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_provider_imagekit.compat import (
+    AIRFLOW_3,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    BaseSensorOperator,
+)
+from airflow_provider_imagekit.exceptions import ImageKitError
+from airflow_provider_imagekit.gates.polling import until_next_check
+from airflow_provider_imagekit.operators.base import ImageKitTask
+from airflow_provider_imagekit.triggers.event import read_event
+from airflow_provider_imagekit.triggers.phash import MIN_POKE_INTERVAL
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.compat import Context
+
+__all__ = ["MIN_RESCHEDULE_INTERVAL", "ImageKitSensor"]
+
+# Airflow's name for "the deferral failed"; it has moved between versions, the value has not.
+_DEFERRAL_FAILED = "__fail__"
+
+# What Airflow 3 and Airflow 2 call a deferral whose time is over; older ones have no type for it.
+_TIME_IS_OVER = ("Trigger timeout", "Trigger/execution timeout")
+
+#: Minimum seconds between two checks in reschedule mode on Airflow 3: the process of a check can outlive it
+#: by 5 seconds, and Airflow fails a task whose next check begins meanwhile (apache/airflow#71580).
+MIN_RESCHEDULE_INTERVAL = 10.0
+
+
+class ImageKitSensor(ImageKitTask, BaseSensorOperator):
+    """
+    Base of the sensors: the same outcome in poke, reschedule and deferrable mode, on every Airflow.
+
+    A subclass sets ``_last_reason`` at each check.
+
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param deferrable: whether to wait in the triggerer.
+    """
+
+    _last_reason = ""
+
+    def __init__(self, *, imagekit_conn_id: str, deferrable: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.imagekit_conn_id = imagekit_conn_id
+        self.deferrable = deferrable
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        """Return the value of the trigger's event, or raise its error."""
+        try:
+            return read_event(event)
+        except TimeoutError as reason:
+            self._time_is_over(str(reason))
+        except ImageKitError as error:
+            self._fail(error)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: RET503
+        """
+        Resume after the deferral, on every Airflow version with the outcome that the other modes have.
+
+        ``soft_fail`` skips when the ``timeout`` is over. Airflow's own method would skip after a crashed
+        trigger, too, Airflow 2 would retry after a timeout, and ``never_fail`` would skip after one.
+        """
+        self._label(context)
+        if next_method != _DEFERRAL_FAILED:
+            return getattr(self, next_method)(context, **(next_kwargs or {}))
+        reason = (next_kwargs or {}).get("error", "unknown")
+        reason = str(getattr(reason, "value", reason))
+        if reason not in _TIME_IS_OVER:
+            for line in (next_kwargs or {}).get("traceback") or ():
+                self.log.error("%s", line.rstrip())
+            self._fail(ImageKitError(f"The trigger failed: {reason}"))
+        self._time_is_over()
+
+    def _wait_here(self, context: Context) -> Any:
+        """Wait in Airflow's own loop, and repeat the last reason when the time is over."""
+        self._keep_checks_apart()
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout as error:
+            if not self._last_reason:
+                raise
+            raise AirflowSensorTimeout(f"{error} The last check: {self._last_reason}") from error
+
+    def _keep_checks_apart(self) -> None:
+        if AIRFLOW_3 and self.reschedule and self.poke_interval < MIN_RESCHEDULE_INTERVAL:
+            self.log.warning(
+                "poke_interval is %g s; in reschedule mode Airflow 3 can fail a task whose checks are "
+                "less than %g s apart, so %g s is used.",
+                self.poke_interval,
+                MIN_RESCHEDULE_INTERVAL,
+                MIN_RESCHEDULE_INTERVAL,
+            )
+            self.poke_interval = MIN_RESCHEDULE_INTERVAL
+            if self.max_wait is not None:
+                self.max_wait = max(self.max_wait, timedelta(seconds=MIN_RESCHEDULE_INTERVAL))
+
+    def _longest_wait(self, context: Context) -> timedelta:
+        """
+        Return how long the task may be deferred.
+
+        Its waiting counts for its ``execution_timeout``, says Airflow's documentation. Airflow 2 sees to that
+        by itself, Airflow 3 does not (apache/airflow#69678).
+        """
+        timeout = timedelta(seconds=self.timeout)
+        if not self.execution_timeout:
+            return timeout
+        left = context["ti"].start_date + self.execution_timeout - datetime.now(UTC)
+        return max(min(timeout, left), timedelta(0))
+
+    def _next_check(self) -> str:
+        """Return the sentence for the log that says when the next check comes."""
+        if self.exponential_backoff:
+            return ""
+        interval = max(self.poke_interval, MIN_POKE_INTERVAL) if self.deferrable else self.poke_interval
+        return f" {until_next_check(interval, math.inf)}"
+
+    def _time_is_over(self, reason: str = "") -> NoReturn:
+        found = f" The last check: {reason}" if reason else ""
+        if self.execution_timeout and self.execution_timeout <= timedelta(seconds=self.timeout):
+            raise AirflowTaskTimeout(f"The execution_timeout of {self.execution_timeout} is over.{found}")
+        message = f"Sensor has timed out; the specified timeout is {self.timeout:g} s.{found}"
+        if self.soft_fail:
+            raise AirflowSkipException(message)
+        raise AirflowSensorTimeout(message)
+
+    def _fail(self, error: ImageKitError) -> NoReturn:
+        if self.never_fail:
+            raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
+        raise error

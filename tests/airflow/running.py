@@ -1,0 +1,65 @@
+"""A DAG run in a real Airflow, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RunDag = Callable[..., "Run"]
+
+# dag.test() parses every file of the DAGs folder at each call, and runs in this process; a process of its own
+# keeps Airflow's global state, and the warnings of Airflow's own dependencies, out of the other tests.
+RUNNER = Path(__file__).with_name("runner.py")
+
+
+class Run:
+    """How a DAG run ended: states, XComs and links by task, and the log."""
+
+    def __init__(self, found: dict[str, Any], log: str) -> None:
+        self.state: str = found["state"]
+        self.states: dict[str, list[str]] = found["states"]
+        self.xcoms: dict[str, dict[str, list[Any]]] = found["xcoms"]
+        self.names: dict[str, list[str | None]] = found["names"]
+        self.tries: dict[str, int] = found["tries"]
+        self.asset_events: list[dict[str, Any]] = found["asset_events"]
+        self.links: dict[str, dict[str, str]] = found["links"]
+        self.rendered: dict[str, Any] = found["rendered"]
+        self.log = log
+
+    def xcom(self, task_id: str, key: str = "return_value") -> Any:
+        """Return the one value of a task that is not mapped."""
+        [value] = self.xcoms[task_id][key]
+        return value
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return the environment of an Airflow with this home."""
+    return os.environ | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+
+
+def run_file(home: Path, file: Path, dag_id: str, conf: dict[str, Any]) -> Run:
+    """Run a DAG of a file in the DAGs folder in a process of its own."""
+    output = home / f"{file.stem}.json"
+    command = [sys.executable, "-W", "error::DeprecationWarning:airflow_provider_imagekit", str(RUNNER)]
+    done = subprocess.run(
+        [*command, str(file), dag_id, json.dumps(conf), str(output)],
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    log = done.stdout + done.stderr
+    assert done.returncode == 0, log
+    return Run(json.loads(output.read_text("utf-8")), log)
