@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from airflow.sdk.lineage import get_hook_lineage_collector
     from airflow.sdk.log import mask_secret
     from airflow.sdk.types import TaskInstanceKey
-    from airflow.triggers.base import BaseTrigger, TriggerEvent
+    from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 __all__ = [
     "AIRFLOW_3",
@@ -63,6 +63,7 @@ __all__ = [
     "AirflowSkipException",
     "AirflowTaskTimeout",
     "Asset",
+    "BaseEventTrigger",
     "BaseHook",
     "BaseOperator",
     "BaseOperatorLink",
@@ -113,6 +114,7 @@ _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
     "AirflowSkipException": _EXCEPTIONS,
     "AirflowTaskTimeout": _EXCEPTIONS,
     "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
+    "BaseEventTrigger": _TRIGGERS,
     "BaseTrigger": _TRIGGERS,
     "BranchMixIn": ("airflow.sdk.bases.branch", "airflow.providers.standard.operators.branch"),
     "OperatorLineage": _LINEAGE,
@@ -134,6 +136,7 @@ _IN_AIRFLOW_2: dict[str, str] = {
     "AirflowSkipException": "airflow.exceptions",
     "AirflowTaskTimeout": "airflow.exceptions",
     "Asset": "airflow.datasets",
+    "BaseEventTrigger": "airflow.triggers.base",
     "BaseHook": "airflow.hooks.base",
     "BaseOperator": "airflow.models.baseoperator",
     "BaseOperatorLink": "airflow.models.baseoperatorlink",
@@ -160,7 +163,7 @@ _IN_AIRFLOW_2: dict[str, str] = {
     "task": "airflow.decorators",
     "task_group": "airflow.decorators",
 }
-_CALLED_IN_AIRFLOW_2 = {"Asset": "Dataset"}
+_CALLED_IN_AIRFLOW_2 = {"Asset": "Dataset", "BaseEventTrigger": "BaseTrigger"}
 
 
 def __getattr__(name: str) -> Any:

@@ -22,7 +22,8 @@ Everything that this package raises.
     ├── NearDuplicateError              a file looks like one that is there already
     ├── PHashMismatchError              two hashes that cannot change do not match
     ├── TableInUseError                 another run works on the table, or has replaced it
-    ├── LibraryStoppedError             a run over a library was told to stop before its end
+    ├── StoppedError                    a long computation was told to stop before its end
+    │   └── LibraryStoppedError         a run over a library; the next try goes on where it was
     ├── TooManyDeletedFilesError        more files of a library were gone than max_deleted allows
     ├── WebhookVerificationError        a webhook delivery is not ImageKit's, too old or unreadable
     └── TooManyFailedFilesError         more files of a library failed than were allowed to
@@ -54,6 +55,7 @@ __all__ = [
     "MissingPHashError",
     "NearDuplicateError",
     "PHashMismatchError",
+    "StoppedError",
     "StorageError",
     "TableInUseError",
     "TooManyDeletedFilesError",
@@ -231,10 +233,14 @@ class PHashMismatchError(ImageKitError):
     """Raised when two hashes that cannot change do not match, so that waiting would be for nothing."""
 
 
-class LibraryStoppedError(ImageKitError):
-    """Raised when a run over a library was told to stop; the next try goes on where it was."""
+class StoppedError(ImageKitError):
+    """Raised when a long computation was told to stop before its end, as when its task is killed."""
 
     retryable = True
+
+
+class LibraryStoppedError(StoppedError):
+    """Raised when a run over a library was told to stop; the next try goes on where it was."""
 
 
 class TableInUseError(ImageKitError):

@@ -185,7 +185,10 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             {
                 "integration-name": "ImageKit",
-                "python-modules": ["airflow_provider_imagekit.triggers.phash"],
+                "python-modules": [
+                    "airflow_provider_imagekit.triggers.files",
+                    "airflow_provider_imagekit.triggers.phash",
+                ],
             }
         ],
         "extra-links": [

@@ -9,15 +9,18 @@ from __future__ import annotations
 import argparse
 import io
 import time
+from contextlib import nullcontext
 from importlib.util import find_spec
 from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from airflow_provider_imagekit.io.tables import read_rows, write_rows
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.bank import PHashBank
-from airflow_provider_imagekit.similarity.tables import read_records, read_rows, write_rows
+from airflow_provider_imagekit.similarity.pairs.pairs import without_numpy
+from airflow_provider_imagekit.similarity.records import read_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +86,8 @@ def main() -> None:
         file = make_table(hashes, table_format)
         for name, numpy in (("NumPy", True), ("pure Python", False)):
             begin = time.perf_counter()
-            banks[name] = PHashBank(read_records(read_rows(file, table_format)), numpy=numpy)
+            with nullcontext() if numpy else without_numpy():
+                banks[name] = PHashBank(read_records(read_rows(file, table_format)))
             print(f"| {table_format}, {name} | {time.perf_counter() - begin:.1f} |", flush=True)
             file.seek(0)
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from airflow_provider_imagekit.similarity.pairs.neighbours import NeighbourGraph
+from airflow_provider_imagekit.similarity.pairs.pairs import without_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,11 +53,12 @@ def make_hashes(count: int) -> np.ndarray:
 
 
 def ours_numpy(hashes: list[int], radius: int) -> list[int]:
-    return NeighbourGraph(hashes, (), radius=radius, max_pairs=10**9, numpy=True).distance_counts()
+    return NeighbourGraph(hashes, (), radius=radius, max_pairs=10**9).distance_counts()
 
 
 def ours_python(hashes: list[int], radius: int) -> list[int]:
-    return NeighbourGraph(hashes, (), radius=radius, max_pairs=10**9, numpy=False).distance_counts()
+    with without_numpy():
+        return NeighbourGraph(hashes, (), radius=radius, max_pairs=10**9).distance_counts()
 
 
 def numpy_all_with_all(hashes: list[int], radius: int) -> list[int]:

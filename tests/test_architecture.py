@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"exceptions", "phash", "similarity"},
     "hooks": {"assets", "client", "exceptions", "phash", "provider_info"},
     "links": set(),
-    "triggers": {"client", "exceptions", "gates", "hooks", "io", "similarity"},
+    "triggers": {"client", "exceptions", "gates", "hooks", "io", "library", "similarity"},
     "operators": {
         "assets",
         "client",

@@ -26,6 +26,7 @@ def watch(frame, event, _):
     if event == "call":
         seen.add(frame.f_code.co_filename)
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
+import airflow_provider_imagekit.client.client  # loaded before its first call is watched
 operator = FileMetadataOperator(task_id="metadata", file_id=sys.argv[1])
 class TaskInstance:
     map_index = -1

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_imagekit.client.endpoints import DEFAULT_BASE_URL
 from airflow_provider_imagekit.provider_info import CONNECTION_FIELDS
 
-__all__ = ["ClientSettings"]
+__all__ = ["ClientSettings", "is_loopback"]
 
 
 def _default(name: str) -> Any:
@@ -51,3 +52,8 @@ class ClientSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "proxies", tuple(sorted(dict(self.proxies or ()).items())))
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or address is this machine's own."""
+    return host == "localhost" or host == "[::1]" or bool(re.fullmatch(r"127(\.[0-9]{1,3}){3}", host))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import platform
-import re
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from airflow_provider_imagekit.client.deadline import DeadlineAdapter
 from airflow_provider_imagekit.client.endpoints import DEFAULT_BASE_URL, Form
 from airflow_provider_imagekit.client.redaction import Redactor, password_of
 from airflow_provider_imagekit.client.responses import decode
+from airflow_provider_imagekit.client.settings import is_loopback
 from airflow_provider_imagekit.exceptions import (
     ImageKitConfigurationError,
     ImageKitOversizeError,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.client import endpoints
     from airflow_provider_imagekit.client.settings import ClientSettings
 
-__all__ = ["SLOWEST_UPLOAD", "UPLOAD_BASE_URL", "Transport", "check_base_url", "is_loopback"]
+__all__ = ["SLOWEST_UPLOAD", "UPLOAD_BASE_URL", "Transport", "check_base_url"]
 
 #: Where ImageKit itself takes uploads; a server of another address takes them itself.
 UPLOAD_BASE_URL = "https://upload.imagekit.io"
@@ -149,11 +149,6 @@ def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
             url.host,
         )
     return base_url.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is this machine's own."""
-    return host == "localhost" or host == "[::1]" or bool(re.fullmatch(r"127(\.[0-9]{1,3}){3}", host))
 
 
 def _session(private_key: str, user_agent: str) -> requests.Session:

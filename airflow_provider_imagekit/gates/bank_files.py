@@ -17,7 +17,7 @@ from airflow_provider_imagekit.gates.threads import in_thread
 from airflow_provider_imagekit.io.object_storage import read_table, storage_errors
 from airflow_provider_imagekit.io.paths import forget_listings
 from airflow_provider_imagekit.similarity.bank import PHashBank
-from airflow_provider_imagekit.similarity.tables import columns_in_use, read_records
+from airflow_provider_imagekit.similarity.records import columns_in_use, read_records
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

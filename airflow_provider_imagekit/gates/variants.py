@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arguments import is_absent, whole_number
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.distance import LEVELS, DistanceBounds, check_radius
 from airflow_provider_imagekit.similarity.verdict import Decision, Verdict, judge
@@ -76,7 +77,9 @@ class VariantCheck:
                 f"A variant has no {unknown[0]!r:.60} to check.", help=f"There are: {', '.join(known)}."
             )
         return cls(
-            max_distance=check_radius(values.get("max_distance", LEVELS["near_duplicate"]), force=force),
+            max_distance=check_radius(
+                values.get("max_distance", LEVELS["near_duplicate"]), "max_distance", force=force
+            ),
             width=_positive(values, "width"),
             height=_positive(values, "height"),
             format=str(values["format"]) if values.get("format") else None,
@@ -119,12 +122,7 @@ class VariantCheck:
 
 def _positive(values: Mapping[str, Any], name: str) -> int | None:
     value = values.get(name)
-    if value is None or value == "":
-        return None
-    number = _number(value)
-    if isinstance(value, bool) or number < 1 or number != int(number):
-        raise ImageKitInputError(f"{name} is {value!r:.60}.", help="Pass a whole number above zero.")
-    return int(number)
+    return None if is_absent(value) else whole_number(value, name, least=1)
 
 
 def _number(value: object, missing: float = -1.0) -> float:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_imagekit.client.endpoints import DEFAULT_BASE_URL
-from airflow_provider_imagekit.client.settings import ClientSettings
-from airflow_provider_imagekit.client.transport import is_loopback
+from airflow_provider_imagekit.client.settings import ClientSettings, is_loopback
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
 from airflow_provider_imagekit.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE, value_if_empty
 

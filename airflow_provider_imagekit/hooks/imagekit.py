@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_imagekit.client import endpoints
-from airflow_provider_imagekit.client.client import ImageKitClient
 from airflow_provider_imagekit.client.rate_limit import account_rate_limiter
 from airflow_provider_imagekit.client.redaction import key_forms, password_of
 from airflow_provider_imagekit.client.retry import RetryLimits
@@ -33,6 +32,7 @@ from airflow_provider_imagekit.hooks.lineage import note_read, note_written
 from airflow_provider_imagekit.provider_info import CONNECTION_TYPE
 
 if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.client.settings import ClientSettings
     from airflow_provider_imagekit.compat import Connection
     from airflow_provider_imagekit.phash import PHash
@@ -45,11 +45,18 @@ log = logging.getLogger(__name__)
 _TEST_WAIT = 5.0
 
 
+def _client_class() -> type[ImageKitClient]:
+    """Import the client when a task needs it: requests would take its time at each parse of a DAG file."""
+    from airflow_provider_imagekit.client.client import ImageKitClient
+
+    return ImageKitClient
+
+
 @functools.lru_cache(maxsize=64)
 def _shared_client(settings: ClientSettings) -> ImageKitClient:
     """Return one client for equal settings, so that a thousand triggers share its sockets."""
     airflow = f"apache-airflow/{importlib.metadata.version('apache-airflow')}"
-    return ImageKitClient(
+    return _client_class()(
         settings,
         budget=account_rate_limiter(settings),
         write_budget=account_rate_limiter(settings, writes=True),
@@ -154,6 +161,7 @@ class ImageKitHook(Writes, BaseHook):
             settings = await self._async_settings()
             if isinstance(settings, ImageKitConfigurationError):
                 raise settings
+            await asyncio.to_thread(_client_class)
             # In a thread, since Airflow waits for its supervisor here, whose answer the event loop reads.
             await asyncio.to_thread(_mask, settings)
             self._client = self.client_of(settings)
@@ -208,16 +216,31 @@ class ImageKitHook(Writes, BaseHook):
         note_read(self, url=url, file_id=file_id)
         return phash
 
-    def list_files(self, **arguments: Any) -> Iterator[dict[str, Any]]:
+    def list_files(
+        self,
+        *,
+        search_query: str | None = None,
+        path: str | None = None,
+        type: str | None = None,  # noqa: A002 - ImageKit's own name for it
+        file_type: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
         """
         Yield the files and folders of the media library, over as many pages as there are.
 
-        :param arguments: those of :meth:`airflow_provider_imagekit.client.ImageKitClient.list_files`:
-            ``search_query``, ``path``, ``type``, ``file_type``, ``sort``, ``limit``.
+        :param search_query: ImageKit's search language; with it, ``type`` has no effect.
+        :param path: a folder, without its subfolders.
+        :param type: ``file`` (the default), ``file-version``, ``folder`` or ``all``.
+        :param file_type: ``all`` (the default), ``image`` or ``non-image``.
+        :param sort: such as ``ASC_CREATED`` (the default), ``DESC_UPDATED``, ``ASC_NAME``.
+        :param limit: maximum files to yield; ``None`` for all.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
-        listed = self.get_conn().list_files(**arguments)
-        note_read(self, path=arguments.get("path"))
+        listed = self.get_conn().list_files(
+            search_query=search_query, path=path, type=type, file_type=file_type, sort=sort, limit=limit
+        )
+        note_read(self, path=path)
         return listed
 
     def find_file(self, path: str) -> dict[str, Any]:

@@ -11,14 +11,18 @@ from __future__ import annotations
 import ast
 import json
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from numbers import Integral
+from types import MappingProxyType
 from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 
 __all__ = [
     "choice",
+    "count_or_share",
     "flag",
     "is_absent",
     "items",
@@ -40,6 +44,8 @@ _FLAGS = {
     "no": False,
     "off": False,
 }
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+_NO_WORDS: Mapping[str, int] = MappingProxyType({})
 _NATIVE = (
     "render_template_as_native_obj made a number of it; set a quoted value, or turn native rendering off."
 )
@@ -154,7 +160,14 @@ def number(value: object, argument: str, *, least: float = 0.0, most: float = ma
     return found
 
 
-def whole_number(value: object, argument: str, *, least: int = 0, most: float = math.inf) -> int:
+def whole_number(
+    value: object,
+    argument: str,
+    *,
+    least: int = 0,
+    most: float = math.inf,
+    words: Mapping[str, int] = _NO_WORDS,
+) -> int:
     """
     Read a whole number; ``5``, ``5.0``, ``"5"`` and ``"5.0"`` are the same.
 
@@ -162,11 +175,35 @@ def whole_number(value: object, argument: str, *, least: int = 0, most: float = 
     :param argument: its name, for the error.
     :param least: the smallest that is accepted.
     :param most: the largest that is accepted.
+    :param words: names of numbers that are accepted as well.
     :raises ImageKitInputError: for anything else.
     """
-    found = _number(value)
-    if not least <= found <= most or not float(found).is_integer():
-        raise _refusal(value, argument, f"a whole number {_range(least, most)}")
+    if isinstance(value, str) and value.strip() in words:
+        return words[value.strip()]
+    found = math.nan if isinstance(value, str) and "e" in value.lower() else _number(value)
+    if not least <= found <= most or found % 1:
+        or_words = f", or one of: {', '.join(words)}" if words else ""
+        raise _refusal(value, argument, f"a whole number {_range(least, most)}{or_words}")
+    return int(found)
+
+
+def count_or_share(value: object, argument: str) -> int | float:
+    """
+    Read how many of all: a number from 1, or a share, which is below 1 or in percent.
+
+    ``1``, ``1.0``, ``"1"`` and ``"1.0"`` are the number one; all are ``"100%"``.
+
+    :param value: a number, or a text of one, with ``%`` or without.
+    :param argument: its name, for the error.
+    :return: an ``int`` for a number, a ``float`` for a share.
+    :raises ImageKitInputError: for anything else.
+    """
+    percent = isinstance(value, str) and value.strip().endswith("%")
+    found = _number(str(value).strip()[:-1]) / 100 if percent else _number(value)
+    if 0 <= found <= 1 and (percent or found not in (0, 1)):
+        return float(found)
+    if percent or not 0 <= found < math.inf or found % 1:
+        raise _refusal(value, argument, "a number such as 10, or a share such as 0.05 or 5%")
     return int(found)
 
 
@@ -201,12 +238,14 @@ def choice(value: object, argument: str, choices: Iterable[str]) -> str:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, Integral | float | str):
         return math.nan
-    try:
-        return int(value) if isinstance(value, str) and value.strip().isdecimal() else float(value)
-    except (ValueError, OverflowError):
+    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
         return math.nan
+    if not isinstance(value, float):
+        with suppress(ValueError):  # no digit of a large one is lost
+            return int(value)
+    return float(value)
 
 
 def _range(least: float, most: float) -> str:

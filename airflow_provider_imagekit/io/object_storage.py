@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import (
@@ -14,20 +15,17 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitInputError,
     StorageError,
 )
-from airflow_provider_imagekit.io.paths import (
-    appear_together,
-    check_writable,
-    forget_listings,
-    read_locally,
-    remove_leftovers,
-)
-from airflow_provider_imagekit.io.tables import Columns, format_of, read_rows
+from airflow_provider_imagekit.io.arrow_tables import TakenColumns
+from airflow_provider_imagekit.io.paths import check_writable, forget_listings, read_locally
+from airflow_provider_imagekit.io.tables import Columns, TableFormat, format_of, read_columns, read_rows
+from airflow_provider_imagekit.io.together import appear_together, remove_leftovers
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.io.paths import StoragePath
 
 
 __all__ = [
+    "StoredTable",
     "check_output",
     "exists",
     "read_table",
@@ -72,6 +70,52 @@ def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, 
         # A copy on this machine can seek, as Parquet must, and costs no call to the storage a line.
         with read_locally(ObjectStoragePath(path)) as file:
             yield from _readable(path, read_rows(file, table_format, columns))
+
+
+class StoredTable:
+    """
+    A table that is read by columns as often as needed, from one copy on this machine; a context manager.
+
+    :param path: as :func:`read_table` takes it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        with storage_errors(self._path):
+            self._form = format_of(self._path)
+            self._file = self._resources.enter_context(read_locally(ObjectStoragePath(self._path)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._resources.close()
+
+    @property
+    def can_take(self) -> bool:
+        """Return whether :meth:`take` spares memory here: of Parquet, with NumPy."""
+        return self._form is TableFormat.PARQUET and find_spec("numpy") is not None
+
+    def columns(self, columns: Columns) -> Iterator[dict[str, list[Any]]]:
+        """
+        Yield rows as columns, as :func:`~airflow_provider_imagekit.io.tables.read_columns` does.
+
+        :raises ImageKitInputError: if the table cannot be read.
+        :raises StorageError: if the disk or the storage fails.
+        """
+        self._file.seek(0)
+        with storage_errors(self._path):
+            yield from _readable(self._path, read_columns(self._file, self._form, columns))
+
+    def take(self, names: Iterable[str], rows: Any) -> TakenColumns:
+        """
+        Return columns of some rows, as :class:`~airflow_provider_imagekit.io.arrow_tables.TakenColumns`.
+
+        :raises ImageKitInputError: if the table cannot be read.
+        """
+        with storage_errors(self._path):
+            return TakenColumns(self._file, names, rows)
 
 
 @contextmanager
@@ -165,7 +209,7 @@ def storage_errors(path: str) -> Iterator[None]:
 
 
 def _readable(path: str, rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield rows of an opened table; what its content causes would be the same at the next try."""
+    """Yield what is read of an opened table; what its content causes would be the same at the next try."""
     try:
         yield from rows
     except ImageKitError:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import errno
-import fcntl
-import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, Self, TypeGuard
 
@@ -17,8 +15,6 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 
 __all__ = [
     "StoragePath",
-    "appear_together",
-    "atomic_write",
     "check_writable",
     "copy",
     "files_in",
@@ -26,7 +22,6 @@ __all__ = [
     "forget_listings",
     "is_local",
     "read_locally",
-    "remove_leftovers",
 ]
 
 _CHUNK = 1 << 20
@@ -42,8 +37,6 @@ _LASTING = {
     errno.ENOENT,
     errno.EEXIST,
 }
-
-_UNFINISHED = re.compile("unfinished-[0-9a-f]{8}-(.*)", re.DOTALL)
 
 
 class StoragePath(Protocol):
@@ -100,90 +93,6 @@ def files_in(folder: StoragePath) -> list[StoragePath]:
         return []
 
 
-@contextmanager
-def atomic_write(path: StoragePath, workplace: StoragePath) -> Iterator[IO[bytes]]:
-    """
-    Open a file for writing that appears at its path complete, or not at all.
-
-    :param path: where the file shall appear.
-    :param workplace: folder of the same store for the unfinished file.
-    """
-    with appear_together(workplace) as write, write(path) as stream:
-        yield stream
-
-
-@contextmanager
-def appear_together(
-    workplace: StoragePath | None = None,
-) -> Iterator[Callable[[StoragePath], AbstractContextManager[IO[bytes]]]]:
-    """
-    Yield a function that opens files for writing; they appear at their paths together, or not at all.
-
-    Each file grows under another name. When all are complete, they are moved: one step each on a file system,
-    and in an object store a copy within the store, which appears whole as every object does.
-
-    :param workplace: folder of the same store for the unfinished files; beside each path unless given.
-    """
-    unfinished: list[tuple[StoragePath, StoragePath]] = []
-    with ExitStack() as locks:
-
-        @contextmanager
-        def write(path: StoragePath) -> Iterator[IO[bytes]]:
-            folder = workplace or path.parent
-            folder.mkdir(parents=True, exist_ok=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            growing = folder / f"unfinished-{uuid.uuid4().hex[:8]}-{path.name}"
-            unfinished.append((growing, path))
-            with growing.open("wb") as stream:
-                if is_local(growing):
-                    _lock(locks.enter_context(growing.open("rb")))
-                yield stream
-
-        try:
-            yield write
-            for growing, path in unfinished:
-                growing.replace(path)
-        except BaseException:
-            # GeneratorExit and SystemExit too: whoever stops half-way must not leave half a file.
-            for growing, _ in unfinished:
-                if growing.exists():
-                    growing.unlink()
-            raise
-
-
-def remove_leftovers(folder: StoragePath, name: str | None = None) -> None:
-    """
-    Remove unfinished files of killed tries.
-
-    A file on a disk is locked while it is written, so that of a live process stays.
-
-    :param folder: where they are.
-    :param name: name of the file that they were to become. Without it, all are removed, and the caller makes
-        sure that no other process writes there; with it, those on this machine's disks only.
-    """
-    if name is not None and not is_local(folder):
-        return
-    for path in files_in(folder):
-        found = _UNFINISHED.fullmatch(path.name)
-        if found and name in (None, found[1]) and not (is_local(path) and _is_written(path)):
-            path.unlink()
-
-
-def _is_written(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            _lock(file)
-    except FileNotFoundError:
-        return True
-    except BlockingIOError:
-        return True
-    return False
-
-
-def _lock(file: IO[bytes]) -> None:
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 def check_writable(path: StoragePath, argument: str) -> None:
     """
     Make sure that a file can be written, before any work is done for it.
@@ -201,7 +110,8 @@ def check_writable(path: StoragePath, argument: str) -> None:
         probe = folder / f"unfinished-{uuid.uuid4().hex[:8]}-{path.name}"
         with probe.open("wb") as stream:
             stream.write(b"\n")
-        probe.unlink()
+        with suppress(FileNotFoundError):  # so says a store that fails for a moment
+            probe.unlink()
     except OSError as error:
         if error.errno is not None and error.errno not in _LASTING:
             raise

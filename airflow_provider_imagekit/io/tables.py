@@ -1,4 +1,4 @@
-"""Tables in opened files, read and written row by row: JSON Lines, CSV, Parquet."""
+"""Tables in opened files, read and written by rows or by columns: JSON Lines, CSV, Parquet."""
 
 from __future__ import annotations
 
@@ -7,34 +7,43 @@ import io
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
+from math import isfinite
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arrow_tables import import_pyarrow, read_batches, values_of, write_parquet
 
 __all__ = [
+    "Chunk",
     "Columns",
     "TableFormat",
     "check_format",
+    "columns_of",
     "format_of",
     "json_line",
     "json_text",
+    "read_columns",
     "read_rows",
     "storable",
+    "write_columns",
     "write_rows",
 ]
 
 #: Returns the names of the columns to read, of those that a table has.
 Columns = Callable[[Sequence[str]], Collection[str]]
+#: Rows as columns of one length, by their names.
+Chunk = Mapping[str, Sequence[Any]]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_CELL = 1 << 30
 
-# Parquet rows that are read into memory at a time; EXIF makes it some 10 MB.
-_BATCH = 4096
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+# Rows that are read into memory at a time, whole (EXIF makes it some 10 MB) or in the columns in use.
+_BATCH, _COLUMN_BATCH = 4096, 1 << 16
 
 
 class TableFormat(StrEnum):
@@ -69,7 +78,7 @@ def check_format(table_format: str) -> None:
     :raises ImageKitInputError: if Parquet's library is missing.
     """
     if TableFormat(table_format) is TableFormat.PARQUET:
-        _pyarrow()
+        import_pyarrow()
 
 
 def read_rows(
@@ -126,20 +135,78 @@ def write_rows(
     :return: how many rows were written.
     :raises ImageKitInputError: if Parquet's library is missing.
     """
+    remaining = iter(rows)
+    chunks = (
+        {name: [row.get(name) for row in group] for name in columns}
+        for group in iter(lambda: list(islice(remaining, row_group)), [])
+    )
+    return write_columns(file, chunks, columns, table_format)
+
+
+def write_columns(
+    file: IO[bytes], chunks: Iterable[Chunk], columns: Mapping[str, type], table_format: str
+) -> int:
+    """
+    Write a table whose rows come as columns.
+
+    :param file: opened for writing bytes.
+    :param chunks: some rows each; every column of ``columns`` is in it.
+    :param columns: as :func:`write_rows` takes it.
+    :param table_format: one of :class:`TableFormat`.
+    :return: how many rows were written.
+    :raises ImageKitInputError: if Parquet's library is missing.
+    """
     form = TableFormat(table_format)
     if form is TableFormat.PARQUET:
-        return _write_parquet(file, rows, columns, row_group)
-    return (_write_csv if form is TableFormat.CSV else _write_jsonl)(file, rows, columns)
+        return write_parquet(file, chunks, columns)
+    return (_write_csv if form is TableFormat.CSV else _write_jsonl)(file, chunks, columns)
+
+
+def read_columns(file: IO[bytes], table_format: str, columns: Columns) -> Iterator[dict[str, list[Any]]]:
+    """
+    Yield a table's rows as columns, some thousand rows at a time.
+
+    :param file: opened for reading bytes; Parquet able to seek.
+    :param table_format: one of :class:`TableFormat`.
+    :param columns: which columns to return, of those that there are.
+    :raises ImageKitInputError: as :func:`read_rows` does.
+    """
+    if TableFormat(table_format) is TableFormat.PARQUET:
+        for batch in read_batches(file, columns, _COLUMN_BATCH):
+            there = zip(batch.schema.names, batch.columns, strict=True)
+            yield {name: values_of(name, column) for name, column in there}
+    else:
+        yield from columns_of(read_rows(file, table_format), columns)
+
+
+def columns_of(rows: Iterable[Mapping[str, Any]], columns: Columns) -> Iterator[dict[str, list[Any]]]:
+    """
+    Yield rows as columns, some thousand rows at a time.
+
+    :param rows: dictionaries; what a row lacks is null.
+    :param columns: which columns to return, of those of the rows at hand.
+    """
+    remaining = iter(rows)
+    while chunk := list(islice(remaining, _BATCH)):
+        names = columns(list(dict.fromkeys(chain.from_iterable(chunk))))
+        yield {name: [row.get(name) for row in chunk] for name in names}
 
 
 def json_text(value: Any) -> str:
     """Return a value as JSON without needless spaces; what JSON cannot hold raises ``ValueError``."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def json_line(value: Any) -> bytes:
     """Return a value as one line of JSON."""
     return json_text(value).encode() + b"\n"
+
+
+def _read_parquet(file: IO[bytes], columns: Columns | None) -> Iterator[dict[str, Any]]:
+    for batch in read_batches(file, columns, _BATCH):
+        names = batch.schema.names
+        values = [values_of(name, column) for name, column in zip(names, batch.columns, strict=True)]
+        yield from (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
 
 
 def _storable_rows(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -187,123 +254,46 @@ def _csv_rows(text: IO[str]) -> Iterator[dict[str, Any]]:
         raise ImageKitInputError(f"Line {rows.line_num + 1} cannot be read: {error}.") from error
 
 
-class _Watched:
-    """
-    A file that remembers its own error, so that it is not taken for one of what stands in the file.
-
-    :param file: opened for reading bytes.
-    """
-
-    closed = False
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.error: BaseException | None = None
-        self.read, self.seek, self.tell = (self._watched(call) for call in (file.read, file.seek, file.tell))
-
-    def _watched(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(*arguments: Any) -> Any:
-            try:
-                return call(*arguments)
-            except BaseException as error:
-                self.error = error
-                raise
-
-        return watched
-
-
-def _read_parquet(file: IO[bytes], columns: Columns | None) -> Iterator[dict[str, Any]]:
-    arrow, parquet = _pyarrow()
-    watched = _Watched(file)
-    try:
-        table = parquet.ParquetFile(watched)
-        chosen = None if columns is None else list(columns(table.schema_arrow.names))
-        for batch in table.iter_batches(batch_size=_BATCH, columns=chosen):
-            yield from _rows_of(arrow, batch)
-    except (arrow.ArrowException, OSError) as error:
-        if watched.error is not None:
-            raise watched.error from None
-        raise ImageKitInputError(f"This is not a readable Parquet file: {error}") from error
-
-
-def _rows_of(arrow: Any, batch: Any) -> list[dict[str, Any]]:
-    columns = [_without_nanoseconds(arrow, column) for column in batch.columns]
-    try:
-        rows: list[dict[str, Any]] = arrow.RecordBatch.from_arrays(columns, batch.schema.names).to_pylist()
-    except (ValueError, OverflowError):
-        for name, column in zip(batch.schema.names, columns, strict=True):
-            _check_values(name, column)
-        raise
-    return rows
-
-
-def _without_nanoseconds(arrow: Any, column: Any) -> Any:
-    """Return a column whose times end at microseconds, as Python's do."""
-    kind = column.type
-    if arrow.types.is_timestamp(kind) and kind.unit == "ns":
-        return column.cast(arrow.timestamp("us", kind.tz), safe=False)
-    if arrow.types.is_duration(kind) and kind.unit == "ns":
-        return column.cast(arrow.duration("us"), safe=False)
-    if arrow.types.is_time64(kind) and kind.unit == "ns":
-        return column.cast(arrow.time64("us"), safe=False)
-    return column
-
-
-def _check_values(name: str, column: Any) -> None:
-    try:
-        column.to_pylist()
-    except (ValueError, OverflowError) as error:
-        raise ImageKitInputError(f"The column {name!r} holds an unreadable value: {error}.") from error
-
-
-def _write_jsonl(file: IO[bytes], rows: Iterable[Mapping[str, Any]], columns: Mapping[str, type]) -> int:
-    count = 0
-    for row in rows:
-        file.write(json_line({name: row.get(name) for name in columns}))
-        count += 1
+def _write_jsonl(file: IO[bytes], chunks: Iterable[Chunk], columns: Mapping[str, type]) -> int:
+    # One text a row from one template: no row becomes a dictionary.
+    names = ",".join(f"{json_text(name)}:%s".replace("%", "%%").replace("%%s", "%s") for name in columns)
+    line, count = f"{{{names}}}\n", 0
+    for chunk in chunks:
+        texts = zip(*(map(_json_value, chunk[name]) for name in columns), strict=True)
+        lines = [line % row for row in texts]
+        file.write("".join(lines).encode())
+        count += len(lines)
     return count
 
 
-def _write_csv(file: IO[bytes], rows: Iterable[Mapping[str, Any]], columns: Mapping[str, type]) -> int:
+def _json_value(value: Any) -> str:
+    write = _WRITERS.get(type(value))
+    return write(value) if write else json_text(value)
+
+
+def _float_text(value: float) -> str:
+    return repr(value) if isfinite(value) else json_text(value)  # which refuses it
+
+
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    str: json.encoder.encode_basestring,
+    int: str,
+    float: _float_text,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): lambda _: "null",
+}
+
+
+def _write_csv(file: IO[bytes], chunks: Iterable[Chunk], columns: Mapping[str, type]) -> int:
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     try:
         writer = csv.writer(text)
         writer.writerow(columns)
         count = 0
-        for row in rows:
-            writer.writerow([row.get(name) for name in columns])
-            count += 1
+        for chunk in chunks:
+            rows = list(zip(*(chunk[name] for name in columns), strict=True))
+            writer.writerows(rows)
+            count += len(rows)
         return count
     finally:
         text.detach()  # or it would close the caller's file
-
-
-def _write_parquet(
-    file: IO[bytes], rows: Iterable[Mapping[str, Any]], columns: Mapping[str, type], row_group: int
-) -> int:
-    arrow, parquet = _pyarrow()
-    types = {
-        int: arrow.int64(),
-        float: arrow.float64(),
-        str: arrow.string(),
-        bool: arrow.bool_(),
-        datetime: arrow.timestamp("ms", tz="UTC"),
-    }
-    schema = arrow.schema([(name, types[kind]) for name, kind in columns.items()])
-    count, remaining = 0, iter(rows)
-    with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
-        while group := list(islice(remaining, row_group)):
-            writer.write_table(arrow.Table.from_pylist(group, schema=schema))
-            count += len(group)
-    return count
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow as pa  # type: ignore[import-untyped]
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ImageKitInputError(
-            "Parquet needs pyarrow, which is not installed.",
-            help="Install airflow-provider-imagekit[parquet], or use JSONL or CSV.",
-        ) from error
-    return pa, parquet

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.exceptions import (
     ImageKitAuthError,
@@ -17,7 +17,7 @@ from airflow_provider_imagekit.exceptions import (
 if TYPE_CHECKING:
     from airflow_provider_imagekit.library.table.schema import Row
 
-__all__ = ["LASTING", "Failures", "error_row", "is_lasting", "is_of_the_run", "max_files", "parse_share"]
+__all__ = ["LASTING", "Failures", "error_row", "is_lasting", "is_of_the_run", "max_files"]
 
 _OF_THE_RUN = (ImageKitAuthError, ImageKitConfigurationError, ImageKitRateLimitError)
 _LASTING = (ImageKitBadRequestError, ImageKitInputError)
@@ -29,36 +29,11 @@ LASTING = frozenset(cls.__name__ for cls in _LASTING)
 _MOST_IN_A_ROW = 64
 
 
-def parse_share(value: Any, argument: str) -> int | float:
-    """
-    Read how many files may fail or go: a number, or a share such as ``0.05`` or ``5%``.
-
-    :param value: what the user passed.
-    :param argument: its name.
-    :return: an ``int`` for a number, a ``float`` for a share.
-
-    :raises ImageKitInputError: for anything else.
-    """
-    text = str(value).strip()
-    try:
-        if text.endswith("%"):
-            allowed: int | float = float(text[:-1]) / 100
-        else:
-            allowed = float(text) if "." in text else int(text)
-    except ValueError:
-        allowed = -1
-    if isinstance(value, bool) or allowed < 0 or (isinstance(allowed, float) and not allowed <= 1):
-        raise ImageKitInputError(
-            f"{argument} is {value!r}.", help="Use a number of files such as 10, or a share such as 0.05."
-        )
-    return allowed
-
-
 def max_files(share: float, of: int) -> int:
     """
     Return how many files a number or a share stands for; a share allows one file at least.
 
-    :param share: as :func:`parse_share` returns it.
+    :param share: as :func:`~airflow_provider_imagekit.io.arguments.count_or_share` returns it.
     :param of: the files of which it is a share.
     """
     return share if isinstance(share, int) else max(1, int(share * of))
@@ -97,7 +72,8 @@ class Failures:
     """
     Counts failures and raises when there are too many.
 
-    :param max_failed: as :func:`parse_share` returns it; a share is one of the calls.
+    :param max_failed: as :func:`~airflow_provider_imagekit.io.arguments.count_or_share` returns it; a share
+        is one of the calls.
     :param calls: metadata calls that the run plans.
     """
 

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import TableInUseError
-from airflow_provider_imagekit.io.paths import atomic_write, read_locally
+from airflow_provider_imagekit.io.paths import read_locally
 from airflow_provider_imagekit.io.tables import json_line
+from airflow_provider_imagekit.io.together import atomic_write
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.io.paths import StoragePath

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["Plan", "duration_text"]
+from airflow_provider_imagekit.io.progress import duration_text
+
+__all__ = ["Plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +58,18 @@ class Plan:
             (self.fetched_before, "fetched by an earlier try"),
             (self.unreadable, "known as unreadable"),
         ]
-        calls = f"{self.metadata_calls:,} metadata call{'' if self.metadata_calls == 1 else 's'}"
+        calls = _counted(self.metadata_calls, "metadata call")
         without_call = ", ".join(f"{count:,} {why}" for count, why in skipped if count) or "none"
         if self.seconds is None:
             time = "the account's limit sets the time, for the Airflow Connection has no requests_per_second"
         else:
             time = f"{duration_text(self.seconds)} at {self.requests_per_second:g} requests a second"
         return (
-            f"{self.files:,} files listed in {self.list_calls:,} calls. To fetch: {self.new:,} new, "
-            f"{self.changed:,} changed, {self.failed_before:,} failed before. Skipped: {without_call}. "
-            f"Deleted: {self.deleted:,}. That makes {calls}; {time}."
+            f"{_counted(self.files, 'file')} listed in {_counted(self.list_calls, 'call')}. "
+            f"To fetch: {self.new:,} new, {self.changed:,} changed, {self.failed_before:,} failed before. "
+            f"Skipped: {without_call}. Deleted: {self.deleted:,}. That makes {calls}; {time}."
         )
 
 
-def duration_text(seconds: float) -> str:
-    """Return a duration for people: ``42 s``, ``7 min``, ``3 h 20 min``."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

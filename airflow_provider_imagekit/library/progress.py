@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_imagekit.library.plan import duration_text
+from airflow_provider_imagekit.io.progress import duration_text
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.retry import Waits

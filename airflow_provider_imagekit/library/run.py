@@ -21,15 +21,9 @@ from airflow_provider_imagekit.exceptions import (
     TooManyDeletedFilesError,
     TooManyFailedFilesError,
 )
-from airflow_provider_imagekit.io.paths import (
-    appear_together,
-    atomic_write,
-    check_writable,
-    copy,
-    fingerprint,
-    remove_leftovers,
-)
+from airflow_provider_imagekit.io.paths import check_writable, copy, fingerprint
 from airflow_provider_imagekit.io.tables import json_line
+from airflow_provider_imagekit.io.together import appear_together, atomic_write, remove_leftovers
 from airflow_provider_imagekit.library.failures import (
     Failures,
     error_row,

@@ -79,7 +79,9 @@ class PHashGateOperator(ImageKitOperator):
         with fail_without_retry():
             self._check_arguments(context)
             arguments = {name: getattr(self, name) for name in GATE_ARGUMENTS if name != "min_distance"}
-            arguments["max_distance"] = check_radius(self.max_distance, force=flag(self.force, "force"))
+            arguments["max_distance"] = check_radius(
+                self.max_distance, "max_distance", force=flag(self.force, "force")
+            )
             gate = PHashGate.parse(**arguments)
             self.log.info("Deciding on: %s", mask_signature(str(gate)))
             verdict = gate.check(self._get_phash, load_bank)

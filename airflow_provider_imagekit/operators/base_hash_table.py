@@ -12,7 +12,7 @@ from airflow_provider_imagekit.io.tables import storable
 from airflow_provider_imagekit.links.imagekit import ImageKitReportLink
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
-from airflow_provider_imagekit.similarity.tables import columns_in_use, read_records
+from airflow_provider_imagekit.similarity.records import columns_in_use, read_records
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -94,13 +94,16 @@ class HashTableOperator(ImageKitOperator):
             raise ImageKitInputError("Exactly one of input_path and records is needed.")
         if self.input_path:
             return self._table(self.input_path)
+        return self._read(self._given_rows())
+
+    def _given_rows(self) -> list[dict[str, Any]]:
         records: Any = self.records
         if not isinstance(records, Sequence) or not all(isinstance(row, Mapping) for row in records):
             raise ImageKitInputError(
                 f"records is {records!r:.100}.",
                 help='Pass a list of objects such as {"fileId": …, "pHash": …}.',
             )
-        return self._read([storable(row) for row in records])
+        return [storable(row) for row in records]
 
     def _table(self, path: str) -> Iterator[HashRecord]:
         return self._read(read_table(path, self._columns()))

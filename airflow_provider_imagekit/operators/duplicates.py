@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from typing import Any, Final
 
 from airflow_provider_imagekit.assets.datasets import table
+from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
 from airflow_provider_imagekit.io.arguments import choice, flag, texts, whole_number
-from airflow_provider_imagekit.io.object_storage import check_output, exists, read_table, upload_together
-from airflow_provider_imagekit.io.tables import Columns, TableFormat, check_format, write_rows
+from airflow_provider_imagekit.io.object_storage import (
+    StoredTable,
+    check_output,
+    exists,
+    read_table,
+    upload_together,
+)
+from airflow_provider_imagekit.io.progress import Progress, progress_to, track
+from airflow_provider_imagekit.io.tables import TableFormat, check_format, columns_of, write_columns
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.report.groups import write_groups_page
 from airflow_provider_imagekit.similarity.near_duplicates import (
@@ -19,12 +28,20 @@ from airflow_provider_imagekit.similarity.near_duplicates import (
     NearDuplicates,
     find_near_duplicates,
 )
-from airflow_provider_imagekit.similarity.records import KNOWN_COLUMNS
+from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
+from airflow_provider_imagekit.similarity.pictures import (
+    KeptColumns,
+    Pictures,
+    TakenAttributes,
+    read_pictures,
+)
+from airflow_provider_imagekit.similarity.records import (
+    KNOWN_COLUMNS,
+    columns_in_use,
+    read_id_pairs,
+    read_kept,
+)
 from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
-from airflow_provider_imagekit.similarity.tables import read_id_pairs, read_kept
-
-if TYPE_CHECKING:
-    from airflow_provider_imagekit.similarity.records import HashRecord
 
 __all__ = ["MAX_PAGE_GROUPS", "FindNearDuplicatesOperator"]
 
@@ -61,19 +78,21 @@ class FindNearDuplicatesOperator(HashTableOperator):
         (templated)
     :param phash_column: column of the hashes; ``pHash`` or ``phash`` unless given. (templated)
     :param max_distance: largest distance, 0 to 16, or a level: ``identical`` (0), ``strict`` (4, the choice
-        above 50,000 pictures), ``near_duplicate`` (8), ``review`` (12). (templated)
-    :param force: accept a ``max_distance`` above 16, where unrelated pictures match.
+        above 50,000 pictures), ``near_duplicate`` (8, the default), ``review`` (12). (templated)
+    :param force: whether to accept a ``max_distance`` above 16, where unrelated pictures match; by default
+        not. (templated)
     :param survivor_rules: what makes a picture the one to keep, the first rule foremost:
-        ``preferred_folder``, ``preferred_format``, ``most_pixels``, ``oldest``, ``largest``, ``newest``.
+        ``preferred_folder``, ``preferred_format``, ``most_pixels``, ``oldest``, ``largest`` (the default is
+        these, in this order), ``newest``.
         The reason in the table begins with ``uncertain:`` where a later rule prefers another. (templated)
     :param preferred_folders: the dearest first; subfolders included. (templated)
     :param preferred_formats: the dearest first, such as ``["png", "jpg"]``. (templated)
     :param low_information: hashes of flat pictures, which are set apart; zero is always one. (templated)
-    :param max_pairs: refuse to find more pairs; the error says what to do. (templated)
-    :param output_format: ``jsonl``, ``csv`` or ``parquet``. (templated)
-    :param write_pairs: whether to list all pairs.
-    :param write_report: whether to write the page.
-    :param report_title: title of the page. (templated)
+    :param max_pairs: refuse to find more pairs, 5 million by default; the error says what to do. (templated)
+    :param output_format: ``jsonl`` (the default), ``csv`` or ``parquet``. (templated)
+    :param write_pairs: whether to list all pairs; by default yes. (templated)
+    :param write_report: whether to write the page; by default yes. (templated)
+    :param report_title: title of the page; by default "Near-duplicates". (templated)
     :param report_fields: further columns to compare on the page. (templated)
     :param report_url: where people read the page, for the task's link; told from the path for S3, Google
         Cloud Storage and web addresses. (templated)
@@ -105,6 +124,9 @@ class FindNearDuplicatesOperator(HashTableOperator):
     def __init__(
         self,
         *,
+        output_path: str,
+        input_path: str | None = None,
+        records: Sequence[Mapping[str, Any]] | None = None,
         known_path: str | None = None,
         reference_path: str | None = None,
         not_duplicates_path: str | None = None,
@@ -119,9 +141,26 @@ class FindNearDuplicatesOperator(HashTableOperator):
         write_report: bool | str = True,
         report_title: str = "Near-duplicates",
         report_fields: Sequence[str] | str = (),
+        id_column: str | None = None,
+        phash_column: str | None = None,
+        low_information: Sequence[str] | str = (),
+        max_pairs: int | str = MAX_PAIRS,
+        report_url: str | None = None,
+        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            output_path=output_path,
+            input_path=input_path,
+            records=records,
+            id_column=id_column,
+            phash_column=phash_column,
+            low_information=low_information,
+            max_pairs=max_pairs,
+            report_url=report_url,
+            multiple_outputs=multiple_outputs,
+            **kwargs,
+        )
         self.known_path = known_path
         self.reference_path = reference_path
         self.not_duplicates_path = not_duplicates_path
@@ -137,6 +176,10 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.report_title = report_title
         self.report_fields = report_fields
 
+    @cached_property
+    def _progress(self) -> Progress:
+        return Progress(self.log.info)
+
     def _find(self) -> dict[str, Any]:
         self.output_format = choice(self.output_format, "output_format", TableFormat)
         for name in ("write_pairs", "write_report"):
@@ -150,61 +193,101 @@ class FindNearDuplicatesOperator(HashTableOperator):
             read_kept(self._rows_if_there(self.keep_path)),
         )
         not_duplicates = read_id_pairs(self._rows_if_there(self.not_duplicates_path))
-        known = list(self._read(self._rows_if_there(self.known_path, self._columns())))
-        found = find_near_duplicates(
-            self._not_known(known),
-            radius=self.max_distance,
-            force=flag(self.force, "force"),
-            known=known,
-            reference=self._table(self.reference_path) if self.reference_path else (),
-            policy=policy,
-            not_duplicates=not_duplicates,
-            low_information=parse_low_information(self.low_information),
-            max_pairs=whole_number(self.max_pairs, "max_pairs"),
-        )
-        for preference in found.unmatched_preferences:
-            self.log.warning("No picture has the preferred folder or format %r.", preference)
-        self.log.info("Found: %s", found.counts())
-        return found.counts() | self._write(found, {"kept": policy.kept, "not_duplicates": not_duplicates})
+        with ExitStack() as resources, progress_to(self._progress):
+            known = self._pictures_if_there(resources, self.known_path)
+            found = find_near_duplicates(
+                self._input_pictures(resources).unlike(known)
+                if len(known)
+                else self._input_pictures(resources),
+                radius=self.max_distance,
+                force=flag(self.force, "force"),
+                known=known,
+                reference=self._pictures(resources, self.reference_path) if self.reference_path else (),
+                policy=policy,
+                not_duplicates=not_duplicates,
+                low_information=parse_low_information(self.low_information),
+                max_pairs=whole_number(self.max_pairs, "max_pairs"),
+            )
+            for preference in found.unmatched_preferences:
+                self.log.warning("No picture has the preferred folder or format %r.", preference)
+            self.log.info("Found: %s", found.counts())
+            decided = {"kept": policy.kept, "not_duplicates": not_duplicates}
+            return found.counts() | self._write(found, decided)
+
+    def on_kill(self) -> None:
+        """Stop within a second; nothing half written is left."""
+        self._progress.stop()
 
     def _other_columns(self) -> Iterable[str]:
         return (*KNOWN_COLUMNS, *texts(self.report_fields, "report_fields"))
 
-    def _not_known(self, known: list[HashRecord]) -> Iterator[HashRecord]:
-        """Yield the input that is new, or has another hash than it had."""
-        before = {record.id: record.phash for record in known}
-        for record in self._input():
-            if record.id not in before or before[record.id] != record.phash:
-                yield record
+    def _input_pictures(self, resources: ExitStack) -> Pictures:
+        if bool(self.input_path) == (self.records is not None):
+            raise ImageKitInputError("Exactly one of input_path and records is needed.")
+        if self.input_path:
+            return self._pictures(resources, self.input_path)
+        return self._kept(columns_of(self._given_rows(), self._columns()))
 
-    def _rows_if_there(self, path: str | None, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
-        """Yield the rows of a table that the first run does not have yet."""
-        if not path:
-            return
+    def _pictures(self, resources: ExitStack, path: str) -> Pictures:
+        table = resources.enter_context(StoredTable(path))
+        if not table.can_take:
+            return self._kept(table.columns(self._columns()))
+        columns = columns_in_use(self.id_column or "", self.phash_column or "")
+        return self._read_pictures(table.columns(columns), TakenAttributes(table))
+
+    def _kept(self, chunks: Iterator[dict[str, list[Any]]]) -> Pictures:
+        return self._read_pictures(chunks, KeptColumns())
+
+    def _read_pictures(
+        self, chunks: Iterator[dict[str, list[Any]]], attributes: KeptColumns | TakenAttributes
+    ) -> Pictures:
+        counted = track("Reading", chunks, unit="rows", size=lambda chunk: len(next(iter(chunk.values()))))
+        columns = {"id_column": self.id_column or "", "phash_column": self.phash_column or ""}
+        return read_pictures(counted, attributes, **columns)
+
+    def _pictures_if_there(self, resources: ExitStack, path: str | None) -> Pictures:
+        if path and self._is_there(path):
+            return self._pictures(resources, path)
+        return Pictures.of_records(())
+
+    def _rows_if_there(self, path: str | None) -> Iterable[dict[str, Any]]:
+        return read_table(path) if path and self._is_there(path) else ()
+
+    def _is_there(self, path: str) -> bool:
+        """Return whether there is a table, which the first run does not have yet."""
         if exists(path):
-            yield from read_table(path, columns)
-        else:
-            self.log.warning("There is no file at %s yet; it counts as empty.", path)
+            return True
+        self.log.warning("There is no file at %s yet; it counts as empty.", path)
+        return False
 
     def _write(self, found: NearDuplicates, decided: dict[str, Any]) -> dict[str, Any]:
         written: dict[str, Any] = {}
         written["groups_path"] = self._path(f"groups.{self.output_format}")
         with upload_together() as upload:
             with upload(written["groups_path"]) as file:
-                write_rows(file, found.group_rows(), GROUP_COLUMNS, self.output_format)
+                write_columns(
+                    file, _tracked("Writing groups", found.group_columns()), GROUP_COLUMNS, self.output_format
+                )
             if flag(self.write_pairs, "write_pairs"):
                 written["pairs_path"] = self._path(f"pairs.{self.output_format}")
                 with upload(written["pairs_path"]) as file:
-                    written["pairs"] = write_rows(file, found.pair_rows(), PAIR_COLUMNS, self.output_format)
+                    written["pairs"] = write_columns(
+                        file,
+                        _tracked("Writing pairs", found.pair_columns()),
+                        PAIR_COLUMNS,
+                        self.output_format,
+                    )
             if flag(self.write_report, "write_report"):
                 written["report_path"] = self._path("groups.html")
+                fields = texts(self.report_fields, "report_fields")
+                groups = found.first_groups(MAX_PAGE_GROUPS, (*KNOWN_COLUMNS, *fields))
                 with upload(written["report_path"]) as file:
                     write_groups_page(
                         file,
-                        islice(found.groups, MAX_PAGE_GROUPS),
+                        groups,
                         title=self.report_title,
                         note=self._note(found),
-                        fields=texts(self.report_fields, "report_fields"),
+                        fields=fields,
                         **decided,
                     )
         self.written_datasets = tuple(
@@ -225,6 +308,10 @@ class FindNearDuplicatesOperator(HashTableOperator):
         if counts["low_information"] or counts["without_phash"]:
             apart = f"{counts['low_information']:,} flat, {counts['without_phash']:,} without a pHash"
             note += f" Set apart: {apart}."
-        if len(found.groups) > MAX_PAGE_GROUPS:
+        if counts["groups"] > MAX_PAGE_GROUPS:
             note += f" The {MAX_PAGE_GROUPS:,} largest groups are shown here."
         return note
+
+
+def _tracked(phase: str, chunks: Iterator[dict[str, Sequence[Any]]]) -> Iterator[dict[str, Sequence[Any]]]:
+    return track(phase, chunks, unit="rows", size=lambda chunk: len(chunk["id"]))

@@ -12,15 +12,23 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import choice, flag, is_absent, refuse_nothing, text, whole_number
+from airflow_provider_imagekit.io.arguments import (
+    choice,
+    count_or_share,
+    flag,
+    is_absent,
+    refuse_nothing,
+    text,
+    whole_number,
+)
 from airflow_provider_imagekit.io.object_storage import storage_faults, storage_path
 from airflow_provider_imagekit.io.tables import format_of
-from airflow_provider_imagekit.library.failures import parse_share
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.table.rows import ChangedBy
 from airflow_provider_imagekit.library.table.schema import COLUMNS
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, is_mapped
+from airflow_provider_imagekit.operators.dry_run import DryRunArgument
 from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, FILTERS, parse_source
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
@@ -70,25 +78,25 @@ class LibraryMetadataOperator(ImageKitOperator):
     :param input_path: a table of files (``.jsonl``, ``.csv``, ``.parquet``), or what ``ListFilesOperator``
         returns with ``output_path``: all of its pointers, or one of them. With ``versionInfo`` or
         ``updatedAt`` in it, only changes are fetched. (templated)
-    :param file_id_column: its column of file ids. (templated)
+    :param file_id_column: its column of file ids; by default ``fileId``. (templated)
     :param url_column: its column of delivery URLs, used instead if given. (templated)
     :param gps: what becomes of coordinates: ``drop`` (the default), ``coarse`` (a tenth of a degree) or
         ``keep``. (templated)
     :param personal: what becomes of serial numbers and people's names: ``drop`` (the default) or ``keep``.
         (templated)
-    :param timezone: zone of cameras' clocks where the file does not tell. (templated)
+    :param timezone: zone of cameras' clocks where the file does not tell; by default ``UTC``. (templated)
     :param changed_by: what shows that a file has changed, so that its metadata is fetched again: ``version``
         (the default; an edit of tags costs no metadata call) or ``version_and_time``. (templated)
-    :param full_refresh: whether to fetch everything and write the table anew, without deleted files.
-        (templated)
-    :param dry_run: whether to stop after the plan. (templated) It takes the place of Airflow's method of
-        this name, which only renders the templates.
-    :param max_failed: files that may fail before the task does: a number such as ``10``, or a share of the
-        planned calls such as ``0.05`` (the default) or ``"5%"``, one file at least. (templated)
+    :param full_refresh: whether to fetch everything and write the table again, without deleted files; by
+        default not. (templated)
+    :param dry_run: whether to stop after the plan; by default not. (templated)
+    :param max_failed: files that may fail before the task does: a number from 1, or a share of the planned
+        calls, which is below 1 such as ``0.05`` (the default) or in percent such as ``"5%"``, one file at
+        least. (templated)
     :param max_deleted: files of the table that the listing may lack; if it lacks more, the task fails and the
         table stays as it is. A number such as ``10``, or a share of the table's files such as ``0.2`` (the
         default) or ``"20%"``, one file at least. After deleting more, run once with ``"100%"``. (templated)
-    :param threads: metadata calls at once, 1 to 32. (templated)
+    :param threads: metadata calls at once, 1 to 32 (the default). (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`, whose
         ``requests_per_second`` sets the pace. (templated)
     :return: ``path``, ``errors_path``, ``counts``, ``plan``, ``seconds``; each under its own key too, and in
@@ -114,6 +122,7 @@ class LibraryMetadataOperator(ImageKitOperator):
     )
     label_arguments = ("output_path",)
     lists_library = True
+    dry_run = DryRunArgument()  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -161,7 +170,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         self.timezone = timezone
         self.changed_by = changed_by
         self.full_refresh = full_refresh
-        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
+        self.dry_run = dry_run
         self.max_failed = max_failed
         self.max_deleted = max_deleted
         self.threads = threads
@@ -239,8 +248,8 @@ class LibraryMetadataOperator(ImageKitOperator):
             timezone=text(self.timezone, "timezone"),
             changed_by=ChangedBy(choice(self.changed_by, "changed_by", ChangedBy)),
             full_refresh=flag(self.full_refresh, "full_refresh"),
-            max_failed=parse_share(self.max_failed, "max_failed"),
-            max_deleted=parse_share(self.max_deleted, "max_deleted"),
+            max_failed=count_or_share(self.max_failed, "max_failed"),
+            max_deleted=count_or_share(self.max_deleted, "max_deleted"),
             threads=whole_number(self.threads, "threads", least=1, most=_MOST_THREADS),
         )
 

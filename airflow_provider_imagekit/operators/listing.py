@@ -20,8 +20,8 @@ from airflow_provider_imagekit.io.arguments import (
     whole_number,
 )
 from airflow_provider_imagekit.io.object_storage import check_output, storage_faults, storage_path
-from airflow_provider_imagekit.io.paths import atomic_write, remove_leftovers
 from airflow_provider_imagekit.io.tables import json_line
+from airflow_provider_imagekit.io.together import atomic_write, remove_leftovers
 from airflow_provider_imagekit.library.sources import Batch
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.operators.listing_pointers import pointers
@@ -128,7 +128,8 @@ class ListFilesOperator(ImageKitOperator):
         ``LibraryMetadataOperator`` has columns for, and the dimensions.
     :param output_path: file for the listing, on this machine or in any store of ``ObjectStoragePath``.
         (templated)
-    :param batches: pointers to return, 1 to 1,024; a file is always in the same batch. (templated)
+    :param batches: pointers to return, 1 (the default) to 1,024; a file is always in the same batch.
+        (templated)
     :param max_xcom_bytes: most bytes of JSON to put into XCom without ``output_path``. By default 48,000,
         some 200 files with the default ``fields``; any number if ``[core] xcom_backend`` is Airflow's
         ``XComObjectStorageBackend`` with a threshold. (templated)
@@ -201,7 +202,8 @@ class ListFilesOperator(ImageKitOperator):
             search = search_in_window(self.search_query, window, context)
             listed = self._to_xcom(search) if output_path is None else self._to_file(search, output_path)
         count = len(listed) if output_path is None else sum(pointer["count"] for pointer in listed)
-        self.log.info("%d files listed%s.", count, f" to {output_path}" if output_path else "")
+        where = f" to {output_path}" if output_path else ""
+        self.log.info("Listed %d file%s%s.", count, "" if count == 1 else "s", where)
         if output_path is not None:
             self.written_datasets = (table(output_path, rows=count),)
         self._add_asset_event_extra(context, {"path": output_path, "count": count})
@@ -238,7 +240,7 @@ class ListFilesOperator(ImageKitOperator):
 
     def _most_xcom_bytes(self) -> int:
         if not is_absent(self.max_xcom_bytes):
-            return whole_number(self.max_xcom_bytes, "max_xcom_bytes", least=0, most=_ANY_LENGTH)
+            return whole_number(self.max_xcom_bytes, "max_xcom_bytes")
         backend = conf.get("core", "xcom_backend", fallback="")
         threshold = conf.getint("common.io", "xcom_objectstorage_threshold", fallback=-1)
         by_size = backend.endswith(".XComObjectStorageBackend") and threshold >= 0

@@ -123,9 +123,21 @@ class FileMetadataOperator(_MetadataOperator):
         *,
         file_id: str,
         file_url: str | None = None,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        fields: Sequence[str] | str | None = None,
+        exclude: Sequence[str] | str = (),
+        on_missing: str = "fail",
+        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            imagekit_conn_id=imagekit_conn_id,
+            fields=fields,
+            exclude=exclude,
+            on_missing=on_missing,
+            multiple_outputs=multiple_outputs,
+            **kwargs,
+        )
         self.file_id = file_id
         self.file_url = file_url
 
@@ -161,8 +173,25 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
     label_arguments = ("url",)
     _subject = "url"
 
-    def __init__(self, *, url: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        url: str,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        fields: Sequence[str] | str | None = None,
+        exclude: Sequence[str] | str = (),
+        on_missing: str = "fail",
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            imagekit_conn_id=imagekit_conn_id,
+            fields=fields,
+            exclude=exclude,
+            on_missing=on_missing,
+            multiple_outputs=multiple_outputs,
+            **kwargs,
+        )
         self.url = url
 
     def _fetch(self) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.compat import AIRFLOW_3, BranchMixIn, SkipMixin
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, flag, is_absent, texts
 from airflow_provider_imagekit.operators.base import skip_in_mapped_group
 from airflow_provider_imagekit.operators.base_gate import PHashGateOperator
+from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.similarity.verdict import Decision
 
 if TYPE_CHECKING:
@@ -45,10 +47,11 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
         (templated)
     :param bank_phash_column: column of the bank's hashes; ``pHash`` or ``phash`` unless given. (templated)
     :param max_distance: largest distance that is similar, 0 to 16, or a level: ``identical`` (0), ``strict``
-        (4), ``near_duplicate`` (8), ``review`` (12). (templated)
+        (4), ``near_duplicate`` (8, the default), ``review`` (12). (templated)
     :param low_information: hashes of flat pictures, which say nothing; zero is always one. (templated)
-    :param max_matches: how many matches of a list or bank to name in XCom. (templated)
-    :param force: accept a ``max_distance`` above 16, where unrelated pictures match. (templated)
+    :param max_matches: how many matches of a list or bank to name in XCom; 100 by default. (templated)
+    :param force: whether to accept a ``max_distance`` above 16, where unrelated pictures match; by default
+        not. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :return: ``decision`` (``similar``, ``different``, ``undecidable``), ``branch`` (the ids followed), and
         the verdict as :class:`~airflow_provider_imagekit.sensors.phash.PHashDistanceSensor` returns it.
@@ -69,9 +72,41 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
         follow_task_ids_if_similar: str | Sequence[str],
         follow_task_ids_if_different: str | Sequence[str],
         follow_task_ids_if_undecidable: str | Sequence[str] | None = None,
+        file_id: str | None = None,
+        url: str | None = None,
+        phash: str | None = None,
+        reference_file_id: str | None = None,
+        reference_url: str | None = None,
+        reference_phash: str | Sequence[str] | None = None,
+        reference_bank: str | None = None,
+        bank_id_column: str | None = None,
+        bank_phash_column: str | None = None,
+        max_distance: int | str = "near_duplicate",
+        low_information: Sequence[str] | str = (),
+        max_matches: int | str = MAX_MATCHES,
+        force: bool | str = False,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            file_id=file_id,
+            url=url,
+            phash=phash,
+            reference_file_id=reference_file_id,
+            reference_url=reference_url,
+            reference_phash=reference_phash,
+            reference_bank=reference_bank,
+            bank_id_column=bank_id_column,
+            bank_phash_column=bank_phash_column,
+            max_distance=max_distance,
+            low_information=low_information,
+            max_matches=max_matches,
+            force=force,
+            imagekit_conn_id=imagekit_conn_id,
+            multiple_outputs=multiple_outputs,
+            **kwargs,
+        )
         self.follow_task_ids_if_similar = follow_task_ids_if_similar
         self.follow_task_ids_if_different = follow_task_ids_if_different
         self.follow_task_ids_if_undecidable = follow_task_ids_if_undecidable
@@ -133,13 +168,13 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
     It decides once, at once, and skips the tasks behind it otherwise. ``continue_if="different"`` with a bank
     of banned pictures lets through what is not in the bank.
 
-    :param continue_if: ``similar`` or ``different``. (templated)
+    :param continue_if: ``similar`` (the default) or ``different``. (templated)
     :param on_undecidable: what to do with pictures without a pHash, black and transparent ones, and those
-        whose hash is in ``low_information``: ``skip`` the tasks behind, ``continue``, or ``fail``.
-        (templated)
-    :param ignore_downstream_trigger_rules: whether to skip all tasks behind this one, as Airflow's own
-        ``ShortCircuitOperator`` does; or else the direct ones alone, and the rest by their trigger rules.
-        (templated)
+        whose hash is in ``low_information``: ``skip`` the tasks behind (the default), ``continue``, or
+        ``fail``. (templated)
+    :param ignore_downstream_trigger_rules: whether to skip all tasks behind this one (the default), as
+        Airflow's own ``ShortCircuitOperator`` does; or else the direct ones alone, and the rest by their
+        trigger rules. (templated)
     :param file_id: id of the picture in the media library. (templated)
     :param url: delivery URL of the picture. (templated)
     :param phash: hash of the picture. (templated) Exactly one of these three.
@@ -150,10 +185,12 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
         one of these four.
     :param bank_id_column: column of the bank's names. (templated)
     :param bank_phash_column: column of the bank's hashes. (templated)
-    :param max_distance: largest distance that is similar, 0 to 16 or a level. (templated)
+    :param max_distance: largest distance that is similar, 0 to 16 or a level; by default
+        ``near_duplicate``. (templated)
     :param low_information: hashes of flat pictures, which say nothing; zero is always one. (templated)
-    :param max_matches: how many matches of a list or bank to name in XCom. (templated)
-    :param force: accept a ``max_distance`` above 16, where unrelated pictures match. (templated)
+    :param max_matches: how many matches of a list or bank to name in XCom; 100 by default. (templated)
+    :param force: whether to accept a ``max_distance`` above 16, where unrelated pictures match; by default
+        not. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :return: ``decision``, ``continued`` (whether the tasks behind run), and the verdict as
         :class:`PHashBranchOperator` returns it.
@@ -174,9 +211,41 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
         continue_if: str = Decision.SIMILAR.value,
         on_undecidable: str = "skip",
         ignore_downstream_trigger_rules: bool | str = True,
+        file_id: str | None = None,
+        url: str | None = None,
+        phash: str | None = None,
+        reference_file_id: str | None = None,
+        reference_url: str | None = None,
+        reference_phash: str | Sequence[str] | None = None,
+        reference_bank: str | None = None,
+        bank_id_column: str | None = None,
+        bank_phash_column: str | None = None,
+        max_distance: int | str = "near_duplicate",
+        low_information: Sequence[str] | str = (),
+        max_matches: int | str = MAX_MATCHES,
+        force: bool | str = False,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            file_id=file_id,
+            url=url,
+            phash=phash,
+            reference_file_id=reference_file_id,
+            reference_url=reference_url,
+            reference_phash=reference_phash,
+            reference_bank=reference_bank,
+            bank_id_column=bank_id_column,
+            bank_phash_column=bank_phash_column,
+            max_distance=max_distance,
+            low_information=low_information,
+            max_matches=max_matches,
+            force=force,
+            imagekit_conn_id=imagekit_conn_id,
+            multiple_outputs=multiple_outputs,
+            **kwargs,
+        )
         self.continue_if = continue_if
         self.on_undecidable = on_undecidable
         self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules

@@ -11,6 +11,7 @@ from airflow_provider_imagekit.gates.references import parse_low_information
 from airflow_provider_imagekit.io.arguments import choice, is_absent, number, whole_number
 from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
+from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
 from airflow_provider_imagekit.similarity.threshold.labels import LabelledPair, read_labels
 from airflow_provider_imagekit.similarity.threshold.plot import plot_threshold_report
 from airflow_provider_imagekit.similarity.threshold.report import threshold_report
@@ -41,12 +42,14 @@ class ThresholdReportOperator(HashTableOperator):
     :param id_column: column of the pictures' names; ``fileId``, ``file_id`` or ``id`` unless given.
         (templated)
     :param phash_column: column of the hashes; ``pHash`` or ``phash`` unless given. (templated)
-    :param max_distance: the largest distance to report, 0 to 16. (templated)
+    :param max_distance: the largest distance to report, 0 to 16; by default ``review`` (12). (templated)
     :param max_false_share: suggest no distance at which chance gives a larger share of the pairs found, 0 to
-        1. (templated)
-    :param min_precision: with labels, suggest no distance of a smaller precision, 0 to 1. (templated)
+        1; 0.05 by default. (templated)
+    :param min_precision: with labels, suggest no distance of a smaller precision, 0 to 1; 0.99 by default.
+        (templated)
     :param low_information: hashes of flat pictures, which are left out; zero is always one. (templated)
-    :param max_pairs: refuse to find more pairs; choose a smaller ``max_distance`` then. (templated)
+    :param max_pairs: refuse to find more pairs, 5 million by default; choose a smaller ``max_distance`` then.
+        (templated)
     :param plot_format: ``png``, ``svg`` or ``pdf`` for a plot, which needs the extra ``report``. (templated)
     :param report_url: where people read the report, for the task's link. (templated)
     :return: ``suggested_radius``, ``risk`` (in words), ``pictures``, ``left_out``, ``labels`` (counts), and
@@ -68,15 +71,35 @@ class ThresholdReportOperator(HashTableOperator):
     def __init__(
         self,
         *,
+        output_path: str,
+        input_path: str | None = None,
+        records: Sequence[Mapping[str, Any]] | None = None,
         labels_path: str | None = None,
         labels: Sequence[Mapping[str, Any]] = (),
         max_distance: int | str = "review",
         max_false_share: float | str = 0.05,
         min_precision: float | str = 0.99,
         plot_format: str | None = None,
+        id_column: str | None = None,
+        phash_column: str | None = None,
+        low_information: Sequence[str] | str = (),
+        max_pairs: int | str = MAX_PAIRS,
+        report_url: str | None = None,
+        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            output_path=output_path,
+            input_path=input_path,
+            records=records,
+            id_column=id_column,
+            phash_column=phash_column,
+            low_information=low_information,
+            max_pairs=max_pairs,
+            report_url=report_url,
+            multiple_outputs=multiple_outputs,
+            **kwargs,
+        )
         self.labels_path = labels_path
         self.labels = labels
         self.max_distance = max_distance

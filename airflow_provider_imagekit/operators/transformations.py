@@ -39,10 +39,12 @@ class TransformationCheckOperator(ImageKitOperator):
     :param url: delivery URL of the master. (templated)
     :param phash: hash of the master. (templated) Exactly one of these three.
     :param max_distance: for variants that have none of their own: bits from 0 to 16 or a level. Resized and
-        re-encoded pictures stay within 8; a crop needs more. (templated)
+        re-encoded pictures stay within ``near_duplicate`` (8, the default); a crop needs more. (templated)
     :param low_information: hashes of flat pictures, which cannot be checked; zero is always one. (templated)
-    :param force: accept a distance above 16, where unrelated pictures match.
-    :param fail_on_problem: whether a variant that is not as asked fails the task, without another try.
+    :param force: whether to accept a distance above 16, where unrelated pictures match; by default not.
+        (templated)
+    :param fail_on_problem: whether a variant that is not as asked fails the task, without another try; by
+        default yes. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :return: ``{"passed": true, "checked": 3, "failed": 0, "variants": [{"url": …, "passed": …, "problems":
         […], "distance": …, "width": …, "height": …, "format": …, "size": …}, …]}``.

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 __all__ = ["thumbnail_url", "web_url"]
 
+# An address without anything special, for which there is a short way: most are such.
+_PLAIN = re.compile(r"https?://[\w.:-]+/(?!tr:)(?:(?!/tr:)[^\s?#;\\\x00-\x20])*", re.ASCII)
 _PATH_TRANSFORMATION = re.compile(r"(/tr:[^/]+)(?=/)")
 _QUERY_TRANSFORMATION = re.compile(r"(?:^|(?<=&))(tr=[^&]+)")
 _SIGNATURE = re.compile(r"(?:^|&)ik-s=")
@@ -16,6 +18,8 @@ def web_url(value: object) -> str | None:
     """Return an address that a page may link to: http or https with a host, else ``None``."""
     if not isinstance(value, str):
         return None
+    if _PLAIN.fullmatch(value):
+        return value
     try:
         parts = urlsplit(value.strip())
     except ValueError:
@@ -34,10 +38,12 @@ def thumbnail_url(url: str, width: int, height: int) -> str:
     :param width: of the box, in pixels.
     :param height: of the box, in pixels.
     """
+    step = f"w-{width},h-{height},c-at_max"
+    if _PLAIN.fullmatch(url):
+        return f"{url}?tr={step}"
     parts = urlsplit(url)
     if _SIGNATURE.search(parts.query):
         return url
-    step = f"w-{width},h-{height},c-at_max"
     path, query = parts.path, parts.query
     if _PATH_TRANSFORMATION.search(path):
         path = _PATH_TRANSFORMATION.sub(rf"\1:{step}", path, count=1)

@@ -67,11 +67,12 @@ class PHashDistanceSensor(ImageKitSensor):
         (4), ``near_duplicate`` (8), ``review`` (12). (templated)
     :param min_distance: smallest distance that matches. (templated) At least one of the two is needed.
     :param low_information: hashes of flat pictures, which say nothing; zero is always one. (templated)
-    :param max_matches: how many matches of a list or bank to name in XCom. (templated)
+    :param max_matches: how many matches of a list or bank to name in XCom; 100 by default. (templated)
     :param on_mismatch: what a verdict that does not match does: ``wait`` for another, ``fail`` or ``skip`` at
         once; what is not there yet is waited for in any case. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
-    :param deferrable: whether to wait in the triggerer; checks then come every 5 seconds at the oftenest.
+    :param deferrable: whether to wait in the triggerer, where checks are at least 5 seconds apart; by default
+        as ``[operators] default_deferrable`` says.
     :return: as XCom ``{"matched": true, "distance": 3, "similarity": 0.953125, "phash": "…",
         "reference_phash": "…"}``, and each of these under its own key, too; with a list or bank also
         ``reference_id``, ``matches`` (``id``, ``phash``, ``distance``, nearest first) and ``match_count``.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.bank_search import NumpyScan, PythonIndex
+from airflow_provider_imagekit.similarity.pairs.pairs import use_numpy
 from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.verdict import Decision, is_low_information
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from airflow_provider_imagekit.similarity.distance import DistanceBounds
-from airflow_provider_imagekit.similarity.pairs.engine import use_numpy
 
 __all__ = ["MAX_MATCHES", "BankVerdict", "Match", "PHashBank", "judge_against"]
 
@@ -52,7 +52,6 @@ class PHashBank:
     :param records: the pictures; those without a hash or with a low-information one are left out and counted
         in ``skipped``.
     :param low_information: hashes besides zero to leave out.
-    :param numpy: whether to use NumPy; ``None`` uses it if it is there.
     """
 
     def __init__(
@@ -60,7 +59,6 @@ class PHashBank:
         records: Iterable[HashRecord],
         *,
         low_information: Collection[PHash] = frozenset(),
-        numpy: bool | None = None,
     ) -> None:
         self.skipped = 0
         self._ids: list[str] = []
@@ -71,7 +69,7 @@ class PHashBank:
                 continue
             self._ids.append(record.id)
             self._hashes.append(record.phash.bits)
-        search = NumpyScan if use_numpy(numpy) else PythonIndex
+        search = NumpyScan if use_numpy() else PythonIndex
         self._search: NumpyScan | PythonIndex = search(self._hashes)
 
     @classmethod

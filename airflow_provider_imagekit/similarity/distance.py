@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from numbers import Integral
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import is_absent
+from airflow_provider_imagekit.io.arguments import is_absent, whole_number
 from airflow_provider_imagekit.phash import PHASH_BITS
 
 if TYPE_CHECKING:
@@ -35,14 +33,12 @@ LEVELS: Final[Mapping[str, int]] = MappingProxyType(
 #: that in one pair of 6,000, and lie at 32 in the median.
 MAX_RADIUS: Final = 16
 
-_INTEGRAL = re.compile(r"[+-]?[0-9]{1,4}(\.0*)?", re.ASCII)
-
 
 def parse_distance(value: object, name: str = "distance") -> int | None:
     """
     Read a distance in any form that a template yields.
 
-    :param value: an integer, a float without fraction, a text of one, or a name of :data:`LEVELS`. ``None``
+    :param value: a whole number, a text of one, or a name of :data:`LEVELS`. ``None``
         and blank texts mean "not given".
     :param name: the argument's name, for the error.
     :return: 0 to 64, or ``None`` if not given.
@@ -50,44 +46,25 @@ def parse_distance(value: object, name: str = "distance") -> int | None:
     """
     if is_absent(value):
         return None
-    if isinstance(value, str):
-        value = value.strip()
-    number = _as_integer(value)
-    if number is None or not 0 <= number <= PHASH_BITS:
-        raise ImageKitInputError(
-            f"{name} is {value!r:.60}.",
-            help=f"Pass a whole number of bits from 0 to {PHASH_BITS}, or one of: {', '.join(LEVELS)}.",
-        )
-    return number
+    return whole_number(value, name, most=PHASH_BITS, words=LEVELS)
 
 
-def _as_integer(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    if isinstance(value, str):
-        return int(float(value)) if _INTEGRAL.fullmatch(value) else LEVELS.get(value)
-    return None
-
-
-def check_radius(radius: object, *, force: bool = False) -> int:
+def check_radius(radius: object, name: str, *, force: bool = False) -> int:
     """
     Read the radius of a gate or search that calls everything within it similar.
 
     :param radius: as :func:`parse_distance` reads it.
+    :param name: the argument's name, for the error.
     :param force: accept a radius above :data:`MAX_RADIUS`, where unrelated pictures match by chance.
     :return: 0 to 64.
     :raises ImageKitInputError: if it is missing, unreadable, or too large and not forced.
     """
-    number = parse_distance(radius, "radius")
+    number = parse_distance(radius, name)
     if number is None:
-        raise ImageKitInputError("The radius is missing.", help='Pass one, such as 8 or "near_duplicate".')
+        raise ImageKitInputError(f"{name} is missing.", help='Pass a number such as 8, or "near_duplicate".')
     if number > MAX_RADIUS and not force:
         raise ImageKitInputError(
-            f"A radius of {number} bits calls unrelated pictures similar.",
+            f"{name} is {number} bits, which calls unrelated pictures similar.",
             help=f"They lie 16 bits and more apart: stay at {MAX_RADIUS} or below, or force it.",
         )
     return number

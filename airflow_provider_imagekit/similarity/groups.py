@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_imagekit.io.progress import track
+from airflow_provider_imagekit.similarity.origins import AllPictures, Origin
+from airflow_provider_imagekit.similarity.pairs.pairs import use_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -13,15 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.similarity.records import HashRecord
     from airflow_provider_imagekit.similarity.survivors import SurvivorPolicy
 
-__all__ = ["Group", "Member", "Origin", "group_around_keepers"]
-
-
-class Origin(StrEnum):
-    """Where a picture comes from."""
-
-    NEW = "new"
-    KNOWN = "known"
-    REFERENCE = "reference"
+__all__ = ["Cluster", "Group", "Member", "Origin", "group_around_keepers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,58 +52,110 @@ class Group:
     reason: str
 
 
+class Cluster(NamedTuple):
+    """
+    A group of pictures by their numbers.
+
+    :param keeper: number of the picture to keep.
+    :param members: numbers of the others, nearest first.
+    :param distances: of the members from the keeper, in bits.
+    :param reason: as of :class:`Group`.
+    """
+
+    keeper: int
+    members: Sequence[int]
+    distances: Sequence[int]
+    reason: str
+
+
+class _Ranking:
+    """What a policy makes of the pictures that have near ones."""
+
+    def __init__(self, pictures: AllPictures, candidates: Sequence[int], policy: SurvivorPolicy) -> None:
+        self._policy = policy
+        self._ids = pictures.ids
+        pictures.load(policy.properties, candidates)
+        columns = policy.values(lambda name: pictures.values(name, candidates))
+        self._place = {number: place for place, number in enumerate(candidates)}
+        self._columns = columns
+        self.order = self._order(pictures, candidates)
+
+    def _order(self, pictures: AllPictures, candidates: Sequence[int]) -> list[int]:
+        """Return the candidates: references first, then by the rules, then by name."""
+        is_reference = [pictures.origin(number) is not Origin.REFERENCE for number in candidates]
+        kept = [pictures.ids[number] not in self._policy.kept for number in candidates]
+        columns = [is_reference, kept, *self._columns]
+        places = sorted(
+            range(len(candidates)), key=[pictures.ids[number] for number in candidates].__getitem__
+        )
+        if use_numpy():
+            import numpy as np
+
+            by_name = np.array(places, dtype=np.int64)
+            keys = [np.array(column, dtype=np.float64)[by_name] for column in reversed(columns)]
+            places = by_name[np.lexsort(keys)].tolist()
+        else:
+            places.sort(key=list(zip(*columns, strict=True)).__getitem__)
+        return [candidates[place] for place in places]
+
+    def reason(self, keeper: int, members: Sequence[int]) -> str:
+        best, *others = (
+            [column[self._place[number]] for column in self._columns] for number in (keeper, *members)
+        )
+        return self._policy.reason_of(self._ids[keeper], best, others)
+
+
 def group_around_keepers(
-    entries: Sequence[tuple[HashRecord, Origin]],
-    table: NeighbourGraph,
+    pictures: AllPictures,
+    members: Sequence[int],
+    graph: NeighbourGraph,
     policy: SurvivorPolicy,
     not_duplicates: Collection[frozenset[str]],
-) -> list[Group]:
+) -> list[Cluster]:
     """
     Group near pictures around those to keep.
 
     The best picture by the policy that is in no group yet becomes a keeper and takes all that are near it
     and in no group yet; and so on. References come first, and no group takes them.
 
-    :param entries: the pictures, at their positions in the table.
-    :param table: which of them are near each other.
+    :param pictures: the pictures.
+    :param members: the number of the picture at each position of the graph.
+    :param graph: which of them are near each other.
     :param policy: which picture is the best.
     :param not_duplicates: pairs of names that must not share a group as keeper and member.
     :return: groups, the largest first.
     """
-    pictures = {node: table.pictures(node) for node in table.nodes()}
-    node_of = {position: node for node, positions in pictures.items() for position in positions}
-    free = {
-        node: [position for position in positions if entries[position][1] is not Origin.REFERENCE]
-        for node, positions in pictures.items()
-    }
-    order = sorted(
-        node_of, key=lambda at: (entries[at][1] is not Origin.REFERENCE, policy.rank(entries[at][0]))
-    )
+    free = {node: [members[position] for position in graph.pictures(node)] for node in graph.nodes()}
+    node_of = {number: node for node, numbers in free.items() for number in numbers}
+    ranking = _Ranking(pictures, sorted(node_of), policy)
+    for node, numbers in free.items():
+        if any(pictures.origin(number) is Origin.REFERENCE for number in numbers):
+            free[node] = [number for number in numbers if pictures.origin(number) is not Origin.REFERENCE]
     taken: set[int] = set()
-    groups = []
-    for position in order:
-        if position in taken:
+    ids, clusters = pictures.ids, []
+    for keeper in track("Grouping", ranking.order, len(ranking.order), unit="pictures", stride=1024):
+        if keeper in taken:
             continue
-        taken.add(position)  # alone or not: all that are near it are in groups now, or no duplicates of it
-        keeper, origin = entries[position]
-        members = []
-        for node, distance in table.near(node_of[position]):
-            near = [other for other in free[node] if other not in taken]
-            strangers = [
-                other for other in near if frozenset((keeper.id, entries[other][0].id)) in not_duplicates
-            ]
-            joining = [other for other in near if other not in strangers] if strangers else near
-            members += [Member(*entries[other], distance) for other in joining]
+        taken.add(keeper)  # alone or not: all that are near it are in groups now, or no duplicates of it
+        joined: list[tuple[int, str, int]] = []
+        for node, distance in graph.near(node_of[keeper]):
+            near = [number for number in free[node] if number not in taken]
+            strangers = _strangers(keeper, near, ids, not_duplicates) if not_duplicates and near else ()
+            joining = [number for number in near if number not in strangers] if strangers else near
+            joined += [(distance, ids[number], number) for number in joining]
             taken.update(joining)
-            free[node] = strangers
-        if members:
-            groups.append(_group(Member(keeper, origin, 0), members, policy))
-    groups.sort(key=lambda group: (-len(group.members), group.keeper.record.id))
-    return groups
+            free[node] = list(strangers)
+        if joined:
+            joined.sort()
+            numbers, distances = [number for *_, number in joined], [distance for distance, *_ in joined]
+            is_reference = pictures.origin(keeper) is Origin.REFERENCE
+            reason = "reference" if is_reference else ranking.reason(keeper, numbers)
+            clusters.append(Cluster(keeper, numbers, distances, reason))
+    clusters.sort(key=lambda cluster: (-len(cluster.members), ids[cluster.keeper]))
+    return clusters
 
 
-def _group(keeper: Member, members: list[Member], policy: SurvivorPolicy) -> Group:
-    members.sort(key=lambda member: (member.distance, member.record.id))
-    if keeper.origin is Origin.REFERENCE:
-        return Group(keeper, tuple(members), "reference")
-    return Group(keeper, tuple(members), policy.reason(keeper.record, [member.record for member in members]))
+def _strangers(
+    keeper: int, near: Sequence[int], ids: Sequence[str], not_duplicates: Collection[frozenset[str]]
+) -> list[int]:
+    return [number for number in near if frozenset((ids[keeper], ids[number])) in not_duplicates]

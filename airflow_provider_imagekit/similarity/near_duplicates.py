@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from array import array
+from bisect import bisect_left
+from functools import cached_property
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.distance import check_radius
-from airflow_provider_imagekit.similarity.groups import Group, Member, Origin, group_around_keepers
+from airflow_provider_imagekit.similarity.groups import Cluster, Group, Member, group_around_keepers
+from airflow_provider_imagekit.similarity.origins import AllPictures, Origin
 from airflow_provider_imagekit.similarity.pairs.neighbours import NeighbourGraph
-from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
+from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs
+from airflow_provider_imagekit.similarity.pairs.search import join
+from airflow_provider_imagekit.similarity.pictures import Pictures
+from airflow_provider_imagekit.similarity.records import KNOWN_COLUMNS
 from airflow_provider_imagekit.similarity.survivors import SurvivorPolicy
-from airflow_provider_imagekit.similarity.verdict import is_low_information
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_imagekit.similarity.records import HashRecord
 
@@ -55,58 +60,128 @@ PAIR_COLUMNS: Final[Mapping[str, type]] = {
 }
 
 
-@dataclass(frozen=True)
+# Rows of a table that are written at once.
+_ROWS = 20_000
+
+_PHASH: Final = f"%0{PHASH_BITS // 4}x"
+_SIMILARITY: Final = [1 - distance / PHASH_BITS for distance in range(PHASH_BITS + 1)]
+
+
 class NearDuplicates:
     """
-    What a search for near-duplicates found.
+    What a search for near-duplicates found; see :func:`find_near_duplicates`.
 
     :param radius: the largest distance, in bits.
     :param compared: how many new pictures were compared.
-    :param groups: groups, largest first.
-    :param low_information: pictures set apart because their hashes say nothing.
-    :param without_phash: pictures set apart because they have no hash.
     :param unmatched_preferences: preferred folders and formats that no picture has.
     """
 
-    radius: int
-    compared: int
-    groups: list[Group]
-    low_information: list[HashRecord]
-    without_phash: list[HashRecord]
-    unmatched_preferences: list[str]
-    _members: list[tuple[HashRecord, Origin]]
-    _table: NeighbourGraph
-    _not_duplicates: Collection[frozenset[str]]
+    def __init__(
+        self,
+        *,
+        radius: int,
+        compared: int,
+        unmatched_preferences: list[str],
+        pictures: AllPictures,
+        members: Sequence[int],
+        graph: NeighbourGraph,
+        clusters: list[Cluster],
+        apart: tuple[list[int], list[int]],
+        not_duplicates: Collection[frozenset[str]],
+    ) -> None:
+        self.radius = radius
+        self.compared = compared
+        self.unmatched_preferences = unmatched_preferences
+        self._pictures = pictures
+        self._members = members
+        self._graph = graph
+        self._clusters = clusters
+        self._apart = apart
+        self._not_duplicates = not_duplicates
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """Groups, largest first."""
+        return list(self.first_groups(len(self._clusters), KNOWN_COLUMNS))
+
+    def first_groups(self, limit: int, columns: Iterable[str]) -> Iterator[Group]:
+        """
+        Yield the largest groups.
+
+        :param limit: how many.
+        :param columns: what the records shall hold of their tables' columns.
+        """
+        clusters = self._clusters[:limit]
+        self._pictures.load(columns, _numbers_of(clusters))
+        for _, part in _in_parts(clusters):
+            numbers = _numbers_of(part)
+            records = iter(self._pictures.records(numbers))
+            origins = iter(self._pictures.origins(numbers))
+            for _, others, distances, reason in part:
+                keeper = Member(next(records), next(origins), 0)
+                count = len(others)
+                members = map(Member, islice(records, count), islice(origins, count), distances)
+                yield Group(keeper, tuple(members), reason)
+
+    @property
+    def low_information(self) -> list[HashRecord]:
+        """Pictures set apart because their hashes say nothing."""
+        return self._pictures.records(self._apart[0])
+
+    @property
+    def without_phash(self) -> list[HashRecord]:
+        """Pictures set apart because they have no hash."""
+        return self._pictures.records(self._apart[1])
 
     def counts(self) -> dict[str, int]:
         """Return the sizes of everything, for XCom or a log."""
         return {
             "radius": self.radius,
             "compared": self.compared,
-            "groups": len(self.groups),
-            "duplicates": sum(len(group.members) for group in self.groups),
-            "low_information": len(self.low_information),
-            "without_phash": len(self.without_phash),
+            "groups": len(self._clusters),
+            "duplicates": sum(len(cluster.members) for cluster in self._clusters),
+            "low_information": len(self._apart[0]),
+            "without_phash": len(self._apart[1]),
         }
 
     def group_rows(self) -> Iterator[dict[str, Any]]:
         """Yield a row of :data:`GROUP_COLUMNS` for every picture of every group, its keeper first."""
-        for number, group in enumerate(self.groups, start=1):
-            for member in (group.keeper, *group.members):
-                keep = member is group.keeper
-                yield {
-                    "group": number,
-                    "keeper_id": group.keeper.record.id,
-                    "id": member.record.id,
-                    "keep": keep,
-                    "reason": group.reason if keep else "",
-                    "distance": member.distance,
-                    "similarity": 1 - member.distance / PHASH_BITS,
-                    "phash": str(member.record.phash),
-                    "origin": member.origin.value,
-                    "path": _text(member.record.get("path")),
-                    "url": _text(member.record.get("url")),
-                }
+        return _rows(self.group_columns())
+
+    def group_columns(self) -> Iterator[dict[str, Sequence[Any]]]:
+        """Yield what :meth:`group_rows` does as columns, some thousand rows at a time."""
+        self._pictures.load(("path", "url"), _numbers_of(self._clusters))
+        for first, clusters in _in_parts(self._clusters):
+            yield self._group_columns(first + 1, clusters)
+
+    def _group_columns(self, first: int, clusters: Sequence[Cluster]) -> dict[str, Sequence[Any]]:
+        ids = self._pictures.ids
+        sizes = [len(cluster.members) + 1 for cluster in clusters]
+        numbers = _numbers_of(clusters)
+        distances = [distance for one in clusters for distance in (0, *one.distances)]
+        reasons = [
+            text
+            for one, size in zip(clusters, sizes, strict=True)
+            for text in (one.reason, *[""] * (size - 1))
+        ]
+        paths, urls = (self._pictures.values(name, numbers) for name in ("path", "url"))
+        keepers = [ids[one.keeper] for one in clusters]
+        return {
+            "group": list(_repeated(range(first, first + len(clusters)), sizes)),
+            "keeper_id": list(_repeated(keepers, sizes)),
+            "id": [ids[number] for number in numbers],
+            "keep": [keep for size in sizes for keep in (True, *[False] * (size - 1))],
+            "reason": reasons,
+            "distance": distances,
+            "similarity": [_SIMILARITY[distance] for distance in distances],
+            "phash": self._phashes(numbers),
+            "origin": [origin.value for origin in self._pictures.origins(numbers)],
+            "path": list(map(_text, paths)),
+            "url": list(map(_text, urls)),
+        }
+
+    def _phashes(self, numbers: Iterable[int]) -> list[str]:
+        return [_PHASH % self._pictures.bits[number] for number in numbers]
 
     def pair_rows(self) -> Iterator[dict[str, Any]]:
         """
@@ -119,32 +194,53 @@ class NearDuplicates:
 
         :raises ImageKitInputError: if there are more than ``max_pairs``.
         """
-        for position, other_position, distance in self._table.pairs():
-            (record, _), (other, origin) = self._members[position], self._members[other_position]
-            if frozenset((record.id, other.id)) not in self._not_duplicates:
-                yield _pair_row(record, other, origin, distance)
-        crowded = {self._members[position][0].id for position in self._table.crowded_positions()}
-        for group in self.groups if crowded else ():
-            for member in group.members:
-                if group.keeper.record.id in crowded and member.record.id in crowded:
-                    new, other_one = sorted(
-                        (group.keeper, member), key=lambda one: one.origin is not Origin.NEW
-                    )
-                    yield _pair_row(new.record, other_one.record, other_one.origin, member.distance)
+        return _rows(self.pair_columns())
+
+    def pair_columns(self) -> Iterator[dict[str, Sequence[Any]]]:
+        """Yield what :meth:`pair_rows` does as columns, some thousand rows at a time."""
+        pictures, pairs = self._pictures, self._pairs()
+        while chunk := list(islice(pairs, _ROWS)):
+            numbers, others, distances = zip(*chunk, strict=True)
+            yield {
+                "id": [pictures.ids[number] for number in numbers],
+                "other_id": [pictures.ids[number] for number in others],
+                "distance": distances,
+                "similarity": [_SIMILARITY[distance] for distance in distances],
+                "phash": self._phashes(numbers),
+                "other_phash": self._phashes(others),
+                "other_origin": [origin.value for origin in pictures.origins(others)],
+            }
+
+    def _pairs(self) -> Iterator[tuple[int, int, int]]:
+        """Yield numbers and distance of the pairs to list; of two origins, the new picture's first."""
+        members, strangers, ids = self._members, self._not_duplicates, self._pictures.ids
+        for position, other, distance in self._graph.pairs():
+            number, other_number = members[position], members[other]
+            if not strangers or frozenset((ids[number], ids[other_number])) not in strangers:
+                yield number, other_number, distance
+        crowded = {members[position] for position in self._graph.crowded_positions()}
+        for cluster in self._clusters if crowded else ():
+            for member, distance in zip(cluster.members, cluster.distances, strict=True):
+                if cluster.keeper in crowded and member in crowded:
+                    one, other = sorted((cluster.keeper, member), key=self._is_old)
+                    yield one, other, distance
+
+    def _is_old(self, number: int) -> bool:
+        return self._pictures.origin(number) is not Origin.NEW
 
 
 def find_near_duplicates(
-    records: Iterable[HashRecord],
+    records: Iterable[HashRecord] | Pictures,
     *,
     radius: object = "near_duplicate",
     force: bool = False,
-    known: Iterable[HashRecord] = (),
-    reference: Iterable[HashRecord] = (),
+    known: Iterable[HashRecord] | Pictures = (),
+    reference: Iterable[HashRecord] | Pictures = (),
     policy: SurvivorPolicy | None = None,
     not_duplicates: Collection[frozenset[str]] = frozenset(),
     low_information: Collection[PHash] = frozenset(),
     max_pairs: int = MAX_PAIRS,
-    numpy: bool | None = None,
+    search: Callable[..., Pairs] = join,
 ) -> NearDuplicates:
     """
     Find all near-duplicates: exact, nothing within the radius is missed.
@@ -162,65 +258,84 @@ def find_near_duplicates(
         grouped with each other.
     :param low_information: hashes besides zero that say nothing about likeness; their pictures are set apart.
     :param max_pairs: refuse more pairs than this.
-    :param numpy: whether to use NumPy; ``None`` uses it if it is there. The answer is the same.
+    :param search: finds the pairs, as :func:`~airflow_provider_imagekit.similarity.pairs.search.join` does.
     :raises ImageKitInputError: for an unreadable or too large radius, a name that stands twice, or too many
         pairs.
     """
-    number = check_radius(radius, force=force)
-    everything = _by_name(records, known, reference)
-    without_phash = [record for record, _ in everything if record.phash is None]
-    flat = [
-        record
-        for record, _ in everything
-        if record.phash and is_low_information(record.phash, low_information)
-    ]
-    apart = {record.id for record in (*without_phash, *flat)}
-    members = [entry for entry in everything if entry[0].id not in apart]
-    members.sort(key=lambda entry: entry[1] is not Origin.NEW)
-    new = [record.phash.bits for record, origin in members if record.phash and origin is Origin.NEW]
-    old = [record.phash.bits for record, origin in members if record.phash and origin is not Origin.NEW]
-    table = NeighbourGraph(new, old, radius=number, max_pairs=max_pairs, numpy=numpy)
+    number = check_radius(radius, "max_distance", force=force)
+    new, old, references = (
+        table if isinstance(table, Pictures) else Pictures.of_records(table)
+        for table in (records, known, reference)
+    )
+    pictures = AllPictures((Origin.REFERENCE, references), (Origin.NEW, new), (Origin.KNOWN, old))
+    members, begin_of_old, apart = _to_compare(pictures, low_information)
+    hashes = array("Q", map(pictures.bits.__getitem__, members))
+    graph = NeighbourGraph(
+        hashes[:begin_of_old], hashes[begin_of_old:], radius=number, max_pairs=max_pairs, search=search
+    )
     policy = policy or SurvivorPolicy()
-    groups = group_around_keepers(members, table, policy, not_duplicates)
+    clusters = group_around_keepers(pictures, members, graph, policy, not_duplicates)
     return NearDuplicates(
         radius=number,
-        compared=len(new),
-        groups=groups,
-        low_information=flat,
-        without_phash=without_phash,
-        unmatched_preferences=policy.unmatched(record for record, _ in everything),
-        _members=members,
-        _table=table,
-        _not_duplicates=not_duplicates,
+        compared=begin_of_old,
+        unmatched_preferences=_unmatched(pictures, policy),
+        pictures=pictures,
+        members=members,
+        graph=graph,
+        clusters=clusters,
+        apart=apart,
+        not_duplicates=not_duplicates,
     )
 
 
-def _by_name(
-    records: Iterable[HashRecord], known: Iterable[HashRecord], reference: Iterable[HashRecord]
-) -> list[tuple[HashRecord, Origin]]:
-    """Return each picture once: as a reference before new, as new before known."""
-    entries: dict[str, tuple[HashRecord, Origin]] = {}
-    for origin, table in ((Origin.REFERENCE, reference), (Origin.NEW, records), (Origin.KNOWN, known)):
-        for record in table:
-            there = entries.setdefault(record.id, (record, origin))
-            if there[1] is origin and there[0] is not record:
-                raise ImageKitInputError(
-                    f"The {origin} picture {record.id!r:.200} stands in its table twice.",
-                    help="Name a column that tells pictures apart, or keep one version of each file.",
-                )
-    return list(entries.values())
+def _to_compare(
+    pictures: AllPictures, low_information: Collection[PHash]
+) -> tuple[Sequence[int], int, tuple[list[int], list[int]]]:
+    """Return the numbers of the pictures to compare, new ones first; how many are new; others."""
+    numbers = pictures.numbers()
+    low = {0, *(phash.bits for phash in low_information)}
+    doubtful = [number for number in numbers if pictures.bits[number] in low]
+    without = [number for number in doubtful if number in pictures.without]
+    flat = [number for number in doubtful if number not in pictures.without]
+    apart = set(doubtful)
+    rest = [number for number in numbers if number not in apart] if apart else numbers
+    begin, end = (bisect_left(rest, bound) for bound in pictures.bounds(Origin.NEW))
+    return array("q", chain(rest[begin:end], rest[:begin], rest[end:])), end - begin, (flat, without)
 
 
-def _pair_row(record: HashRecord, other: HashRecord, origin: Origin, distance: int) -> dict[str, Any]:
-    return {
-        "id": record.id,
-        "other_id": other.id,
-        "distance": distance,
-        "similarity": 1 - distance / PHASH_BITS,
-        "phash": str(record.phash),
-        "other_phash": str(other.phash),
-        "other_origin": origin.value,
-    }
+def _unmatched(pictures: AllPictures, policy: SurvivorPolicy) -> list[str]:
+    preferences = policy.preferences()
+    numbers = pictures.numbers() if preferences else ()
+    pictures.load(("path", "format"), numbers)
+    for begin in range(0, len(numbers), _ROWS):
+        if not preferences:
+            break
+        part = numbers[begin : begin + _ROWS]
+        preferences.look(pictures.values("path", part), pictures.values("format", part))
+    return preferences.texts()
+
+
+def _numbers_of(clusters: Iterable[Cluster]) -> list[int]:
+    return [number for one in clusters for number in (one.keeper, *one.members)]
+
+
+def _in_parts(clusters: list[Cluster]) -> Iterator[tuple[int, list[Cluster]]]:
+    """Yield the clusters some thousand pictures at a time, and how many came before."""
+    begin, rows = 0, 0
+    for end, cluster in enumerate(clusters, start=1):
+        rows += len(cluster.members) + 1
+        if rows >= _ROWS or end == len(clusters):
+            yield begin, clusters[begin:end]
+            begin, rows = end, 0
+
+
+def _repeated(values: Iterable[Any], times: Iterable[int]) -> Iterator[Any]:
+    return chain.from_iterable(map(repeat, values, times))
+
+
+def _rows(chunks: Iterable[dict[str, Sequence[Any]]]) -> Iterator[dict[str, Any]]:
+    for chunk in chunks:
+        yield from (dict(zip(chunk, row, strict=True)) for row in zip(*chunk.values(), strict=True))
 
 
 def _text(value: Any) -> str | None:

@@ -1,27 +1,47 @@
-"""A picture in a table: its name, its hash, and what else is known of it."""
+"""Pictures in tables: name, hash and attributes of each; and pairs of pictures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_imagekit.exceptions import ImageKitInputError, InvalidPHashError
+from airflow_provider_imagekit.phash import PHash
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from airflow_provider_imagekit.phash import PHash
+    from airflow_provider_imagekit.io.tables import Columns
 
-__all__ = ["KNOWN_COLUMNS", "HashRecord"]
+__all__ = [
+    "ALIASES",
+    "KNOWN_COLUMNS",
+    "HashRecord",
+    "as_number",
+    "check_columns",
+    "columns_in_use",
+    "nameless",
+    "parse_phash",
+    "read_id_pairs",
+    "read_kept",
+    "read_records",
+    "usual_columns",
+]
 
 #: Names under which tables keep the same thing: ImageKit's own first.
-_ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
+ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "path": ("filePath", "file_path", "path"),
     "created": ("createdAt", "created_at", "created"),
     "size": ("size", "size_bytes"),
 }
 
+# What columns are usually called: ImageKit's own name first.
+_ID_COLUMNS = ("fileId", "file_id", "id")
+_PHASH_COLUMNS = ("pHash", "phash")
+
 #: Columns that keepers are chosen by and that reports show, under all their names.
 KNOWN_COLUMNS: Final = (
-    *(name for names in _ALIASES.values() for name in names),
+    *(name for names in ALIASES.values() for name in names),
     *("width", "height", "format", "url", "thumbnail"),
 )
 
@@ -49,7 +69,7 @@ class HashRecord:
         :param name: ``path``, ``created``, ``size``, or any column.
         :return: its value; ``None`` if it is absent or blank.
         """
-        for column in _ALIASES.get(name, (name,)):
+        for column in ALIASES.get(name, (name,)):
             value = self.attributes.get(column)
             if value is not None and value != "":
                 return value
@@ -57,13 +77,143 @@ class HashRecord:
 
     def number(self, name: str) -> float:
         """Return a property as a number; 0 if it is absent, no number, or larger than any picture's."""
-        try:
-            number = float(self.get(name) or 0)
-        except (TypeError, ValueError, OverflowError):
-            return 0.0
-        return number if abs(number) < _ABSURD else 0.0
+        return as_number(self.get(name))
 
     @property
     def pixels(self) -> int:
         """Width times height; 0 if unknown."""
         return int(self.number("width") * self.number("height"))
+
+
+def as_number(value: Any) -> float:
+    """Return a value as a number; 0 if it is absent, no number, or larger than any picture's."""
+    try:
+        number = float(value or 0)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return number if abs(number) < _ABSURD else 0.0
+
+
+def read_records(
+    rows: Iterable[Mapping[str, Any]], *, id_column: str = "", phash_column: str = ""
+) -> Iterator[HashRecord]:
+    """
+    Read pictures from rows; those with a ``deleted_at`` are skipped.
+
+    :param rows: as :func:`~airflow_provider_imagekit.io.tables.read_rows` yields them, or objects of
+        ImageKit's API.
+    :param id_column: column of the picture's name; blank for the first of ``fileId``, ``file_id``, ``id``.
+    :param phash_column: column of its hash, blank or null where it has none; blank for ``pHash`` or
+        ``phash``.
+    :raises ImageKitInputError: if a column is missing, a name is blank, or a hash is malformed; with the row.
+    """
+    for number, row in enumerate(rows, start=1):
+        if number == 1:
+            id_column, phash_column = usual_columns(row, id_column, phash_column)
+            check_columns(row, id_column, phash_column)
+        name = row.get(id_column)
+        if name is None or name == "":
+            raise nameless(number, id_column, row)
+        if row.get("deleted_at"):
+            continue
+        attributes = {key: value for key, value in row.items() if key not in (id_column, phash_column)}
+        yield HashRecord(str(name), parse_phash(row.get(phash_column), number), attributes)
+
+
+def columns_in_use(id_column: str, phash_column: str, others: Iterable[str] = ()) -> Columns:
+    """
+    Return what chooses the columns that :func:`read_records` needs, for
+    :func:`~airflow_provider_imagekit.io.tables.read_rows`.
+
+    :param id_column: as :func:`read_records` takes it.
+    :param phash_column: as :func:`read_records` takes it.
+    :param others: columns that are needed besides.
+    """
+
+    def choose(names: Sequence[str]) -> Sequence[str]:
+        key, phash = usual_columns(names, id_column, phash_column)
+        if key not in names or phash not in names:
+            return names  # so that the error can list them
+        wanted = {key, phash, "deleted_at", *others}
+        return [name for name in names if name in wanted]
+
+    return choose
+
+
+def usual_columns(names: Collection[str], id_column: str = "", phash_column: str = "") -> tuple[str, str]:
+    """Return the columns of names and of hashes: those given, or the usual ones that a table has."""
+    return (
+        id_column or next((name for name in _ID_COLUMNS if name in names), _ID_COLUMNS[0]),
+        phash_column or next((name for name in _PHASH_COLUMNS if name in names), _PHASH_COLUMNS[0]),
+    )
+
+
+def check_columns(names: Collection[str], id_column: str, phash_column: str) -> None:
+    """
+    Make sure that a table has the columns of names and hashes.
+
+    :raises ImageKitInputError: if it does not; with those that it has.
+    """
+    if id_column not in names:
+        raise nameless(1, id_column, names)
+    if phash_column not in names:
+        raise ImageKitInputError(
+            f"There is no column {phash_column!r}.",
+            help=f"Name the column of hashes; there are: {', '.join(map(str, names))}.",
+        )
+
+
+def nameless(number: int, id_column: str, names: Collection[str]) -> ImageKitInputError:
+    """Return the error for a row without a name."""
+    return ImageKitInputError(
+        f"Row {number} has no {id_column!r}.",
+        help=f"Name the column that identifies a picture; there are: {', '.join(map(str, names))}.",
+    )
+
+
+def parse_phash(value: Any, number: int) -> PHash | None:
+    """
+    Read the hash of a row; ``None`` if it is blank.
+
+    :raises InvalidPHashError: if it is malformed; with the row.
+    """
+    if value is None or value == "":
+        return None
+    try:
+        return PHash.parse(value)
+    except InvalidPHashError as error:
+        raise InvalidPHashError(f"Row {number}: {error.message}", help=error.help) from error
+
+
+def read_id_pairs(rows: Iterable[Mapping[str, Any]]) -> frozenset[frozenset[str]]:
+    """
+    Read pairs of pictures that a person marked as not duplicates of each other.
+
+    :param rows: rows with ``id`` and ``other_id``, as the table of pairs has them; those with a ``decision``
+        other than ``not_duplicate`` are skipped.
+    :raises ImageKitInputError: for a row without them.
+    """
+    return frozenset(
+        frozenset((_name(row, "id"), _name(row, "other_id")))
+        for row in rows
+        if row.get("decision") in {None, "", "not_duplicate"}
+    )
+
+
+def read_kept(rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """
+    Read the names of pictures that a person chose to keep.
+
+    :param rows: rows with ``id``; those with a ``decision`` other than ``keep`` are skipped.
+    :raises ImageKitInputError: for a row without it.
+    """
+    return frozenset(_name(row, "id") for row in rows if row.get("decision") in {None, "", "keep"})
+
+
+def _name(row: Mapping[str, Any], column: str) -> str:
+    name = row.get(column)
+    if name is None or name == "":
+        raise ImageKitInputError(
+            f"A row of decisions has no {column!r}.", help=f"Its columns are: {', '.join(map(str, row))}."
+        )
+    return str(name)

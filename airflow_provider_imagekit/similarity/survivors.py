@@ -5,13 +5,14 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.similarity.records import as_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_imagekit.similarity.records import HashRecord
 
@@ -81,9 +82,38 @@ class SurvivorPolicy:
                 f"There is no survivor rule {unknown[0]!r}.", help=f"The rules are: {', '.join(RULES)}."
             )
 
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        """Return the rules that can put one picture before another: a preference needs its list."""
+        idle = {"preferred_folder": not self.folders, "preferred_format": not self.formats}
+        return tuple(rule for rule in self.rules if not idle.get(rule))
+
+    @property
+    def properties(self) -> list[str]:
+        """Return the properties of pictures that the rules look at."""
+        return list(dict.fromkeys(name for rule in self.deciding for name in _INPUTS[rule]))
+
+    def values(self, values_of: Callable[[str], Iterable[Any]]) -> list[list[float]]:
+        """
+        Return for each deciding rule what it makes of every picture; the least is the best.
+
+        :param values_of: returns all pictures' values of a property.
+        """
+        return [
+            [_VALUES[rule](self, *inputs) for inputs in zip(*map(values_of, _INPUTS[rule]), strict=True)]
+            for rule in self.deciding
+        ]
+
+    def _of(self, record: HashRecord) -> list[float]:
+        return [_VALUES[rule](self, *map(record.get, _INPUTS[rule])) for rule in self.deciding]
+
     def rank(self, record: HashRecord) -> tuple[Any, ...]:
         """Return a key that sorts the picture to keep to the front."""
-        return (record.id not in self.kept, *(_VALUES[rule](self, record) for rule in self.rules), record.id)
+        return (record.id not in self.kept, *self._of(record), record.id)
+
+    def preferences(self) -> Unmatched:
+        """Return what collects the preferences that no picture meets."""
+        return Unmatched(self)
 
     def unmatched(self, records: Iterable[HashRecord]) -> list[str]:
         """
@@ -91,21 +121,10 @@ class SurvivorPolicy:
 
         :param records: all pictures.
         """
-        wanted = {
-            "preferred_folder": [(folder, SurvivorPolicy(folders=(folder,))) for folder in self.folders],
-            "preferred_format": [(form, SurvivorPolicy(formats=(form,))) for form in self.formats],
-        }
-        alone = [
-            (text, _VALUES[rule], policy)
-            for rule, preferences in wanted.items()
-            if rule in self.rules
-            for text, policy in preferences
-        ]
+        preferences = self.preferences()
         for record in records:
-            if not alone:
-                break
-            alone = [one for one in alone if one[1](one[2], record)]
-        return [text for text, _, _ in alone]
+            preferences.look([record.get("path")], [record.get("format")])
+        return preferences.texts()
 
     def reason(self, keeper: HashRecord, others: Iterable[HashRecord]) -> str:
         """
@@ -115,70 +134,127 @@ class SurvivorPolicy:
         picture, or where the keeper is hardly larger than one that equals it otherwise. A preference leaves
         no doubt.
         """
-        if keeper.id in self.kept:
+        return self.reason_of(keeper.id, self._of(keeper), map(self._of, others))
+
+    def reason_of(self, name: str, best: Sequence[float], others: Iterable[Sequence[float]]) -> str:
+        """
+        Return what :meth:`reason` does, of what the rules make of the pictures.
+
+        :param name: of the keeper.
+        :param best: a value of it for each rule.
+        :param others: the same of the others.
+        """
+        if name in self.kept:
             return "chosen"
-        best = {rule: _VALUES[rule](self, keeper) for rule in self.rules}
         decisive, doubts = -1, set[str]()
-        for other in others:
-            values = {rule: _VALUES[rule](self, other) for rule in self.rules}
-            beating = next((at for at, rule in enumerate(self.rules) if values[rule] != best[rule]), -1)
+        for values in others:
+            beating = next((at for at, value in enumerate(values) if value != best[at]), -1)
             decisive = max(decisive, beating)
             doubts.update(self._doubts(beating, best, values))
         if decisive < 0:
             return ""
-        reason = RULES[self.rules[decisive]]
+        reason = RULES[self.deciding[decisive]]
         return f"uncertain: {reason}, but {' and '.join(sorted(doubts))}" if doubts else reason
 
-    def _doubts(self, beating: int, best: Mapping[str, float], values: Mapping[str, float]) -> Iterator[str]:
+    def _doubts(self, beating: int, best: Sequence[float], values: Sequence[float]) -> Iterator[str]:
         """Yield what speaks for a picture that the rule at ``beating`` puts behind the keeper."""
-        if beating < 0 or self.rules[beating] not in _DOUBTS:
+        rules = self.deciding
+        if beating < 0 or rules[beating] not in _DOUBTS:
             return
-        if self.rules[beating] == "largest" and best["largest"] > _MUCH_LARGER * values["largest"]:
+        if rules[beating] == "largest" and best[beating] > _MUCH_LARGER * values[beating]:
             yield "another is hardly smaller"
-        for rule in self.rules[beating + 1 :]:
+        for at, rule in enumerate(rules[beating + 1 :], beating + 1):
             if rule == "largest":
-                same_pixels = best.get("most_pixels", 0) == values.get("most_pixels", 0)
-                preferred = same_pixels and values[rule] < _MUCH_LARGER * best[rule]
+                same_pixels = "most_pixels" not in rules or _equal_at(
+                    rules.index("most_pixels"), best, values
+                )
+                preferred = same_pixels and values[at] < _MUCH_LARGER * best[at]
             else:
-                preferred = rule in _DOUBTS and values[rule] < best[rule] < _NO_TIME
+                preferred = rule in _DOUBTS and values[at] < best[at] < _NO_TIME
             if preferred:
                 yield _DOUBTS[rule]
 
 
-def _folder(policy: SurvivorPolicy, record: HashRecord) -> int:
-    if not policy.folders:
-        return 0
-    parents = PurePosixPath("/", _composed(str(record.get("path") or ""))).parents
-    for place, folder in enumerate(policy.folders):
-        if PurePosixPath("/", _composed(folder)) in parents:
-            return place
+def _equal_at(place: int, best: Sequence[float], values: Sequence[float]) -> bool:
+    return best[place] == values[place]
+
+
+class Unmatched:
+    """
+    Collects the preferences of a policy that no picture meets.
+
+    :param policy: the policy.
+    """
+
+    def __init__(self, policy: SurvivorPolicy) -> None:
+        alone = [("preferred_folder", text, SurvivorPolicy(folders=(text,))) for text in policy.folders]
+        alone += [("preferred_format", text, SurvivorPolicy(formats=(text,))) for text in policy.formats]
+        self._alone = [one for one in alone if one[0] in policy.rules]
+
+    def __bool__(self) -> bool:
+        return bool(self._alone)
+
+    def look(self, paths: Sequence[Any], formats: Sequence[Any]) -> None:
+        """Take away the preferences that some of these pictures meet."""
+        columns = {"path": paths, "format": formats}
+        alone = []
+        for rule, text, policy in self._alone:
+            rows = zip(*map(columns.__getitem__, _INPUTS[rule]), strict=True)
+            if all(_VALUES[rule](policy, *row) for row in rows):
+                alone.append((rule, text, policy))
+        self._alone = alone
+
+    def texts(self) -> list[str]:
+        """Return the preferences that are left."""
+        return [text for _, text, _ in self._alone]
+
+
+def _folder(policy: SurvivorPolicy, path: Any) -> int:
+    if policy.folders:
+        normal = _normal(str(path or ""))
+        for place, folder in enumerate(_prefixes(policy.folders)):
+            if normal.startswith(folder) and normal != folder:
+                return place
     return len(policy.folders)
 
 
-def _composed(path: str) -> str:
+@lru_cache(maxsize=256)
+def _prefixes(folders: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{_normal(folder).rstrip('/')}/" for folder in folders)
+
+
+def _normal(path: str) -> str:
+    """Return a path from the root, without what says nothing in it."""
     # macOS writes an accent beside its letter, Linux and the web write both as one: the same name.
-    return unicodedata.normalize("NFC", path)
+    path = path if path.isascii() else unicodedata.normalize("NFC", path)
+    if path.startswith("/") and not path.endswith("/") and "//" not in path and "/." not in path:
+        return path
+    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
 
 
-def _format(policy: SurvivorPolicy, record: HashRecord) -> int:
+def _format(policy: SurvivorPolicy, given: Any, path: Any) -> int:
     if not policy.formats:
         return 0
-    given = record.get("format") or PurePosixPath(str(record.get("path") or "")).suffix
-    name = _plain_format(str(given))
+    name = _plain_format(str(given or _ending(str(path or ""))))
     for place, preferred in enumerate(policy.formats):
         if _plain_format(preferred) == name:
             return place
     return len(policy.formats)
 
 
+def _ending(path: str) -> str:
+    stem, _, ending = path.rstrip("/").rpartition("/")[2].rpartition(".")
+    return ending if stem else ""
+
+
+@lru_cache(maxsize=1024)
 def _plain_format(name: str) -> str:
     name = name.strip().lower().removeprefix(".")
     return _SAME_FORMAT.get(name, name)
 
 
-def _created(record: HashRecord) -> float:
+def _created(_: SurvivorPolicy, value: Any) -> float:
     """Return the time of creation in seconds; times without a zone are taken as UTC."""
-    value = record.get("created")
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -189,16 +265,26 @@ def _created(record: HashRecord) -> float:
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
 
 
-def _newest(record: HashRecord) -> float:
-    created = _created(record)
+def _newest(policy: SurvivorPolicy, value: Any) -> float:
+    created = _created(policy, value)
     return created if created == _NO_TIME else -created
 
 
-_VALUES: Final[Mapping[str, Callable[[SurvivorPolicy, HashRecord], float]]] = {
+_VALUES: Final[Mapping[str, Callable[..., float]]] = {
     "preferred_folder": _folder,
     "preferred_format": _format,
-    "most_pixels": lambda _, record: -record.pixels,
-    "largest": lambda _, record: -record.number("size"),
-    "oldest": lambda _, record: _created(record),
-    "newest": lambda _, record: _newest(record),
+    "most_pixels": lambda _, width, height: -int(as_number(width) * as_number(height)),
+    "largest": lambda _, size: -as_number(size),
+    "oldest": _created,
+    "newest": _newest,
+}
+
+# The properties of a picture that a rule looks at.
+_INPUTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "preferred_folder": ("path",),
+    "preferred_format": ("format", "path"),
+    "most_pixels": ("width", "height"),
+    "largest": ("size",),
+    "oldest": ("created",),
+    "newest": ("created",),
 }

@@ -13,7 +13,8 @@ import pytest
 from airflow_provider_imagekit.client.retry import Waits
 from airflow_provider_imagekit.emulator import ImageKitEmulator, RateLimits
 from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
-from airflow_provider_imagekit.library.failures import Failures, parse_share
+from airflow_provider_imagekit.io.arguments import count_or_share
+from airflow_provider_imagekit.library.failures import Failures
 from airflow_provider_imagekit.library.fetch import fetch_all
 from airflow_provider_imagekit.library.progress import Progress
 from airflow_provider_imagekit.library.worklist import Task
@@ -102,10 +103,21 @@ def test_the_accounts_limit_is_used_and_no_file_lost(pictures: Path, tmp_path: P
 class TestFailures:
     @pytest.mark.parametrize(
         ("value", "expected"),
-        [("10", 10), (0, 0), ("0.05", 0.05), ("5%", 0.05), (0.5, 0.5), ("100%", 1.0), ("1.0", 1.0)],
+        [
+            ("10", 10),
+            (0, 0),
+            ("0.05", 0.05),
+            ("5%", 0.05),
+            (0.5, 0.5),
+            ("100%", 1.0),
+            ("1.0", 1),
+            (1.0, 1),
+            ("10.0", 10),
+            (0.0, 0),
+        ],
     )
     def test_max_failed_is_a_number_or_a_share(self, value: Any, expected: float) -> None:
-        parsed = parse_share(value, "max_failed")
+        parsed = count_or_share(value, "max_failed")
         assert (parsed, type(parsed)) == (expected, type(expected))
 
     @pytest.mark.parametrize(("share", "calls", "allowed"), [(0.05, 1000, 50), (0.05, 3, 1), (0.0, 10, 1)])

@@ -122,9 +122,9 @@ def install(cell: Cell, package: Path, python: str) -> Path:
     ours = f"{PROJECT['name']}[{','.join(PROJECT['optional-dependencies'])}] @ {package.as_uri()}"
     besides = [f"apache-airflow=={cell.line.airflow}"] if cell.line else lowest()
     target = ["--python", str(folder / "bin" / "python")]
-    uv("pip", "install", "--quiet", *target, *bounds(cell), ours, *besides)
+    uv("pip", "install", "--quiet", "--compile-bytecode", *target, *bounds(cell), ours, *besides)
     newer = ["--exclude-newer", cell.line.released] if cell.line else []
-    uv("pip", "install", "--quiet", *target, *newer, *FOR_EXAMPLES)
+    uv("pip", "install", "--quiet", "--compile-bytecode", *target, *newer, *FOR_EXAMPLES)
     return folder / "bin" / "python"
 
 

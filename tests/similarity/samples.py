@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
 from hypothesis import strategies as st
+
+from airflow_provider_imagekit.similarity.pairs.pairs import without_numpy
 
 HASHES = st.integers(0, 2**64 - 1)
 BITS = st.integers(0, 63)
@@ -13,6 +19,12 @@ def flip(bits: int, positions: list[int]) -> int:
     for position in positions:
         bits ^= 1 << position
     return bits
+
+
+def by(numpy: bool, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Call with or without NumPy."""
+    with nullcontext() if numpy else without_numpy():
+        return call(*arguments, **options)
 
 
 random = st.lists(HASHES, max_size=40)

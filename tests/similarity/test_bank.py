@@ -17,7 +17,7 @@ from airflow_provider_imagekit.similarity.bank import Match, PHashBank, judge_ag
 from airflow_provider_imagekit.similarity.distance import DistanceBounds
 from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.verdict import Decision
-from tests.similarity.samples import HASHES, flip, hash_lists, radii
+from tests.similarity.samples import HASHES, by, flip, hash_lists, radii
 from tests.support import one_of_three
 
 EITHER = pytest.mark.parametrize("numpy", [True, False], ids=["numpy", "python"])
@@ -74,7 +74,7 @@ class TestExactness:
     @EITHER
     @given(hash_lists, HASHES, radii)
     def test_within_and_nearest_equal_brute_force(self, numpy, hashes, bits, radius):
-        bank = bank_of(hashes, numpy=numpy)
+        bank = by(numpy, bank_of, hashes)
         expected = expected_matches(hashes, bits, radius)
         matches, count = bank.within(PHash(bits), radius)
         assert found(matches) == expected
@@ -85,7 +85,7 @@ class TestExactness:
     @EITHER
     @pytest.mark.parametrize("radius", [0, 3, 8, 12, 24])
     def test_a_large_bank_equals_brute_force(self, numpy, large, radius):
-        bank = bank_of(large, numpy=numpy)
+        bank = by(numpy, bank_of, large)
         rng = Random(radius)
         for bits in [*rng.sample(large, 10), *(rng.getrandbits(64) for _ in range(5)), 0, 2**64 - 1]:
             expected = expected_matches(large, bits, radius)
@@ -94,7 +94,7 @@ class TestExactness:
 
     @EITHER
     def test_a_limit_keeps_the_nearest_and_counts_all(self, numpy, large):
-        bank = bank_of(large, numpy=numpy)
+        bank = by(numpy, bank_of, large)
         every, count = bank.within(PHash(large[0]), 30)
         some, count_of_all = bank.within(PHash(large[0]), 30, limit=3)
         assert some == every[:3]
@@ -103,14 +103,14 @@ class TestExactness:
     @EITHER
     @given(hash_lists, HASHES, radii, st.integers(0, 12))
     def test_with_any_limit_the_matches_are_the_first_of_all(self, numpy, hashes, bits, radius, limit):
-        bank = bank_of(hashes, numpy=numpy)
+        bank = by(numpy, bank_of, hashes)
         expected = expected_matches(hashes, bits, radius)
         matches, count = bank.within(PHash(bits), radius, limit=limit)
         assert (found(matches), count) == (expected[:limit], len(expected))
 
     @EITHER
     def test_a_few_of_very_many_matches_cost_other_threads_no_pause(self, numpy):
-        bank = bank_of([bits << 20 | 7 for bits in range(1, 300_000)], numpy=numpy)
+        bank = by(numpy, bank_of, [bits << 20 | 7 for bits in range(1, 300_000)])
 
         def longest_pause() -> float:
             with ticking() as pauses:
@@ -137,7 +137,7 @@ class TestBank:
 
     @EITHER
     def test_an_empty_bank_has_no_nearest(self, numpy):
-        bank = PHashBank([], numpy=numpy)
+        bank = by(numpy, PHashBank, [])
         assert bank.nearest(NEAR) is None
         assert bank.within(NEAR, 64) == ([], 0)
 

@@ -83,18 +83,18 @@ class TestParseDistance:
 class TestCheckRadius:
     @pytest.mark.parametrize("radius", [0, 8, "review", MAX_RADIUS])
     def test_a_radius_of_similar_pictures_is_read(self, radius):
-        assert check_radius(radius) == LEVELS.get(radius, radius)
+        assert check_radius(radius, "max_distance") == LEVELS.get(radius, radius)
 
     @pytest.mark.parametrize("radius", [MAX_RADIUS + 1, "32"])
     def test_a_radius_of_unrelated_pictures_must_be_forced(self, radius):
-        with pytest.raises(ImageKitInputError, match="unrelated"):
-            check_radius(radius)
-        assert check_radius(radius, force=True) == int(radius)
+        with pytest.raises(ImageKitInputError, match=r"max_distance is .* unrelated"):
+            check_radius(radius, "max_distance")
+        assert check_radius(radius, "max_distance", force=True) == int(radius)
 
     @pytest.mark.parametrize("radius", ABSENT, ids=repr)
     def test_a_missing_radius_is_refused(self, radius):
-        with pytest.raises(ImageKitInputError, match="missing"):
-            check_radius(radius)
+        with pytest.raises(ImageKitInputError, match="max_distance is missing"):
+            check_radius(radius, "max_distance")
 
 
 class TestDistanceBounds:

@@ -18,7 +18,7 @@ from airflow_provider_imagekit.similarity.near_duplicates import (
 from airflow_provider_imagekit.similarity.pairs.pairs import CROWD
 from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.survivors import SurvivorPolicy
-from tests.similarity.samples import flip, hash_lists
+from tests.similarity.samples import by, flip, hash_lists
 
 BASE = 0xF06830CA9F1E3E90
 EITHER = pytest.mark.parametrize("numpy", [True, False], ids=["numpy", "python"])
@@ -82,7 +82,7 @@ class TestAgainstBruteForce:
     @given(hash_lists, hash_lists, small_radii)
     def test_pairs_are_all_that_have_a_new_picture_and_no_other(self, numpy, new, old, radius):
         records, known = pictures("n", new), pictures("k", old)
-        found = find_near_duplicates(records, radius=radius, known=known, numpy=numpy)
+        found = by(numpy, find_near_duplicates, records, radius=radius, known=known)
         expected = sorted(
             tuple(sorted((one.id, other.id)))
             for i, one in enumerate(records)
@@ -95,8 +95,14 @@ class TestAgainstBruteForce:
     def test_groups_keep_their_promises(self, new, known, reference, radius):
         tables = pictures("n", new), pictures("k", known), pictures("r", reference)
         policy = SurvivorPolicy()
-        found = find_near_duplicates(
-            tables[0], radius=radius, known=tables[1], reference=tables[2], policy=policy, numpy=False
+        found = by(
+            False,
+            find_near_duplicates,
+            tables[0],
+            radius=radius,
+            known=tables[1],
+            reference=tables[2],
+            policy=policy,
         )
         seen = [member.record.id for group in found.groups for member in (group.keeper, *group.members)]
         assert len(set(seen)) == len(seen)
@@ -116,7 +122,7 @@ class TestAgainstBruteForce:
     def test_numpy_makes_no_difference(self, new, known, radius):
         records, old = pictures("n", new), pictures("k", known)
         with_numpy, without = (
-            find_near_duplicates(records, radius=radius, known=old, numpy=numpy) for numpy in (True, False)
+            by(numpy, find_near_duplicates, records, radius=radius, known=old) for numpy in (True, False)
         )
         assert with_numpy.groups == without.groups
         assert list(with_numpy.pair_rows()) == list(without.pair_rows())
@@ -124,9 +130,9 @@ class TestAgainstBruteForce:
     @given(hash_lists, st.randoms(use_true_random=False))
     def test_the_order_of_the_table_makes_no_difference(self, hashes, random):
         records = pictures("n", hashes)
-        expected = shape(find_near_duplicates(records, numpy=False))
+        expected = shape(by(False, find_near_duplicates, records))
         random.shuffle(records)
-        assert shape(find_near_duplicates(records, numpy=False)) == expected
+        assert shape(by(False, find_near_duplicates, records)) == expected
 
 
 class TestGroups:
@@ -153,7 +159,7 @@ class TestGroups:
     @EITHER
     def test_equal_hashes_are_one_group_however_many(self, numpy):
         records = [picture(f"{i:05}") for i in range(20_000)]
-        found = find_near_duplicates(records, radius=8, max_pairs=20_000, numpy=numpy)
+        found = by(numpy, find_near_duplicates, records, radius=8, max_pairs=20_000)
         assert [(group.keeper.record.id, len(group.members)) for group in found.groups] == [("00000", 19_999)]
         assert pair_names(found) == [("00000", f"{i:05}") for i in range(1, 20_000)]
 
@@ -163,7 +169,7 @@ class TestGroups:
             picture(f"{number:04}", flip(BASE, list(bits)))
             for number, bits in enumerate(islice(combinations(range(64), 4), 1, 401))
         ]
-        found = find_near_duplicates(records, radius=8, max_pairs=45_000, numpy=numpy)
+        found = by(numpy, find_near_duplicates, records, radius=8, max_pairs=45_000)
         [group] = found.groups
         assert (group.keeper.record.id, len(group.members)) == ("0000", 399)
         assert all(
@@ -180,7 +186,7 @@ class TestGroups:
     def test_crowds_are_grouped_as_if_every_pair_were_kept(self, numpy, flips, radius):
         hashes = [flip(BASE, sorted(bits)) for bits in flips]
         records, known = pictures("n", hashes[:110]), pictures("k", hashes[110:])
-        found = find_near_duplicates(records, known=known, radius=radius, numpy=numpy)
+        found = by(numpy, find_near_duplicates, records, known=known, radius=radius)
         assert shape(found) == grouped_by_brute_force(records, known, radius)
         listed, near = pair_names(found), near_by_brute_force(records, known, radius)
         assert len(set(listed)) == len(listed)
@@ -286,7 +292,7 @@ class TestGuards:
     @EITHER
     def test_more_pairs_of_distinct_hashes_than_allowed_are_refused(self, numpy):
         with pytest.raises(ImageKitInputError, match="More than 50 pairs"):
-            find_near_duplicates(pictures("n", list(range(1, 40))), max_pairs=50, numpy=numpy)
+            by(numpy, find_near_duplicates, pictures("n", list(range(1, 40))), max_pairs=50)
 
 
 class TestRows:

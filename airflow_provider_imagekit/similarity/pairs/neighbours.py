@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from array import array
 from functools import partial
-from itertools import combinations, product
+from itertools import accumulate, chain, combinations, compress, count, product
+from operator import not_
 from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
-from airflow_provider_imagekit.similarity.pairs.engine import use_numpy
-from airflow_provider_imagekit.similarity.pairs.pairs import DistinctHashes, Pairs
+from airflow_provider_imagekit.similarity.pairs.pairs import (
+    CROWD,
+    DistinctHashes,
+    Pairs,
+    sorted_positions,
+    use_numpy,
+)
 from airflow_provider_imagekit.similarity.pairs.search import join
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["NeighbourGraph"]
-
-# A neighbour is kept as one integer: its node, and 7 bits for a distance up to 64.
-_DISTANCE_BITS = 7
 
 
 class NeighbourGraph:
@@ -35,39 +38,44 @@ class NeighbourGraph:
     :param old: 64-bit hashes of the old pictures, at the positions behind.
     :param radius: the largest distance.
     :param max_pairs: refuse to keep more pairs of distinct hashes, or to list more pairs of pictures.
-    :param numpy: whether to use NumPy; ``None`` uses it if it is there.
+    :param search: finds the pairs, as :func:`~airflow_provider_imagekit.similarity.pairs.search.join` does.
     :raises ImageKitInputError: if there are too many pairs of distinct hashes.
     """
 
     def __init__(
-        self, new: Sequence[int], old: Sequence[int], *, radius: int, max_pairs: int, numpy: bool | None
+        self,
+        new: Sequence[int],
+        old: Sequence[int],
+        *,
+        radius: int,
+        max_pairs: int,
+        search: Callable[..., Pairs] = join,
     ) -> None:
         self._max_pairs = max_pairs
         self._radius = radius
-        self._numpy = use_numpy(numpy)
         self._old_begin = len(new)
-        self._new, self._old = DistinctHashes(new, numpy=numpy), DistinctHashes(old, numpy=numpy)
+        self._new, self._old = DistinctHashes(new), DistinctHashes(old)
         self._tallies = self._new.tally(of_new=True), self._old.tally(of_new=False)
         self._counts = [0] * (PHASH_BITS + 1)
         self._counts[0] = sum(count * (count - 1) // 2 for count in self._tallies[0].carriers)
         new_tally, old_tally = self._tallies
-        search = partial(join, radius=radius, max_pairs=max_pairs, numpy=numpy, counts=self._counts)
+        search = partial(search, radius=radius, max_pairs=max_pairs, counts=self._counts)
         self._among = search(self._new.hashes, tallies=(new_tally, new_tally))
         self._across = search(self._new.hashes, self._old.hashes, tallies=(new_tally, old_tally))
-        crowded = [node for node in range(len(self._new) + len(self._old)) if self.is_crowded(node)]
-        self._crowded = array("q", crowded)
-        self._crowded_hashes = array("Q", map(self._hash, crowded))
-        self._near: dict[int, array[int]] = {}
-        self._add(self._among, shift=0)
-        self._add(self._across, shift=len(self._new))
+        self._crowded = array("q", (node for node, near in enumerate(self._near_counts()) if near > CROWD))
+        self._crowded_hashes = array("Q", map(self._hash, self._crowded))
+        self._arcs = self._all_arcs()
 
-    def _add(self, pairs: Pairs, shift: int) -> None:
-        for first, second, distance in pairs:
-            other = second + shift
-            if self.is_crowded(first) and self.is_crowded(other):
-                continue  # it became so by the other search
-            self._near.setdefault(first, array("q")).append(other << _DISTANCE_BITS | distance)
-            self._near.setdefault(other, array("q")).append(first << _DISTANCE_BITS | distance)
+    def _near_counts(self) -> Iterator[int]:
+        return chain.from_iterable(tally.near for tally in self._tallies)
+
+    def _all_arcs(self) -> _Arcs:
+        arcs = _Arcs(len(self._new) + len(self._old))
+        arcs.add(self._among, 0)
+        arcs.add(self._across, len(self._new))
+        crowded = frozenset(self._crowded)
+        arcs.sort(without=crowded)  # those between crowded nodes of which one became so by the other search
+        return arcs
 
     def is_crowded(self, node: int) -> bool:
         """Return whether more than ``CROWD`` pictures are near each one of a node."""
@@ -81,10 +89,7 @@ class NeighbourGraph:
 
     def nodes(self) -> Iterator[int]:
         """Yield the nodes that have near pictures, in their own or another node."""
-        for tally, shift in zip(self._tallies, (0, len(self._new)), strict=True):
-            for number, near in enumerate(tally.near):
-                if near:
-                    yield number + shift
+        yield from (node for node, near in enumerate(self._near_counts()) if near)
 
     def pictures(self, node: int) -> list[int]:
         """Return the positions of the pictures of a node."""
@@ -96,8 +101,7 @@ class NeighbourGraph:
         """Yield the nodes near a node, and their distances; a node of new pictures is near itself."""
         if node < len(self._new):
             yield node, 0
-        for packed in self._near.get(node, ()):
-            yield packed >> _DISTANCE_BITS, packed & ((1 << _DISTANCE_BITS) - 1)
+        yield from self._arcs.of(node)
         if self.is_crowded(node):
             bits, are_new = self._hash(node), node < len(self._new)
             for index in self._scan(bits):
@@ -110,7 +114,7 @@ class NeighbourGraph:
 
     def _scan(self, bits: int) -> list[int]:
         """Return the places of the crowded hashes within the radius."""
-        if self._numpy:
+        if use_numpy():
             import numpy as np
 
             distances = np.bitwise_count(np.asarray(self._crowded_hashes) ^ np.uint64(bits))
@@ -134,13 +138,15 @@ class NeighbourGraph:
             yield pair
 
     def _pairs(self) -> Iterator[tuple[int, int, int]]:
-        for node in range(len(self._new)):
+        tally = self._tallies[0]
+        for node in compress(count(), map((1).__lt__, tally.carriers)):
             if not self.is_crowded(node):
                 for position, other in combinations(self.pictures(node), 2):
                     yield position, other, 0
+        crowded = frozenset(self._crowded)
         for shift, pairs in ((0, self._among), (len(self._new), self._across)):
             for first, second, distance in pairs:
-                if not (self.is_crowded(first) and self.is_crowded(second + shift)):
+                if not (first in crowded and second + shift in crowded):
                     for position, other in product(self.pictures(first), self.pictures(second + shift)):
                         yield position, other, distance
 
@@ -153,3 +159,44 @@ class NeighbourGraph:
             f"{self._new.count(often):,} pictures: if they are flat, list it as low-information. Or lower "
             "the radius, take the groups instead of the pairs, or raise max_pairs.",
         )
+
+
+class _Arcs:
+    """
+    The near nodes of each node.
+
+    :param nodes: how many nodes there are.
+    """
+
+    def __init__(self, nodes: int) -> None:
+        self._nodes = nodes
+        self._ends, self._others, self._distances = array("q"), array("q"), array("B")
+        self._starts = array("q")
+
+    def add(self, pairs: Pairs, shift: int) -> None:
+        """Add pairs in both directions; the second node of each is that many farther."""
+        second = array("q", map(shift.__add__, pairs.second)) if shift else pairs.second
+        self._ends += pairs.first + second
+        self._others += second + pairs.first
+        self._distances += pairs.distance + pairs.distance
+
+    def sort(self, *, without: frozenset[int]) -> None:
+        """Put the arcs in order, without those between two of some nodes."""
+        if without:
+            both = (a in without and b in without for a, b in zip(self._ends, self._others, strict=True))
+            kept = bytes(map(not_, both))
+            self._ends, self._others = (array("q", compress(one, kept)) for one in (self._ends, self._others))
+            self._distances = array("B", compress(self._distances, kept))
+        order = sorted_positions(self._ends)
+        counts = array("q", bytes(8 * (self._nodes + 1)))
+        for end in self._ends:
+            counts[end + 1] += 1
+        self._starts = array("q", accumulate(counts))
+        self._others = array("q", map(self._others.__getitem__, order))
+        self._distances = array("B", map(self._distances.__getitem__, order))
+        del self._ends
+
+    def of(self, node: int) -> Iterator[tuple[int, int]]:
+        """Yield the nodes near a node, and their distances."""
+        arcs = slice(self._starts[node], self._starts[node + 1])
+        return zip(self._others[arcs], self._distances[arcs], strict=True)

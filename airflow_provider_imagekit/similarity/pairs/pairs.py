@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from array import array
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from itertools import compress, islice
-from operator import ne
+from functools import cache
+from itertools import compress, islice, repeat
+from operator import ne, sub
 from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.similarity.pairs.engine import use_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["CROWD", "MAX_PAIRS", "DistinctHashes", "Pairs", "Tally", "too_many_pairs"]
+__all__ = [
+    "CROWD",
+    "MAX_PAIRS",
+    "DistinctHashes",
+    "Pairs",
+    "Tally",
+    "sorted_positions",
+    "too_many_pairs",
+    "use_numpy",
+    "without_numpy",
+]
+
+_may_use_numpy: ContextVar[bool] = ContextVar("may_use_numpy", default=True)
 
 #: More pairs than this are refused unless asked for: the radius is too wide, or flat pictures are among the
 #: hashes. They take some 100 MB.
@@ -65,27 +79,23 @@ class Tally:
 
 class DistinctHashes:
     """
-    Hashes sorted, each once, and who carries them.
+    Hashes sorted, each once, and which pictures carry them.
 
     Equal hashes are grouped before anything is searched: a hash that is there 3,600 times makes 6 million
     pairs, but one group.
 
     :param hashes: the 64 bits of each hash.
-    :param numpy: whether to use NumPy; ``None`` uses it if it is there.
     """
 
-    def __init__(self, hashes: Sequence[int], *, numpy: bool | None = None) -> None:
-        self._order = _sorted_positions(hashes, use_numpy(numpy))
-        ascending = array("Q", map(hashes.__getitem__, self._order))
-        differs = map(ne, ascending, islice(ascending, 1, None))
-        self._starts = array("q", [0, *compress(range(1, len(ascending)), differs)] if ascending else [])
-        self.hashes = array("Q", map(ascending.__getitem__, self._starts))
-        self._starts.append(len(ascending))
+    def __init__(self, hashes: Sequence[int]) -> None:
+        find_runs = _runs_with_numpy if use_numpy() else _runs
+        self._order, self._starts, self.hashes = find_runs(hashes)
 
     def tally(self, *, of_new: bool) -> Tally:
         """Return a tally before a search; among new pictures, those of equal hash are near each other."""
-        carriers = array("q", map(self.count, range(len(self))))
-        return Tally(carriers, array("q", (count - 1 if of_new else 0 for count in carriers)))
+        carriers = array("q", map(sub, self._starts[1:], self._starts))
+        near = map(sub, carriers, repeat(1)) if of_new else repeat(0, len(carriers))
+        return Tally(carriers, array("q", near))
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -107,10 +117,61 @@ def too_many_pairs(max_pairs: int, radius: int) -> ImageKitInputError:
     )
 
 
-def _sorted_positions(hashes: Sequence[int], numpy: bool) -> array[int]:
-    if not numpy:
-        return array("q", sorted(range(len(hashes)), key=hashes.__getitem__))
+def _runs(hashes: Sequence[int]) -> tuple[array[int], array[int], array[int]]:
+    """Return positions sorted by hash, where each distinct hash begins in them, and the distinct hashes."""
+    order = sorted_positions(hashes)
+    ascending = array("Q", map(hashes.__getitem__, order))
+    differs = map(ne, ascending, islice(ascending, 1, None))
+    starts = array("q", [0, *compress(range(1, len(ascending)), differs)] if ascending else [])
+    distinct = array("Q", map(ascending.__getitem__, starts))
+    starts.append(len(ascending))
+    return order, starts, distinct
+
+
+def _runs_with_numpy(hashes: Sequence[int]) -> tuple[array[int], array[int], array[int]]:
     import numpy as np
 
-    order = np.argsort(np.asarray(hashes, dtype=np.uint64), kind="stable")
-    return array("q", order.astype(np.int64).tobytes())
+    every = np.asarray(hashes, dtype=np.uint64)
+    order = np.argsort(every, kind="stable")
+    ascending = every[order]
+    starts = np.flatnonzero(np.concatenate(([True], ascending[1:] != ascending[:-1]))[: len(every)])
+    distinct = ascending[starts]
+    starts = np.concatenate((starts, [len(every)]))
+    return (
+        array("q", order.astype(np.int64).tobytes()),
+        array("q", starts.tobytes()),
+        array("Q", distinct.tobytes()),
+    )
+
+
+def sorted_positions(keys: Sequence[int]) -> array[int]:
+    """Return the positions of whole numbers in their order; equals stay in theirs."""
+    if not use_numpy():
+        return array("q", sorted(range(len(keys)), key=keys.__getitem__))
+    import numpy as np
+
+    return array("q", np.argsort(np.asarray(keys), kind="stable").astype(np.int64).tobytes())
+
+
+@contextmanager
+def without_numpy() -> Iterator[None]:
+    """Compute without NumPy in this context; all answers are the same."""
+    token = _may_use_numpy.set(False)
+    try:
+        yield
+    finally:
+        _may_use_numpy.reset(token)
+
+
+def use_numpy() -> bool:
+    """Return whether to compute with NumPy: if it is installed and new enough to count bits (2.0)."""
+    return _may_use_numpy.get() and _has_numpy()
+
+
+@cache
+def _has_numpy() -> bool:
+    try:
+        import numpy as np
+    except ImportError:
+        return False
+    return hasattr(np, "bitwise_count")

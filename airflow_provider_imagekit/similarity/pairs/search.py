@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.similarity.pairs.chunks import plan_chunks
-from airflow_provider_imagekit.similarity.pairs.engine import use_numpy
-from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs, Tally
+from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs, Tally, use_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +19,6 @@ def join(
     *,
     radius: int,
     max_pairs: int = MAX_PAIRS,
-    numpy: bool | None = None,
     tallies: tuple[Tally, Tally] | None = None,
     counts: list[int] | None = None,
 ) -> Pairs:
@@ -32,7 +30,6 @@ def join(
     :param second: hashes to pair the first ones with, each once; ``None`` pairs the first among themselves.
     :param radius: the largest distance, 0 to 64.
     :param max_pairs: refuse to return more.
-    :param numpy: whether to use NumPy; ``None`` uses it if it is there.
     :param tallies: of the first and of the second hashes (twice the same among themselves); then pairs of two
         crowded hashes may be left out of the answer.
     :param counts: pairs of pictures at each distance from 0 to 64, to which all found pairs are added; needs
@@ -41,7 +38,7 @@ def join(
     :raises ImageKitInputError: if there are more than ``max_pairs``.
     """
     chunks = plan_chunks(len(first), None if second is None else len(second), radius)
-    if use_numpy(numpy):
+    if use_numpy():
         from airflow_provider_imagekit.similarity.pairs.search_numpy import find_pairs
     else:
         from airflow_provider_imagekit.similarity.pairs.search_python import find_pairs

@@ -108,7 +108,6 @@ def threshold_report(
     min_precision: float = 0.99,
     low_information: Collection[PHash] = frozenset(),
     max_pairs: int = MAX_PAIRS,
-    numpy: bool | None = None,
 ) -> ThresholdReport:
     """
     Find out which radius suits a library.
@@ -125,17 +124,16 @@ def threshold_report(
     :param min_precision: 0 to 1.
     :param low_information: hashes besides zero to leave out.
     :param max_pairs: refuse to find more pairs of distinct hashes.
-    :param numpy: whether to use NumPy; ``None`` uses it if it is there. The answer is the same.
     :raises ImageKitInputError: if there are too many pairs; choose a smaller ``max_radius`` then.
     """
-    widest = check_radius(max_radius)
+    widest = check_radius(max_radius, "max_distance")
     hashes, left_out = [], 0
     for record in records:
         if record.phash is None or is_low_information(record.phash, low_information):
             left_out += 1
         else:
             hashes.append(record.phash.bits)
-    table = NeighbourGraph(hashes, (), radius=widest, max_pairs=max_pairs, numpy=numpy)
+    table = NeighbourGraph(hashes, (), radius=widest, max_pairs=max_pairs)
     histogram, is_sampled = _histogram(hashes)
     rows = tuple(_rows(table.distance_counts(), len(hashes), histogram, labels))
     suggested = _suggest(rows, max_false_share, min_precision, labelled=bool(labels))

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.similarity.pairs.chunks import Chunk, found_before, plan_chunks
-from airflow_provider_imagekit.similarity.pairs.engine import use_numpy
-from airflow_provider_imagekit.similarity.pairs.pairs import DistinctHashes
+from airflow_provider_imagekit.similarity.pairs.pairs import DistinctHashes, use_numpy
 from airflow_provider_imagekit.similarity.pairs.search import join
 from airflow_provider_imagekit.similarity.pairs.search_numpy import find_pairs as find_with_numpy
 from airflow_provider_imagekit.similarity.pairs.search_python import find_pairs as find_without_numpy
-from tests.similarity.samples import HASHES, brute_force, flip, hash_lists, radii
+from tests.similarity.samples import HASHES, brute_force, by, flip, hash_lists, radii
 
 ENGINES = {"numpy": True, "python": False}
 EITHER = pytest.mark.parametrize("numpy", ENGINES.values(), ids=ENGINES.keys())
@@ -32,14 +31,14 @@ class TestExactness:
     @given(hash_lists, radii)
     def test_join_equals_brute_force(self, numpy, hashes, radius):
         hashes = distinct(hashes)
-        assert list(join(hashes, radius=radius, numpy=numpy)) == brute_force(hashes, None, radius)
+        assert list(by(numpy, join, hashes, radius=radius)) == brute_force(hashes, None, radius)
 
     @EITHER
     @given(hash_lists, hash_lists, radii)
     def test_join_of_two_sets_equals_brute_force(self, numpy, first, second, radius):
         first, second = distinct(first), distinct(second)
         expected = brute_force(first, second, radius)
-        assert list(join(first, second, radius=radius, numpy=numpy)) == expected
+        assert list(by(numpy, join, first, second, radius=radius)) == expected
 
     @pytest.mark.parametrize("find_pairs", [find_with_numpy, find_without_numpy])
     @given(hash_lists, st.integers(0, 12), PLANNED_SIZES)
@@ -58,8 +57,8 @@ class TestExactness:
         )
         expected = brute_force(hashes, None, radius)
         assert len(expected) > 100
-        assert list(join(hashes, radius=radius, numpy=True)) == expected
-        assert list(join(hashes, radius=radius, numpy=False)) == expected
+        assert list(by(True, join, hashes, radius=radius)) == expected
+        assert list(by(False, join, hashes, radius=radius)) == expected
 
     def test_a_bucket_larger_than_a_slice_is_searched_whole(self):
         hashes = list(range(700))  # one bucket in all chunks but the lowest: 244,650 candidates
@@ -73,18 +72,18 @@ class TestGuard:
     def test_more_pairs_than_allowed_are_refused_with_advice(self, numpy, second):
         hashes = list(range(50))
         with pytest.raises(ImageKitInputError, match=r"More than 100 pairs .* 8 bits\..*raise max_pairs"):
-            join(hashes, second, radius=8, max_pairs=100, numpy=numpy)
+            by(numpy, join, hashes, second, radius=8, max_pairs=100)
 
     @EITHER
     def test_as_many_pairs_as_allowed_pass(self, numpy):
-        assert len(join([0, 1, 2], radius=2, max_pairs=3, numpy=numpy)) == 3
+        assert len(by(numpy, join, [0, 1, 2], radius=2, max_pairs=3)) == 3
 
 
 class TestEngine:
     def test_numpy_is_used_where_it_is_unless_told_otherwise(self):
         assert use_numpy()
-        assert use_numpy(True)
-        assert not use_numpy(False)
+        assert not by(False, use_numpy)
+        assert use_numpy()
 
     def test_all_works_without_numpy(self):
         program = """
@@ -104,9 +103,9 @@ print(threshold_report(records).suggested_radius)
 
     @EITHER
     def test_nothing_gives_nothing(self, numpy):
-        assert list(join([], radius=8, numpy=numpy)) == []
-        assert list(join([], [1], radius=8, numpy=numpy)) == []
-        assert list(join([1], [], radius=8, numpy=numpy)) == []
+        assert list(by(numpy, join, [], radius=8)) == []
+        assert list(by(numpy, join, [], [1], radius=8)) == []
+        assert list(by(numpy, join, [1], [], radius=8)) == []
 
 
 class TestPlan:
@@ -140,7 +139,7 @@ class TestDistinctHashes:
     @EITHER
     @given(hash_lists)
     def test_each_hash_is_there_once_with_all_its_carriers(self, numpy, hashes):
-        table = DistinctHashes(hashes, numpy=numpy)
+        table = by(numpy, DistinctHashes, hashes)
         assert list(table.hashes) == sorted(set(hashes))
         for number, bits in enumerate(table.hashes):
             carriers = [position for position, value in enumerate(hashes) if value == bits]

@@ -18,7 +18,7 @@ from airflow_provider_imagekit.similarity.threshold.chance import fair_chance, f
 from airflow_provider_imagekit.similarity.threshold.labels import LabelledPair, read_labels
 from airflow_provider_imagekit.similarity.threshold.plot import plot_threshold_report
 from airflow_provider_imagekit.similarity.threshold.report import threshold_report
-from tests.similarity.samples import brute_force, flip, hash_lists
+from tests.similarity.samples import brute_force, by, flip, hash_lists
 
 ALMOST_SAME, UNLIKE = LabelledPair(3, same=True), LabelledPair(30, same=False)
 
@@ -74,7 +74,7 @@ class TestChance:
 class TestReport:
     @given(hash_lists)
     def test_found_pairs_and_histogram_equal_brute_force(self, hashes):
-        report = threshold_report(records(hashes), numpy=False)
+        report = by(False, threshold_report, records(hashes))
         useful = [bits for bits in hashes if bits]
         assert report.pictures == len(useful)
         assert report.left_out == len(hashes) - len(useful)

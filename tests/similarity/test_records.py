@@ -4,7 +4,7 @@ import pytest
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError, InvalidPHashError
 from airflow_provider_imagekit.phash import PHash
-from airflow_provider_imagekit.similarity.tables import read_id_pairs, read_records
+from airflow_provider_imagekit.similarity.records import read_id_pairs, read_records
 
 
 class TestRecords:

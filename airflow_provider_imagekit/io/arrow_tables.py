@@ -1,0 +1,171 @@
+"""Parquet tables in opened files, read and written with PyArrow: by rows, or by columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import IO, Any
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+
+__all__ = ["TakenColumns", "import_pyarrow", "read_batches", "values_of", "write_parquet"]
+
+
+def import_pyarrow() -> tuple[Any, Any]:
+    """
+    Return PyArrow and its module of Parquet.
+
+    :raises ImageKitInputError: if it is not installed.
+    """
+    try:
+        import pyarrow as pa  # type: ignore[import-untyped]
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ImageKitInputError(
+            "Parquet needs pyarrow, which is not installed.",
+            help="Install airflow-provider-imagekit[parquet], or use JSONL or CSV.",
+        ) from error
+    return pa, parquet
+
+
+class _Watched:
+    """
+    A file that remembers its own error, so that it is not taken for one of what stands in the file.
+
+    :param file: opened for reading bytes.
+    """
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.error: BaseException | None = None
+        self.read, self.seek, self.tell = (self._watched(call) for call in (file.read, file.seek, file.tell))
+
+    def _watched(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*arguments: Any) -> Any:
+            try:
+                return call(*arguments)
+            except BaseException as error:
+                self.error = error
+                raise
+
+        return watched
+
+
+def read_batches(
+    file: IO[bytes], columns: Callable[[Sequence[str]], Iterable[str]] | None, rows: int
+) -> Iterator[Any]:
+    """
+    Yield a Parquet file's rows as record batches, whose times end at microseconds, as Python's do.
+
+    :param file: opened for reading bytes, and able to seek.
+    :param columns: returns the columns to read, of those that there are; all unless given.
+    :param rows: the largest number of rows of a batch.
+    :raises ImageKitInputError: if it cannot be read, or PyArrow is missing. What the file itself raises is
+        raised as it is.
+    """
+    arrow, parquet = import_pyarrow()
+    watched = _Watched(file)
+    try:
+        table = parquet.ParquetFile(watched)
+        chosen = None if columns is None else list(columns(table.schema_arrow.names))
+        for batch in table.iter_batches(batch_size=rows, columns=chosen):
+            cut = [_without_nanoseconds(arrow, column) for column in batch.columns]
+            yield arrow.RecordBatch.from_arrays(cut, batch.schema.names)
+    except (arrow.ArrowException, OSError) as error:
+        if watched.error is not None:
+            raise watched.error from None
+        raise ImageKitInputError(f"This is not a readable Parquet file: {error}") from error
+
+
+def _without_nanoseconds(arrow: Any, column: Any) -> Any:
+    kind, types = column.type, arrow.types
+    if types.is_timestamp(kind) and kind.unit == "ns":
+        return column.cast(arrow.timestamp("us", kind.tz), safe=False)
+    if types.is_duration(kind) and kind.unit == "ns":
+        return column.cast(arrow.duration("us"), safe=False)
+    if types.is_time64(kind) and kind.unit == "ns":
+        return column.cast(arrow.time64("us"), safe=False)
+    return column
+
+
+def values_of(name: str, column: Any) -> list[Any]:
+    """
+    Return a column's values as Python's.
+
+    :raises ImageKitInputError: for a value that Python cannot hold, such as a time in the year 30,000.
+    """
+    try:
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError) as error:
+        raise ImageKitInputError(f"The column {name!r} holds an unreadable value: {error}.") from error
+    return values
+
+
+class TakenColumns:
+    """
+    Some rows of a Parquet file, of which some columns are in memory.
+
+    :param file: as :func:`read_batches` takes it; it stays open.
+    :param names: the columns to read.
+    :param rows: the rows to keep: a NumPy array of row numbers, ascending.
+    """
+
+    _BATCH = 1 << 16
+
+    def __init__(self, file: IO[bytes], names: Iterable[str], rows: Any) -> None:
+        import numpy as np
+
+        wanted = set(names)
+        self._rows = rows
+        kept, begin = [], 0
+        file.seek(0)
+        for batch in read_batches(
+            file, lambda there: [name for name in there if name in wanted], self._BATCH
+        ):
+            first, last = np.searchsorted(rows, (begin, begin + batch.num_rows))
+            if first < last:
+                kept.append(batch.take(import_pyarrow()[0].array(rows[first:last] - begin)))
+            begin += batch.num_rows
+        self._table: Any = import_pyarrow()[0].Table.from_batches(kept) if kept else None
+        #: The columns that were found.
+        self.names: Sequence[str] = self._table.schema.names if self._table is not None else ()
+
+    def values(self, name: str, rows: Sequence[int]) -> list[Any]:
+        """Return a column's values in some of the kept rows."""
+        import numpy as np
+
+        places = np.searchsorted(self._rows, np.asarray(rows, dtype=np.int64))
+        return values_of(name, self._table.column(name).take(import_pyarrow()[0].array(places)))
+
+
+def write_parquet(
+    file: IO[bytes], chunks: Iterable[Mapping[str, Sequence[Any]]], columns: Mapping[str, type]
+) -> int:
+    """
+    Write columns of rows as a Parquet file, each chunk as a row group, and return the number of rows.
+
+    :param file: opened for writing bytes.
+    :param chunks: rows as columns.
+    :param columns: name and type of each column, in order: ``int``, ``float``, ``str``, ``bool``, or
+        ``datetime`` with a time zone.
+    """
+    arrow, parquet = import_pyarrow()
+    types = {
+        int: arrow.int64(),
+        float: arrow.float64(),
+        str: arrow.string(),
+        bool: arrow.bool_(),
+        datetime: arrow.timestamp("ms", tz="UTC"),
+    }
+    schema = arrow.schema([(name, types[kind]) for name, kind in columns.items()])
+    count = 0
+    with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+        for chunk in chunks:
+            arrays = [
+                arrow.array(chunk[name], type=field.type) for name, field in zip(columns, schema, strict=True)
+            ]
+            table = arrow.Table.from_arrays(arrays, schema=schema)
+            writer.write_table(table)
+            count += table.num_rows
+    return count

@@ -1,0 +1,121 @@
+"""How far a long computation is: a line every few seconds, and a way to stop it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+from airflow_provider_imagekit.exceptions import StoppedError
+
+__all__ = ["Progress", "duration_text", "progress_to", "track"]
+
+T = TypeVar("T")
+
+
+class Progress:
+    """
+    Writes what is done, of how many, the rate and the remaining time; and ends the work when told to.
+
+    :param write: takes the lines.
+    :param every: seconds between lines.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, write: Callable[[str], None], *, every: float = 5.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._write = write
+        self._every = every
+        self._clock = clock
+        self._stopped = False
+        self._begun = self._last = clock()
+
+    def stop(self) -> None:
+        """Make the next look raise; safe to call in a signal handler."""
+        self._stopped = True
+
+    def begin(self) -> None:
+        """Note that another phase begins."""
+        self._begun = self._clock()
+
+    def look(self, phase: str, done: int, total: int | None, unit: str) -> None:
+        """
+        Write a line if it is time to.
+
+        :param phase: what is being done, such as ``Searching``.
+        :param done: how much of it is done.
+        :param total: how much there is to do; ``None`` if unknown.
+        :param unit: of ``done`` and ``total``.
+        :raises StoppedError: after :meth:`stop`.
+        """
+        if self._stopped:
+            raise StoppedError(f"{phase} was stopped after {done:,} {unit}.")
+        now = self._clock()
+        if now - self._last < self._every:
+            return
+        self._last = now
+        elapsed = now - self._begun
+        rate = done / elapsed if elapsed else 0.0
+        line = f"{phase}: {done:,} {unit}" if total is None else f"{phase}: {done:,} of {total:,} {unit}"
+        line += f", {rate:,.0f} a second" if rate >= 10 else f", {rate:,.1f} a second"
+        self._write(line + (f", {duration_text((total - done) / rate)} left" if total and rate else ""))
+
+
+def _to_terminal(line: str) -> None:
+    if sys.stderr is not None and sys.stderr.isatty():
+        sys.stderr.write(f"{line}\n")
+
+
+_current: ContextVar[Progress | None] = ContextVar("progress", default=None)
+
+
+@contextmanager
+def progress_to(progress: Progress) -> Iterator[None]:
+    """Let the work in this context report to a progress. Without one, it writes to a terminal."""
+    token = _current.set(progress)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def track(
+    phase: str,
+    items: Iterable[T],
+    total: int | None = None,
+    *,
+    unit: str,
+    size: Callable[[T], int] = lambda _: 1,
+    stride: int = 1,
+) -> Iterator[T]:
+    """
+    Yield items, and report how many are done.
+
+    :param phase: what is being done.
+    :param items: what it is done with.
+    :param total: their size in all; ``None`` if unknown.
+    :param unit: of the size.
+    :param size: returns how much one item counts for.
+    :param stride: look at the clock after so many items.
+    :raises StoppedError: if the work was stopped.
+    """
+    progress = _current.get() or Progress(_to_terminal)
+    progress.begin()
+    done = 0
+    for number, item in enumerate(items):
+        if number % stride == 0:
+            progress.look(phase, done, total, unit)
+        yield item
+        done += size(item)
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration for people: ``42 s``, ``7 min``, ``3 h 20 min``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

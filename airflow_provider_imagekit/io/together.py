@@ -1,0 +1,174 @@
+"""Files that appear together when all are complete, or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import IO, Any
+
+from airflow_provider_imagekit.io.paths import StoragePath, copy, files_in, fingerprint, is_local
+
+__all__ = ["appear_together", "atomic_write", "remove_leftovers"]
+
+_LEFTOVER = re.compile("(?:unfinished|former)-[0-9a-f]{8}-(.*)", re.DOTALL)
+_OLD = timedelta(days=1)
+
+
+@contextmanager
+def atomic_write(path: StoragePath, workplace: StoragePath) -> Iterator[IO[bytes]]:
+    """
+    Open a file for writing that appears at its path complete, or not at all.
+
+    :param path: where the file shall appear.
+    :param workplace: folder of the same store for the unfinished file.
+    """
+    with appear_together(workplace) as write, write(path) as stream:
+        yield stream
+
+
+@contextmanager
+def appear_together(
+    workplace: StoragePath | None = None,
+) -> Iterator[Callable[[StoragePath], AbstractContextManager[IO[bytes]]]]:
+    """
+    Yield a function that opens files for writing; they appear at their paths together, or not at all.
+
+    Each file grows under another name. When all are complete, they are moved: one step each on a file system,
+    and in an object store a copy within the store, which appears whole as every object does. If one move
+    fails, what stood at the paths before is put back.
+
+    :param workplace: folder of the same store for the unfinished files; beside each path unless given.
+    :raises Exception: what a failed move met. Where nothing could be put back either, as in an outage of a
+        store, a note says which former files are kept.
+    """
+    unfinished: list[tuple[StoragePath, StoragePath]] = []
+    with ExitStack() as locks:
+
+        @contextmanager
+        def write(path: StoragePath) -> Iterator[IO[bytes]]:
+            folder = workplace or path.parent
+            folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            growing = _temporary("unfinished", path, folder)
+            unfinished.append((growing, path))
+            with growing.open("wb") as stream:
+                if is_local(growing):
+                    _lock(locks.enter_context(growing.open("rb")))
+                yield stream
+
+        try:
+            yield write
+            _put_in_place(unfinished)
+        except BaseException:
+            # GeneratorExit and SystemExit too: whoever stops half-way must not leave half a file.
+            for growing, _ in unfinished:
+                with suppress(Exception):  # the next run removes it
+                    growing.unlink()
+            raise
+
+
+def remove_leftovers(folder: StoragePath, name: str | None = None) -> None:
+    """
+    Remove unfinished files of killed tries.
+
+    A file on a disk is locked while it is written, so that of a live process stays. In an object store those
+    that are a day old are removed.
+
+    :param folder: where they are.
+    :param name: name of the file that they were to become. Without it, all are removed, and the caller makes
+        sure that no other process writes there.
+    """
+    for path in files_in(folder):
+        found = _LEFTOVER.fullmatch(path.name)
+        if found and name in (None, found[1]) and not _is_written(path, alone=name is None):
+            path.unlink()
+
+
+def _is_written(path: StoragePath, *, alone: bool) -> bool:
+    if not is_local(path):
+        return not alone and not _is_old(path)
+    try:
+        with path.open("rb") as file:
+            _lock(file)
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _lock(file: IO[bytes]) -> None:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _temporary(what: str, path: StoragePath, folder: StoragePath) -> StoragePath:
+    return folder / f"{what}-{uuid.uuid4().hex[:8]}-{path.name}"
+
+
+def _is_old(path: Any) -> bool:
+    with suppress(NotImplementedError):  # a store that keeps no times
+        modified: datetime = path.fs.modified(path.path)
+        return modified.astimezone(UTC) < datetime.now(UTC) - _OLD
+    return False
+
+
+def _put_in_place(moves: Sequence[tuple[StoragePath, StoragePath]]) -> None:
+    """Move files to their paths; if one move fails, put back what stood at all of them."""
+    formers: list[tuple[StoragePath | None, StoragePath]] = []
+    try:
+        # One file alone is never half of something.
+        for growing, path in moves if len(moves) > 1 else ():
+            former = None if fingerprint(path) is None else _temporary("former", path, growing.parent)
+            formers.append((former, path))
+            if former is not None:
+                _keep(path, former)
+        for number, (growing, path) in enumerate(moves, 1):
+            try:
+                growing.replace(path)
+            except BaseException as error:
+                _put_back(formers, number, error)
+                raise
+    finally:
+        for former, _ in formers:
+            with suppress(Exception):  # the next run removes it
+                if former is not None:
+                    former.unlink()
+
+
+def _keep(path: StoragePath, former: StoragePath) -> None:
+    """Give what stands at a path a second name."""
+    with suppress(NotImplementedError):  # a file system without links, a store without copies
+        _link(path, former)
+        return
+    with former.open("wb") as stream:
+        copy(path, stream)
+
+
+def _link(path: StoragePath, former: Any) -> None:
+    if not is_local(path):
+        path.fs.cp_file(path.path, former.path)  # type: ignore[attr-defined]
+        return
+    try:
+        former.hardlink_to(path)
+    except OSError as error:
+        raise NotImplementedError from error
+
+
+def _put_back(
+    formers: list[tuple[StoragePath | None, StoragePath]], count: int, error: BaseException
+) -> None:
+    """Put back the first so many; one that cannot be put back stays where it is kept."""
+    for position, (former, path) in enumerate(formers[:count]):
+        try:
+            if former is not None:
+                former.replace(path)
+            elif fingerprint(path) is not None:
+                path.unlink()
+        except Exception as another:  # noqa: BLE001 - a store raises what it likes, and the first error counts
+            kept = f"; its former content is in {former}" if former else ""
+            error.add_note(f"{path} could not be put back: {another!r}{kept}.")
+            formers[position] = (None, path)

@@ -1,0 +1,99 @@
+"""One look at a selection of the media library: its files since a floor, and which files it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from airflow_provider_imagekit.client import endpoints
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.library.arrivals import MAX_WATCHED, Listing, iso, milliseconds
+
+__all__ = ["MAX_PAGES", "Selection", "look"]
+
+Send = Callable[[endpoints.Request], Any]
+
+#: Maximum number of pages of one look; what is behind them is for the next one.
+MAX_PAGES: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """
+    Which files are watched.
+
+    :param search_query: ImageKit's search language; ``None`` for all files.
+    :param path: a folder, without its subfolders; ``None`` for all.
+    :param file_type: ``all``, ``image`` or ``non-image``; ``None`` for all.
+    """
+
+    search_query: str | None = None
+    path: str | None = None
+    file_type: str | None = None
+
+    def since(self, floor_ms: int) -> str:
+        """Return the search for its files since a time."""
+        recent = f'updatedAt >= "{iso(floor_ms)}"'
+        return f"({self.search_query}) AND {recent}" if self.search_query else recent
+
+
+def look(send: Send, selection: Selection, floor_ms: int, *, absences: bool = False) -> Listing:
+    """
+    Look at a selection; that costs one request while fewer than 1,000 files are new.
+
+    :param send: sends a request and returns the decoded answer.
+    :param selection: which files.
+    :param floor_ms: since when, in milliseconds since 1970.
+    :param absences: whether to list all files, for one more request.
+    :raises ImageKitInputError: with ``absences``, if there are more than 1,000 files.
+    :raises ImageKitError: if the files cannot be listed.
+    """
+    # Who is there is asked first: a file that comes in between is then new before it can be missing.
+    present = _present(send, selection) if absences else None
+    return Listing(_files_since(send, selection, floor_ms), present)
+
+
+def _files_since(send: Send, selection: Selection, floor_ms: int) -> list[dict[str, Any]]:
+    """
+    List the files since a time, the oldest first.
+
+    A page starts at the time of the last file of the page before, not behind a number of files: a file that
+    is updated meanwhile moves to the end, and others shift. Among files of one time, pages overlap by half.
+    """
+    files: dict[str, dict[str, Any]] = {}
+    start_ms, skip = floor_ms, 0
+    for _ in range(MAX_PAGES):
+        page = _page(send, selection, selection.since(start_ms), "ASC_UPDATED", skip)
+        files |= {str(item["fileId"]): item for item in page if item.get("fileId")}
+        if len(page) < endpoints.MAX_PAGE:
+            break
+        last_ms = milliseconds(page[-1]["updatedAt"])
+        start_ms, skip = (last_ms, 0) if last_ms > start_ms else (start_ms, skip + len(page) // 2)
+    return list(files.values())
+
+
+def _present(send: Send, selection: Selection) -> frozenset[str]:
+    page = _page(send, selection, selection.search_query, "ASC_CREATED", 0)
+    if len(page) >= MAX_WATCHED:
+        raise ImageKitInputError(
+            f"The selection has {MAX_WATCHED:,} files or more, too many to watch for deletion.",
+            help="Narrow search_query or path, or leave deleted out of kinds.",
+        )
+    return frozenset(str(item["fileId"]) for item in page if item.get("fileId"))
+
+
+def _page(
+    send: Send, selection: Selection, search_query: str | None, sort: str, skip: int
+) -> list[dict[str, Any]]:
+    page: list[dict[str, Any]] = send(
+        endpoints.list_files(
+            search_query=search_query,
+            path=selection.path,
+            file_type=selection.file_type,
+            sort=sort,
+            skip=skip,
+            limit=endpoints.MAX_PAGE,
+        )
+    )
+    return page

@@ -1,0 +1,126 @@
+"""The pictures of all tables of a search, and which table each is from."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect
+from enum import StrEnum
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from airflow_provider_imagekit.similarity.pictures import Pictures
+    from airflow_provider_imagekit.similarity.records import HashRecord
+
+__all__ = ["AllPictures", "Origin"]
+
+
+class Origin(StrEnum):
+    """Where a picture comes from."""
+
+    NEW = "new"
+    KNOWN = "known"
+    REFERENCE = "reference"
+
+
+class AllPictures:
+    """
+    The pictures of several tables, numbered through.
+
+    :param tables: the tables; of a name that is in several of them, the picture of the first one counts.
+    """
+
+    def __init__(self, *tables: tuple[Origin, Pictures]) -> None:
+        self._origins = [origin for origin, _ in tables]
+        self._tables = [pictures for _, pictures in tables]
+        self._begins = [0]
+        for pictures in self._tables:
+            self._begins.append(self._begins[-1] + len(pictures))
+        filled = [table for table, pictures in enumerate(self._tables) if len(pictures)]
+        self._only = filled[0] if len(filled) == 1 else None
+        only = self._tables[filled[0]] if len(filled) == 1 else None
+        #: Names and hashes by number; 0 without a hash.
+        self.ids = only.ids if only else list(chain(*(one.ids for one in self._tables)))
+        self.bits = only.bits if only else array("Q", chain(*(one.bits for one in self._tables)))
+        self.without = {
+            begin + number
+            for begin, pictures in zip(self._begins, self._tables, strict=False)
+            for number in pictures.without
+        }
+
+    def numbers(self) -> Sequence[int]:
+        """
+        Return the number of each name's picture, ascending.
+
+        :raises ImageKitInputError: if a name stands in its table twice.
+        """
+        if len(set(self.ids)) == len(self.ids):
+            return range(len(self.ids))
+        first: dict[str, int] = {}
+        for number, name in enumerate(self.ids):
+            if self.origin(first.setdefault(name, number)) is self.origin(number) and first[name] != number:
+                raise ImageKitInputError(
+                    f"The {self.origin(number)} picture {name!r:.200} stands in its table twice.",
+                    help="Name a column that tells pictures apart, or keep one version of each file.",
+                )
+        return array("q", first.values())
+
+    def bounds(self, origin: Origin) -> tuple[int, int]:
+        """Return the first number of the pictures of an origin, and the one behind the last."""
+        table = self._origins.index(origin)
+        return self._begins[table], self._begins[table + 1]
+
+    def _table(self, number: int) -> int:
+        return bisect(self._begins, number) - 1
+
+    def origin(self, number: int) -> Origin:
+        """Return where a picture comes from."""
+        return self._origins[self._table(number)]
+
+    def origins(self, numbers: Sequence[int]) -> list[Origin]:
+        """Return where pictures come from."""
+        if self._only is not None:
+            return [self._origins[self._only]] * len(numbers)
+        return list(map(self.origin, numbers))
+
+    def records(self, numbers: Sequence[int]) -> list[HashRecord]:
+        """Return pictures with what is loaded of their attributes."""
+        return self._gather(numbers, lambda pictures, own: pictures.records(own))
+
+    def load(self, properties: Iterable[str], numbers: Sequence[int]) -> None:
+        """Make sure that properties of some pictures can be asked for."""
+        names = tuple(properties)
+        for pictures, own, _ in self._split(sorted(numbers)):
+            pictures.load(names, own)
+
+    def values(self, name: str, numbers: Sequence[int]) -> list[Any]:
+        """Return a loaded property of some pictures; ``None`` where it is absent or blank."""
+        return self._gather(numbers, lambda pictures, own: pictures.values(name, own))
+
+    def _gather(
+        self, numbers: Sequence[int], ask: Callable[[Pictures, Sequence[int]], list[Any]]
+    ) -> list[Any]:
+        """Return what the tables answer, in the order of the numbers."""
+        answers: list[Any] = [None] * len(numbers)
+        for pictures, own, places in self._split(numbers):
+            if len(own) == len(numbers):
+                return ask(pictures, own)
+            for place, answer in zip(places, ask(pictures, own), strict=True):
+                answers[place] = answer
+        return answers
+
+    def _split(self, numbers: Sequence[int]) -> Iterable[tuple[Pictures, Sequence[int], Sequence[int]]]:
+        """Yield each table with the numbers of its own pictures, and the places of these among all."""
+        if self._only is not None:
+            yield self._tables[self._only], numbers, range(len(numbers))
+            return
+        places: dict[int, list[int]] = {}
+        for place, number in enumerate(numbers):
+            places.setdefault(self._table(number), []).append(place)
+        for table, own in places.items():
+            begin = self._begins[table]
+            yield self._tables[table], [numbers[place] - begin for place in own], own

@@ -1,0 +1,306 @@
+"""Pictures as columns: names and hashes of all, and attributes of those that somebody asks about."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from itertools import compress, repeat
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from airflow_provider_imagekit.phash import PHASH_BITS, PHash
+from airflow_provider_imagekit.similarity.records import (
+    ALIASES,
+    HashRecord,
+    check_columns,
+    nameless,
+    parse_phash,
+    usual_columns,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    Columns = Callable[[Sequence[str]], Collection[str]]
+
+__all__ = ["Attributes", "KeptColumns", "Pictures", "Table", "TakenAttributes", "read_pictures"]
+
+_DIGITS: Final = PHASH_BITS // 4
+_NO_HASH: Final = "0" * _DIGITS
+
+
+class Attributes(Protocol):
+    """What is known of pictures besides names and hashes, by the number of the picture."""
+
+    def load(self, names: Collection[str], numbers: Sequence[int]) -> None:
+        """Make sure that columns can be asked for, of some pictures (ascending)."""
+
+    def values(self, name: str, numbers: Sequence[int]) -> list[Any]:
+        """Return values of a column, of pictures for which it was loaded; ``None`` where there is none."""
+
+    def loaded(self) -> Collection[str]:
+        """Return the columns that there are."""
+
+
+class Table(Protocol):
+    """A table that can be read by columns, as ``io.object_storage.StoredTable`` is."""
+
+    @property
+    def can_take(self) -> bool:
+        """Return whether the columns of some rows can be read later."""
+
+    def columns(self, columns: Columns) -> Iterator[dict[str, list[Any]]]:
+        """Yield rows as columns."""
+
+    def take(self, names: Iterable[str], rows: Any) -> Any:
+        """Return columns of some rows."""
+
+
+class Pictures:
+    """
+    Pictures of one table.
+
+    :param ids: their names.
+    :param bits: their hashes; 0 for those without one.
+    :param without: numbers of the pictures without a hash.
+    :param attributes: what else is known of them.
+    """
+
+    def __init__(
+        self, ids: list[str], bits: array[int], without: Collection[int], attributes: Attributes
+    ) -> None:
+        self.ids = ids
+        self.bits = bits
+        self.without = without
+        self.attributes = attributes
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def of_records(cls, records: Iterable[HashRecord]) -> Pictures:
+        """Return the pictures of records."""
+        records = list(records)
+        return cls(
+            [record.id for record in records],
+            array("Q", (record.phash.bits if record.phash else 0 for record in records)),
+            {number for number, record in enumerate(records) if record.phash is None},
+            _OfRecords(records),
+        )
+
+    def values(self, name: str, numbers: Sequence[int]) -> list[Any]:
+        """
+        Return a property of some pictures under ImageKit's name for it or a table's.
+
+        :param name: ``path``, ``created``, ``size``, or any column; it must be loaded.
+        :param numbers: the pictures.
+        :return: its values; ``None`` where it is absent or blank.
+        """
+        values: list[Any] = [None] * len(numbers)
+        for column in ALIASES.get(name, (name,)):
+            if column in self.attributes.loaded():
+                others = self.attributes.values(column, numbers)
+                values = [
+                    (None if other == "" else other) if value is None else value
+                    for value, other in zip(values, others, strict=True)
+                ]
+        return values
+
+    def load(self, properties: Iterable[str], numbers: Sequence[int]) -> None:
+        """Make sure that properties of some pictures (ascending) can be asked for."""
+        names = {column for name in properties for column in ALIASES.get(name, (name,))}
+        self.attributes.load(names, numbers)
+
+    def phash(self, number: int) -> PHash | None:
+        """Return the hash of a picture."""
+        return None if number in self.without else PHash(self.bits[number])
+
+    def records(self, numbers: Sequence[int]) -> list[HashRecord]:
+        """Return pictures with what is loaded of their attributes."""
+        if isinstance(self.attributes, _OfRecords):
+            return list(map(self.attributes.records.__getitem__, numbers))
+        names = list(self.attributes.loaded())
+        columns = [self.attributes.values(name, numbers) for name in names]
+        rows = zip(*columns, strict=True) if columns else repeat((), len(numbers))
+        return [
+            HashRecord(self.ids[number], self.phash(number), dict(zip(names, row, strict=True)))
+            for number, row in zip(numbers, rows, strict=True)
+        ]
+
+    def unlike(self, known: Pictures) -> Pictures:
+        """Return the pictures that are not among known ones, or have another hash there."""
+        before = {name: known.phash(number) for number, name in enumerate(known.ids)}
+        absent = object()
+        numbers = array(
+            "q",
+            (n for n, name in enumerate(self.ids) if before.get(name, absent) != self.phash(n)),
+        )
+        without = {place for place, number in enumerate(numbers) if number in self.without}
+        ids, bits = list(map(self.ids.__getitem__, numbers)), array("Q", map(self.bits.__getitem__, numbers))
+        return Pictures(ids, bits, without, _Renumbered(self.attributes, numbers))
+
+
+class _Renumbered:
+    def __init__(self, attributes: Attributes, numbers: Sequence[int]) -> None:
+        self._attributes = attributes
+        self._numbers = numbers
+        self.loaded = attributes.loaded
+
+    def load(self, names: Collection[str], numbers: Sequence[int]) -> None:
+        self._attributes.load(names, [self._numbers[number] for number in numbers])
+
+    def values(self, name: str, numbers: Sequence[int]) -> list[Any]:
+        return self._attributes.values(name, [self._numbers[number] for number in numbers])
+
+
+class _OfRecords:
+    def __init__(self, records: list[HashRecord]) -> None:
+        self.records = records
+        self._names: dict[str, None] = {}
+
+    def load(self, names: Collection[str], numbers: Sequence[int]) -> None:  # noqa: ARG002
+        self._names |= dict.fromkeys(names)
+
+    def values(self, name: str, numbers: Sequence[int]) -> list[Any]:
+        return [self.records[number].attributes.get(name) for number in numbers]
+
+    def loaded(self) -> Collection[str]:
+        return self._names
+
+
+class KeptColumns:
+    """Columns of all pictures, in memory."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[Any]] = {}
+        self._count = 0
+
+    def add(self, chunk: Mapping[str, Iterable[Any]], kept: Sequence[bool]) -> None:
+        """Add columns of further rows, of which some are pictures."""
+        for name, values in chunk.items():
+            column = self._columns.setdefault(name, [])
+            column += [None] * (self._count - len(column))
+            column += compress(values, kept)
+        self._count += sum(kept)
+
+    def load(self, names: Collection[str], numbers: Sequence[int]) -> None:
+        """Do nothing: all is there."""
+
+    def values(self, name: str, numbers: Sequence[int]) -> list[Any]:
+        """Return values of a column."""
+        column = self._columns[name]
+        column += [None] * (self._count - len(column))
+        return list(map(column.__getitem__, numbers))
+
+    def loaded(self) -> Collection[str]:
+        """Return the columns that there are."""
+        return self._columns
+
+
+class TakenAttributes:
+    """
+    Columns that are read from the table when somebody asks for them, of some pictures; needs NumPy.
+
+    :param table: the table; it stays open.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._is_picture: Any = []
+        self._taken: dict[str, Any] = {}
+
+    def add(self, chunk: Mapping[str, Iterable[Any]], kept: Sequence[bool]) -> None:  # noqa: ARG002
+        """Note which of further rows are pictures."""
+        import numpy as np
+
+        self._is_picture.append(np.asarray(kept, dtype=bool))
+
+    def _rows(self, numbers: Sequence[int]) -> Any:
+        """Return the rows of pictures in the table."""
+        import numpy as np
+
+        if isinstance(self._is_picture, list):
+            self._is_picture = np.flatnonzero(np.concatenate([*self._is_picture, [False]]))
+        return self._is_picture[np.asarray(numbers, dtype=np.int64)]
+
+    def load(self, names: Collection[str], numbers: Sequence[int]) -> None:
+        """Read columns."""
+        self._taken = {name: one for name, one in self._taken.items() if name not in names}
+        if names:
+            taken = self._table.take(names, self._rows(numbers))
+            self._taken |= dict.fromkeys(taken.names, taken)
+
+    def values(self, name: str, numbers: Sequence[int]) -> list[Any]:
+        """Return values of a column."""
+        values: list[Any] = self._taken[name].values(name, self._rows(numbers))
+        return values
+
+    def loaded(self) -> Collection[str]:
+        """Return the columns that were read."""
+        return self._taken
+
+
+def read_pictures(
+    chunks: Iterable[Mapping[str, list[Any]]],
+    attributes: KeptColumns | TakenAttributes,
+    *,
+    id_column: str = "",
+    phash_column: str = "",
+) -> Pictures:
+    """
+    Read pictures from a table's columns; rows with a ``deleted_at`` are skipped.
+
+    :param chunks: the rows as columns.
+    :param attributes: gets the other columns.
+    :param id_column: as :func:`~airflow_provider_imagekit.similarity.records.read_records` takes it.
+    :param phash_column: likewise.
+    :raises ImageKitInputError: if a column is missing, a name is blank, or a hash is malformed; with the row.
+    """
+    ids: list[str] = []
+    bits, without, first = array("Q"), set[int](), 1
+    for chunk in chunks:
+        if first == 1:
+            id_column, phash_column = usual_columns(chunk, id_column, phash_column)
+            check_columns(chunk, id_column, phash_column)
+        rows = len(next(iter(chunk.values())))
+        names, hashes = (chunk.get(column) or [None] * rows for column in (id_column, phash_column))
+        kept = [not deleted for deleted in chunk.get("deleted_at") or [None] * rows]
+        values = list(compress(hashes, kept))
+        parsed = None if None in names or "" in names else _parse_all(values)
+        bits += parsed or _parse_each(zip(names, hashes, kept, strict=True), first, id_column, chunk)
+        without.update(at for at, value in enumerate(values, len(ids)) if value is None or value == "")
+        ids += map(str, compress(names, kept))
+        others = {name: column for name, column in chunk.items() if name not in (id_column, phash_column)}
+        attributes.add(others, kept)
+        first += rows
+    return Pictures(ids, bits, without, attributes)
+
+
+def _parse_all(values: list[Any]) -> array[int] | None:
+    """Return hashes of 16 digits or none; ``None`` if there are others."""
+    if None in values or "" in values:
+        values = [_NO_HASH if value is None or value == "" else value for value in values]
+    try:
+        digits = "".join(values)
+        packed = bytes.fromhex(digits) if set(map(len, values)) <= {_DIGITS} else b""
+    except (TypeError, ValueError):
+        return None
+    if 2 * len(packed) != len(digits):  # blanks between digits are read as nothing
+        return None
+    bits = array("Q", packed)
+    if sys.byteorder == "little":
+        bits.byteswap()
+    return bits
+
+
+def _parse_each(
+    rows: Iterable[tuple[Any, Any, bool]], first: int, id_column: str, names: Collection[str]
+) -> array[int]:
+    """Return the hashes of rows one by one, so that the first bad row is the one that is named."""
+    bits = array("Q")
+    for number, (name, value, kept) in enumerate(rows, first):
+        if name is None or name == "":
+            raise nameless(number, id_column, names)
+        if kept:
+            phash = parse_phash(value, number)
+            bits.append(phash.bits if phash else 0)
+    return bits
