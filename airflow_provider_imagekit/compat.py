@@ -5,7 +5,7 @@ The one door to Airflow: each name from where the installed Airflow keeps it, wi
 
     from airflow_provider_imagekit.compat import DAG, task
 
-Only the names that somebody asks for are imported. Airflow's own such module, that of its common-compat
+Only the names in use are imported. Airflow's own such module, that of its common-compat
 provider, is missing or incomplete at the versions that Airflow's constraints pin for 2.11 to 3.1.
 """
 
@@ -19,6 +19,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow import __version__ as _airflow_version
 
 if TYPE_CHECKING:
+    from airflow.assets.manager import asset_manager
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.plugins_manager import AirflowPlugin
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import (
         DAG,
@@ -53,16 +56,22 @@ if TYPE_CHECKING:
     from airflow.sdk.lineage import get_hook_lineage_collector
     from airflow.sdk.log import mask_secret
     from airflow.sdk.types import TaskInstanceKey
+    from airflow.state import AssetScope, get_state_backend
     from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
+    from airflow.utils.session import create_session
 
 __all__ = [
     "AIRFLOW_3",
     "DAG",
     "AirflowFailException",
+    "AirflowPlugin",
     "AirflowSensorTimeout",
     "AirflowSkipException",
     "AirflowTaskTimeout",
     "Asset",
+    "AssetEvent",
+    "AssetModel",
+    "AssetScope",
     "BaseEventTrigger",
     "BaseHook",
     "BaseOperator",
@@ -86,10 +95,13 @@ __all__ = [
     "TriggerEvent",
     "TriggerRule",
     "XCom",
+    "asset_manager",
     "conf",
+    "create_session",
     "get_async_connection",
     "get_async_extra_dejson",
     "get_hook_lineage_collector",
+    "get_state_backend",
     "mask_secret",
     "send_map_index_label",
     "task",
@@ -105,6 +117,9 @@ _EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
 _LINEAGE = ("airflow.providers.openlineage.extractors",)
 _RETRY_POLICY = ("airflow.sdk.definitions.retry_policy",)
 _TRIGGERS = ("airflow.triggers.base",)
+_ASSETS = ("airflow.models.asset",)
+_PLUGINS = ("airflow.plugins_manager",)
+_STATE = ("airflow.state",)
 
 # Where Airflow 3 keeps each name, its newest place first; what is not here is in airflow.sdk.
 _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
@@ -114,6 +129,10 @@ _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
     "AirflowSkipException": _EXCEPTIONS,
     "AirflowTaskTimeout": _EXCEPTIONS,
     "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
+    "AirflowPlugin": _PLUGINS,
+    "AssetEvent": _ASSETS,
+    "AssetModel": _ASSETS,
+    "AssetScope": _STATE,
     "BaseEventTrigger": _TRIGGERS,
     "BaseTrigger": _TRIGGERS,
     "BranchMixIn": ("airflow.sdk.bases.branch", "airflow.providers.standard.operators.branch"),
@@ -125,8 +144,11 @@ _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
     "TaskInstanceKey": ("airflow.sdk.types", "airflow.models.taskinstancekey"),
     "TriggerEvent": _TRIGGERS,
     "XCom": ("airflow.sdk.execution_time.xcom",),
+    "asset_manager": ("airflow.assets.manager",),
     "conf": ("airflow.sdk.configuration", "airflow.configuration"),
     "get_hook_lineage_collector": ("airflow.sdk.lineage", "airflow.lineage.hook"),
+    "create_session": ("airflow.utils.session",),
+    "get_state_backend": _STATE,
     "mask_secret": ("airflow.sdk.log",),
 }
 # Where Airflow 2 keeps each name; it has no retry policies.
@@ -135,6 +157,7 @@ _IN_AIRFLOW_2: dict[str, str] = {
     "AirflowSensorTimeout": "airflow.exceptions",
     "AirflowSkipException": "airflow.exceptions",
     "AirflowTaskTimeout": "airflow.exceptions",
+    "AirflowPlugin": "airflow.plugins_manager",
     "Asset": "airflow.datasets",
     "BaseEventTrigger": "airflow.triggers.base",
     "BaseHook": "airflow.hooks.base",
@@ -157,6 +180,7 @@ _IN_AIRFLOW_2: dict[str, str] = {
     "XCom": "airflow.models.xcom",
     "conf": "airflow.configuration",
     "get_hook_lineage_collector": "airflow.lineage.hook",
+    "create_session": "airflow.utils.session",
     "mask_secret": "airflow.utils.log.secrets_masker",
     "TaskGroup": "airflow.utils.task_group",
     "TriggerRule": "airflow.utils.trigger_rule",
@@ -167,7 +191,7 @@ _CALLED_IN_AIRFLOW_2 = {"Asset": "Dataset", "BaseEventTrigger": "BaseTrigger"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name of Airflow the first time that somebody asks for it."""
+    """Import a name of Airflow when it is first used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if AIRFLOW_3:

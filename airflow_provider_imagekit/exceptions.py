@@ -22,7 +22,7 @@ Everything that this package raises.
     ├── NearDuplicateError              a file looks like one that is there already
     ├── PHashMismatchError              two hashes that cannot change do not match
     ├── TableInUseError                 another run works on the table, or has replaced it
-    ├── StoppedError                    a long computation was told to stop before its end
+    ├── StoppedError                    a long computation was stopped before its end
     │   └── LibraryStoppedError         a run over a library; the next try goes on where it was
     ├── TooManyDeletedFilesError        more files of a library were gone than max_deleted allows
     ├── WebhookVerificationError        a webhook delivery is not ImageKit's, too old or unreadable
@@ -234,7 +234,7 @@ class PHashMismatchError(ImageKitError):
 
 
 class StoppedError(ImageKitError):
-    """Raised when a long computation was told to stop before its end, as when its task is killed."""
+    """Raised when a long computation was stopped before its end, as when its task is killed."""
 
     retryable = True
 

@@ -1,5 +1,5 @@
 """
-What Airflow is told about this provider.
+What Airflow reads about this provider.
 
 Every ``import airflow`` reads it, so it imports nothing but the version. The connection form stands here
 once: Airflow 3.2 and later read it from here, and :class:`ImageKitHook` gives it to earlier ones.
@@ -92,6 +92,22 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "empty": "those of the environment",
         "label": "Proxies",
         "help": 'JSON object of proxy addresses by scheme: {"https": "http://proxy:3128"}.',
+        "schema": {"type": ["string", "null"], "format": "json"},
+    },
+    "webhook_secrets": {
+        "kind": "text",
+        "default": None,
+        "empty": "webhooks are refused",
+        "label": "Webhook secrets",
+        "help": "Signing keys whsec_... of webhooks; several with commas while one is rotated.",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
+    "webhook_assets": {
+        "kind": "object",
+        "default": (),
+        "empty": "webhooks are refused",
+        "label": "Webhook assets",
+        "help": 'JSON object of the assets that get events, each with its folder: {"pictures": "/products"}.',
         "schema": {"type": ["string", "null"], "format": "json"},
     },
 }
@@ -189,6 +205,12 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_provider_imagekit.triggers.files",
                     "airflow_provider_imagekit.triggers.phash",
                 ],
+            }
+        ],
+        "plugins": [
+            {
+                "name": "imagekit_webhooks",
+                "plugin-class": "airflow_provider_imagekit.plugins.webhooks.ImageKitWebhooksPlugin",
             }
         ],
         "extra-links": [

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     try:
         from airflow_provider_imagekit.compat import RetryDecision, RetryPolicy
-    except ImportError:  # an Airflow before 3.3; the class tells so as soon as somebody uses it
+    except ImportError:  # an Airflow before 3.3; the class tells this when it is used
         RetryDecision, RetryPolicy = None, object
 
 __all__ = ["ImageKitRetryPolicy"]
@@ -31,7 +31,7 @@ class ImageKitRetryPolicy(RetryPolicy):
 
         PHashDistanceSensor(..., retries=3, retry_policy=ImageKitRetryPolicy())
 
-    Errors that no retry mends, such as a wrong key, fail the task at once. After a rate limit the task comes
+    Errors that a retry cannot fix, such as a wrong key, fail the task at once. After a rate limit it comes
     back when ImageKit's reset is over, and never sooner than its own ``retry_delay``. Everything else, other
     packages' errors included, is left to the task's ``retries`` and ``retry_delay``. The policy is for
     sensors and for your own ``@task`` functions that use the hook; operators fail at once without it.
@@ -44,7 +44,7 @@ class ImageKitRetryPolicy(RetryPolicy):
         if RetryDecision is None:
             raise RuntimeError(
                 "ImageKitRetryPolicy needs Airflow 3.3 or later. Leave retry_policy out; operators fail at "
-                "once on errors that no retry mends without it, too."
+                "once on errors that a retry cannot fix without it, too."
             )
         self.retry_missing = retry_missing
 
@@ -72,7 +72,7 @@ class ImageKitRetryPolicy(RetryPolicy):
             return RetryDecision.default()
         if exception.retryable or (self.retry_missing and isinstance(exception, ImageKitNotFoundError)):
             return RetryDecision.default()
-        return RetryDecision.fail(f"No retry mends {type(exception).__name__}.")
+        return RetryDecision.fail(f"A retry cannot fix {type(exception).__name__}.")
 
     def serialize(self) -> dict[str, Any]:
         """Return the arguments as plain JSON."""

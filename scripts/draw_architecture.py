@@ -14,6 +14,7 @@ JOBS = {
     "operators": "what a task does",
     "sensors": "what a task waits for",
     "triggers": "waiting in the triggerer",
+    "plugins": "receiver of webhooks",
     "hooks": "Airflow Connection to client",
     "links": "buttons in the UI",
     "retry_policy": "which errors to retry",

@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hooks": {"assets", "client", "exceptions", "phash", "provider_info"},
     "links": set(),
     "triggers": {"client", "exceptions", "gates", "hooks", "io", "library", "similarity"},
+    "plugins": {"client", "exceptions", "hooks", "library"},
     "operators": {
         "assets",
         "client",
@@ -56,6 +57,7 @@ MAY_IMPORT_AIRFLOW = {
     "io/object_storage.py",
     "links",
     "operators",
+    "plugins",
     "retry_policy",
     "sensors",
     "triggers",
@@ -127,3 +129,13 @@ def test_no_module_of_tests_does_either(module: Path) -> None:
 def test_what_several_tests_use_stands_in_no_module_of_tests(module: Path) -> None:
     shared = {name for name in imports(module) if name.startswith("tests.")}
     assert [name for name in shared if re.search(r"\.(test_\w+|conftest)(\.|$)", name)] == []
+
+
+@pytest.mark.parametrize("module", TESTS, ids=lambda module: str(module.relative_to(ROOT.parent)))
+def test_a_test_is_named_by_a_sentence(module: Path) -> None:
+    names = [
+        node.name
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+    assert [name for name in names if len(name.split("_")) < 4] == []

@@ -120,7 +120,7 @@ class TestLaws:
         assert (first - second == 0) == (first == second)
 
     @given(hashes, hashes, hashes)
-    def test_triangle_inequality(self, first, second, third):
+    def test_the_distance_keeps_the_triangle_inequality(self, first, second, third):
         assert first - third <= (first - second) + (second - third)
 
     @given(hashes, st.sets(st.integers(0, PHASH_BITS - 1)))
@@ -135,7 +135,7 @@ class TestLaws:
 
 class TestValue:
     @given(hashes)
-    def test_it_pickles(self, phash):
+    def test_a_hash_survives_pickling(self, phash):
         assert pickle.loads(pickle.dumps(phash)) == phash
 
     @given(hashes, hashes)

@@ -12,7 +12,7 @@ purge a URL                                        yes      it is purged twice; 
 upload with neither a new version nor a new name   yes      the second is refused: the name is taken
 upload with ``overwrite`` or a unique name         no       it would make another version, or another file
 copy, move, rename a folder                        no       a copy would add versions, a move finds nothing
-create a custom metadata field                     no       the second is refused, as if somebody else had
+create a custom metadata field                     no       the second is refused, as if another client had
 =================================================  =======  =================================================
 """
 

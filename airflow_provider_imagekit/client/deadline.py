@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STEP_TIMEOUT", "DeadlineAdapter"]
 
-#: Most seconds for one step towards a server: one address of its host, a proxy's tunnel, a TLS handshake.
+#: Maximum seconds for one step towards a server: one address of its host, a proxy's tunnel, a TLS handshake.
 STEP_TIMEOUT = 5.0
 
 _AT_ONCE = 0.001

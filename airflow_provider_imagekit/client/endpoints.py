@@ -30,7 +30,7 @@ __all__ = [
 
 DEFAULT_BASE_URL = "https://api.imagekit.io"
 
-#: Most files that one answer of the list endpoint holds.
+#: Maximum files that one answer of the list endpoint holds.
 MAX_PAGE = 1000
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -109,7 +109,7 @@ def file_metadata(file_id: str) -> Request:
     Ask for the metadata of a file of the media library: ``GET /v1/files/{fileId}/metadata``.
 
     :param file_id: ImageKit's id of the file; sent as one path segment, whatever it holds.
-    :raises ImageKitInputError: if it is no text, blank, ``.``, ``..``, or has control characters.
+    :raises ImageKitInputError: if it is not text, blank, ``.``, ``..``, or has control characters.
     """
     return Request(f"/v1/files/{id_segment(file_id)}/metadata", {}, dict)
 
@@ -130,7 +130,7 @@ def id_segment(value: str, name: str = "file_id") -> str:
 
     :param value: the id.
     :param name: name of the argument, for the error.
-    :raises ImageKitInputError: if it is no text, blank, ``.``, ``..``, or has control characters.
+    :raises ImageKitInputError: if it is not text, blank, ``.``, ``..``, or has control characters.
     """
     text = parse_text(value, name)
     if text in {".", ".."}:
@@ -147,7 +147,7 @@ def remote_url_metadata(url: str) -> Request:
 
     :param url: an address below one of the account's URL endpoints, as a browser would open it;
         transformations, versions and signatures (``ik-s``, ``ik-t``) reach ImageKit unchanged.
-    :raises ImageKitInputError: if it is no http or https URL.
+    :raises ImageKitInputError: if it is not an http or https URL.
     """
     text = parse_text(url, "url")
     try:
@@ -157,7 +157,7 @@ def remote_url_metadata(url: str) -> Request:
         parts, host = urlsplit(""), None
     if parts.scheme.lower() not in {"http", "https"} or not host:
         raise ImageKitInputError(
-            f"url is {mask_signature(text)[:200]!r}, which is no http or https URL.",
+            f"url is {mask_signature(text)[:200]!r}, which is not an http or https URL.",
             help="Pass the whole address, such as https://ik.imagekit.io/your_imagekit_id/folder/file.jpg.",
         )
     return Request("/v1/metadata", {"url": text}, dict)
@@ -193,7 +193,7 @@ def list_files(
 
 
 def mask_signature(text: str) -> str:
-    """Hide the signature of signed URLs in a text: whoever has it can open a private file."""
+    """Hide the signature of signed URLs in a text: with it, anyone can open a private file."""
     return _SIGNATURE.sub(r"\1***", text)
 
 
@@ -203,7 +203,7 @@ def parse_text(value: Any, name: str) -> str:
 
     :param value: the text.
     :param name: name of the argument, for the error.
-    :raises ImageKitInputError: if it is no text, blank, or has control characters.
+    :raises ImageKitInputError: if it is not text, blank, or has control characters.
     """
     if not isinstance(value, str):
         raise ImageKitInputError(

@@ -48,7 +48,7 @@ def load_json(body: bytes) -> Any:
     In ``exif`` a text ends at its first NUL, as EXIF's do; elsewhere NULs are left out.
 
     :param body: UTF-8 text; NaN and the infinities, which are no JSON, become ``None``.
-    :raises ValueError: if the body is no JSON, or is nested deeper than 50 levels.
+    :raises ValueError: if the body is not JSON, or is nested deeper than 50 levels.
     """
     try:
         value = json.loads(body.decode("utf-8-sig"), parse_constant=lambda _: None)

@@ -9,10 +9,10 @@ import os
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_imagekit.client.learned_pace import LearnedPace
 from airflow_provider_imagekit.client.rate_limit_redis import RedisRateLimiter
 from airflow_provider_imagekit.exceptions import ImageKitRateLimitError
 
@@ -21,24 +21,81 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST_PAUSE", "RateLimiter", "account_rate_limiter"]
 
-#: Most seconds that one 429 holds the account's requests back: a longer reset is taken for a mistake, and
-#: the request that tries again after this time will be told anew.
+#: Maximum seconds that one 429 holds the account's requests back: a longer reset is taken for a mistake, and
+#: the request that tries again after this time gets a new answer.
 LONGEST_PAUSE = 3600.0
 
 # Sleeping for a computed time can end a rounding error before it is over.
 _ROUNDING = 1e-6
 
 
+# Evenly spaced requests at nine tenths of a limit fit into each of its intervals, wherever those begin.
+_SHARE = 0.9
+_SHARE_OF_OBSERVED = 0.7
+_FEWEST_OBSERVED = 20
+_OBSERVED_SECONDS = 5.0
+_SLOWEST = 0.5
+# A higher one is a server without a limit.
+_FASTEST = 1000.0
+_LASTS_SECONDS = 900.0
+
+
+class LearnedPace:
+    """
+    Derives a rate from 429 answers and forgets it a quarter of an hour after the last one.
+
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._sent: deque[float] = deque(maxlen=1000)
+        self._rate: float | None = None
+        self._until = 0.0
+
+    @property
+    def rate(self) -> float | None:
+        """Requests per second; ``None`` as long as nothing was learned."""
+        return self._rate if self._clock() < self._until else None
+
+    def count(self) -> None:
+        """Note that a request goes out."""
+        self._sent.append(self._clock())
+
+    def refuse(self, requests_per_second: float | None) -> None:
+        """
+        Note a 429.
+
+        :param requests_per_second: the limit that it names; ``None`` if it names none: then the rate of the
+            last seconds was too high.
+        """
+        rate = _SHARE * requests_per_second if requests_per_second else self._slower()
+        if rate is None or rate > _FASTEST:
+            return
+        now = self.rate
+        self._rate = rate if requests_per_second or now is None else min(rate, now)
+        self._until = self._clock() + _LASTS_SECONDS
+
+    def _slower(self) -> float | None:
+        end = self._clock()
+        sent = [time for time in self._sent if time > end - _OBSERVED_SECONDS]
+        if len(sent) < _FEWEST_OBSERVED or end <= sent[0]:
+            return None
+        # What is observed is over and begins again at the new pace.
+        self._sent.clear()
+        return max(_SHARE_OF_OBSERVED * len(sent) / (end - sent[0]), _SLOWEST)
+
+
 class RateLimiter:
     """
     Spaces requests evenly and holds all of them back while the account is over its limit.
 
-    ImageKit limits the account, not the caller: a 429 that one task sees concerns all of them. Whoever must
-    give up first goes first, so a sensor's check, which waits for seconds, is not starved by a batch, whose
+    ImageKit limits the account, not the caller: a 429 that one task sees concerns all of them. The earliest
+    deadline goes first, so a sensor's check, which waits for seconds, is not starved by a batch, whose
     requests may wait for minutes; and each of those goes first when its own time is nearly over.
 
     :param requests_per_second: steady rate; ``None`` for no limit of our own.
-    :param burst: requests that may go out at once after a quiet time; one second's worth unless given.
+    :param burst: requests that may go out at once after a quiet time; by default one second's worth.
     :param account: what Redis knows the account by; a digest, no secret.
     :param clock: monotonic seconds.
     :param sleep: waits for a number of seconds.
@@ -98,7 +155,7 @@ class RateLimiter:
         """
         Wait for the turn of one request.
 
-        :param max_wait: most seconds to wait.
+        :param max_wait: maximum seconds to wait.
         :return: seconds waited.
         :raises ImageKitConfigurationError: if the address of the shared budget cannot be used.
         :raises ImageKitRateLimitError: as soon as it is clear that the turn comes later than that.

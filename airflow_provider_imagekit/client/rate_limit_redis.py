@@ -87,7 +87,7 @@ return {{'0', '0', 0}}
 
 class RedisRateLimiter:
     """
-    Hands out the turns of one account to whoever asks the same Redis.
+    Gives the turns of one account to all who ask the same Redis.
 
     The lowest rate of the workers seen in the last minute counts. While Redis is away every turn is granted
     and each process keeps to its share of that rate: nothing stops for a rate limiter that is down.

@@ -86,7 +86,7 @@ def _count_values(body: bytes) -> int:
     return sum(map(body.count, (b",", b"[", b"{")))
 
 
-# A larger one is no error of ImageKit's; its beginning is shown.
+# A larger one is not an error of ImageKit's; its beginning is shown.
 _MAX_ERROR_BYTES = 1024 * 1024
 
 _BY_STATUS: dict[int, type[ImageKitStatusError]] = {

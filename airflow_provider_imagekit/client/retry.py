@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.client.rate_limit import RateLimiter
     from airflow_provider_imagekit.client.transport import Transport
 
-__all__ = ["RetryLimits", "Retrying", "Waits"]
+__all__ = ["Caller", "RetryLimits", "Retrying", "Waits"]
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class RetryLimits:
     How far one call goes in repeating a request.
 
     :param max_retries: most repetitions after the first try.
-    :param max_wait: most seconds that one call waits in all, for rate limits and between tries.
+    :param max_wait: maximum seconds that one call waits in all, for rate limits and between tries.
     """
 
     max_retries: int = 5
@@ -87,6 +87,14 @@ class Waits:
         with self._lock:
             self.seconds += seconds
             self.refused += refused
+
+
+class Caller:
+    """What the methods of the client are built on."""
+
+    def call(self, request: Request, *, limits: RetryLimits | None = None) -> Any:
+        """Send a request, and return its decoded answer; the class that has the methods defines it."""
+        raise NotImplementedError
 
 
 class Retrying:
@@ -174,7 +182,7 @@ class Retrying:
 
 
 def _may_be_done(error: ImageKitError) -> bool:
-    """Tell whether ImageKit may have done what was asked although there is no usable answer."""
+    """Return whether ImageKit may have done what was asked although there is no usable answer."""
     if isinstance(error, ImageKitTransportError):
         return error.sent
     return error.retryable and error.status not in _NOT_BEGUN

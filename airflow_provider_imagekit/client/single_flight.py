@@ -22,7 +22,7 @@ class SingleFlight:
 
     def share(self, key: Hashable, call: Callable[[], Any]) -> Any:
         """
-        Make a call, or wait for the same one that somebody else is making.
+        Make a call, or wait for the same call of another thread.
 
         :param key: what makes two calls the same.
         :param call: asks; it ends in a bounded time.

@@ -182,7 +182,7 @@ def _content(body: Mapping[str, Any] | Form | None) -> dict[str, Any]:
 
 
 def _never_connected(error: BaseException) -> bool:
-    """Tell whether a request certainly did not reach the server."""
+    """Return whether a request certainly did not reach the server."""
     return any(isinstance(each, (NewConnectionError, ConnectTimeoutError)) for each in _chain(error))
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_imagekit.client import changes, endpoints
+from airflow_provider_imagekit.client.retry import Caller, RetryLimits
 from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
-
-if TYPE_CHECKING:
-    from airflow_provider_imagekit.client.retry import RetryLimits
 
 __all__ = ["Writes"]
 
 
-class Writes:
+class Writes(Caller):
     """
     Methods that write; :meth:`call` sends what they ask for.
 
@@ -23,10 +21,6 @@ class Writes:
     repeated :class:`~airflow_provider_imagekit.exceptions.UnknownOutcomeError` if the answer is lost. Which
     ones those are: :mod:`airflow_provider_imagekit.client.changes`.
     """
-
-    def call(self, request: endpoints.Request, *, limits: RetryLimits | None = None) -> Any:
-        """Send a request; see the class that has these methods."""
-        raise NotImplementedError
 
     def upload_file(self, file: bytes | str, file_name: str, **options: Any) -> dict[str, Any]:
         """
@@ -100,7 +94,7 @@ class Writes:
         Return ``Pending`` or ``Completed``.
 
         :param request_id: as :meth:`purge_cache` returned it.
-        :param limits: how far to go in repeating the request; the client's own unless given.
+        :param limits: how often to repeat the request; by default as the client's settings say.
         """
         return str(self.call(changes.purge_status(request_id), limits=limits).get("status"))
 
@@ -136,7 +130,7 @@ class Writes:
         Return a job on a folder: ``jobId``, ``type``, ``status`` (``Pending`` or ``Completed``).
 
         :param job_id: id of the job.
-        :param limits: how far to go in repeating the request; the client's own unless given.
+        :param limits: how often to repeat the request; by default as the client's settings say.
         """
         job: dict[str, Any] = self.call(changes.folder_job(job_id), limits=limits)
         return job
@@ -149,7 +143,7 @@ class Writes:
 
         :param start_date: first day, such as ``2026-11-01``.
         :param end_date: day after the last, less than 90 days later.
-        :param limits: how far to go in repeating the request; the client's own unless given.
+        :param limits: how often to repeat the request; by default as the client's settings say.
         """
         usage: dict[str, Any] = self.call(changes.usage(start_date, end_date), limits=limits)
         return usage

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_imagekit.emulator.account import Account
 from airflow_provider_imagekit.emulator.auth import DEFAULT_PRIVATE_KEY, Keyring
-from airflow_provider_imagekit.emulator.library.assets import Asset, asset_id
+from airflow_provider_imagekit.emulator.library.assets import asset_id
 from airflow_provider_imagekit.emulator.library.jobs import JobBook
 from airflow_provider_imagekit.emulator.library.library import Library
 from airflow_provider_imagekit.emulator.library.measure import Measurer
@@ -28,7 +28,6 @@ from airflow_provider_imagekit.emulator.webhooks.deliveries import SCHEMES, Deli
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
 
 __all__ = ["ANY_ADDRESS", "ImageKitEmulator", "checked_url_endpoint"]
 
@@ -104,11 +103,7 @@ class ImageKitEmulator:
         self._requests = RequestLog()
         self._faults = FaultBook()
         self._store = Store(Path(state) if state is not None else None)
-        try:
-            media = Library(Path(library), self._store)
-        except BaseException:
-            self._store.close()
-            raise
+        media = _library_in(Path(library), self._store)
         self._deliveries = Deliveries(webhook_retry_seconds, tuple(webhook_schemes))
         self._account = Account(
             imagekit_id=imagekit_id,
@@ -133,12 +128,7 @@ class ImageKitEmulator:
             self.close()  # __exit__ is not called then
             raise
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def start(self) -> Self:
@@ -148,14 +138,14 @@ class ImageKitEmulator:
         :raises OSError: if the server cannot listen on the address.
         """
         if self._listener is None:
-            account = self._account
-            names = (
-                frozenset({"localhost", self._host, self._public_host, socket.gethostname()})
-                - ANY_ADDRESS.keys()
-            )
-            control = Control(self._faults, self._requests, account.keyring, account.limiter, names)
+            hosts = {"localhost", self._host, self._public_host, socket.gethostname()} - ANY_ADDRESS.keys()
+            control = _control(self._account, self._faults, self._requests, hosts)
             app = App(
-                account, self._requests, self._faults, self._latency, control if self._with_control else None
+                self._account,
+                self._requests,
+                self._faults,
+                self._latency,
+                control if self._with_control else None,
             )
             self._listener = Listener(app, self._host, self._port)
             self._port = self._listener.port
@@ -212,7 +202,11 @@ class ImageKitEmulator:
 
     def files(self) -> list[dict[str, Any]]:
         """Return all files of the library as the listing shows them."""
-        return [self._object(asset) for asset in self._account.library.assets()]
+        account = self._account
+        return [
+            file_object(file, file.current, account.measurer.facts(file, file.current), self.url_endpoint)
+            for file in account.library.assets()
+        ]
 
     def file_id(self, path: str) -> str:
         """
@@ -251,10 +245,6 @@ class ImageKitEmulator:
         self._requests.clear()
         self._account.limiter.clear()
 
-    def _object(self, asset: Asset) -> dict[str, Any]:
-        facts = self._account.measurer.facts(asset, asset.current)
-        return file_object(asset, asset.current, facts, self.url_endpoint)
-
 
 def checked_url_endpoint(text: str) -> str:
     """
@@ -272,3 +262,15 @@ def checked_url_endpoint(text: str) -> str:
 
 def _library_path(path: str) -> str:
     return "/" + path.lstrip("/")
+
+
+def _library_in(folder: Path, store: Store) -> Library:
+    try:
+        return Library(folder, store)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _control(account: Account, faults: FaultBook, requests: RequestLog, hosts: set[str]) -> Control:
+    return Control(faults, requests, account.keyring, account.limiter, frozenset(hosts))

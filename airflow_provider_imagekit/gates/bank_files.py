@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TIME_LIMIT", "BankCache", "BankLoads", "aload_bank", "load_bank"]
 
-#: Most seconds that a check waits for a bank. The load goes on, so that a later check finds it.
+#: Maximum seconds that a check waits for a bank. The load goes on, so that a later check finds it.
 TIME_LIMIT: Final = 120.0
 
 # A rest lets the event loop have the interpreter at once; they make a load some five percent longer.
@@ -42,8 +42,8 @@ def load_bank(
 
     :param file: where it is, and how its columns are called.
     :param low_information: hashes besides zero to leave out.
-    :param time_limit: most seconds to wait for it.
-    :raises ImageKitInputError: if there is no such file, or it is no table of hashes.
+    :param time_limit: maximum seconds to wait for it.
+    :raises ImageKitInputError: if there is no such file, or it is not a table of hashes.
     :raises StorageError: if the storage does not answer, or not in time.
     """
     loading = _start(file, low_information)
@@ -71,9 +71,9 @@ class BankLoads:
     """
     The loads that are under way: one for each bank, in a thread of its own.
 
-    So a bank whose storage hangs holds up those who need this bank, and nobody else.
+    So a bank whose storage hangs holds up those who need this bank, and no others.
 
-    :param most: most loads at a time; so hanging storages take no more threads than this.
+    :param most: maximum loads at a time; so hanging storages take no more threads than this.
     """
 
     def __init__(self, most: int = 32) -> None:
@@ -148,7 +148,7 @@ def _load(file: BankFile, low_information: frozenset[PHash]) -> PHashBank:
     with storage_errors(file.path):
         path = ObjectStoragePath(file.path)
         forget_listings(path)
-        # What a storage tells of a file differs: modification time, ETag, generation. All of it counts.
+        # What a storage reports of a file differs: modification time, ETag, generation. All of it counts.
         identity = (file, low_information, str(path.fs.info(path.path)))
         return _banks().get(identity, load)
 

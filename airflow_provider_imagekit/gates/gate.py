@@ -1,4 +1,4 @@
-"""A gate, shared by sensor and operators: a picture, what it is held against, the distances that match."""
+"""A gate, shared by sensor and operators: a picture, its reference, and the distances that match."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class PHashGate:
     What a gate asks: whether the distance of a picture to another, or to the nearest of many, is in bounds.
 
     :param image: the picture.
-    :param reference: what it is held against.
+    :param reference: what it is compared with.
     :param bounds: the distances that match.
     :param low_information: hashes besides zero that cannot be decided on.
     :param max_matches: list no more matches than this of a bank.
@@ -177,7 +177,7 @@ class PHashGate:
         if isinstance(self.reference, HashList):
             return PHashBank.of(self.reference.phashes, low_information=self.low_information)
         if load_bank is None or not isinstance(self.reference, BankFile):
-            raise ImageKitInputError(f"Nobody here can read {self.reference}.")
+            raise ImageKitInputError(f"{self.reference} cannot be read here.")
         return load_bank(self.reference, self.low_information)
 
     def __str__(self) -> str:

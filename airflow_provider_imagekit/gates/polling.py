@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Poll", "is_not_yet", "look_up", "not_yet", "poll", "until_next_check"]
 
-# A check repeats what mends itself within seconds; for anything longer the next check is the retry.
+# A check repeats what recovers within seconds; for anything longer the next check is the retry.
 _LIMITS = RetryLimits(max_retries=2, max_wait=5.0)
 
 
@@ -45,7 +45,7 @@ def poll(
     :param client: who asks.
     :param load_bank: reads a file of hashes.
     :param stop_on_mismatch: whether a verdict that does not match ends the wait, too.
-    :raises ImageKitError: if waiting cannot mend it: a wrong key, a bad request, a file without pHash.
+    :raises ImageKitError: if waiting cannot fix it: a wrong key, a bad request, a file without pHash.
     :raises PHashMismatchError: with ``stop_on_mismatch``.
     """
     try:
@@ -73,7 +73,7 @@ def not_yet(error: ImageKitError) -> Poll:
     Return what a check found that met an error which may pass.
 
     :param error: what the check met.
-    :raises ImageKitError: the error, if waiting cannot mend it.
+    :raises ImageKitError: the error, if waiting cannot fix it.
     """
     if not is_not_yet(error):
         raise error
@@ -85,7 +85,7 @@ def until_next_check(wait: float, left: float) -> str:
     Say when the next check comes and how long the wait may still last.
 
     :param wait: seconds until the next check.
-    :param left: seconds until the wait is over; infinite if nobody knows.
+    :param left: seconds until the wait is over; infinite if unknown.
     """
     rest = f"{max(left, 0):.0f} s left."
     if wait >= left:
@@ -94,5 +94,5 @@ def until_next_check(wait: float, left: float) -> str:
 
 
 def is_not_yet(error: ImageKitError) -> bool:
-    """Tell whether a wait goes on after an error: it may pass by itself, or the file may still come."""
+    """Return whether a wait goes on after an error: it may pass by itself, or the file may still come."""
     return error.retryable or isinstance(error, ImageKitNotFoundError)

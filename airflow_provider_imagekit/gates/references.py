@@ -1,4 +1,4 @@
-"""How a picture is named, and what it is held against: another picture, a list of hashes, a file of them."""
+"""How a picture and its reference are named: a picture, a list of hashes, or a file of hashes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
     "parse_reference",
 ]
 
-#: Most hashes of a list: a trigger keeps them in Airflow's database while it waits.
+#: Maximum hashes of a list: a trigger keeps them in Airflow's database while it waits.
 MAX_LISTED: Final = 1000
 
 
@@ -128,7 +128,7 @@ def parse_reference(
     *, file_id: object, url: object, phash: object, bank: object, id_column: object, phash_column: object
 ) -> ImageRef | HashList | BankFile:
     """
-    Read what a picture is held against.
+    Read what a picture is compared with.
 
     :param file_id: id of a file in the media library; exactly one of this and the next three.
     :param url: address of a picture.
@@ -166,7 +166,7 @@ def parse_low_information(values: object) -> frozenset[PHash]:
     """
     Read the argument ``low_information``: the hashes besides zero that cannot be decided on.
 
-    :param values: a list, or a text with commas; blank entries (pictures without a hash) are passed over.
+    :param values: a list, or a text with commas; blank entries (pictures without a hash) are skipped.
     :raises ImageKitInputError: if it is neither.
     :raises InvalidPHashError: if a hash is malformed.
     """

@@ -1,4 +1,4 @@
-"""Work that may hang, in threads that nobody has to wait for."""
+"""Work that may hang, in threads that a process does not wait for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def in_thread(function: Callable[[], T], name: str) -> Future[T]:
     def run() -> None:
         try:
             result = function()
-        except BaseException as error:  # noqa: BLE001 - whoever waits for the future raises it
+        except BaseException as error:  # noqa: BLE001 - the one who waits for the future raises it
             future.set_exception(error)
         else:
             future.set_result(result)

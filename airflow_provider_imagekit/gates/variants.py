@@ -127,7 +127,7 @@ def _positive(values: Mapping[str, Any], name: str) -> int | None:
 
 def _number(value: object, missing: float = -1.0) -> float:
     try:
-        number = float(value)  # type: ignore[arg-type]  # what is no number is refused by it
+        number = float(value)  # type: ignore[arg-type]  # it refuses what is not a number
     except (TypeError, ValueError):
         return missing
     return number if abs(number) < float("inf") else missing

@@ -18,11 +18,13 @@ from airflow_provider_imagekit.provider_info import CONNECTION_FIELDS, CONNECTIO
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Connection
 
-__all__ = ["client_settings", "unknown_fields", "uses_login"]
+__all__ = ["client_settings", "unknown_fields", "uses_login", "webhook_settings"]
 
 _KEY_HELP = "Put the account's private key (private_…) into the password of the Airflow Connection."
 _TYPE = CONNECTION_TYPE["connection-type"]
 _DELIVERY_HOST = "ik.imagekit.io"
+#: Minimum length of a signing key.
+_MIN_SECRET = 16
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 
 
@@ -37,9 +39,37 @@ def client_settings(connection: Connection, extra: Mapping[str, Any]) -> ClientS
     :param extra: its ``extra`` field, parsed.
     :raises ImageKitConfigurationError: naming the field that cannot be used.
     """
-    values = {name: _READERS[field["kind"]](extra, name) for name, field in CONNECTION_FIELDS.items()}
-    settings = {name: value for name, value in values.items() if name in ClientSettings.__slots__}
+    settings = {
+        name: _READERS[field["kind"]](extra, name)
+        for name, field in CONNECTION_FIELDS.items()
+        if name in ClientSettings.__slots__
+    }
     return ClientSettings(_private_key(connection), _base_url(connection), **settings)
+
+
+def webhook_settings(extra: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """
+    Read what the receiver of webhooks needs.
+
+    :param extra: the ``extra`` field of an Airflow Connection, parsed.
+    :return: the webhooks' secrets; names of assets, each with the folder whose files it gets.
+    :raises ImageKitConfigurationError: naming the field that cannot be used; never a secret.
+    """
+    given = extra.get("webhook_secrets")
+    parts = given.split(",") if isinstance(given, str) else given if isinstance(given, list) else ()
+    secrets = tuple(str(part).strip() for part in parts)
+    if not secrets or not all(key.startswith("whsec_") and len(key) >= _MIN_SECRET for key in secrets):
+        raise ImageKitConfigurationError(
+            "webhook_secrets in the Airflow Connection's extra is empty or not a list of signing keys.",
+            help="Use the key whsec_... that ImageKit showed when the webhook was made; several with commas.",
+        )
+    assets = {name: folder for name, folder in _object(extra, "webhook_assets") if name}
+    if not assets:
+        raise ImageKitConfigurationError(
+            "webhook_assets in the Airflow Connection's extra is empty.",
+            help='Use an object of assets and folders, such as {"pictures": "/products"}; "/" for all files.',
+        )
+    return secrets, assets
 
 
 def unknown_fields(extra: Mapping[str, Any]) -> list[str]:
@@ -54,7 +84,7 @@ def unknown_fields(extra: Mapping[str, Any]) -> list[str]:
 
 
 def uses_login(connection: Connection) -> bool:
-    """Tell whether the key stands in ``login``, where people who come from the HTTP provider have it."""
+    """Return whether the key stands in ``login``, where people who come from the HTTP provider have it."""
     return not (connection.password or "").strip() and (connection.login or "").startswith("private_")
 
 

@@ -174,7 +174,7 @@ class ImageKitHook(Writes, BaseHook):
             client = self.get_conn()
             client.call(endpoints.list_files(limit=1), limits=RetryLimits(max_retries=0, max_wait=_TEST_WAIT))
         except ImageKitRateLimitError as error:
-            if error.status is None:  # nobody was asked
+            if error.status is None:  # no request was sent
                 return False, f"The private key was not tested: {error}"
             return True, "ImageKit accepts the private key. (The account is over its rate limit right now.)"
         except ImageKitError as error:
@@ -261,7 +261,7 @@ class ImageKitHook(Writes, BaseHook):
 
         :param request: one of :mod:`airflow_provider_imagekit.client.endpoints` or of
             :mod:`airflow_provider_imagekit.client.changes`.
-        :param limits: how far to go in repeating it; those of the Airflow Connection unless given.
+        :param limits: how often to repeat it; by default as the Airflow Connection says.
         :raises ImageKitError: the last try's error.
         """
         answer = self.get_conn().call(request, limits=limits)

@@ -57,7 +57,7 @@ class StoragePath(Protocol):
         """Open the file."""
 
     def exists(self) -> bool:
-        """Tell whether it is there."""
+        """Return whether it is there."""
 
     def mkdir(self, *, parents: bool = False, exist_ok: bool = False) -> Any:
         """Make the folder, where folders are made."""
@@ -73,7 +73,7 @@ class StoragePath(Protocol):
 
 
 def is_local(path: StoragePath) -> TypeGuard[Path]:
-    """Tell whether a path is of this machine: what is written there can be read before the file is closed."""
+    """Return whether a path is on this machine: an open file there can be read already."""
     # The paths of object stores descend from pathlib.Path too on Airflow 2.
     return isinstance(path, Path) and not hasattr(path, "protocol")
 

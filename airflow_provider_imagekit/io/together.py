@@ -41,7 +41,7 @@ def appear_together(
     and in an object store a copy within the store, which appears whole as every object does. If one move
     fails, what stood at the paths before is put back.
 
-    :param workplace: folder of the same store for the unfinished files; beside each path unless given.
+    :param workplace: folder of the same store for the unfinished files; by default beside each path.
     :raises Exception: what a failed move met. Where nothing could be put back either, as in an outage of a
         store, a note says which former files are kept.
     """
@@ -64,7 +64,7 @@ def appear_together(
             yield write
             _put_in_place(unfinished)
         except BaseException:
-            # GeneratorExit and SystemExit too: whoever stops half-way must not leave half a file.
+            # GeneratorExit and SystemExit too: a stop half-way must not leave half a file.
             for growing, _ in unfinished:
                 with suppress(Exception):  # the next run removes it
                     growing.unlink()

@@ -19,12 +19,14 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 
 __all__ = [
     "CHANGED",
+    "CURSOR_KEY",
     "DELETED",
     "KINDS",
     "MAX_OVERLAP",
     "MAX_REMEMBERED",
     "MAX_WATCHED",
     "NEW",
+    "REPORTED_KEY",
     "Arrival",
     "Cursor",
     "Listing",
@@ -36,6 +38,11 @@ __all__ = [
 
 NEW, CHANGED, DELETED = "new", "changed", "deleted"
 KINDS: Final = (NEW, CHANGED, DELETED)
+
+#: Key of a watcher's cursor in the state store of its asset.
+CURSOR_KEY: Final = "imagekit_files"
+#: Key under which the receiver of webhooks stores what it has reported, in the same state store.
+REPORTED_KEY: Final = "imagekit_webhooks"
 
 #: Maximum number of files whose report is remembered; more of them in one overlap shorten the overlap.
 MAX_REMEMBERED: Final = 2500
@@ -153,8 +160,8 @@ class Cursor:
         reported = {**self.reported, **{file.digest: file.updated_ms for file in files}}
         floor, reported = _bounded(max(self.floor_ms, since - overlap_ms), reported)
         gone, present, missing = self._absent(listing.present)
-        fresh = [file for file in fresh if file.digest not in known]
-        return [*fresh, *gone], Cursor(floor, since, reported, present, missing)
+        found = [file for file in (*fresh, *gone) if file.digest not in known]
+        return found, Cursor(floor, since, reported, present, missing)
 
     def _absent(
         self, present: frozenset[str] | None

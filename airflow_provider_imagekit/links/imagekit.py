@@ -84,7 +84,7 @@ class ImageKitReportLink(StoredLink):
 
         :param context: the task's context.
         :param path: where the report was written, as ``ObjectStoragePath`` reads it.
-        :param url: where people read it, if that cannot be told from the path.
+        :param url: where people read it, if that does not follow from the path.
         """
         if address := url or browser_url(path):
             cls._store(context, address)

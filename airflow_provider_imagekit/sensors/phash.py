@@ -41,14 +41,14 @@ class PHashDistanceSensor(ImageKitSensor):
 
     A file that does not exist yet, a rate limit, a server error or a lost connection means "not yet". A wrong
     key, a malformed request, or a file that has no pHash (a video) fails the task at once, with ``soft_fail``
-    too: that skips only when the time is over. What can change is asked anew at each check, the reference
+    too: that skips only when the time is over. What can change is requested at each check, the reference
     included; pass its hash as ``reference_phash`` to spare that request. Literal hashes are decided at once,
     without a request.
 
     ``timeout`` is for the whole wait, and so is ``execution_timeout``, deferred or not; in reschedule mode
     Airflow takes that for each check.
 
-    Held against many pictures (a list of hashes, or a bank: a file of them), the nearest decides: with
+    Compared with many pictures (a list of hashes, or a bank: a file of hashes), the nearest decides: with
     ``max_distance`` a picture matches that is among them, with ``min_distance`` one that is not.
 
     :param file_id: id of the picture in the media library. (templated)
@@ -59,10 +59,10 @@ class PHashDistanceSensor(ImageKitSensor):
     :param reference_phash: hash of the picture to compare with, or up to 1000 hashes: a list, or a text with
         commas. (templated)
     :param reference_bank: path of a file of hashes (``.jsonl``, ``.csv``, ``.parquet``) wherever
-        ``ObjectStoragePath`` reaches; read anew when it has changed. (templated) Exactly one of these four.
-    :param bank_id_column: column of the bank's names; ``fileId``, ``file_id`` or ``id`` unless given.
+        ``ObjectStoragePath`` reaches; read again when it has changed. (templated) Exactly one of these four.
+    :param bank_id_column: column of the bank's names; by default ``fileId``, ``file_id`` or ``id``.
         (templated)
-    :param bank_phash_column: column of the bank's hashes; ``pHash`` or ``phash`` unless given. (templated)
+    :param bank_phash_column: column of the bank's hashes; by default ``pHash`` or ``phash``. (templated)
     :param max_distance: largest distance that matches, 0 to 64, or a level: ``identical`` (0), ``strict``
         (4), ``near_duplicate`` (8), ``review`` (12). (templated)
     :param min_distance: smallest distance that matches. (templated) At least one of the two is needed.

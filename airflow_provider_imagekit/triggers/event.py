@@ -1,4 +1,4 @@
-"""How a trigger tells its task what it found: the one place that builds and reads event payloads."""
+"""How a trigger reports to its task: the one place that builds and reads event payloads."""
 
 from __future__ import annotations
 

@@ -9,24 +9,26 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from airflow_provider_imagekit.client.retry import RetryLimits
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError, ImageKitError, ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.library.arrivals import DELETED, Arrival, Cursor, Listing
+from airflow_provider_imagekit.library.arrivals import (
+    CURSOR_KEY,
+    DELETED,
+    REPORTED_KEY,
+    Arrival,
+    Cursor,
+    Listing,
+)
 from airflow_provider_imagekit.library.watch import Selection, look
 from airflow_provider_imagekit.triggers.lanes import connecting, lane_of
 
-__all__ = ["CURSOR_KEY", "REPORTED_KEY", "FilesProducer", "Look", "Poller", "Watcher", "watching"]
+__all__ = ["FilesProducer", "Look", "Poller", "Watcher", "watching"]
 
 log = logging.getLogger(__name__)
-
-#: Key of a watcher's cursor in the state store of its asset.
-CURSOR_KEY: Final = "imagekit_files"
-#: Key under which the receiver of webhooks stores what it has reported, in the same state store.
-REPORTED_KEY: Final = "imagekit_webhooks"
 
 # A poll repeats what passes within seconds; for anything longer the next poll is the retry.
 _LIMITS = RetryLimits(max_retries=2, max_wait=5.0)

@@ -17,7 +17,7 @@ __all__ = ["SLOTS", "Lane", "connecting", "lane_of"]
 
 T = TypeVar("T")
 
-#: Most checks of one client at a time; so a dead host takes no more threads than this.
+#: Maximum checks of one client at a time; so a dead host takes no more threads than this.
 SLOTS: Final = 16
 
 
@@ -28,7 +28,7 @@ class Lane:
     A slot is free again when the thread of its check has ended, not before: so the threads are bounded
     although a trigger can be cancelled while its check hangs.
 
-    :param slots: most checks at a time.
+    :param slots: maximum checks at a time.
     """
 
     def __init__(self, slots: int = SLOTS) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MIN_POKE_INTERVAL", "PHashDistanceTrigger"]
 
-#: Fewest seconds between two checks. A trigger that fires within a second or two of its task's deferral can
+#: Minimum seconds between two checks. A trigger that fires within a second or two of its task's deferral can
 #: overtake the executor's report of it, and the scheduler then fails the task (apache/airflow#71580).
 MIN_POKE_INTERVAL = 5.0
 
@@ -40,7 +40,7 @@ class PHashDistanceTrigger(BaseTrigger):
     :param poke_interval: seconds between two checks, at least 5.
     :param exponential_backoff: whether to double the interval after each check.
     :param max_wait: longest interval in seconds with ``exponential_backoff``.
-    :param silent_fail: whether to log errors that waiting cannot mend, and go on.
+    :param silent_fail: whether to log errors that waiting cannot fix, and to go on.
     :param stop_on_mismatch: whether a verdict that does not match ends the wait with an error.
     :param deadline: when the wait is over, in seconds since 1970; ``None`` if Airflow alone ends it.
     :param next_check: when the first check is due, in seconds since 1970; ``None`` for after one interval. So
@@ -156,7 +156,7 @@ class PHashDistanceTrigger(BaseTrigger):
         check = functools.partial(poll, stop_on_mismatch=self.stop_on_mismatch)
         if not isinstance(reference, BankFile):
             return await in_lane(functools.partial(check, self.gate, client, load_bank))
-        # One after the other: whoever waits for a storage must not hold a slot of the account.
+        # One after the other: a check that waits for a storage must not hold a slot of the account.
         try:
             gate = await in_lane(functools.partial(look_up, self.gate, client))
             bank = await aload_bank(reference, gate.low_information)

@@ -62,7 +62,9 @@ class TestReadme:
         assert run.state == "success"
         assert run.xcom("metadata")["width"] == 640
 
-    def test_the_gate(self, connection: str, imagekit: ImageKitEmulator, run_dag: RunDag) -> None:
+    def test_the_gate_publishes_a_recompressed_picture(
+        self, connection: str, imagekit: ImageKitEmulator, run_dag: RunDag
+    ) -> None:
         source = snippets(README, "python")[1]
         run = run_dag(
             source,
@@ -86,7 +88,7 @@ class TestReadme:
         for command in commands:
             assert re.search(rf"^{command}:", makefile, re.MULTILINE)
 
-    def test_the_connection(self, airflow_home: Path) -> None:
+    def test_the_exported_connection_is_one_that_airflow_reads(self, airflow_home: Path) -> None:
         [export] = [text for text in snippets(README, "bash") if "AIRFLOW_CONN_" in text]
         printed = bash(f"{export}\nairflow connections get imagekit_default --output plain", airflow_home)
         assert "imagekit" in printed

@@ -80,7 +80,7 @@ def test_airflow_calls_it_for_each_asset(path: str, step: str, parameters: list[
         ("imagekit://demo/?fileId=65f0", "imagekit://demo/?fileId=65f0"),
     ],
 )
-def test_examples(uri: str, expected: str) -> None:
+def test_each_form_of_an_address_has_its_spelling(uri: str, expected: str) -> None:
     assert sanitized(uri) == expected
 
 

@@ -80,7 +80,7 @@ def test_upload_update_versions_and_deletion(sdk):
         sdk.files.get(uploaded.file_id)
 
 
-def test_bulk_changes(ik, sdk):
+def test_the_sdk_changes_tags_and_deletes_in_bulk(ik, sdk):
     ids = [ik.file_id("top.webp"), ik.file_id("folder/a.jpg")]
     assert sdk.files.bulk.add_tags(file_ids=ids, tags=["a", "b"]).successfully_updated_file_ids == ids
     assert sdk.files.bulk.remove_tags(file_ids=ids, tags=["a"]).successfully_updated_file_ids == ids
@@ -117,7 +117,7 @@ def test_custom_metadata_fields(sdk):
         sdk.custom_metadata_fields.delete(made.id)
 
 
-def test_webhooks(sdk):
+def test_the_sdk_registers_changes_and_deletes_webhooks(sdk):
     endpoint = "http://127.0.0.1:9/hook"
     made = sdk.accounts.webhooks.create(endpoint=endpoint, events=["file.created", "file.deleted"])
     assert (made.enabled, made.secret[:6], made.endpoint) == (True, "whsec_", endpoint)

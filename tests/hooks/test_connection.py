@@ -169,7 +169,7 @@ def test_each_field_of_the_table_is_in_the_documentation_word_for_word() -> None
 def test_each_setting_is_a_field_of_the_table_or_a_standard_field() -> None:
     names = {field.name for field in dataclasses.fields(ClientSettings)}
     assert names - set(CONNECTION_FIELDS) == {"private_key", "base_url"}
-    assert set(CONNECTION_FIELDS) - names == {"url_endpoint"}
+    assert set(CONNECTION_FIELDS) - names == {"url_endpoint", "webhook_assets", "webhook_secrets"}
 
 
 @pytest.mark.parametrize(

@@ -89,14 +89,18 @@ class TestConnectionForms:
 
 
 class TestTestConnection:
-    def test_success(self, connection: str, imagekit: ImageKitEmulator) -> None:
+    def test_a_right_key_is_accepted_with_one_small_request(
+        self, connection: str, imagekit: ImageKitEmulator
+    ) -> None:
         assert ImageKitHook(connection).test_connection() == (
             True,
             f"{imagekit.url} accepts the private key.",
         )
         assert imagekit.requests[-1].query["limit"] == "1"
 
-    def test_a_wrong_key(self, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_wrong_key_is_refused(
+        self, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         ok, message = connect(monkeypatch, imagekit, password="private_wrong=").test_connection()
         assert not ok
         assert "403" in message

@@ -296,7 +296,9 @@ class TestFailures:
 
 
 class TestSources:
-    def test_ids(self, nightly: Nightly, server: ImageKitEmulator) -> None:
+    def test_each_given_id_is_fetched_once_and_nothing_is_listed(
+        self, nightly: Nightly, server: ImageKitEmulator
+    ) -> None:
         ids = [server.file_id("0001.jpg"), server.file_id("0002.jpg"), server.file_id("0001.jpg")]
         nightly.run(source=Given([{"fileId": file_id} for file_id in ids], "ids"))
         assert {row["file_id"] for row in nightly.rows()} == set(ids)

@@ -17,24 +17,30 @@ from tests.operators.libraries import metadata_calls, operator, rows
 
 
 class TestWhichFiles:
-    def test_a_folder(self, connection: str, table: Path) -> None:
+    def test_a_folder_gives_the_files_in_it(self, connection: str, table: Path) -> None:
         operator(table, path="/docs").execute(context())
         assert [row["name"] for row in rows(table)] == ["readme.pdf"]
 
-    def test_a_search(self, connection: str, imagekit: ImageKitEmulator, table: Path) -> None:
+    def test_a_search_gives_the_files_it_finds(
+        self, connection: str, imagekit: ImageKitEmulator, table: Path
+    ) -> None:
         listing = [file for file in imagekit.files() if file["name"] == "original.jpg"]
         imagekit.inject(status=200, body=listing, match="searchQuery=name")
         operator(table, search_query='name = "original.jpg"').execute(context())
         assert [row["name"] for row in rows(table)] == ["original.jpg"]
 
     @pytest.mark.parametrize("as_text", [True, False])
-    def test_ids(self, connection: str, imagekit: ImageKitEmulator, table: Path, as_text: bool) -> None:
+    def test_ids_are_fetched_without_a_listing(
+        self, connection: str, imagekit: ImageKitEmulator, table: Path, as_text: bool
+    ) -> None:
         ids = [imagekit.file_id(pictures.ORIGINAL), imagekit.file_id(pictures.RESIZED)]
         operator(table, file_ids=",".join(ids) if as_text else ids).execute(context())
         assert {row["file_id"] for row in rows(table)} == set(ids)
         assert [request.path for request in imagekit.requests if request.path == "/v1/files"] == []
 
-    def test_records_of_a_listing(self, connection: str, imagekit: ImageKitEmulator, table: Path) -> None:
+    def test_records_of_a_listing_are_not_listed_again(
+        self, connection: str, imagekit: ImageKitEmulator, table: Path
+    ) -> None:
         files = ListFilesOperator(task_id="files", path="/shop").execute(context())
         operator(table, file_ids=files).execute(context("monday"))
         imagekit.clear()
@@ -42,7 +48,9 @@ class TestWhichFiles:
         assert imagekit.requests == []
         assert len(rows(table)) == len(files)
 
-    def test_urls(self, connection: str, imagekit: ImageKitEmulator, table: Path) -> None:
+    def test_urls_give_rows_under_their_address(
+        self, connection: str, imagekit: ImageKitEmulator, table: Path
+    ) -> None:
         url = imagekit.file_url(pictures.ORIGINAL)
         operator(table, urls=[url]).execute(context())
         assert [(row["url"], row["width"]) for row in rows(table)] == [(url, 640)]

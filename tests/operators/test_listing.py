@@ -41,12 +41,12 @@ class TestToXCom:
             "skip": "0",
         }
 
-    def test_a_search_query(self, connection: str, imagekit: ImageKitEmulator) -> None:
+    def test_a_search_query_is_sent_as_it_is(self, connection: str, imagekit: ImageKitEmulator) -> None:
         imagekit.inject(status=200, body=[{"fileId": "a", "name": "n"}], match="searchQuery=name")
         assert listing(search_query='name = "n"').execute({}) == [{"fileId": "a", "name": "n"}]
 
     @pytest.mark.parametrize("fields", [["fileId"], "fileId", "['fileId']", '["fileId"]'])
-    def test_fields(self, connection: str, fields: Any) -> None:
+    def test_only_the_asked_fields_are_returned(self, connection: str, fields: Any) -> None:
         assert {tuple(file) for file in listing(fields=fields).execute({})} == {("fileId",)}
 
     def test_an_unknown_field_is_refused_with_the_nearest_name(self, connection: str) -> None:

@@ -45,7 +45,7 @@ def circuit(**arguments: Any) -> Any:
 
 
 class TestBranch:
-    def test_similar(self) -> None:
+    def test_a_similar_picture_takes_its_branch(self) -> None:
         value = branch(phash=A, reference_phash=NEAR)
         assert value == {
             "decision": "similar",
@@ -57,7 +57,7 @@ class TestBranch:
             "reference_phash": NEAR,
         }
 
-    def test_different(self) -> None:
+    def test_a_different_picture_takes_its_branch(self) -> None:
         value = branch(phash=A, reference_phash=NEAR, max_distance=2)
         assert (value["decision"], value["branch"]) == ("different", ["other", "group"])
 

@@ -14,9 +14,9 @@ import requests
 
 from airflow_provider_imagekit.compat import BaseEventTrigger
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from airflow_provider_imagekit.library.arrivals import digest_of
+from airflow_provider_imagekit.library.arrivals import CURSOR_KEY, REPORTED_KEY, digest_of
 from airflow_provider_imagekit.triggers.files import ImageKitFilesTrigger
-from airflow_provider_imagekit.triggers.files_stream import CURSOR_KEY, REPORTED_KEY, FilesProducer
+from airflow_provider_imagekit.triggers.files_stream import FilesProducer
 from tests.triggers.watching import QuickTrigger, Store, Triggerer, names_in, polls_told_again, upload
 
 pytestmark = pytest.mark.skipif(

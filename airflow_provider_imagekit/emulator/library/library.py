@@ -14,16 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.emulator.library.assets import Asset, Folder, Version
+from airflow_provider_imagekit.emulator.library.disk import FolderOnDisk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from airflow_provider_imagekit.emulator.library.store import Store
 
-__all__ = ["SIDECAR_SUFFIX", "Library"]
-
-#: A file of this name beside a video states its metadata; it is not listed as a file of the library.
-SIDECAR_SUFFIX = ".imagekit.json"
+__all__ = ["Library"]
 
 _LONG_SCAN_SECONDS = 0.1
 
@@ -38,16 +36,13 @@ class Library:
     """
 
     def __init__(self, root: Path, store: Store) -> None:
-        if not root.is_dir():
-            raise NotADirectoryError(f"{root} is not a folder; the library is a folder of pictures.")
-        self._root = root.resolve()
+        self._disk = FolderOnDisk(root)
         self._store = store
         self._lock = threading.RLock()
         self._assets = {asset.path: asset for asset in store.load()}
         self._paths = {asset.id: asset.path for asset in self._assets.values()}
         self._uses = Counter(blob for asset in self._assets.values() for blob in _blobs(asset))
         store.drop(store.contents() - self._uses.keys())
-        self._folders: dict[str, Folder] = {}
         self._fresh_until = 0.0
         #: Called with a file as it was and as it is after each :meth:`change`.
         self.on_change: Callable[[Asset | None, Asset], None] | None = None
@@ -61,7 +56,7 @@ class Library:
         if time.monotonic() < self._fresh_until:
             return
         started = time.monotonic()
-        found = dict(self._scan())
+        found = dict(self._disk.scan())
         took = time.monotonic() - started
         self._fresh_until = started + 10 * took if took > _LONG_SCAN_SECONDS else 0.0
         with self._lock:
@@ -72,7 +67,7 @@ class Library:
                     self.by_path(path)  # what we saw may be older than what another thread saw since
             missing = [path for path, asset in self._assets.items() if asset.disk and path not in found]
             for path in missing:
-                if self._stat(path) is None:  # else it came while we looked elsewhere
+                if self._disk.stat(path) is None:  # else it came while we looked elsewhere
                     self._gone(path)
 
     def by_path(self, path: str) -> Asset | None:
@@ -81,7 +76,7 @@ class Library:
 
         :param path: path in the media library, decoded; whatever would lead out of it finds nothing.
         """
-        status = self._stat(path)
+        status = self._disk.stat(path)
         with self._lock:
             if status is not None:
                 self._found(path, status)
@@ -109,7 +104,7 @@ class Library:
     def folders(self) -> list[Folder]:
         """Return all folders as they were at the last look at the library, by path."""
         with self._lock:
-            folders = dict(self._folders)
+            folders = dict(self._disk.folders)
             for asset in self._assets.values():
                 if asset.versions:
                     for path in _parents(asset.path):
@@ -125,7 +120,7 @@ class Library:
         """
         if version.blob is None:
             try:
-                return self._locate(asset.path).read_bytes()
+                return self._disk.locate(asset.path).read_bytes()
             except OSError as error:
                 raise FileNotFoundError(asset.path) from error
         try:
@@ -135,7 +130,7 @@ class Library:
 
     def locate(self, asset: Asset, version: Version) -> Path | None:
         """Return where a version's file lies in the folder; ``None`` for an uploaded one."""
-        return self._locate(asset.path) if version.blob is None else None
+        return self._disk.locate(asset.path) if version.blob is None else None
 
     def change(self, path: str, change: Callable[[Asset | None], Asset]) -> Asset:
         """
@@ -204,60 +199,6 @@ class Library:
             del self._assets[path]
             self._store.forget(path)
 
-    def _locate(self, path: str) -> Path:
-        return self._root.joinpath(*path.strip("/").split("/"))
-
-    def _stat(self, path: str) -> os.stat_result | None:
-        parts = path.removeprefix("/").split("/")
-        if any(_hidden(part) or "\x00" in part for part in parts) or not path.startswith("/"):
-            return None
-        try:
-            real = self._locate(path).resolve()
-            if not real.is_relative_to(self._root) or not real.is_file():
-                return None
-            return real.stat()
-        except (OSError, ValueError, RuntimeError):  # RuntimeError: a loop of links, before Python 3.13
-            return None
-
-    def _scan(self) -> Iterator[tuple[str, os.stat_result]]:
-        folders: dict[str, Folder] = {}
-        waiting = [("", self._root)]
-        while waiting:
-            prefix, directory = waiting.pop()
-            try:
-                with os.scandir(directory) as entries:
-                    for entry in entries:
-                        path = f"{prefix}/{entry.name}"
-                        if _hidden(entry.name):
-                            continue
-                        if (modified := _folder_time(entry)) is not None:
-                            folders[path] = Folder(path, modified, modified)
-                            waiting.append((path, Path(entry.path)))
-                        elif (status := self._stat_entry(path, entry)) is not None:
-                            yield path, status
-            except OSError:
-                continue  # removed or unreadable
-        self._folders = folders
-
-    def _stat_entry(self, path: str, entry: os.DirEntry[str]) -> os.stat_result | None:
-        # Only a symbolic link can lead elsewhere, so only it pays for the resolving.
-        if entry.is_symlink():
-            return self._stat(path)
-        try:
-            return entry.stat() if entry.is_file() else None
-        except OSError:
-            return None  # removed while we look; the rest of its folder is still to be seen
-
-
-def _folder_time(entry: os.DirEntry[str]) -> int | None:
-    """Return when a folder changed, in milliseconds; ``None`` if the entry is not a readable folder."""
-    try:
-        if entry.is_dir(follow_symlinks=False):
-            return entry.stat(follow_symlinks=False).st_mtime_ns // 1_000_000
-    except OSError:
-        pass
-    return None
-
 
 def _blobs(asset: Asset) -> list[str]:
     return [version.blob for version in asset.versions if version.blob]
@@ -265,12 +206,6 @@ def _blobs(asset: Asset) -> list[str]:
 
 def _signature(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
-
-
-def _hidden(part: str) -> bool:
-    if not part or part.startswith(".") or part.endswith(SIDECAR_SUFFIX):
-        return True
-    return not part.isprintable() and any("\ud800" <= character <= "\udfff" for character in part)  # no UTF-8
 
 
 def _parents(path: str) -> list[str]:

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar
 from PIL import Image
 
 from airflow_provider_imagekit.emulator.errors import corrupt_file
-from airflow_provider_imagekit.emulator.library.library import SIDECAR_SUFFIX
+from airflow_provider_imagekit.emulator.library.disk import SIDECAR_SUFFIX
 from airflow_provider_imagekit.emulator.pictures.media import svg_size, video_fields
 from airflow_provider_imagekit.emulator.pictures.metadata import (
     format_of,

@@ -39,7 +39,7 @@ class UploadFields:
     :param unique: whether the name gets a random suffix.
     :param overwrite: whether a file of this name may get a new version.
     :param keep_tags: whether the former version's tags survive when none are given.
-    :param keep_custom_metadata: likewise.
+    :param keep_custom_metadata: the same for custom metadata.
     :param response_fields: further fields of the answer.
     :param pre: transformation to apply before the file is kept.
     """

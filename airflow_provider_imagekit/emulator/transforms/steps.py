@@ -42,7 +42,7 @@ class Step:
     :param aspect_ratio: width to height; completes the one of the two that is missing.
     :param crop: crop mode of ``c`` or ``cm``.
     :param focus: what to keep when cutting: ``center``, ``top_left``, ``custom``, ...
-    :param x: left edge of an extract; ``y``, ``xc`` and ``yc`` likewise.
+    :param x: left edge of an extract; ``y``, ``xc`` and ``yc`` in the same way.
     :param dpr: factor for width and height.
     :param quality: 1 to 100.
     :param format: output format; ``auto`` by the ``Accept`` header.

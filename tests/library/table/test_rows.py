@@ -32,7 +32,7 @@ def build(metadata: dict[str, Any], privacy: Privacy = KEEP, zone: str = "UTC") 
 
 
 class TestTypedColumns:
-    def test_a_photograph(self) -> None:
+    def test_a_photograph_gives_its_camera_place_and_sides(self) -> None:
         row = build(CANON)
         assert (row["width"], row["height"], row["size"], row["format"]) == (100, 68, 7749, "jpg")
         assert (row["camera_make"], row["camera_model"], row["lens_model"]) == (

@@ -1,0 +1,3 @@
+"""What Airflow's API server gets from this provider."""
+
+from __future__ import annotations
