@@ -187,6 +187,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_provider_imagekit.operators.listing",
                     "airflow_provider_imagekit.operators.metadata",
                     "airflow_provider_imagekit.operators.phash",
+                    "airflow_provider_imagekit.operators.quality",
                     "airflow_provider_imagekit.operators.threshold",
                     "airflow_provider_imagekit.operators.transformations",
                 ],
