@@ -12,7 +12,7 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import is_absent, items, optional_text, texts
 from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
-from airflow_provider_imagekit.io.tables import format_of, write_rows
+from airflow_provider_imagekit.io.tables import check_format, format_of, write_rows
 from airflow_provider_imagekit.library.quality import (
     VIOLATION_COLUMNS,
     Inspection,
@@ -119,6 +119,7 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
             output_path = optional_text(self.output_path, "output_path")
             branches = self._branches(context, rules)
             if output_path is not None:
+                check_format(format_of(output_path))
                 check_output(output_path)
             inspection = Inspection(rules)
             result = self._inspect(inspection, self._rows(rules), output_path)
