@@ -14,10 +14,12 @@ from tests.support import AIRFLOW_3
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 #: What Airflow 3.1 brought is in none before.
 NEEDS_AIRFLOW_3_1 = {"example_imagekit_review_duplicates"}
+NEEDS_AIRFLOW_3 = NEEDS_AIRFLOW_3_1 | {"example_imagekit_on_upload"}
 FILES = sorted(EXAMPLES.glob("example_*.py"))
 #: What runs by itself once it is unpaused, and on what timetable of Airflow 2 or 3.
 SCHEDULED = {
     "example_imagekit_after_library": {"AssetTriggeredTimetable", "DatasetTriggeredTimetable"},
+    "example_imagekit_on_upload": {"AssetTriggeredTimetable"},
     "example_imagekit_daily_window": {"CronTriggerTimetable", "CronDataIntervalTimetable"},
     "example_imagekit_library_nightly": {"CronTriggerTimetable", "CronDataIntervalTimetable"},
     "example_imagekit_nightly_duplicates": {"CronTriggerTimetable", "CronDataIntervalTimetable"},
@@ -38,8 +40,8 @@ DAG_IDS = {
     "example_imagekit_remote_url",
     "example_imagekit_similarity_gate",
     "example_imagekit_transformation_check",
-} | NEEDS_AIRFLOW_3_1
-PARSED = DAG_IDS if AIRFLOW_3 else DAG_IDS - NEEDS_AIRFLOW_3_1
+} | NEEDS_AIRFLOW_3
+PARSED = DAG_IDS if AIRFLOW_3 else DAG_IDS - NEEDS_AIRFLOW_3
 
 
 def parse() -> Any:
