@@ -34,8 +34,9 @@ raised after a deferral into a skip, and a wrong key must never end as "skipped"
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 __all__ = [
     "ImageKitAuthError",
@@ -97,14 +98,25 @@ class ImageKitError(Exception):
 
     def __str__(self) -> str:
         prefix = f"HTTP {self.status}: " if self.status is not None else ""
+        message = self.message if self.message.endswith((".", "!", "?")) else f"{self.message}."
         reason = f" [{self.reason}]" if self.reason else ""
         helped = f" {self.help}" if self.help else ""
         request = f" (request id {self.request_id})" if self.request_id else ""
-        return f"{prefix}{self.message}{reason}{helped}{request}"
+        return f"{prefix}{message if helped or reason else self.message}{reason}{helped}{request}"
 
     def details(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain JSON."""
         return dict(vars(self))
+
+    def about(self, subject: str) -> Self:
+        """
+        Return the same error with a message that names what it is about.
+
+        :param subject: such as ``file_id 5f0…`` or ``reference``.
+        """
+        named = copy.copy(self)
+        named.message = f"{subject}: {self.message}"
+        return named.with_traceback(self.__traceback__)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.details())

@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "similarity": {"exceptions", "io", "phash"},
     "gates": {"client", "exceptions", "io", "phash", "similarity"},
     "library": {"client", "exceptions", "io", "phash"},
-    "report": {"exceptions", "phash", "similarity"},
+    "report": {"exceptions", "io", "phash", "similarity"},
     "hooks": {"assets", "client", "exceptions", "phash", "provider_info"},
     "links": set(),
     "triggers": {"client", "exceptions", "gates", "hooks", "io", "library", "similarity"},

@@ -14,6 +14,7 @@ from airflow_provider_imagekit.client.retry import Retrying, RetryLimits, Waits
 from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.client.transport import Transport, check_base_url
 from airflow_provider_imagekit.client.writes import Writes
+from airflow_provider_imagekit.exceptions import ImageKitError
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client import endpoints
@@ -110,4 +111,9 @@ class ImageKitClient(Reads, Writes):
         :raises ImageKitError: the last try's error.
         """
         calls = self._write_calls if request.writes else self._calls
-        return calls.call(request, limits or self.limits)
+        try:
+            return calls.call(request, limits or self.limits)
+        except ImageKitError as error:
+            if not request.subject:
+                raise
+            raise error.about(request.subject) from error.__cause__

@@ -1,5 +1,5 @@
 """
-A limit of time on whole answers.
+A limit of time on whole answers, name resolution included.
 
 ``requests`` and urllib3 limit the time between two arrivals of bytes: a server that sends one byte every few
 seconds, be it of its headers, its body or a proxy's consent, holds its caller for hours.
@@ -11,21 +11,24 @@ import functools
 import http.client
 import io
 import socket
+import threading
 import time
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any
 
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.util.connection import allowed_gai_family
 
-from airflow_provider_imagekit.client.name_resolution import addresses_of
+from airflow_provider_imagekit.client.per_process import per_process
 
 if TYPE_CHECKING:
     import requests
     from _typeshed import WriteableBuffer
 
-__all__ = ["STEP_TIMEOUT", "DeadlineAdapter"]
+__all__ = ["STEP_TIMEOUT", "DeadlineAdapter", "addresses_of"]
 
 #: Maximum seconds for one step towards a server: one address of its host, a proxy's tunnel, a TLS handshake.
 STEP_TIMEOUT = 5.0
@@ -148,3 +151,61 @@ def _bounded(connection_class: type[HTTPConnection]) -> type[HTTPConnection]:
     if issubclass(connection_class, _Connection):
         return connection_class
     return type(connection_class.__name__, (_Connection, connection_class), {})
+
+
+def addresses_of(host: str, port: int, timeout: float) -> list[str]:
+    """
+    Return the addresses of a host.
+
+    The operating system's resolver cannot be ended, so it runs in a thread of its own: one for each name,
+    however many callers wait for it.
+
+    :param host: name or address.
+    :param port: port number.
+    :param timeout: maximum seconds.
+    :raises TimeoutError: if the resolver needs longer.
+    :raises OSError: if there is no such name.
+    :raises UnicodeError: if the name cannot be encoded.
+    """
+    resolution = _resolutions().start(host, port)
+    if not wait([resolution], timeout).done:
+        raise TimeoutError(f"the resolution of {host} timed out")
+    return resolution.result()
+
+
+class _Resolutions:
+    """The resolutions that are under way, one for each name and port."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way: dict[tuple[str, int], Future[list[str]]] = {}
+
+    def start(self, host: str, port: int) -> Future[list[str]]:
+        """Begin to resolve a name, or return the resolution of it that is under way."""
+        with self._lock:
+            future = self._under_way.get((host, port))
+            if future is None:
+                future = self._under_way[host, port] = Future()
+                threading.Thread(
+                    target=self._resolve, args=(host, port, future), name=f"imagekit-dns-{host}", daemon=True
+                ).start()
+        return future
+
+    def _resolve(self, host: str, port: int, future: Future[list[str]]) -> None:
+        try:
+            found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            self._forget(host, port)
+            future.set_exception(error)
+        else:
+            self._forget(host, port)
+            future.set_result([str(address[0]) for *_, address in found])
+
+    def _forget(self, host: str, port: int) -> None:
+        with self._lock:
+            del self._under_way[host, port]
+
+
+@per_process
+def _resolutions() -> _Resolutions:
+    return _Resolutions()

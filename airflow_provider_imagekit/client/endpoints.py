@@ -16,7 +16,10 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 
 __all__ = [
     "DEFAULT_BASE_URL",
+    "FILE_TYPES",
     "MAX_PAGE",
+    "SORTS",
+    "TYPES",
     "Form",
     "Request",
     "file_details",
@@ -24,7 +27,9 @@ __all__ = [
     "id_segment",
     "list_files",
     "mask_signature",
+    "parse_file_id",
     "parse_text",
+    "parse_url",
     "remote_url_metadata",
 ]
 
@@ -32,6 +37,18 @@ DEFAULT_BASE_URL = "https://api.imagekit.io"
 
 #: Maximum files that one answer of the list endpoint holds.
 MAX_PAGE = 1000
+
+#: What the arguments ``type``, ``file_type`` and ``sort`` of a listing may be.
+TYPES = ("file", "file-version", "folder", "all")
+FILE_TYPES = ("all", "image", "non-image")
+SORTS = tuple(
+    f"{direction}_{name}"
+    for name in (
+        *("NAME", "CREATED", "UPDATED", "HEIGHT", "WIDTH", "SIZE", "RELEVANCE", "DURATION"),
+        "ORIGINAL_CREATION_DATE",
+    )
+    for direction in ("ASC", "DESC")
+)
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -76,6 +93,7 @@ class Request:
     :param method: HTTP method; every other than ``GET`` writes.
     :param body: what is sent, as JSON or as a form; ``None`` for nothing.
     :param repeatable: whether to send it again although ImageKit may have done it already.
+    :param subject: what errors name, such as ``file_id 5f0…``; nothing if blank.
     """
 
     path: str
@@ -86,6 +104,7 @@ class Request:
     method: str = "GET"
     body: Mapping[str, Any] | Form | None = None
     repeatable: bool = True
+    subject: str = ""
 
     @property
     def writes(self) -> bool:
@@ -109,9 +128,10 @@ def file_metadata(file_id: str) -> Request:
     Ask for the metadata of a file of the media library: ``GET /v1/files/{fileId}/metadata``.
 
     :param file_id: ImageKit's id of the file; sent as one path segment, whatever it holds.
-    :raises ImageKitInputError: if it is not text, blank, ``.``, ``..``, or has control characters.
+    :raises ImageKitInputError: as :func:`parse_file_id` does.
     """
-    return Request(f"/v1/files/{id_segment(file_id)}/metadata", {}, dict)
+    path = f"/v1/files/{id_segment(file_id)}/metadata"
+    return Request(path, {}, dict, subject=f"file_id {file_id:.200}")
 
 
 def file_details(file_id: str) -> Request:
@@ -130,15 +150,29 @@ def id_segment(value: str, name: str = "file_id") -> str:
 
     :param value: the id.
     :param name: name of the argument, for the error.
-    :raises ImageKitInputError: if it is not text, blank, ``.``, ``..``, or has control characters.
+    :raises ImageKitInputError: as :func:`parse_file_id` does.
+    """
+    return quote(parse_file_id(value, name), safe="")
+
+
+def parse_file_id(value: object, name: str = "file_id") -> str:
+    """
+    Return an id without the blanks around it.
+
+    :param value: the id.
+    :param name: name of the argument, for the error.
+    :raises ImageKitInputError: if it is not a text, blank, ``None``, a path or a URL, or has control
+        characters.
     """
     text = parse_text(value, name)
-    if text in {".", ".."}:
+    if text in {".", "..", "None"} or "/" in text:
+        kind = "URL" if "://" in text else "path" if "/" in text else "text that names no file"
         raise ImageKitInputError(
-            f"{name} is {text!r}, which names no file.",
-            help="Pass fileId as the listing or the upload of the file returned it.",
+            f"{name} is {mask_signature(text)[:200]!r}, a {kind} instead of an id.",
+            help="Pass fileId as the listing or the upload of the file returned it; a URL is passed as url, "
+            "and ImageKitHook.find_file(path) finds the id of a path.",
         )
-    return quote(text, safe="")
+    return text
 
 
 def remote_url_metadata(url: str) -> Request:
@@ -147,9 +181,21 @@ def remote_url_metadata(url: str) -> Request:
 
     :param url: an address below one of the account's URL endpoints, as a browser would open it;
         transformations, versions and signatures (``ik-s``, ``ik-t``) reach ImageKit unchanged.
+    :raises ImageKitInputError: as :func:`parse_url` does.
+    """
+    address = parse_url(url, "url")
+    return Request("/v1/metadata", {"url": address}, dict, subject=f"url {mask_signature(address)}")
+
+
+def parse_url(value: object, name: str) -> str:
+    """
+    Return a URL without the blanks around it.
+
+    :param value: the URL.
+    :param name: name of the argument, for the error.
     :raises ImageKitInputError: if it is not an http or https URL.
     """
-    text = parse_text(url, "url")
+    text = parse_text(value, name)
     try:
         parts = urlsplit(text)
         host = parts.hostname
@@ -157,10 +203,10 @@ def remote_url_metadata(url: str) -> Request:
         parts, host = urlsplit(""), None
     if parts.scheme.lower() not in {"http", "https"} or not host:
         raise ImageKitInputError(
-            f"url is {mask_signature(text)[:200]!r}, which is not an http or https URL.",
+            f"{name} is {mask_signature(text)[:200]!r}, which is not an http or https URL.",
             help="Pass the whole address, such as https://ik.imagekit.io/your_imagekit_id/folder/file.jpg.",
         )
-    return Request("/v1/metadata", {"url": text}, dict)
+    return text
 
 
 def list_files(
@@ -178,18 +224,20 @@ def list_files(
 
     The arguments are ImageKit's own; see :meth:`ImageKitClient.list_files` for all pages.
     """
-    query = {
-        "searchQuery": search_query,
-        "path": path,
-        "type": type,
-        "fileType": file_type,
-        "sort": sort,
-        "skip": skip,
-        "limit": limit,
-    }
-    for name, value in query.items():
+    asked = {"search_query": search_query, "path": path, "type": type, "file_type": file_type, "sort": sort}
+    given = {name: value for name, value in asked.items() if value is not None}
+    for name, value in given.items():
         _check_encodable(value, name)
-    return Request("/v1/files", query, list, max_bytes=64 * 1024 * 1024, max_values=1_000_000)
+    names = {"search_query": "searchQuery", "file_type": "fileType"}
+    query = {names.get(name, name): value for name, value in given.items()}
+    return Request(
+        "/v1/files",
+        query | {"skip": skip, "limit": limit},
+        list,
+        max_bytes=64 * 1024 * 1024,
+        max_values=1_000_000,
+        subject=", ".join(f"{name} {value!r:.200}" for name, value in given.items()),
+    )
 
 
 def mask_signature(text: str) -> str:

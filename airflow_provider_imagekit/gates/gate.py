@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from airflow_provider_imagekit.client.endpoints import mask_signature
-from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitStatusError
+from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError
 from airflow_provider_imagekit.gates.references import (
     BankFile,
     HashList,
@@ -17,7 +15,7 @@ from airflow_provider_imagekit.gates.references import (
     parse_low_information,
     parse_reference,
 )
-from airflow_provider_imagekit.io.arguments import whole_number
+from airflow_provider_imagekit.io.arguments import named, whole_number
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES, BankVerdict, PHashBank, judge_against
 from airflow_provider_imagekit.similarity.distance import DistanceBounds
@@ -160,14 +158,15 @@ class PHashGate:
             through. If it returns ``None`` (no pHash), the verdict is undecidable.
         :param load_bank: called with a file of hashes and the hashes to leave out; needed for such a gate.
         """
-        phash = _ask("picture", self.image, get_phash)
         if isinstance(self.reference, ImageRef):
+            phash = _ask("picture", self.image, get_phash)
             same = self.reference == self.image
             reference = phash if same else _ask("reference", self.reference, get_phash)
             return judge(phash, reference, self.bounds, low_information=self.low_information)
+        bank = self._bank(load_bank)  # before the picture costs a request
         return judge_against(
-            phash,
-            self._bank(load_bank),
+            _ask("picture", self.image, get_phash),
+            bank,
             self.bounds,
             low_information=self.low_information,
             max_matches=self.max_matches,
@@ -178,7 +177,8 @@ class PHashGate:
             return PHashBank.of(self.reference.phashes, low_information=self.low_information)
         if load_bank is None or not isinstance(self.reference, BankFile):
             raise ImageKitInputError(f"{self.reference} cannot be read here.")
-        return load_bank(self.reference, self.low_information)
+        with named("reference_bank"):
+            return load_bank(self.reference, self.low_information)
 
     def __str__(self) -> str:
         return f"distance of {self.image} to {self.reference} {self.bounds}"
@@ -187,7 +187,5 @@ class PHashGate:
 def _ask(side: str, image: ImageRef, get_phash: Callable[..., PHash | None]) -> PHash | None:
     try:
         return image.resolve(get_phash)
-    except ImageKitStatusError as error:
-        named = copy.copy(error)
-        named.message = f"{side} {mask_signature(str(image))}: {error.message}"
-        raise named from error
+    except ImageKitError as error:
+        raise error.about(side) from error.__cause__

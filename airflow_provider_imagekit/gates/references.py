@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from airflow_provider_imagekit.client.endpoints import parse_file_id, parse_url
 from airflow_provider_imagekit.exceptions import ImageKitInputError, InvalidPHashError
 from airflow_provider_imagekit.io.arguments import is_absent, items, optional_text, text
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.verdict import is_low_information
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = [
     "MAX_LISTED",
@@ -196,7 +195,7 @@ def _the_one_given(offered: dict[str, object]) -> tuple[str, object]:
 
 def _picture(prefix: str, kind: ImageKind, value: object) -> ImageRef:
     name = f"{prefix}{kind}"
-    return ImageRef(kind, _literal(name, value) if kind is ImageKind.PHASH else text(value, name))
+    return ImageRef(kind, _READERS[kind](text(value, name), name))
 
 
 def _hash(value: object, name: str) -> PHash:
@@ -207,7 +206,7 @@ def _hash(value: object, name: str) -> PHash:
     return PHash.parse(digits)
 
 
-def _literal(name: str, value: object) -> str:
+def _literal(value: object, name: str) -> str:
     phash = _hash(value, name)
     if is_low_information(phash):
         raise ImageKitInputError(
@@ -215,3 +214,10 @@ def _literal(name: str, value: object) -> str:
             help="It says nothing about likeness; pass the pHash of a picture with content.",
         )
     return str(phash)
+
+
+_READERS: Final[dict[ImageKind, Callable[[object, str], str]]] = {
+    ImageKind.FILE_ID: parse_file_id,
+    ImageKind.URL: parse_url,
+    ImageKind.PHASH: _literal,
+}

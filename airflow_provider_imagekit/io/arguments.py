@@ -12,8 +12,8 @@ import ast
 import json
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from numbers import Integral
 from types import MappingProxyType
 from typing import Any
@@ -26,6 +26,7 @@ __all__ = [
     "flag",
     "is_absent",
     "items",
+    "named",
     "number",
     "optional_text",
     "refuse_nothing",
@@ -49,6 +50,22 @@ _NO_WORDS: Mapping[str, int] = MappingProxyType({})
 _NATIVE = (
     "render_template_as_native_obj made a number of it; set a quoted value, or turn native rendering off."
 )
+
+
+@contextmanager
+def named(argument: str) -> Iterator[None]:
+    """
+    Have errors name the argument that they are about.
+
+    :param argument: its name.
+    :raises ImageKitInputError: the same error, with the name before its message.
+    """
+    try:
+        yield
+    except ImageKitInputError as error:
+        if argument in error.message:
+            raise
+        raise error.about(argument) from None
 
 
 def is_absent(value: object) -> bool:
@@ -230,10 +247,10 @@ def choice(value: object, argument: str, choices: Iterable[str]) -> str:
     :param choices: the words that are accepted.
     :raises ImageKitInputError: for anything else.
     """
-    words = [str(word) for word in choices]
-    found = str(value).strip().lower()
-    if found not in words:
-        raise _refusal(value, argument, f"one of {', '.join(words)}")
+    words = {str(word).lower(): str(word) for word in choices}
+    found = words.get(str(value).strip().lower())
+    if found is None:
+        raise _refusal(value, argument, f"one of {', '.join(words.values())}")
     return found
 
 

@@ -20,11 +20,11 @@ def import_pyarrow() -> tuple[Any, Any]:
     try:
         import pyarrow as pa  # type: ignore[import-untyped]
         from pyarrow import parquet
-    except ImportError as error:
+    except ImportError:
         raise ImageKitInputError(
             "Parquet needs pyarrow, which is not installed.",
             help="Install airflow-provider-imagekit[parquet], or use JSONL or CSV.",
-        ) from error
+        ) from None
     return pa, parquet
 
 
@@ -75,7 +75,7 @@ def read_batches(
     except (arrow.ArrowException, OSError) as error:
         if watched.error is not None:
             raise watched.error from None
-        raise ImageKitInputError(f"This is not a readable Parquet file: {error}") from error
+        raise ImageKitInputError(f"This is not a readable Parquet file: {error}") from None
 
 
 def _without_nanoseconds(arrow: Any, column: Any) -> Any:
@@ -98,7 +98,7 @@ def values_of(name: str, column: Any) -> list[Any]:
     try:
         values: list[Any] = column.to_pylist()
     except (ValueError, OverflowError) as error:
-        raise ImageKitInputError(f"The column {name!r} holds an unreadable value: {error}.") from error
+        raise ImageKitInputError(f"The column {name!r} holds an unreadable value: {error}.") from None
     return values
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self, cast
+from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
 
 from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import (
@@ -40,6 +40,19 @@ _STORAGE_LIBRARIES = frozenset(
     {"adlfs", "aiobotocore", "aiohttp", "azure", "boto3", "botocore", "fsspec", "gcsfs", "google", "requests"}
     | {"s3fs", "urllib3"}
 )
+
+# Which Airflow provider brings the filesystem of a scheme.
+_STORE_PROVIDERS: Final = {
+    "s3": "amazon[s3fs]",
+    "s3a": "amazon[s3fs]",
+    "gs": "google",
+    "gcs": "google",
+    "abfs": "microsoft-azure",
+    "abfss": "microsoft-azure",
+    "adl": "microsoft-azure",
+    "http": "common-io",
+    "https": "common-io",
+}
 
 
 def exists(path: str) -> bool:
@@ -134,7 +147,7 @@ def upload_together() -> Iterator[Callable[[str], AbstractContextManager[IO[byte
         @contextmanager
         def open_file(path: str) -> Iterator[IO[bytes]]:
             written.append(path)
-            target = _path(path)
+            target = storage_path(path, "output_path")
             check_writable(target, "output_path")
             remove_leftovers(target.parent, target.name)
             with write(target) as stream:
@@ -152,13 +165,7 @@ def check_output(path: str) -> None:
     :raises StorageError: if the storage does not answer.
     """
     with storage_faults([path]):
-        check_writable(_path(path), "output_path")
-
-
-def _path(path: str) -> StoragePath:
-    if "://" in path and not path.startswith("file://"):
-        return cast("StoragePath", ObjectStoragePath(path))
-    return Path(path.removeprefix("file://"))
+        check_writable(storage_path(path, "output_path"), "output_path")
 
 
 @contextmanager
@@ -194,14 +201,16 @@ def storage_errors(path: str) -> Iterator[None]:
         yield
     except ImageKitError as error:
         if isinstance(error, ImageKitInputError) and path not in error.message:
-            raise type(error)(f"{path}: {error.message}", help=error.help) from error
+            raise error.about(path) from None
         raise
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise ImageKitInputError(f"There is no file at {path}.") from error
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        relative = "://" not in path and not Path(path).is_absolute()
+        help_text = f"A relative path begins at this worker's folder, {Path.cwd()}." if relative else None
+        raise ImageKitInputError(f"There is no file at {path}.", help=help_text) from None
     except PermissionError as error:
-        raise ImageKitInputError(f"The file at {path} may not be opened: {error}.") from error
+        raise ImageKitInputError(f"The file at {path} may not be opened: {error}.") from None
     except (ValueError, ImportError) as error:  # an unknown scheme, or one whose library is missing
-        raise ImageKitInputError(f"{path} cannot be read: {error}.") from error
+        raise ImageKitInputError(f"{path} cannot be read: {error}.", help=_store_help(path)) from None
     except Exception as error:
         if not isinstance(error, OSError) and not _is_from(error, _STORAGE_LIBRARIES):
             raise
@@ -220,7 +229,7 @@ def _readable(path: str, rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, A
         corrupt = isinstance(error, in_content) or (isinstance(error, OSError) and error.errno is None)
         if not corrupt and not _is_from(error, {"pyarrow"}):
             raise
-        raise ImageKitInputError(f"{path} cannot be read: {str(error) or type(error).__name__}.") from error
+        raise ImageKitInputError(f"{path} cannot be read: {str(error) or type(error).__name__}.") from None
 
 
 def _is_from(error: Exception, libraries: Collection[str]) -> bool:
@@ -242,13 +251,28 @@ def storage_path(address: Any, argument: str) -> StoragePath:
             help="Use such as s3://bucket/library.parquet or /data/library.jsonl.",
         )
     if "://" not in text or text.startswith("file://"):
-        return Path(text.removeprefix("file://"))
-    path = ObjectStoragePath(text)
+        local = Path(text.removeprefix("file://"))
+        if not local.is_absolute():
+            raise ImageKitInputError(
+                f"{argument} is {text!r}, a relative path: it begins at the worker's own folder.",
+                help="Pass a whole one, such as /data/library.jsonl or s3://bucket/library.parquet.",
+            )
+        return local
     try:
+        path = ObjectStoragePath(text)
         _ = path.fs
     except (ValueError, ImportError) as error:
         raise ImageKitInputError(
-            f"{argument} is {text!r}, whose store cannot be used: {error}.",
-            help="Install the Airflow provider of that store, such as apache-airflow-providers-amazon[s3fs].",
-        ) from error
+            f"{argument} is {text!r}, whose store cannot be used: {error}.", help=_store_help(text)
+        ) from None
     return cast("StoragePath", path)
+
+
+def _store_help(address: str) -> str | None:
+    """Return which Airflow provider brings the store of an address."""
+    scheme, found, _ = address.partition("://")
+    if not found:
+        return None
+    if provider := _STORE_PROVIDERS.get(scheme):
+        return f"Install the Airflow provider of {scheme}://, apache-airflow-providers-{provider}."
+    return f"Use one of {', '.join(f'{known}://' for known in _STORE_PROVIDERS)}, or a path on this machine."

@@ -118,7 +118,7 @@ def check_writable(path: StoragePath, argument: str) -> None:
         raise ImageKitInputError(
             f"{argument} is {str(path)!r}, which cannot be written: {error}.",
             help="Check that the folder exists or can be made, and that this worker may write there.",
-        ) from error
+        ) from None
 
 
 def fingerprint(path: StoragePath) -> str | None:

@@ -213,7 +213,7 @@ def _storable_rows(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     try:
         yield from map(storable, rows)
     except UnicodeError as error:
-        raise ImageKitInputError(f"A row cannot be read: {error}.") from error
+        raise ImageKitInputError(f"A row cannot be read: {error}.") from None
 
 
 def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
@@ -225,9 +225,9 @@ def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise ImageKitInputError(f"Line {number} is not valid JSON: {error}.") from error
-        except RecursionError as error:
-            raise ImageKitInputError(f"Line {number} is nested too deeply.") from error
+            raise ImageKitInputError(f"Line {number} is not valid JSON: {error}.") from None
+        except RecursionError:
+            raise ImageKitInputError(f"Line {number} is nested too deeply.") from None
         if not isinstance(row, dict):
             raise ImageKitInputError(f"Line {number} is not a JSON object.")
         yield storable(row) if escape in line else row
@@ -243,7 +243,8 @@ def _read_csv(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
     try:
         yield from _csv_rows(text)
     finally:
-        text.detach()  # or it would close the caller's file
+        if not text.closed:
+            text.detach()  # or it would close the caller's file
 
 
 def _csv_rows(text: IO[str]) -> Iterator[dict[str, Any]]:
@@ -251,7 +252,7 @@ def _csv_rows(text: IO[str]) -> Iterator[dict[str, Any]]:
     try:
         yield from rows
     except (csv.Error, UnicodeError) as error:
-        raise ImageKitInputError(f"Line {rows.line_num + 1} cannot be read: {error}.") from error
+        raise ImageKitInputError(f"Line {rows.line_num + 1} cannot be read: {error}.") from None
 
 
 def _write_jsonl(file: IO[bytes], chunks: Iterable[Chunk], columns: Mapping[str, type]) -> int:
@@ -259,16 +260,18 @@ def _write_jsonl(file: IO[bytes], chunks: Iterable[Chunk], columns: Mapping[str,
     names = ",".join(f"{json_text(name)}:%s".replace("%", "%%").replace("%%s", "%s") for name in columns)
     line, count = f"{{{names}}}\n", 0
     for chunk in chunks:
-        texts = zip(*(map(_json_value, chunk[name]) for name in columns), strict=True)
+        texts = zip(*(_json_texts(chunk[name]) for name in columns), strict=True)
         lines = [line % row for row in texts]
         file.write("".join(lines).encode())
         count += len(lines)
     return count
 
 
-def _json_value(value: Any) -> str:
-    write = _WRITERS.get(type(value))
-    return write(value) if write else json_text(value)
+def _json_texts(column: Sequence[Any]) -> Iterator[str]:
+    kinds = set(map(type, column))
+    if len(kinds) == 1:
+        return map(_WRITERS.get(kinds.pop(), json_text), column)
+    return (_WRITERS.get(type(value), json_text)(value) for value in column)
 
 
 def _float_text(value: float) -> str:

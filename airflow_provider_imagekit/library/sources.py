@@ -156,7 +156,8 @@ def files_of_rows(
         if not isinstance(name, str) or not name.strip():
             raise ImageKitInputError(
                 f"Row {number} has {name!r:.80} as its {column!r}, which names no file.",
-                help=f"The columns are {', '.join(map(str, row)) or 'none'}.",
+                help="Name the column of ids as file_id_column, or that of URLs as url_column; "
+                f"the columns are {', '.join(map(str, row)) or 'none'}.",
             )
         if batch is not None and name not in batch:
             continue

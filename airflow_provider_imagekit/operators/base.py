@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -25,6 +25,7 @@ __all__ = [
     "fail_without_retry",
     "is_mapped",
     "label_of",
+    "nothing_found",
     "skip_in_mapped_group",
 ]
 
@@ -47,7 +48,18 @@ def fail_without_retry(*, but: type[ImageKitError] | tuple[()] = ()) -> Iterator
     except ImageKitError as error:
         if error.retryable or isinstance(error, but):
             raise
-        raise AirflowFailException(str(error)) from error
+        # One error in the log, not one for each layer; the original is the __context__.
+        raise AirflowFailException(str(error)) from None
+
+
+def nothing_found(given: Mapping[str, Any]) -> str:
+    """
+    Return a warning that names what was asked for: a typo looks like an empty folder.
+
+    :param given: the filters by their arguments' names.
+    """
+    asked = ", ".join(f"{name}={value!r:.200}" for name, value in given.items() if not is_absent(value))
+    return f"No files were found with {asked or 'no filter'}. Check it if some were expected."
 
 
 def is_mapped(context: Context) -> bool:

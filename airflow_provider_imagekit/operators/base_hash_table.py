@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arguments import named
 from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.io.tables import storable
 from airflow_provider_imagekit.links.imagekit import ImageKitReportLink
@@ -93,8 +94,8 @@ class HashTableOperator(ImageKitOperator):
         if bool(self.input_path) == (self.records is not None):
             raise ImageKitInputError("Exactly one of input_path and records is needed.")
         if self.input_path:
-            return self._table(self.input_path)
-        return self._read(self._given_rows())
+            return self._table(self.input_path, "input_path")
+        return self._read(self._given_rows(), "records")
 
     def _given_rows(self) -> list[dict[str, Any]]:
         records: Any = self.records
@@ -105,8 +106,8 @@ class HashTableOperator(ImageKitOperator):
             )
         return [storable(row) for row in records]
 
-    def _table(self, path: str) -> Iterator[HashRecord]:
-        return self._read(read_table(path, self._columns()))
+    def _table(self, path: str, argument: str) -> Iterator[HashRecord]:
+        return self._read(read_table(path, self._columns()), argument)
 
     def _columns(self) -> Columns:
         return columns_in_use(self.id_column or "", self.phash_column or "", self._other_columns())
@@ -115,8 +116,10 @@ class HashTableOperator(ImageKitOperator):
         """Return the columns of a table that are needed besides name and hash."""
         return ()
 
-    def _read(self, rows: Any) -> Iterator[HashRecord]:
-        return read_records(rows, id_column=self.id_column or "", phash_column=self.phash_column or "")
+    def _read(self, rows: Any, argument: str) -> Iterator[HashRecord]:
+        columns = {"id_column": self.id_column or "", "phash_column": self.phash_column or ""}
+        with named(argument):
+            yield from read_records(rows, **columns)
 
     def _path(self, name: str) -> str:
         if not self.output_path.strip():

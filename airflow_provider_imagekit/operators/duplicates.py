@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import choice, flag, texts, whole_number
+from airflow_provider_imagekit.io.arguments import choice, flag, named, texts, whole_number
 from airflow_provider_imagekit.io.object_storage import (
     StoredTable,
     check_output,
@@ -22,6 +22,7 @@ from airflow_provider_imagekit.io.progress import Progress, progress_to, track
 from airflow_provider_imagekit.io.tables import TableFormat, check_format, columns_of, write_columns
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.report.groups import write_groups_page
+from airflow_provider_imagekit.similarity.distance import check_radius
 from airflow_provider_imagekit.similarity.near_duplicates import (
     GROUP_COLUMNS,
     PAIR_COLUMNS,
@@ -46,7 +47,7 @@ from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, Surviv
 __all__ = ["MAX_PAGE_GROUPS", "FindNearDuplicatesOperator"]
 
 #: Groups that the page shows at most, the largest ones: a browser holds all of them in memory.
-MAX_PAGE_GROUPS: Final = 20_000
+MAX_PAGE_GROUPS: Final = 50_000
 
 
 class FindNearDuplicatesOperator(HashTableOperator):
@@ -184,25 +185,27 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.output_format = choice(self.output_format, "output_format", TableFormat)
         for name in ("write_pairs", "write_report"):
             flag(getattr(self, name), name)
-        check_format(self.output_format)
+        with named("output_format"):
+            check_format(self.output_format)
         check_output(self._path(f"groups.{self.output_format}"))
+        radius = check_radius(self.max_distance, "max_distance", force=flag(self.force, "force"))
         policy = SurvivorPolicy(
             texts(self.survivor_rules, "survivor_rules"),
             texts(self.preferred_folders, "preferred_folders"),
             texts(self.preferred_formats, "preferred_formats"),
-            read_kept(self._rows_if_there(self.keep_path)),
+            self._decided("keep_path", read_kept),
         )
-        not_duplicates = read_id_pairs(self._rows_if_there(self.not_duplicates_path))
+        not_duplicates = self._decided("not_duplicates_path", read_id_pairs)
         with ExitStack() as resources, progress_to(self._progress):
-            known = self._pictures_if_there(resources, self.known_path)
+            known = self._pictures_if_there(resources, "known_path")
             found = find_near_duplicates(
                 self._input_pictures(resources).unlike(known)
                 if len(known)
                 else self._input_pictures(resources),
-                radius=self.max_distance,
-                force=flag(self.force, "force"),
+                radius=radius,
+                force=True,
                 known=known,
-                reference=self._pictures(resources, self.reference_path) if self.reference_path else (),
+                reference=self._pictures(resources, "reference_path") if self.reference_path else (),
                 policy=policy,
                 not_duplicates=not_duplicates,
                 low_information=parse_low_information(self.low_information),
@@ -211,6 +214,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
             for preference in found.unmatched_preferences:
                 self.log.warning("No picture has the preferred folder or format %r.", preference)
             self.log.info("Found: %s", found.counts())
+            if not (found.compared or len(known)):
+                self.log.warning("There was no picture with a pHash to compare. Check input_path or records.")
             decided = {"kept": policy.kept, "not_duplicates": not_duplicates}
             return found.counts() | self._write(found, decided)
 
@@ -225,15 +230,18 @@ class FindNearDuplicatesOperator(HashTableOperator):
         if bool(self.input_path) == (self.records is not None):
             raise ImageKitInputError("Exactly one of input_path and records is needed.")
         if self.input_path:
-            return self._pictures(resources, self.input_path)
-        return self._kept(columns_of(self._given_rows(), self._columns()))
+            return self._pictures(resources, "input_path")
+        with named("records"):
+            return self._kept(columns_of(self._given_rows(), self._columns()))
 
-    def _pictures(self, resources: ExitStack, path: str) -> Pictures:
-        table = resources.enter_context(StoredTable(path))
-        if not table.can_take:
-            return self._kept(table.columns(self._columns()))
-        columns = columns_in_use(self.id_column or "", self.phash_column or "")
-        return self._read_pictures(table.columns(columns), TakenAttributes(table))
+    def _pictures(self, resources: ExitStack, argument: str) -> Pictures:
+        path = getattr(self, argument)
+        with named(f"{argument} {path}"):
+            table = resources.enter_context(StoredTable(path))
+            if not table.can_take:
+                return self._kept(table.columns(self._columns()))
+            columns = columns_in_use(self.id_column or "", self.phash_column or "")
+            return self._read_pictures(table.columns(columns), TakenAttributes(table))
 
     def _kept(self, chunks: Iterator[dict[str, list[Any]]]) -> Pictures:
         return self._read_pictures(chunks, KeptColumns())
@@ -245,20 +253,24 @@ class FindNearDuplicatesOperator(HashTableOperator):
         columns = {"id_column": self.id_column or "", "phash_column": self.phash_column or ""}
         return read_pictures(counted, attributes, **columns)
 
-    def _pictures_if_there(self, resources: ExitStack, path: str | None) -> Pictures:
-        if path and self._is_there(path):
-            return self._pictures(resources, path)
+    def _pictures_if_there(self, resources: ExitStack, argument: str) -> Pictures:
+        if self._is_there(argument):
+            return self._pictures(resources, argument)
         return Pictures.of_records(())
 
-    def _rows_if_there(self, path: str | None) -> Iterable[dict[str, Any]]:
-        return read_table(path) if path and self._is_there(path) else ()
+    def _decided(
+        self, argument: str, read: Callable[[Iterable[dict[str, Any]]], frozenset[Any]]
+    ) -> frozenset[Any]:
+        with named(argument):
+            return read(read_table(getattr(self, argument)) if self._is_there(argument) else ())
 
-    def _is_there(self, path: str) -> bool:
+    def _is_there(self, argument: str) -> bool:
         """Return whether there is a table, which the first run does not have yet."""
-        if exists(path):
-            return True
-        self.log.warning("There is no file at %s yet; it counts as empty.", path)
-        return False
+        path = getattr(self, argument)
+        if path and not exists(path):
+            self.log.warning("%s: There is no file at %s yet; it counts as empty.", argument, path)
+            return False
+        return bool(path)
 
     def _write(self, found: NearDuplicates, decided: dict[str, Any]) -> dict[str, Any]:
         written: dict[str, Any] = {}
@@ -280,11 +292,11 @@ class FindNearDuplicatesOperator(HashTableOperator):
             if flag(self.write_report, "write_report"):
                 written["report_path"] = self._path("groups.html")
                 fields = texts(self.report_fields, "report_fields")
-                groups = found.first_groups(MAX_PAGE_GROUPS, (*KNOWN_COLUMNS, *fields))
                 with upload(written["report_path"]) as file:
                     write_groups_page(
                         file,
-                        groups,
+                        found,
+                        limit=MAX_PAGE_GROUPS,
                         title=self.report_title,
                         note=self._note(found),
                         fields=fields,

@@ -17,17 +17,23 @@ from airflow_provider_imagekit.io.arguments import (
     count_or_share,
     flag,
     is_absent,
+    named,
     refuse_nothing,
     text,
     whole_number,
 )
 from airflow_provider_imagekit.io.object_storage import storage_faults, storage_path
-from airflow_provider_imagekit.io.tables import format_of
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
+from airflow_provider_imagekit.library.table.files import writable_format_of
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.table.rows import ChangedBy
 from airflow_provider_imagekit.library.table.schema import COLUMNS
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, is_mapped
+from airflow_provider_imagekit.operators.base import (
+    ImageKitOperator,
+    fail_without_retry,
+    is_mapped,
+    nothing_found,
+)
 from airflow_provider_imagekit.operators.dry_run import DryRunArgument
 from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, FILTERS, parse_source
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
@@ -208,7 +214,9 @@ class LibraryMetadataOperator(ImageKitOperator):
     def _bring_up_to_date(self, context: Context, source: Source) -> dict[str, Any]:
         output = storage_path(self.output_path, "output_path")
         only_plan = flag(self.dry_run, "dry_run")
-        result: dict[str, Any] = {"path": self.output_path, "format": format_of(output.name).value}
+        with named("output_path"):
+            form = writable_format_of(output.name)
+        result: dict[str, Any] = {"path": self.output_path, "format": form.value}
         times = {"start": time.monotonic()}
         with LibraryRun(
             self.hook.get_conn(),
@@ -224,7 +232,7 @@ class LibraryMetadataOperator(ImageKitOperator):
             times["plan"] = time.monotonic()
             self.log.info("%s", plan)
             if not plan.files:
-                self.log.warning("No files were found. If some were expected, check the path and the search.")
+                self.log.warning("%s", nothing_found({name: getattr(self, name) for name in _FILTERS}))
             result |= {"dry_run": only_plan, "plan": plan.as_dict()}
             if not only_plan:
                 plan = self._run.fetch(plan)

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_imagekit.client.endpoints import FILE_TYPES, parse_file_id, parse_url
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import (
+    choice,
     is_absent,
     items,
+    named,
     optional_text,
     text,
     texts,
@@ -86,7 +89,7 @@ def parse_source(
         rows = (file if isinstance(file, Mapping) else {"fileId": file} for file in _files(file_ids))
         return Given(files_of_rows(rows, file_id_column="fileId"), "file_ids")
     if one == ["urls"]:
-        return Given(files_of_urls(texts(urls, "urls")), "urls")
+        return Given(files_of_urls([parse_url(url, "urls") for url in texts(urls, "urls")]), "urls")
     if one == ["input_path"]:
         url_column = optional_text(url_column, "url_column")
         column = text(file_id_column, "file_id_column") if url_column is None else None
@@ -96,13 +99,16 @@ def parse_source(
     return Search(
         optional_text(search_query, "search_query"),
         optional_text(path, "path"),
-        optional_text(file_type, "file_type"),
+        None if is_absent(file_type) else choice(file_type, "file_type", FILE_TYPES),
     )
 
 
 def _files(file_ids: Any) -> list[Any]:
     found = [file_ids] if isinstance(file_ids, int) else items(file_ids, "file_ids")
-    return [file if isinstance(file, Mapping) else text(file, "file_ids") for file in found]
+    return [
+        file if isinstance(file, Mapping) else parse_file_id(text(file, "file_ids"), "file_ids")
+        for file in found
+    ]
 
 
 def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Given:
@@ -110,8 +116,8 @@ def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Gi
     path = storage_path(address, "input_path")
     try:
         stream = resources.enter_context(read_locally(path))
-    except FileNotFoundError as error:
-        raise ImageKitInputError(f"There is no file {path}.") from error
+    except FileNotFoundError:
+        raise ImageKitInputError(f"input_path: There is no file {path}.") from None
     needed = {*columns.values(), *LISTED_FIELDS, *LISTING_COLUMNS}
 
     def in_use(names: Sequence[str]) -> Sequence[str]:
@@ -119,5 +125,7 @@ def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Gi
         complete = set(columns.values()) <= set(names)
         return [name for name in names if name in needed] if complete else names
 
-    rows = read_rows(stream, format_of(path.name), in_use)
+    with named("input_path"):
+        form = format_of(path.name)
+    rows = read_rows(stream, form, in_use)
     return Given(files_of_rows(rows, batch=batch, **columns), f"{path} {batch} {columns}")

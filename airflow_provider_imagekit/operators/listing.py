@@ -9,21 +9,24 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.assets.datasets import table
+from airflow_provider_imagekit.client.endpoints import FILE_TYPES, SORTS, TYPES
 from airflow_provider_imagekit.compat import conf
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import (
+    choice,
     is_absent,
+    named,
     optional_text,
     refuse_nothing,
     texts,
     whole_number,
 )
 from airflow_provider_imagekit.io.object_storage import check_output, storage_faults, storage_path
-from airflow_provider_imagekit.io.tables import json_line
+from airflow_provider_imagekit.io.tables import TableFormat, format_of, json_line
 from airflow_provider_imagekit.io.together import atomic_write, remove_leftovers
 from airflow_provider_imagekit.library.sources import Batch
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, nothing_found
 from airflow_provider_imagekit.operators.listing_pointers import pointers
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
@@ -75,7 +78,8 @@ KNOWN_FILE_FIELDS = frozenset(FILE_FIELDS) | {
 }
 
 _FILTERS = ("search_query", "path", "type", "file_type", "limit", *WINDOW_ARGUMENTS)
-_SEARCH = ("path", "type", "file_type", "sort")
+_CHOICES = {"type": TYPES, "file_type": FILE_TYPES, "sort": SORTS}
+_SEARCH = ("path", *_CHOICES)
 
 _MOST_MAPPED = 1024  # Airflow's own default of [core] max_map_length
 
@@ -198,18 +202,28 @@ class ListFilesOperator(ImageKitOperator):
         with fail_without_retry():
             refuse_nothing({name: getattr(self, name) for name in _FILTERS}, self._named)
             output_path = optional_text(self.output_path, "output_path")
+            for name, choices in _CHOICES.items():
+                if not is_absent(getattr(self, name)):
+                    setattr(self, name, choice(getattr(self, name), name, choices))
             window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
             search = search_in_window(self.search_query, window, context)
             listed = self._to_xcom(search) if output_path is None else self._to_file(search, output_path)
         count = len(listed) if output_path is None else sum(pointer["count"] for pointer in listed)
         where = f" to {output_path}" if output_path else ""
         self.log.info("Listed %d file%s%s.", count, "" if count == 1 else "s", where)
+        if not count:
+            self.log.warning("%s", nothing_found({name: getattr(self, name) for name in _FILTERS}))
         if output_path is not None:
             self.written_datasets = (table(output_path, rows=count),)
         self._add_asset_event_extra(context, {"path": output_path, "count": count})
         return listed
 
     def _to_xcom(self, search: str | None) -> list[dict[str, Any]]:
+        if whole_number(self.batches, "batches", least=1) > 1:
+            raise ImageKitInputError(
+                f"batches is {self.batches}, but without output_path XCom holds the files themselves.",
+                help="Set output_path to get pointers to batches, or leave batches out.",
+            )
         most, size = self._most_xcom_bytes(), 0
         records: list[dict[str, Any]] = []
         for record in self._records(search, XCOM_FIELDS):
@@ -227,6 +241,9 @@ class ListFilesOperator(ImageKitOperator):
 
     def _to_file(self, search: str | None, output_path: str) -> list[dict[str, Any]]:
         path = storage_path(output_path, "output_path")
+        with named("output_path"):
+            if format_of(path.name) is not TableFormat.JSONL:
+                raise ImageKitInputError(f"A listing is JSON Lines, not {path.name!r}.", help="Use .jsonl.")
         most = min(conf.getint("core", "max_map_length", fallback=_MOST_MAPPED), _MOST_MAPPED)
         of = whole_number(self.batches, "batches", least=1, most=most)
         counts = [0] * of

@@ -81,8 +81,8 @@ def read_listing(listed: Any) -> Iterator[dict[str, Any]]:
         with read_locally(path) as stream:
             rows = read_rows(stream, format_of(path.name))
             yield from (row for row in rows if str(row.get("fileId")) in batch)
-    except FileNotFoundError as error:
-        raise ImageKitInputError(f"There is no file {path}.") from error
+    except FileNotFoundError:
+        raise ImageKitInputError(f"path: There is no file {path}.") from None
 
 
 def _batch(pointer: Mapping[str, Any]) -> tuple[str, Batch]:

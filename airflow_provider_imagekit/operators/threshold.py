@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import choice, is_absent, number, whole_number
+from airflow_provider_imagekit.io.arguments import choice, is_absent, named, number, whole_number
 from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
+from airflow_provider_imagekit.similarity.distance import check_radius
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
 from airflow_provider_imagekit.similarity.threshold.labels import LabelledPair, read_labels
-from airflow_provider_imagekit.similarity.threshold.plot import plot_threshold_report
+from airflow_provider_imagekit.similarity.threshold.plot import check_plot, plot_threshold_report
 from airflow_provider_imagekit.similarity.threshold.report import threshold_report
 
 if TYPE_CHECKING:
@@ -111,17 +112,21 @@ class ThresholdReportOperator(HashTableOperator):
         plot_format = None
         if not is_absent(self.plot_format):
             plot_format = choice(self.plot_format, "plot_format", _PLOT_FORMATS)
+            with named("plot_format"):
+                check_plot()
         check_output(self._path("threshold.md"))
         records = list(self._input())
         report = threshold_report(
             records,
             labels=self._labels(records),
-            max_radius=self.max_distance,
+            max_radius=check_radius(self.max_distance, "max_distance"),
             max_false_share=number(self.max_false_share, "max_false_share", most=1),
             min_precision=number(self.min_precision, "min_precision", most=1),
             low_information=parse_low_information(self.low_information),
             max_pairs=whole_number(self.max_pairs, "max_pairs"),
         )
+        if not report.pictures:
+            self.log.warning("There was no picture with a pHash to compare. Check input_path or records.")
         text = report.as_markdown()
         self.log.info("%s pictures.\n%s", f"{report.pictures:,}", text)
         paths = {"report_path": self._path("threshold.md"), "json_path": self._path("threshold.json")}
@@ -141,4 +146,5 @@ class ThresholdReportOperator(HashTableOperator):
         rows: Any = read_table(self.labels_path) if self.labels_path else self.labels or ()
         if isinstance(rows, Sequence) and not all(isinstance(row, Mapping) for row in rows):
             raise ImageKitInputError(f"labels is {rows!r:.100}.", help="Pass a list of objects.")
-        return list(read_labels(rows, {record.id: record.phash for record in records}))
+        with named("labels_path" if self.labels_path else "labels"):
+            return list(read_labels(rows, {record.id: record.phash for record in records}))

@@ -133,7 +133,7 @@ class TransformationCheckOperator(ImageKitOperator):
         try:
             return variant["url"], VariantCheck.parse(asked, force=flag(self.force, "force"))
         except ImageKitInputError as error:
-            raise ImageKitInputError(f"Variant {number}: {error.message}", help=error.help) from error
+            raise ImageKitInputError(f"Variant {number}: {error.message}", help=error.help) from None
 
     def _checked(
         self, url: str, check: VariantCheck, master: PHash | None, flat: frozenset[PHash]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_imagekit.compat import (
@@ -120,7 +122,12 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         if self.exponential_backoff:
             return ""
         interval = max(self.poke_interval, MIN_POKE_INTERVAL) if self.deferrable else self.poke_interval
-        return f" {until_next_check(interval, math.inf)}"
+        return f" {until_next_check(interval, self._ends - time.monotonic())}"
+
+    @cached_property
+    def _ends(self) -> float:
+        """When the wait that has its first check now is over; in reschedule mode no check knows the first."""
+        return math.inf if self.reschedule else time.monotonic() + self.timeout
 
     def _time_is_over(self, reason: str = "") -> NoReturn:
         found = f" The last check: {reason}" if reason else ""

@@ -65,7 +65,7 @@ def check_radius(radius: object, name: str, *, force: bool = False) -> int:
     if number > MAX_RADIUS and not force:
         raise ImageKitInputError(
             f"{name} is {number} bits, which calls unrelated pictures similar.",
-            help=f"They lie 16 bits and more apart: stay at {MAX_RADIUS} or below, or force it.",
+            help=f"They lie 16 bits and more apart: stay at {MAX_RADIUS} or below, or pass force=True.",
         )
     return number
 

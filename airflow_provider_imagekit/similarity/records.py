@@ -182,7 +182,7 @@ def parse_phash(value: Any, number: int) -> PHash | None:
     try:
         return PHash.parse(value)
     except InvalidPHashError as error:
-        raise InvalidPHashError(f"Row {number}: {error.message}", help=error.help) from error
+        raise InvalidPHashError(f"Row {number}: {error.message}", help=error.help) from None
 
 
 def read_id_pairs(rows: Iterable[Mapping[str, Any]]) -> frozenset[frozenset[str]]:

@@ -79,7 +79,8 @@ class SurvivorPolicy:
         unknown = [rule for rule in self.rules if rule not in RULES]
         if unknown:
             raise ImageKitInputError(
-                f"There is no survivor rule {unknown[0]!r}.", help=f"The rules are: {', '.join(RULES)}."
+                f"survivor_rules names {unknown[0]!r}, which is not a rule.",
+                help=f"The rules are: {', '.join(RULES)}.",
             )
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_imagekit.client import ImageKitClient
-from airflow_provider_imagekit.client.name_resolution import addresses_of
+from airflow_provider_imagekit.client.deadline import addresses_of
 from airflow_provider_imagekit.exceptions import ImageKitTransportError
 from tests.support import PATIENCE
 

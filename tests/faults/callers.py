@@ -114,7 +114,7 @@ def _ended(raised: Exception, caller: str) -> tuple[str, str]:
     if isinstance(raised, FileFailedError):
         return GOES_ON, str(raised)
     if isinstance(raised, AirflowFailException):
-        return FAILS, REPORT if raised.__cause__ is None else type(raised.__cause__).__name__
+        return FAILS, REPORT if raised.__context__ is None else type(raised.__context__).__name__
     if isinstance(raised, AirflowSkipException):
         return "skipped", type(raised.__cause__).__name__
     if isinstance(raised, ImageKitError):

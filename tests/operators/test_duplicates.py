@@ -200,7 +200,7 @@ class TestRefusing:
             ({"records": ROWS, "max_distance": 17}, "stay at 16 or below"),
             ({"records": ROWS, "max_pairs": 1}, "pairs.* within 8 bits"),
             ({"records": ROWS, "max_pairs": "many"}, "max_pairs is 'many'"),
-            ({"records": ROWS, "survivor_rules": ["prettiest"]}, "no survivor rule 'prettiest'"),
+            ({"records": ROWS, "survivor_rules": ["prettiest"]}, "survivor_rules names 'prettiest'"),
             ({"records": ROWS, "preferred_folders": 3.5}, "preferred_folders is 3.5"),
             ({"records": ROWS, "output_format": "xlsx"}, "output_format is 'xlsx'"),
             ({"records": ROWS, "id_column": "sku"}, "no 'sku'"),

@@ -146,7 +146,7 @@ class TestErrors:
         imagekit.inject(**fault, times=None)
         with pytest.raises(AirflowFailException) as caught:
             of_file(imagekit).execute(context())
-        assert type(caught.value.__cause__) is error
+        assert type(caught.value.__context__) is error
         assert "request id" in str(caught.value)
         assert len(imagekit.requests) == 1
 
@@ -212,7 +212,7 @@ class TestInput:
         operator = of_file(imagekit, **arguments)
         with pytest.raises(AirflowFailException, match=text) as caught:
             operator.execute(context())
-        assert isinstance(caught.value.__cause__, ImageKitInputError)
+        assert isinstance(caught.value.__context__, ImageKitInputError)
 
     @pytest.mark.parametrize("url", ["", "ik.imagekit.io/demo/a.jpg", "ftp://x.example/a"])
     def test_a_url_without_scheme_is_refused(self, url: str, connection: str) -> None:

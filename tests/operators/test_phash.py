@@ -147,7 +147,7 @@ class TestInput:
     ) -> None:
         with pytest.raises(AirflowFailException, match=text) as caught:
             decide(**arguments)
-        assert isinstance(caught.value.__cause__, ImageKitInputError)
+        assert isinstance(caught.value.__context__, ImageKitInputError)
 
     @pytest.mark.parametrize(
         ("decide", "arguments", "text"),

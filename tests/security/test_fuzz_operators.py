@@ -75,8 +75,8 @@ def ends_as_documented(operator: BaseOperator) -> None:
     try:
         stored(operator.execute(task))
     except AirflowFailException as failed:
-        # Without a cause it is the report of a check that found something.
-        if not isinstance(failed.__cause__, ImageKitError | None):
+        # Without one behind it, it is the report of a check that found something.
+        if not isinstance(failed.__context__, ImageKitError | None):
             raise
     except (AirflowSensorTimeout, ImageKitError):
         pass

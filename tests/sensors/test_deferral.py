@@ -154,7 +154,7 @@ class TestAirflowsSwitches:
     def test_at_the_timeout_the_last_reason_is_repeated(
         self, connection: str, imagekit: ImageKitEmulator
     ) -> None:
-        with pytest.raises(AirflowSensorTimeout, match=r"Not yet: HTTP 404: picture file_id a{24}: "):
+        with pytest.raises(AirflowSensorTimeout, match=r"Not yet: HTTP 404: picture: file_id a{24}: "):
             sensor_of(**self.ARGUMENTS, timeout=0.05).execute(context())
 
     def test_checks_of_reschedule_mode_are_kept_apart_where_airflow_needs_it(
@@ -180,7 +180,7 @@ class TestWhichPicture:
         imagekit.inject(status=status, body={"message": "No."}, times=None)
         with pytest.raises((AirflowSensorTimeout, ImageKitBadRequestError)) as caught:
             sensor_of(**wrong, **other, max_distance=8, timeout=0.05).execute(context())
-        assert f"HTTP {status}: {side} url {url.partition('?')[0]}?ik-s=***: No." in str(caught.value)
+        assert f"HTTP {status}: {side}: url {url.partition('?')[0]}?ik-s=***: No." in str(caught.value)
 
     def test_a_404_of_another_server_is_not_waited_for(
         self, connection: str, imagekit: ImageKitEmulator

@@ -149,7 +149,7 @@ class TestRules:
         assert policy.reason(one, [two]) == reason
 
     def test_an_unknown_rule_is_refused_with_the_known_ones(self):
-        with pytest.raises(ImageKitInputError, match=r"no survivor rule 'biggest'.*most_pixels, largest"):
+        with pytest.raises(ImageKitInputError, match=r"survivor_rules names 'biggest'.*most_pixels, largest"):
             SurvivorPolicy(rules=("biggest",))
 
     @example({"width": 1e300, "height": 1e300, "size": 10**400, "createdAt": "0001-01-01"})

@@ -51,10 +51,11 @@ def zone_of(name: str) -> tzinfo:
     """
     try:
         return pendulum.timezone(name)
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError):
         raise ImageKitInputError(
-            f"There is no time zone {name!r}.", help="Use a name such as Europe/Berlin or UTC."
-        ) from error
+            f"timezone is {name!r}, which is not a time zone.",
+            help="Use a name such as Europe/Berlin or UTC.",
+        ) from None
 
 
 def captured(exif: dict[str, Any], zone: tzinfo) -> Capture:

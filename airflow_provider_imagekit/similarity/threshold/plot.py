@@ -9,7 +9,22 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 if TYPE_CHECKING:
     from airflow_provider_imagekit.similarity.threshold.report import ThresholdReport
 
-__all__ = ["plot_threshold_report"]
+__all__ = ["check_plot", "plot_threshold_report"]
+
+
+def check_plot() -> None:
+    """
+    Make sure that a report can be drawn here.
+
+    :raises ImageKitInputError: if matplotlib is not installed.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError:
+        raise ImageKitInputError(
+            "A plot needs matplotlib, which is not installed.",
+            help="Install airflow-provider-imagekit[report], or take the report as Markdown.",
+        ) from None
 
 
 def plot_threshold_report(report: ThresholdReport, file: IO[bytes], *, image_format: str = "png") -> None:
@@ -21,13 +36,9 @@ def plot_threshold_report(report: ThresholdReport, file: IO[bytes], *, image_for
     :param image_format: ``png``, ``svg`` or ``pdf``.
     :raises ImageKitInputError: if matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImageKitInputError(
-            "A plot needs matplotlib, which is not installed.",
-            help="Install airflow-provider-imagekit[report], or take the report as Markdown.",
-        ) from error
+    check_plot()
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     distances, radii = figure.subplots(1, 2)
 

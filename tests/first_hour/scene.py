@@ -1,0 +1,90 @@
+"""A task that makes a mistake, run as Airflow would, and how it ends."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_imagekit.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.exceptions import ImageKitError
+from tests import pictures
+from tests.doubles import context
+
+FAILS_AT_ONCE = "fails at once"  # whatever the task's retries
+FAILS, RETRIES, SKIPS, WAITS, WARNS = "fails", "may succeed on another try", "skips", "waits", "warns"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where a mistake is made: a local ImageKit account, and a folder to write to."""
+
+    imagekit: ImageKitEmulator
+    folder: Path
+
+    @property
+    def file_id(self) -> str:
+        return self.imagekit.file_id(pictures.ORIGINAL)
+
+    @property
+    def url(self) -> str:
+        return self.imagekit.file_url(pictures.ORIGINAL)
+
+    def path(self, name: str, text: str | None = None) -> str:
+        """Return a path in the folder, of a file with this text."""
+        path = self.folder / name
+        if text is not None:
+            path.write_text(text, "utf-8")
+        return str(path)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """
+    What a user does wrong, and what they must be told.
+
+    :param task: makes the operator or sensor.
+    :param says: parts of the text: the argument, the value, the way out.
+    :param ends: how the task ends.
+    :param requests: how many requests it costs.
+    """
+
+    task: Callable[[Scene], Any]
+    says: tuple[str, ...]
+    ends: str = FAILS_AT_ONCE
+    requests: int = 0
+
+
+def ended(task: Any, printed: pytest.CaptureFixture[str], log: pytest.LogCaptureFixture) -> tuple[str, str]:
+    """Run a task and return how it ended, and all that its user reads: the error, else the warnings."""
+    printed.readouterr()
+    try:
+        task.execute(context())
+    except AirflowFailException as error:
+        return FAILS_AT_ONCE, shown(error)
+    except AirflowSensorTimeout as error:
+        return WAITS, str(error)
+    except AirflowSkipException as error:
+        return SKIPS, str(error)
+    except ImageKitError as error:
+        return RETRIES if error.retryable else FAILS, shown(error)
+    return WARNS, "\n".join(warnings_of(printed, log))
+
+
+def warnings_of(printed: pytest.CaptureFixture[str], log: pytest.LogCaptureFixture) -> list[str]:
+    """Return the lines of the log that warn: Airflow 3 prints those of a task."""
+    lines = [*printed.readouterr().out.splitlines(), *log.text.splitlines()]
+    return [line for line in lines if re.search(r"\bwarning", line.lower())]
+
+
+def shown(error: Exception) -> str:
+    """Return the text of an error whose log is one traceback, not one for each layer."""
+    text = "".join(traceback.format_exception(error))
+    assert text.count("Traceback (most recent call last)") == 1, text
+    return str(error)
