@@ -103,6 +103,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     start = time.monotonic()
     try:
         with ImageKitEmulator(library=library, private_key=KEY) as imagekit, object_store() as store:
+            assert len(imagekit.files()) == FILES  # measured now, so that no task waits for it
             connection = imagekit.airflow_connection
             connection["extra"] |= {"requests_per_second": RATE, "rate_limit_url": redis.url}
             waited_for = [
