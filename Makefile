@@ -5,6 +5,7 @@ AIRFLOW_3 := 3.3.2
 AIRFLOW_2 := 2.11.2
 IMAGEKIT_SDK_4 := 4.2.0
 SENSORS := 200
+CLUSTER := tests/cluster
 # A file's tests share fixtures, above all the real Airflow's database, so they stay in one process.
 IN_PARALLEL := --numprocesses 2 --dist loadfile
 # In variables, since a comma would end an argument of $(call).
@@ -59,10 +60,10 @@ test-stack-airflow2: .venv-airflow2/.stack ## Press the buttons and kill the tri
 	IMAGEKIT_TEST_STACK=1 .venv-airflow2/bin/pytest tests/stack/test_contract.py tests/stack/test_mapped.py
 
 .PHONY: test-cluster
-test-cluster: .venv-cluster/.done ## Lose machines of an Airflow on Celery, Redis, PostgreSQL and S3; SENSORS= for how many wait
+test-cluster: .venv-cluster/.done ## Lose machines of an Airflow on Celery, Redis, PostgreSQL and S3; SENSORS=, CLUSTER= for less
 	$(call debian,initdb,postgresql)
 	$(call debian,redis-server,redis-server)
-	IMAGEKIT_TEST_CLUSTER=$(SENSORS) .venv-cluster/bin/pytest --capture=no tests/cluster
+	IMAGEKIT_TEST_CLUSTER=$(SENSORS) .venv-cluster/bin/pytest --capture=no $(CLUSTER)
 
 .PHONY: benchmark-triggerer
 benchmark-triggerer: .venv/.dev ## A thousand triggers in one event loop: its stalls, memory, requests
