@@ -5,11 +5,12 @@ AIRFLOW_3 := 3.3.2
 AIRFLOW_2 := 2.11.2
 IMAGEKIT_SDK_4 := 4.2.0
 SENSORS := 200
+CLUSTER := tests/cluster
 # A file's tests share fixtures, above all the real Airflow's database, so they stay in one process.
 IN_PARALLEL := --numprocesses 2 --dist loadfile
 # In variables, since a comma would end an argument of $(call).
 DEMO_EXTRAS := emulator,parquet
-EXTRAS := emulator,numpy,parquet,redis,report
+EXTRAS := emulator,numpy,openlineage,parquet,redis,report
 
 first_python = $(firstword $(foreach name,$(1),$(shell $(name) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= $(2))' >/dev/null 2>&1 && echo $(name))))
 PYTHON ?= $(call first_python,python3 python3.13 python3.12 python3.11,(3, 13))
@@ -64,10 +65,10 @@ test-stack-airflow2: .venv-airflow2/.stack ## Press the buttons and kill the tri
 	IMAGEKIT_TEST_STACK=1 .venv-airflow2/bin/pytest tests/stack/test_contract.py tests/stack/test_mapped.py
 
 .PHONY: test-cluster
-test-cluster: .venv-cluster/.done ## Lose machines of an Airflow on Celery, Redis, PostgreSQL and S3; SENSORS= for how many wait
+test-cluster: .venv-cluster/.done ## Lose machines of an Airflow on Celery, Redis, PostgreSQL and S3; SENSORS=, CLUSTER= for less
 	$(call debian,initdb,postgresql)
 	$(call debian,redis-server,redis-server)
-	IMAGEKIT_TEST_CLUSTER=$(SENSORS) .venv-cluster/bin/pytest --capture=no tests/cluster
+	IMAGEKIT_TEST_CLUSTER=$(SENSORS) .venv-cluster/bin/pytest --capture=no $(CLUSTER)
 
 .PHONY: benchmark-triggerer
 benchmark-triggerer: .venv/.dev ## A thousand triggers in one event loop: its stalls, memory, requests

@@ -147,6 +147,14 @@ CONNECTION_TYPE: dict[str, Any] = {
 }
 
 
+ASSETS: dict[str, Any] = {
+    "schemes": ["imagekit"],
+    "handler": "airflow_provider_imagekit.assets.uri.sanitize_uri",
+    "factory": "airflow_provider_imagekit.assets.factory.create_asset",
+    "to_openlineage_converter": "airflow_provider_imagekit.assets.lineage.convert_asset_to_openlineage",
+}
+
+
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's description in the form of Airflow's ``provider_info.schema.json``."""
     return {
@@ -161,6 +169,8 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
+        "asset-uris": [ASSETS],
+        "dataset-uris": [ASSETS],  # what Airflow 2.11 calls them
         "connection-types": [CONNECTION_TYPE],
         "hooks": [
             {
@@ -180,6 +190,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_provider_imagekit.operators.listing",
                     "airflow_provider_imagekit.operators.metadata",
                     "airflow_provider_imagekit.operators.phash",
+                    "airflow_provider_imagekit.operators.quality",
                     "airflow_provider_imagekit.operators.threshold",
                     "airflow_provider_imagekit.operators.transformations",
                     "airflow_provider_imagekit.operators.updates",

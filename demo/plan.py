@@ -58,7 +58,8 @@ def _describe_table(results: Results) -> str:
 
 
 def _describe_quality(results: Results) -> str:
-    return f"{len(results['findings'][0])} pictures break a rule and were {results['review'][0]}"
+    found = results["quality"][0]
+    return f"{found['checked'] - found['passed']} pictures break a rule and were {results['review'][0]}"
 
 
 def _describe_search(results: Results) -> str:

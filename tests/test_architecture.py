@@ -18,6 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exceptions": set(),
     "provider_info": set(),
     "phash": {"exceptions"},
+    "assets": {"exceptions"},
     "client": {"exceptions", "phash", "provider_info"},
     "retry_policy": {"client", "exceptions"},
     "io": {"exceptions"},
@@ -25,11 +26,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gates": {"client", "exceptions", "io", "phash", "similarity"},
     "library": {"client", "exceptions", "io", "phash"},
     "report": {"exceptions", "io", "phash", "similarity"},
-    "hooks": {"client", "exceptions", "phash", "provider_info"},
+    "hooks": {"assets", "client", "exceptions", "phash", "provider_info"},
     "links": set(),
     "triggers": {"client", "exceptions", "gates", "hooks", "io", "library", "similarity"},
     "plugins": {"client", "exceptions", "hooks", "library"},
     "operators": {
+        "assets",
         "client",
         "exceptions",
         "gates",
@@ -59,6 +61,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # Rooms, and modules of rooms that are otherwise free of Airflow.
 MAY_IMPORT_AIRFLOW = {
+    "assets/factory.py",
+    "assets/lineage.py",
     "gates/bank_files.py",
     "hooks",
     "io/object_storage.py",

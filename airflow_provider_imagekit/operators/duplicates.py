@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
+from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
 from airflow_provider_imagekit.io.arguments import choice, flag, named, optional_text, texts, whole_number
@@ -268,6 +269,13 @@ class FindNearDuplicatesOperator(HashTableOperator):
                         fields=fields,
                         **decided,
                     )
+        self.written_datasets = tuple(
+            table(
+                written[f"{name}_path"], columns={column: kind.__name__ for column, kind in columns.items()}
+            )
+            for name, columns in (("groups", GROUP_COLUMNS), ("pairs", PAIR_COLUMNS))
+            if f"{name}_path" in written
+        )
         return written
 
     def _cells(self, chunks: Iterable[Chunk]) -> Iterable[Chunk]:
