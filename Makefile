@@ -31,8 +31,8 @@ demo: .venv/.demo ## Show the provider at work in a real Airflow; no ImageKit ac
 	@.venv/bin/python -m demo
 
 .PHONY: airflow
-airflow: .venv/.demo ## Start the whole Airflow, with the example DAGs, on this machine
-	@.venv/bin/python -m demo.stack
+airflow: .venv/.demo ## Start the whole Airflow, with the example DAGs or those in DAGS=, on this machine
+	@DAGS='$(DAGS)' .venv/bin/python -m demo.stack
 
 .PHONY: test
 test: lint .venv-sdk4/.done ## Lint, check the types and test on Airflow 3

@@ -86,6 +86,15 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "in another container alone.",
         "schema": {"type": ["string", "null"], "enum": ["", "true", "false", None]},
     },
+    "drop_personal_data": {
+        "kind": "switch",
+        "default": False,
+        "empty": "false",
+        "label": "Drop personal data",
+        "help": "true to keep coordinates, serial numbers and people's names out of XCom and tables, "
+        "whatever gps and personal of an operator say.",
+        "schema": {"type": ["string", "null"], "enum": ["", "true", "false", None]},
+    },
     "proxies": {
         "kind": "object",
         "default": (),
@@ -188,6 +197,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_provider_imagekit.operators.jobs",
                     "airflow_provider_imagekit.operators.library",
                     "airflow_provider_imagekit.operators.listing",
+                    "airflow_provider_imagekit.operators.location",
                     "airflow_provider_imagekit.operators.metadata",
                     "airflow_provider_imagekit.operators.phash",
                     "airflow_provider_imagekit.operators.quality",

@@ -74,7 +74,7 @@ def same_wheel_from_the_sdist(sdist: Path, wheel: Path) -> None:
 
 def check_wheel(wheel: Path, version: str) -> None:
     """Fail unless the wheel holds every file of the package, its licence, and nothing else."""
-    about, names = f"{PACKAGE}-{version}.dist-info", set(content(wheel))
+    about, names = f"{PACKAGE}-{version}.dist-info", set(zipfile.ZipFile(wheel).namelist())
     files = {path for path in (REPOSITORY / PACKAGE).rglob("*") if path.is_file() and path.suffix != ".pyc"}
     missing = {path.relative_to(REPOSITORY).as_posix() for path in files} - names
     require(not missing, f"the wheel lacks {sorted(missing)}")

@@ -94,9 +94,10 @@ def media_library_url(file_id: str) -> str:
     """
     Return the address of a file's page in ImageKit's media library.
 
-    :param file_id: ImageKit's id of the file.
+    :param file_id: ImageKit's id of the file; blank for the library itself.
     """
-    return f"https://imagekit.io/dashboard/media-library/detail/{quote(str(file_id), safe='')}"
+    page = f"/detail/{quote(str(file_id), safe='')}" if file_id else ""
+    return f"https://imagekit.io/dashboard/media-library{page}"
 
 
 def browser_url(path: str) -> str:
