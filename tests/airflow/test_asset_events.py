@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from tests import pictures
-from tests.airflow.conftest import RunDag
+from tests.airflow.running import RunDag
 from tests.support import AIRFLOW_3
 
 EXAMPLE = Path(__file__).parents[2] / "example_dags" / "example_imagekit_after_replacement.py"
