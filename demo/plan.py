@@ -67,8 +67,8 @@ def _describe_check(results: Results) -> str:
 
 
 def _describe_parts(results: Results) -> str:
-    found = results["merge"][0]
-    return f"{found['duplicates']} near-duplicates in {found['groups']} groups, by {len(results['search'])} parts"
+    found, parts = results["merge"][0], len(results["search"])
+    return f"{found['duplicates']} near-duplicates in {found['groups']} groups, by {parts} parts"
 
 
 def sample_runs(catalogue: Catalogue) -> list[Run]:
