@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "library",
         "links",
         "phash",
+        "pictures",
         "report",
         "similarity",
         "triggers",
