@@ -74,5 +74,9 @@ def test_a_metadata_call_stays_within_the_rooms_that_it_needs(imagekit: ImageKit
     files = [Path(line).relative_to(ROOT) for line in done.stdout.splitlines() if line.startswith(str(ROOT))]
     rooms = {path.parts[0] for path in files if len(path.parts) > 1}
     # io holds the readers of templated arguments, library the rules of privacy.
-    assert {"operators", "hooks", "client"} <= rooms <= {"operators", "hooks", "client", "io", "library", "links"}
+    assert (
+        {"operators", "hooks", "client"}
+        <= rooms
+        <= {"operators", "hooks", "client", "io", "library", "links"}
+    )
     assert len(files) <= 23, files
