@@ -88,7 +88,7 @@ release-check: .venv/.dev ## Build the release twice into dist/ and check it; RE
 .PHONY: test-fast
 test-fast: lint ## Lint, types, and the tests without a whole Airflow: for the daily loop
 	.venv/bin/pytest $(IN_PARALLEL) --quiet tests/client tests/gates tests/hooks tests/io tests/library tests/links \
-	tests/operators tests/similarity tests/emulator tests/triggers tests/test_*.py
+	tests/docs tests/operators tests/similarity tests/emulator tests/triggers tests/test_*.py
 
 .PHONY: faults
 faults: .venv/.dev ## Write docs/faults.md from the fault matrix's results
@@ -124,7 +124,7 @@ clean: ## Remove the environments and everything built
 	$(call install,.venv,-c constraints/airflow-3.txt --no-deps --group axe)
 	@touch $@
 
-.venv/.stack: .venv/.dev
+.venv/.stack: .venv/.dev .venv/.docs
 	$(call install,.venv,-c constraints/airflow-3.txt --group stack)
 	@touch $@
 

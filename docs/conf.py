@@ -28,6 +28,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 html_theme = "furo"
+html_show_copyright = False
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
@@ -64,6 +65,12 @@ SITES = {
     "requests": "https://requests.readthedocs.io/en/latest/",
     "pillow": "https://pillow.readthedocs.io/en/stable/",
 }
+# Headings of the sidebar have a level, and what scrolls can be scrolled by the keyboard.
+ACCESSIBLE = {
+    'role="heading">': 'role="heading" aria-level="2">',
+    "<pre>": '<pre tabindex="0">',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
+}
 _built = Path(tempfile.mkdtemp(prefix="imagekit-docs-"))
 
 
@@ -79,8 +86,17 @@ intersphinx_mapping = {name: (address, _inventory(name)) for name, address in SI
 
 
 def setup(app: Any) -> None:
-    """Find classes that a docstring names without their module, and those that have no page."""
+    """Find classes that a docstring names without their module, and let keyboards reach everything."""
     app.connect("missing-reference", _by_last_name)
+    app.connect("html-page-context", _make_accessible, priority=900)
+
+
+def _make_accessible(*arguments: Any) -> None:
+    context = arguments[3]
+    for name in ("furo_navigation_tree", "body"):
+        if context.get(name):
+            for markup, accessible in ACCESSIBLE.items():
+                context[name] = context[name].replace(markup, accessible)
 
 
 def _by_last_name(app: Any, env: Any, node: Any, text: Any) -> Any:

@@ -1,5 +1,5 @@
 """
-A limit of time on whole answers.
+A limit of time on whole answers, name resolution included.
 
 ``requests`` and urllib3 limit the time between two arrivals of bytes: a server that sends one byte every few
 seconds, be it of its headers, its body or a proxy's consent, holds its caller for hours.
@@ -10,36 +10,42 @@ from __future__ import annotations
 import functools
 import http.client
 import io
+import ipaddress
 import socket
+import threading
 import time
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.util.connection import allowed_gai_family
 
-from airflow_provider_imagekit.client.name_resolution import addresses_of
+from airflow_provider_imagekit.client.per_process import per_process
 
 if TYPE_CHECKING:
     import requests
     from _typeshed import WriteableBuffer
 
-__all__ = ["STEP_TIMEOUT", "DeadlineAdapter"]
+__all__ = ["STEP_TIMEOUT", "DeadlineAdapter", "addresses_of"]
 
 #: Maximum seconds for one step towards a server: one address of its host, a proxy's tunnel, a TLS handshake.
 STEP_TIMEOUT = 5.0
 
 _AT_ONCE = 0.001
+_SOCKS_PORT = 1080
 
 
 class DeadlineAdapter(HTTPAdapter):
     """
     Sends requests whose ``timeout`` in seconds is for all of it: connecting, status line, headers and body.
 
-    The resolution of the name, all addresses of the host and its TLS handshake share that time. On top come
-    the way to a proxy and through it, at most :data:`STEP_TIMEOUT` a step, and the resolution of a SOCKS
-    proxy's name. One gap is left: inside a proxy's own TLS, urllib3 limits each byte of a TLS record.
+    The resolution of names, all addresses of the host and its TLS handshake share that time. On top comes the
+    way to a proxy and through it, at most :data:`STEP_TIMEOUT` a step. One gap is left: inside a proxy's own
+    TLS, urllib3 limits each byte of a TLS record.
     """
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
@@ -109,31 +115,37 @@ class _Connection(HTTPConnection):
         super().send(data)
 
     def _new_conn(self) -> socket.socket:
-        # urllib3 gives each address of a host all the time there is. A SOCKS proxy connects by itself.
-        if self.timeout is None or hasattr(self, "_socks_options"):
+        # urllib3 gives each address of a host all the time there is.
+        if self.timeout is None:
             return super()._new_conn()
-        timeout, end = self.timeout, time.monotonic() + self.timeout
-        name, addresses = self._dns_host, self._addresses()
+        timeout, name, end = self.timeout, self._dns_host, time.monotonic() + self.timeout
         try:
-            sock = self._connect_to_any(addresses, end)
+            sock = self._connect(end)
         finally:
             self._dns_host, self.timeout = name, timeout
         sock.settimeout(min(STEP_TIMEOUT, max(end - time.monotonic(), _AT_ONCE)))
         return sock
 
-    def _addresses(self) -> list[str]:
+    def _connect(self, end: float) -> socket.socket:
+        return self._connect_to_any(self._addresses(self._dns_host, self.port or self.default_port, end), end)
+
+    def _aim(self, address: str) -> None:
+        """Let the next attempt go to an address."""
+        self._dns_host = address
+
+    def _addresses(self, host: str, port: int, end: float) -> list[str]:
         try:
-            return addresses_of(self._dns_host.strip("[]"), self.port or self.default_port, self.timeout or 0)
+            return addresses_of(host.strip("[]"), port, max(end - time.monotonic(), _AT_ONCE))
         except TimeoutError as error:
             raise ConnectTimeoutError(self, str(error)) from error
         except socket.gaierror as error:
-            raise NewConnectionError(self, f"Failed to resolve {self.host!r} ({error})") from error
+            raise NewConnectionError(self, f"Failed to resolve {host!r} ({error})") from error
         except (OSError, UnicodeError) as error:
             raise NewConnectionError(self, str(error)) from error
 
     def _connect_to_any(self, addresses: list[str], end: float) -> socket.socket:
         for left in range(len(addresses), 0, -1):
-            self._dns_host = addresses[-left]
+            self._aim(addresses[-left])
             self.timeout = min(STEP_TIMEOUT, max((end - time.monotonic()) / left, _AT_ONCE))
             try:
                 return super()._new_conn()
@@ -143,8 +155,88 @@ class _Connection(HTTPConnection):
         raise NewConnectionError(self, "the name has no address")
 
 
+class _SocksConnection(_Connection):
+    """A connection through a SOCKS proxy, whose library would resolve names without a limit of time."""
+
+    _socks_options: dict[str, Any]
+
+    def _connect(self, end: float) -> socket.socket:
+        options = self._socks_options
+        proxies = self._addresses(options["proxy_host"], int(options["proxy_port"] or _SOCKS_PORT), end)
+        if not options["rdns"]:  # else the proxy resolves the server's name
+            self._dns_host = self._addresses(self._dns_host, self.port or self.default_port, end)[0]
+        try:
+            return self._connect_to_any(proxies, end)
+        finally:
+            self._socks_options = options
+
+    def _aim(self, address: str) -> None:
+        self._socks_options = {**self._socks_options, "proxy_host": address}
+
+
 @functools.cache
 def _bounded(connection_class: type[HTTPConnection]) -> type[HTTPConnection]:
     if issubclass(connection_class, _Connection):
         return connection_class
-    return type(connection_class.__name__, (_Connection, connection_class), {})
+    socks = connection_class.__module__ == "urllib3.contrib.socks"
+    return type(connection_class.__name__, (_SocksConnection if socks else _Connection, connection_class), {})
+
+
+def addresses_of(host: str, port: int, timeout: float) -> list[str]:
+    """
+    Return the addresses of a host.
+
+    The operating system's resolver cannot be ended, so it runs in a thread of its own: one for each name,
+    however many callers wait for it.
+
+    :param host: name or address.
+    :param port: port number.
+    :param timeout: maximum seconds.
+    :raises TimeoutError: if the resolver needs longer.
+    :raises OSError: if there is no such name.
+    :raises UnicodeError: if the name cannot be encoded.
+    """
+    with suppress(ValueError):
+        return [str(ipaddress.ip_address(host))]
+    resolution = _resolutions().start(host, port)
+    if not wait([resolution], timeout).done:
+        raise TimeoutError(f"the resolution of {host} timed out")
+    return resolution.result()
+
+
+class _Resolutions:
+    """The resolutions that are under way, one for each name and port."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way: dict[tuple[str, int], Future[list[str]]] = {}
+
+    def start(self, host: str, port: int) -> Future[list[str]]:
+        """Begin to resolve a name, or return the resolution of it that is under way."""
+        with self._lock:
+            future = self._under_way.get((host, port))
+            if future is None:
+                future = self._under_way[host, port] = Future()
+                threading.Thread(
+                    target=self._resolve, args=(host, port, future), name=f"imagekit-dns-{host}", daemon=True
+                ).start()
+        return future
+
+    def _resolve(self, host: str, port: int, future: Future[list[str]]) -> None:
+        try:
+            found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            self._forget(host, port)
+            future.set_exception(error)
+        else:
+            self._forget(host, port)
+            future.set_result([str(address[0]) for *_, address in found])
+
+    def _forget(self, host: str, port: int) -> None:
+        with self._lock:
+            del self._under_way[host, port]
+
+
+@per_process
+def _resolutions() -> _Resolutions:
+    return _Resolutions()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import hashlib
 import itertools
-import os
 import threading
 import time
 import uuid
@@ -13,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from airflow_provider_imagekit.client.per_process import per_process
 from airflow_provider_imagekit.client.rate_limit_redis import RedisRateLimiter
 from airflow_provider_imagekit.exceptions import ImageKitRateLimitError
 
@@ -239,10 +239,9 @@ class RateLimiter:
             )
 
 
-_budgets: dict[str, RateLimiter] = {}
-
-# A child of fork() must not inherit a lock that another thread of its parent holds.
-os.register_at_fork(after_in_child=_budgets.clear)
+@per_process
+def _limiters() -> dict[str, RateLimiter]:
+    return {}
 
 
 def account_rate_limiter(settings: ClientSettings, *, writes: bool = False) -> RateLimiter:
@@ -255,4 +254,4 @@ def account_rate_limiter(settings: ClientSettings, *, writes: bool = False) -> R
     account = hashlib.sha256(f"{settings.base_url}\n{settings.private_key}".encode()).hexdigest()
     if writes:
         account += "-writes"
-    return _budgets.setdefault(account, RateLimiter(account=account, burst=1 if writes else None))
+    return _limiters().setdefault(account, RateLimiter(account=account, burst=1 if writes else None))

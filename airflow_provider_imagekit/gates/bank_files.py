@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_imagekit.client.per_process import per_process
 from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import StorageError
 from airflow_provider_imagekit.gates.threads import in_thread
@@ -165,16 +165,11 @@ def _too_late(file: BankFile, time_limit: float) -> StorageError:
     return StorageError(f"{file.path} was not read within {time_limit:g} s; the next check looks again.")
 
 
-@functools.cache
+@per_process
 def _banks() -> BankCache:
     return BankCache()
 
 
-@functools.cache
+@per_process
 def _loads() -> BankLoads:
     return BankLoads()
-
-
-# A child of fork() must not inherit a lock that another thread held, nor a load of a thread that it lacks.
-os.register_at_fork(after_in_child=_banks.cache_clear)
-os.register_at_fork(after_in_child=_loads.cache_clear)

@@ -6,12 +6,12 @@ import asyncio
 import functools
 import importlib.metadata
 import logging
-import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_imagekit.client import endpoints
+from airflow_provider_imagekit.client.per_process import per_process
 from airflow_provider_imagekit.client.rate_limit import account_rate_limiter
 from airflow_provider_imagekit.client.redaction import key_forms, password_of
 from airflow_provider_imagekit.client.retry import RetryLimits
@@ -51,7 +51,7 @@ def _client_class() -> type[ImageKitClient]:
     return ImageKitClient
 
 
-@functools.lru_cache(maxsize=64)
+@per_process
 def _shared_client(settings: ClientSettings) -> ImageKitClient:
     """Return one client for equal settings, so that a thousand triggers share its sockets."""
     airflow = f"apache-airflow/{importlib.metadata.version('apache-airflow')}"
@@ -75,10 +75,6 @@ def _mask(settings: ClientSettings) -> None:
     secrets = key_forms(settings.private_key) | set(filter(None, map(password_of, addresses)))
     # In one list, since each call is a message to the supervisor.
     mask_secret([*secrets, *(quote(secret, safe="") for secret in secrets)])
-
-
-# A child of fork() must not share its parent's sockets.
-os.register_at_fork(after_in_child=_shared_client.cache_clear)
 
 
 class ImageKitHook(Writes, BaseHook):

@@ -260,16 +260,18 @@ def _write_jsonl(file: IO[bytes], chunks: Iterable[Chunk], columns: Mapping[str,
     names = ",".join(f"{json_text(name)}:%s".replace("%", "%%").replace("%%s", "%s") for name in columns)
     line, count = f"{{{names}}}\n", 0
     for chunk in chunks:
-        texts = zip(*(map(_json_value, chunk[name]) for name in columns), strict=True)
+        texts = zip(*(_json_texts(chunk[name]) for name in columns), strict=True)
         lines = [line % row for row in texts]
         file.write("".join(lines).encode())
         count += len(lines)
     return count
 
 
-def _json_value(value: Any) -> str:
-    write = _WRITERS.get(type(value))
-    return write(value) if write else json_text(value)
+def _json_texts(column: Sequence[Any]) -> Iterator[str]:
+    kinds = set(map(type, column))
+    if len(kinds) == 1:
+        return map(_WRITERS.get(kinds.pop(), json_text), column)
+    return (_WRITERS.get(type(value), json_text)(value) for value in column)
 
 
 def _float_text(value: float) -> str:

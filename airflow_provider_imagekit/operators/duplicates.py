@@ -10,6 +10,7 @@ from typing import Any, Final
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
 from airflow_provider_imagekit.io.arguments import choice, flag, named, texts, whole_number
+from airflow_provider_imagekit.io.formulas import escape_formulas
 from airflow_provider_imagekit.io.object_storage import (
     StoredTable,
     check_output,
@@ -18,7 +19,7 @@ from airflow_provider_imagekit.io.object_storage import (
     upload_together,
 )
 from airflow_provider_imagekit.io.progress import Progress, progress_to, track
-from airflow_provider_imagekit.io.tables import TableFormat, check_format, columns_of, write_columns
+from airflow_provider_imagekit.io.tables import Chunk, TableFormat, check_format, columns_of, write_columns
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.report.groups import write_groups_page
 from airflow_provider_imagekit.similarity.distance import check_radius
@@ -46,7 +47,7 @@ from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, Surviv
 __all__ = ["MAX_PAGE_GROUPS", "FindNearDuplicatesOperator"]
 
 #: Groups that the page shows at most, the largest ones: a browser holds all of them in memory.
-MAX_PAGE_GROUPS: Final = 20_000
+MAX_PAGE_GROUPS: Final = 50_000
 
 
 class FindNearDuplicatesOperator(HashTableOperator):
@@ -90,6 +91,9 @@ class FindNearDuplicatesOperator(HashTableOperator):
     :param low_information: hashes of flat pictures, which are set apart; zero is always one. (templated)
     :param max_pairs: refuse to find more pairs, 5 million by default; the error says what to do. (templated)
     :param output_format: ``jsonl`` (the default), ``csv`` or ``parquet``. (templated)
+    :param escape_formulas: whether texts of a CSV file that begin with ``=``, ``+``, ``-`` or ``@`` get an
+        apostrophe before them, so that a spreadsheet does not calculate them; by default not, since such a
+        name is then no longer that of the picture. (templated)
     :param write_pairs: whether to list all pairs; by default yes. (templated)
     :param write_report: whether to write the page; by default yes. (templated)
     :param report_title: title of the page; by default "Near-duplicates". (templated)
@@ -115,6 +119,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         "preferred_folders",
         "preferred_formats",
         "output_format",
+        "escape_formulas",
         "write_pairs",
         "write_report",
         "report_title",
@@ -137,6 +142,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         preferred_folders: Sequence[str] | str = (),
         preferred_formats: Sequence[str] | str = (),
         output_format: str = TableFormat.JSONL.value,
+        escape_formulas: bool | str = False,
         write_pairs: bool | str = True,
         write_report: bool | str = True,
         report_title: str = "Near-duplicates",
@@ -171,6 +177,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.preferred_folders = preferred_folders
         self.preferred_formats = preferred_formats
         self.output_format = output_format
+        self.escape_formulas = escape_formulas
         self.write_pairs = write_pairs
         self.write_report = write_report
         self.report_title = report_title
@@ -182,7 +189,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
 
     def _find(self) -> dict[str, Any]:
         self.output_format = choice(self.output_format, "output_format", TableFormat)
-        for name in ("write_pairs", "write_report"):
+        for name in ("escape_formulas", "write_pairs", "write_report"):
             flag(getattr(self, name), name)
         with named("output_format"):
             check_format(self.output_format)
@@ -276,32 +283,31 @@ class FindNearDuplicatesOperator(HashTableOperator):
         written["groups_path"] = self._path(f"groups.{self.output_format}")
         with upload_together() as upload:
             with upload(written["groups_path"]) as file:
-                write_columns(
-                    file, _tracked("Writing groups", found.group_columns()), GROUP_COLUMNS, self.output_format
-                )
+                groups = self._cells(_tracked("Writing groups", found.group_columns()))
+                write_columns(file, groups, GROUP_COLUMNS, self.output_format)
             if flag(self.write_pairs, "write_pairs"):
                 written["pairs_path"] = self._path(f"pairs.{self.output_format}")
                 with upload(written["pairs_path"]) as file:
-                    written["pairs"] = write_columns(
-                        file,
-                        _tracked("Writing pairs", found.pair_columns()),
-                        PAIR_COLUMNS,
-                        self.output_format,
-                    )
+                    pairs = self._cells(_tracked("Writing pairs", found.pair_columns()))
+                    written["pairs"] = write_columns(file, pairs, PAIR_COLUMNS, self.output_format)
             if flag(self.write_report, "write_report"):
                 written["report_path"] = self._path("groups.html")
                 fields = texts(self.report_fields, "report_fields")
-                groups = found.first_groups(MAX_PAGE_GROUPS, (*KNOWN_COLUMNS, *fields))
                 with upload(written["report_path"]) as file:
                     write_groups_page(
                         file,
-                        groups,
+                        found,
+                        limit=MAX_PAGE_GROUPS,
                         title=self.report_title,
                         note=self._note(found),
                         fields=fields,
                         **decided,
                     )
         return written
+
+    def _cells(self, chunks: Iterable[Chunk]) -> Iterable[Chunk]:
+        escaped = self.output_format == TableFormat.CSV and flag(self.escape_formulas, "escape_formulas")
+        return escape_formulas(chunks) if escaped else chunks
 
     def _note(self, found: NearDuplicates) -> str:
         counts = found.counts()

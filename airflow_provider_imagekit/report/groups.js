@@ -4,7 +4,9 @@
   const PAGE = 20;       // groups on a page
   const FIRST = 11;      // copies of a group that are shown at once
   const LIBRARY = "https://imagekit.io/dashboard/media-library/detail/";
-  const { labels, bits, groups, decided } = JSON.parse(document.getElementById("data").textContent);
+  // A line a group, read when it is looked at, and last what pages, orders and filters need of all.
+  const lines = document.getElementById("data").textContent.split("\n");
+  const { labels, bits, decided, index, origins, thumbnail } = JSON.parse(lines.pop());
   const decisions = makeDecisions(decided);
   const SIZE = labels.indexOf("File size");
   const $ = (id) => document.getElementById(id);
@@ -25,26 +27,52 @@
     return `${bytes >= 100 || unit === 0 ? Math.round(bytes) : bytes.toFixed(1)} ${units[unit]}`;
   };
 
-  for (const group of groups) {
-    const pictures = [group.keeper, ...group.members];
-    for (const picture of pictures) if (picture.bytes) picture.values[SIZE] = size(picture.bytes);
-    group.bytes = group.members.reduce((sum, picture) => sum + picture.bytes, 0);
-    group.near = Math.min(...group.members.map((picture) => picture.distance));
-    group.far = Math.max(...group.members.map((picture) => picture.distance));
-    group.text = pictures.map((p) => [p.id, p.phash, p.name, ...p.values].join("\n")).join("\n").toLowerCase();
-  }
+  const revive = ([id, name, url, small, phash, distance, origin, bytes, ...values]) => {
+    if (bytes) values[SIZE] = size(bytes);
+    return { id, name: name || id, url, thumbnail: small === 1 ? `${url}?tr=${thumbnail}` : small, phash, distance,
+      origin: origins[origin], bytes, values };
+  };
 
-  const byName = (a, b) => a.keeper.name.localeCompare(b.keeper.name) || a.keeper.id.localeCompare(b.keeper.id);
+  class Group {
+    constructor(at) {
+      [this.at, this.name, this.copies, this.bytes, this.near, this.far, this.flags] = [at, ...index.map((column) => column[at])];
+    }
+    get content() {
+      if (!this.read) {
+        const [reason, ...pictures] = JSON.parse(lines[this.at]);
+        const [keeper, ...members] = pictures.map(revive);
+        const words = [keeper, ...members].map((p) => [p.id, p.phash, p.name, ...p.values].join("\n"));
+        this.read = { reason, keeper, members, text: words.join("\n").toLowerCase() };
+      }
+      return this.read;
+    }
+    get reason() { return this.content.reason; }
+    get keeper() { return this.content.keeper; }
+    get members() { return this.content.members; }
+    // What is not in the line is not in its texts: most lines are never read.
+    contains(text, quoted) { return lines[this.at].toLowerCase().includes(quoted) && this.content.text.includes(text); }
+  }
+  const groups = index[0].map((_, at) => new Group(at));
+
+  let ranks = null;
+  const byName = (a, b) => {
+    if (!ranks) {
+      const { compare } = new Intl.Collator("en");
+      ranks = [];
+      [...groups].sort((one, other) => compare(one.name, other.name)).forEach((group, rank) => { ranks[group.at] = rank; });
+    }
+    return ranks[a.at] - ranks[b.at];
+  };
   const orders = {
-    count: (a, b) => b.members.length - a.members.length || byName(a, b),
+    count: (a, b) => a.at - b.at,  // as they come
     bytes: (a, b) => b.bytes - a.bytes || byName(a, b),
     far: (a, b) => b.far - a.far || byName(a, b),
     near: (a, b) => a.near - b.near || a.far - b.far || byName(a, b),
     name: byName,
   };
   const filters = {
-    reference: (group) => group.keeper.origin === "reference",
-    known: (group) => [group.keeper, ...group.members].some((picture) => picture.origin === "known"),
+    reference: (group) => group.flags & 1,
+    known: (group) => group.flags & 2,
     exact: (group) => group.far === 0,
     changed: (group) => group.far > 0,
   };
@@ -147,7 +175,7 @@
 
   const card = (group) => {
     group.redraws = [];
-    const copies = group.members.length;
+    const { copies } = group;
     const summary = [`${number.format(copies)} ${copies === 1 ? "copy" : "copies"}`];
     summary.push(group.far === 0 ? "equal hashes" : group.near === group.far ? inBits(group.far) : `${group.near} to ${group.far} bits`);
     if (group.bytes) summary.push(`${size(group.bytes)} in copies`);
@@ -176,7 +204,8 @@
   const select = () => {
     const text = $("find").value.trim().toLowerCase();
     const filter = filters[$("origin").value] || (() => true);
-    selected = groups.filter((group) => filter(group) && group.text.includes(text)).sort(orders[$("sort").value]);
+    const quoted = JSON.stringify(text).slice(1, -1).replaceAll("<", "\\u003c");
+    selected = groups.filter((group) => filter(group) && (!text || group.contains(text, quoted))).sort(orders[$("sort").value]);
     turn(0);
   };
 
@@ -194,7 +223,7 @@
     window.scrollTo(0, 0);
   };
 
-  const copies = groups.reduce((sum, group) => sum + group.members.length, 0);
+  const copies = groups.reduce((sum, group) => sum + group.copies, 0);
   const bytes = groups.reduce((sum, group) => sum + group.bytes, 0);
   for (const [label, value] of [["groups", number.format(groups.length)], ["copies", number.format(copies)], ["in copies", size(bytes)]]) {
     $("totals").append(make("div", "", make("dt", "", label), make("dd", "", value)));

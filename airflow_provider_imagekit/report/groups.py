@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
+from itertools import islice, repeat
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from airflow_provider_imagekit.io.tables import json_text
 from airflow_provider_imagekit.phash import PHASH_BITS
-from airflow_provider_imagekit.report.thumbnails import thumbnail_url, web_url
+from airflow_provider_imagekit.report.thumbnails import thumbnail_step, thumbnail_url, web_url
+from airflow_provider_imagekit.similarity.groups import GroupChunk
+from airflow_provider_imagekit.similarity.near_duplicates import NearDuplicates
+from airflow_provider_imagekit.similarity.origins import Origin
+from airflow_provider_imagekit.similarity.records import as_number
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from airflow_provider_imagekit.similarity.groups import Group, Member
-    from airflow_provider_imagekit.similarity.records import HashRecord
+    from airflow_provider_imagekit.similarity.groups import Group
 
 __all__ = ["write_groups_page"]
 
@@ -29,10 +33,17 @@ _ISO_SECONDS: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d):\d\d(?:\.\d+
 
 _LABELS: Final = ("Dimensions", "File size", "Format", "Created", "Folder")
 
+_PROPERTIES: Final = ("path", "url", "thumbnail", "size", "width", "height", "format", "created")
+_PHASH: Final = f"%0{PHASH_BITS // 4}x"
+_ORIGINS: Final = {origin: number for number, origin in enumerate(Origin)}
+# Where these stand in what the page holds of a picture.
+_DISTANCE, _ORIGIN, _BYTES = 5, 6, 7
+_GROUPS_AT_ONCE: Final = 5_000
+
 
 def write_groups_page(
     file: IO[bytes],
-    groups: Iterable[Group],
+    groups: Iterable[Group] | NearDuplicates,
     *,
     title: str = "Near-duplicates",
     note: str = "",
@@ -40,6 +51,7 @@ def write_groups_page(
     thumbnail: tuple[int, int] = THUMBNAIL,
     kept: Iterable[str] = (),
     not_duplicates: Iterable[Collection[str]] = (),
+    limit: int | None = None,
 ) -> int:
     """
     Write a page on which a person sees at a glance what to keep, and how far the others are from it.
@@ -48,7 +60,7 @@ def write_groups_page(
     view. Nothing is downloaded here. Thousands of groups are paged, sorted and filtered in the browser.
 
     :param file: opened for writing bytes.
-    :param groups: as a search returns them; pictures need a ``url`` to be seen.
+    :param groups: what a search returns, or some of its groups; pictures need a ``url`` to be seen.
     :param title: of the page.
     :param note: a sentence under the title, such as the folder and the radius.
     :param fields: further columns to compare, under the table's names.
@@ -56,63 +68,101 @@ def write_groups_page(
     :param kept: names of pictures that a person chose to keep before; the page saves them again with its own
         decisions.
     :param not_duplicates: pairs of names that a person marked as not duplicates before; likewise.
+    :param limit: the number of groups to show of a search, the largest ones; all unless given.
     :return: how many bytes were written.
     """
+    script, style = _asset("decisions.js") + _asset("groups.js"), _asset("groups.css")
+    before, after = _asset("groups.html").split("@@DATA@@")
+    values = {
+        "TITLE": escape(title),
+        "NOTE": escape(note),
+        "STYLE": style,
+        # Only this script may run: whatever a file's name holds, it stays text.
+        "SCRIPT_HASH": b64encode(sha256(script.encode()).digest()).decode(),
+        "SCRIPT": script,
+    }
+    step = thumbnail_step(*thumbnail)
+    index: list[tuple[Any, ...]] = []
+    written = file.write(_fill(before, values).encode())
+    properties = dict.fromkeys((*_PROPERTIES, *fields))
+    for chunk in _chunks(groups, properties, limit):
+        pictures = list(_pictures(chunk, fields, step))
+        begin = 0
+        for reason, size in zip(chunk.reasons, chunk.sizes, strict=True):
+            group = pictures[begin : begin + size]
+            index.append(_summary(group))
+            written += file.write(f"{_embedded([reason, *group])}\n".encode())
+            begin += size
     data = {
         "labels": [*_LABELS, *fields],
         "bits": PHASH_BITS,
-        "groups": [_group(group, fields, thumbnail) for group in groups],
+        "origins": [origin.value for origin in Origin],
+        "thumbnail": step,
+        "index": [*zip(*index, strict=True)] if index else [()] * 6,
         "decided": [*([name, ""] for name in sorted(kept)), *sorted(map(sorted, not_duplicates))],
     }
-    script, style = _asset("decisions.js") + _asset("groups.js"), _asset("groups.css")
-    page = _fill(
-        _asset("groups.html"),
-        TITLE=escape(title),
-        NOTE=escape(note),
-        STYLE=style,
-        # Only this script may run: whatever a file's name holds, it stays text.
-        SCRIPT_HASH=b64encode(sha256(script.encode()).digest()).decode(),
-        SCRIPT=script,
-        DATA=_embedded(data),
-    ).encode()
-    file.write(page)
-    return len(page)
+    return written + file.write((_embedded(data) + _fill(after, values)).encode())
 
 
-def _group(group: Group, fields: Sequence[str], thumbnail: tuple[int, int]) -> dict[str, Any]:
-    return {
-        "reason": group.reason,
-        "keeper": _picture(group.keeper, fields, thumbnail),
-        "members": [_picture(member, fields, thumbnail) for member in group.members],
-    }
+def _chunks(
+    groups: Iterable[Group] | NearDuplicates, properties: Collection[str], limit: int | None
+) -> Iterator[GroupChunk]:
+    if isinstance(groups, NearDuplicates):
+        yield from groups.chunks(properties, limit)
+        return
+    remaining = islice(groups, limit)
+    while part := list(islice(remaining, _GROUPS_AT_ONCE)):
+        yield GroupChunk.of_groups(part, properties)
 
 
-def _picture(member: Member, fields: Sequence[str], thumbnail: tuple[int, int]) -> dict[str, Any]:
-    record = member.record
-    url = web_url(record.get("url"))
-    path = str(record.get("path") or "")
-    return {
-        "id": record.id,
-        "name": path.rpartition("/")[2] or record.id,
-        "url": url,
-        "thumbnail": thumbnail_url(url, *thumbnail) if url else web_url(record.get("thumbnail")),
-        "phash": str(record.phash),
-        "distance": member.distance,
-        "origin": member.origin.value,
-        "bytes": max(0, int(record.number("size"))),
-        "values": [*_values(record, path), *(_text(record.get(name)) for name in fields)],
-    }
+def _summary(group: Sequence[list[Any]]) -> tuple[Any, ...]:
+    """Return what orders and filters need of a group, so that the browser reads only what it shows."""
+    keeper, *copies = group
+    origins = {picture[_ORIGIN] for picture in group}
+    flags = (keeper[_ORIGIN] == _ORIGINS[Origin.REFERENCE]) + 2 * (_ORIGINS[Origin.KNOWN] in origins)
+    distances = [copy[_DISTANCE] for copy in copies]
+    sizes = sum(copy[_BYTES] for copy in copies)
+    return keeper[1] or keeper[0], len(copies), sizes, min(distances), max(distances), flags
 
 
-def _values(record: HashRecord, path: str) -> list[str]:
-    width, height = int(record.number("width")), int(record.number("height"))
-    return [
-        f"{width} × {height}" if width and height else "",
-        _text(record.get("size")),
-        _text(record.get("format")),
-        _ISO_SECONDS.sub(r"\1 \2", _text(record.get("created"))),
-        path.rpartition("/")[0] or "/" if path else "",
-    ]
+def _pictures(chunk: GroupChunk, fields: Sequence[str], step: str) -> Iterator[list[Any]]:
+    """Yield what the page holds of each picture."""
+    values = chunk.values
+    paths = ["" if path is None else str(path) for path in values["path"]]
+    urls = list(map(web_url, values["url"]))
+    return map(
+        list,
+        zip(
+            chunk.ids,
+            (path.rpartition("/")[2] for path in paths),
+            urls,
+            map(_thumbnail, urls, values["thumbnail"], repeat(step)),
+            map(_PHASH.__mod__, chunk.bits),
+            chunk.distances,
+            map(_ORIGINS.__getitem__, chunk.origins),
+            (max(0, int(as_number(size))) for size in values["size"]),
+            map(_dimensions, values["width"], values["height"]),
+            map(_text, values["size"]),
+            map(_text, values["format"]),
+            (_ISO_SECONDS.sub(r"\1 \2", _text(created)) for created in values["created"]),
+            (path.rpartition("/")[0] or "/" if path else "" for path in paths),
+            *(map(_text, values[name]) for name in fields),
+            strict=True,
+        ),
+    )
+
+
+def _thumbnail(url: str | None, other: Any, step: str) -> Any:
+    """Return the thumbnail's address; 1 where the browser can make it of the picture's."""
+    if not url:
+        return web_url(other)
+    thumbnail = thumbnail_url(url, step)
+    return 1 if thumbnail == f"{url}?tr={step}" else thumbnail
+
+
+def _dimensions(width: Any, height: Any) -> str:
+    columns, rows = int(as_number(width)), int(as_number(height))
+    return f"{columns} × {rows}" if columns and rows else ""
 
 
 def _text(value: Any) -> str:
@@ -121,14 +171,14 @@ def _text(value: Any) -> str:
 
 def _embedded(data: Any) -> str:
     """Return JSON that no text inside can end the script element of."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return json_text(data).replace("<", "\\u003c")
 
 
 def _asset(name: str) -> str:
     return files("airflow_provider_imagekit.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _fill(template: str, **values: str) -> str:
+def _fill(template: str, values: Mapping[str, str]) -> str:
     """Put each value in its place, once; a value that looks like another place stays text."""
     parts = template.split("@@")
     return "".join(values[part] if number % 2 else part for number, part in enumerate(parts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["thumbnail_url", "web_url"]
+__all__ = ["thumbnail_step", "thumbnail_url", "web_url"]
 
 # An address without anything special, for which there is a short way: most are such.
 _PLAIN = re.compile(r"https?://[\w.:-]+/(?!tr:)(?:(?!/tr:)[^\s?#;\\\x00-\x20])*", re.ASCII)
@@ -27,7 +27,12 @@ def web_url(value: object) -> str | None:
     return value.strip() if parts.scheme in {"http", "https"} and parts.netloc else None
 
 
-def thumbnail_url(url: str, width: int, height: int) -> str:
+def thumbnail_step(width: int, height: int) -> str:
+    """Return the transformation that fits a picture into a box of so many pixels."""
+    return f"w-{width},h-{height},c-at_max"
+
+
+def thumbnail_url(url: str, step: str) -> str:
     """
     Return the address of a picture, fitted into a box by a transformation of ImageKit.
 
@@ -35,10 +40,8 @@ def thumbnail_url(url: str, width: int, height: int) -> str:
     returned as it is, for no other is covered by its signature.
 
     :param url: address of the picture.
-    :param width: of the box, in pixels.
-    :param height: of the box, in pixels.
+    :param step: the transformation, as :func:`thumbnail_step` returns it.
     """
-    step = f"w-{width},h-{height},c-at_max"
     if _PLAIN.fullmatch(url):
         return f"{url}?tr={step}"
     parts = urlsplit(url)

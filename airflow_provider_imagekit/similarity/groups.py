@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_imagekit.io.progress import track
 from airflow_provider_imagekit.similarity.origins import AllPictures, Origin
 from airflow_provider_imagekit.similarity.pairs.pairs import use_numpy
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from airflow_provider_imagekit.similarity.pairs.neighbours import NeighbourGraph
     from airflow_provider_imagekit.similarity.records import HashRecord
     from airflow_provider_imagekit.similarity.survivors import SurvivorPolicy
 
-__all__ = ["Cluster", "Group", "Member", "Origin", "group_around_keepers"]
+__all__ = ["Cluster", "Group", "GroupChunk", "Member", "Origin", "group_around_keepers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,45 @@ class Group:
     keeper: Member
     members: tuple[Member, ...]
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChunk:
+    """
+    Some groups as columns of their pictures, the keeper of each group first.
+
+    :param sizes: pictures of each group.
+    :param reasons: why each keeper is suggested.
+    :param ids: names of the pictures.
+    :param bits: their hashes.
+    :param distances: how far they are from the keeper.
+    :param origins: where they come from.
+    :param values: properties of them, under ImageKit's names or the table's.
+    """
+
+    sizes: Sequence[int]
+    reasons: Sequence[str]
+    ids: Sequence[str]
+    bits: Sequence[int]
+    distances: Sequence[int]
+    origins: Sequence[Origin]
+    values: Mapping[str, Sequence[Any]]
+
+    @classmethod
+    def of_groups(cls, groups: Iterable[Group], properties: Iterable[str]) -> GroupChunk:
+        """Return groups as one chunk."""
+        groups = list(groups)
+        members = [member for group in groups for member in (group.keeper, *group.members)]
+        records = [member.record for member in members]
+        return cls(
+            [1 + len(group.members) for group in groups],
+            [group.reason for group in groups],
+            [record.id for record in records],
+            [record.phash.bits if record.phash else 0 for record in records],
+            [member.distance for member in members],
+            [member.origin for member in members],
+            {name: [record.get(name) for record in records] for name in properties},
+        )
 
 
 class Cluster(NamedTuple):

@@ -5,12 +5,18 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from functools import cached_property
-from itertools import chain, islice, repeat
+from itertools import accumulate, chain, count, islice, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.distance import check_radius
-from airflow_provider_imagekit.similarity.groups import Cluster, Group, Member, group_around_keepers
+from airflow_provider_imagekit.similarity.groups import (
+    Cluster,
+    Group,
+    GroupChunk,
+    Member,
+    group_around_keepers,
+)
 from airflow_provider_imagekit.similarity.origins import AllPictures, Origin
 from airflow_provider_imagekit.similarity.pairs.neighbours import NeighbourGraph
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs
@@ -101,27 +107,39 @@ class NearDuplicates:
 
     @cached_property
     def groups(self) -> list[Group]:
-        """Groups, largest first."""
-        return list(self.first_groups(len(self._clusters), KNOWN_COLUMNS))
+        """Groups, largest first, with records of all their pictures."""
+        self._pictures.load(KNOWN_COLUMNS, _numbers_of(self._clusters))
+        return [group for part in _in_parts(self._clusters) for group in self._groups(part)]
 
-    def first_groups(self, limit: int, columns: Iterable[str]) -> Iterator[Group]:
-        """
-        Yield the largest groups.
+    def _groups(self, clusters: Sequence[Cluster]) -> Iterator[Group]:
+        numbers = _numbers_of(clusters)
+        records, origins = iter(self._pictures.records(numbers)), iter(self._pictures.origins(numbers))
+        for _, others, distances, reason in clusters:
+            keeper = Member(next(records), next(origins), 0)
+            size = len(others)
+            members = map(Member, islice(records, size), islice(origins, size), distances)
+            yield Group(keeper, tuple(members), reason)
 
-        :param limit: how many.
-        :param columns: what the records shall hold of their tables' columns.
+    def chunks(self, properties: Collection[str], limit: int | None = None) -> Iterator[GroupChunk]:
         """
-        clusters = self._clusters[:limit]
-        self._pictures.load(columns, _numbers_of(clusters))
-        for _, part in _in_parts(clusters):
+        Yield the groups, largest first, some thousand pictures at a time.
+
+        :param properties: properties to return, under ImageKit's names or the table's.
+        :param limit: the number of groups; all unless given.
+        """
+        pictures, clusters = self._pictures, self._clusters[:limit]
+        pictures.load(properties, _numbers_of(clusters))
+        for part in _in_parts(clusters):
             numbers = _numbers_of(part)
-            records = iter(self._pictures.records(numbers))
-            origins = iter(self._pictures.origins(numbers))
-            for _, others, distances, reason in part:
-                keeper = Member(next(records), next(origins), 0)
-                count = len(others)
-                members = map(Member, islice(records, count), islice(origins, count), distances)
-                yield Group(keeper, tuple(members), reason)
+            yield GroupChunk(
+                [1 + len(one.members) for one in part],
+                [one.reason for one in part],
+                [pictures.ids[number] for number in numbers],
+                [pictures.bits[number] for number in numbers],
+                [distance for one in part for distance in (0, *one.distances)],
+                pictures.origins(numbers),
+                {name: pictures.values(name, numbers) for name in properties},
+            )
 
     @property
     def low_information(self) -> list[HashRecord]:
@@ -150,35 +168,23 @@ class NearDuplicates:
 
     def group_columns(self) -> Iterator[dict[str, Sequence[Any]]]:
         """Yield what :meth:`group_rows` does as columns, some thousand rows at a time."""
-        self._pictures.load(("path", "url"), _numbers_of(self._clusters))
-        for first, clusters in _in_parts(self._clusters):
-            yield self._group_columns(first + 1, clusters)
-
-    def _group_columns(self, first: int, clusters: Sequence[Cluster]) -> dict[str, Sequence[Any]]:
-        ids = self._pictures.ids
-        sizes = [len(cluster.members) + 1 for cluster in clusters]
-        numbers = _numbers_of(clusters)
-        distances = [distance for one in clusters for distance in (0, *one.distances)]
-        reasons = [
-            text
-            for one, size in zip(clusters, sizes, strict=True)
-            for text in (one.reason, *[""] * (size - 1))
-        ]
-        paths, urls = (self._pictures.values(name, numbers) for name in ("path", "url"))
-        keepers = [ids[one.keeper] for one in clusters]
-        return {
-            "group": list(_repeated(range(first, first + len(clusters)), sizes)),
-            "keeper_id": list(_repeated(keepers, sizes)),
-            "id": [ids[number] for number in numbers],
-            "keep": [keep for size in sizes for keep in (True, *[False] * (size - 1))],
-            "reason": reasons,
-            "distance": distances,
-            "similarity": [_SIMILARITY[distance] for distance in distances],
-            "phash": self._phashes(numbers),
-            "origin": [origin.value for origin in self._pictures.origins(numbers)],
-            "path": list(map(_text, paths)),
-            "url": list(map(_text, urls)),
-        }
+        first = 1
+        for chunk in self.chunks(("path", "url")):
+            sizes, keepers = chunk.sizes, accumulate(chunk.sizes[:-1], initial=0)
+            yield {
+                "group": list(_repeated(count(first), sizes)),
+                "keeper_id": list(_repeated((chunk.ids[at] for at in keepers), sizes)),
+                "id": chunk.ids,
+                "keep": [keep for size in sizes for keep in (True, *[False] * (size - 1))],
+                "reason": list(chain.from_iterable(map(_first, chunk.reasons, sizes))),
+                "distance": chunk.distances,
+                "similarity": [_SIMILARITY[distance] for distance in chunk.distances],
+                "phash": [_PHASH % bits for bits in chunk.bits],
+                "origin": [origin.value for origin in chunk.origins],
+                "path": list(map(_text, chunk.values["path"])),
+                "url": list(map(_text, chunk.values["url"])),
+            }
+            first += len(sizes)
 
     def _phashes(self, numbers: Iterable[int]) -> list[str]:
         return [_PHASH % self._pictures.bits[number] for number in numbers]
@@ -319,14 +325,18 @@ def _numbers_of(clusters: Iterable[Cluster]) -> list[int]:
     return [number for one in clusters for number in (one.keeper, *one.members)]
 
 
-def _in_parts(clusters: list[Cluster]) -> Iterator[tuple[int, list[Cluster]]]:
-    """Yield the clusters some thousand pictures at a time, and how many came before."""
+def _in_parts(clusters: list[Cluster]) -> Iterator[list[Cluster]]:
+    """Yield the clusters some thousand pictures at a time."""
     begin, rows = 0, 0
     for end, cluster in enumerate(clusters, start=1):
         rows += len(cluster.members) + 1
         if rows >= _ROWS or end == len(clusters):
-            yield begin, clusters[begin:end]
+            yield clusters[begin:end]
             begin, rows = end, 0
+
+
+def _first(text: str, size: int) -> tuple[str, ...]:
+    return (text, *[""] * (size - 1))
 
 
 def _repeated(values: Iterable[Any], times: Iterable[int]) -> Iterator[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -13,7 +13,7 @@ from airflow_provider_imagekit.gates.threads import in_thread
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
 
-__all__ = ["SLOTS", "Lane", "connecting", "lane_of"]
+__all__ = ["SLOTS", "Lane", "client_of", "connecting", "lane_of"]
 
 T = TypeVar("T")
 
@@ -60,6 +60,9 @@ _lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakKeyDictionary[ImageKitC
     WeakKeyDictionary()
 )
 _connecting: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
+_readings: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Future[ImageKitClient]]] = (
+    WeakKeyDictionary()
+)
 
 
 def lane_of(client: ImageKitClient) -> Lane:
@@ -82,3 +85,25 @@ def connecting(imagekit_conn_id: str) -> asyncio.Semaphore:
     """
     slots = _connecting.setdefault(asyncio.get_running_loop(), {})
     return slots.setdefault(imagekit_conn_id, asyncio.Semaphore(SLOTS))
+
+
+async def client_of(imagekit_conn_id: str, read: Callable[[], Awaitable[ImageKitClient]]) -> ImageKitClient:
+    """
+    Return the client of an Airflow Connection; triggers that need it at the same time share one reading.
+
+    :param imagekit_conn_id: id of the Airflow Connection.
+    :param read: reads it; what it raises is raised in each of these triggers.
+    """
+    readings = _readings.setdefault(asyncio.get_running_loop(), {})
+    reading = readings.get(imagekit_conn_id)
+    if reading is None:
+        reading = readings[imagekit_conn_id] = asyncio.ensure_future(read())
+
+        def forget(done: asyncio.Future[ImageKitClient]) -> None:
+            del readings[imagekit_conn_id]
+            if not done.cancelled():
+                done.exception()  # each trigger that waited for it may have been cancelled
+
+        reading.add_done_callback(forget)
+    # The end of one trigger must not be that of the reading.
+    return await asyncio.shield(reading)

@@ -17,7 +17,7 @@ from airflow_provider_imagekit.gates.polling import Poll, look_up, not_yet, poll
 from airflow_provider_imagekit.gates.references import BankFile
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.triggers import event
-from airflow_provider_imagekit.triggers.lanes import connecting, lane_of
+from airflow_provider_imagekit.triggers.lanes import client_of, connecting, lane_of
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
@@ -77,6 +77,7 @@ class PHashDistanceTrigger(BaseTrigger):
         self.deadline = deadline
         self.next_check = next_check
         self.gate = PHashGate.parse(**gate)
+        self._client: ImageKitClient | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments, plain JSON; they outlive an upgrade of the provider."""
@@ -139,17 +140,18 @@ class PHashDistanceTrigger(BaseTrigger):
             interval *= 2 if self.exponential_backoff else 1
 
     async def _poll(self) -> Poll:
-        async with connecting(self.imagekit_conn_id):
-            client = await self.hook.aget_conn()
+        if self._client is None:
+            self._client = await client_of(self.imagekit_conn_id, self.hook.aget_conn)
+        client = self._client
         try:
             return await self._check(client)
         except ImageKitAuthError:
             # The key may have been rotated while we waited: one more look at the Airflow Connection.
             async with connecting(self.imagekit_conn_id):
-                renewed = await self.hook.aget_conn(refresh=True)
-            if renewed is client:
+                self._client = await self.hook.aget_conn(refresh=True)
+            if self._client is client:
                 raise
-            return await self._check(renewed)
+            return await self._check(self._client)
 
     async def _check(self, client: ImageKitClient) -> Poll:
         in_lane, reference = lane_of(client).run, self.gate.reference

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_imagekit.client import ImageKitClient
-from airflow_provider_imagekit.client.name_resolution import addresses_of
+from airflow_provider_imagekit.client.deadline import addresses_of
+from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.exceptions import ImageKitTransportError
 from tests.support import PATIENCE
 
@@ -43,6 +44,24 @@ def test_a_dead_name_server_costs_the_timeout_and_is_asked_once(asked: list[str]
             client.get_file_metadata("a" * 24)
     assert time.monotonic() - began < PATIENCE
     assert asked == ["dead.example"]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "name"),
+    [
+        ("socks5://proxy.example:1080", "proxy.example"),
+        ("socks5h://proxy.example", "proxy.example"),
+        ("socks5://127.0.0.1:1080", "dead.example"),
+    ],
+)
+def test_a_name_that_a_socks_proxy_needs_costs_no_more(proxy: str, name: str, asked: list[str]) -> None:
+    settings = ClientSettings("private_x", proxies=(("https", proxy),), timeout=0.5, max_retries=0)
+    with ImageKitClient(settings, base_url="https://dead.example") as client:
+        began = time.monotonic()
+        with pytest.raises(ImageKitTransportError, match="timed out"):
+            client.get_file_metadata("a" * 24)
+    assert time.monotonic() - began < PATIENCE
+    assert asked == [name]
 
 
 def test_many_callers_of_one_name_take_one_thread(asked: list[str]) -> None:

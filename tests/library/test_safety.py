@@ -8,7 +8,8 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitInputError, TooManyFailedFilesError
 from airflow_provider_imagekit.library.sources import Given, files_of_urls
 from airflow_provider_imagekit.library.table.rows import ChangedBy
-from tests.library.nightly import Nightly
+from tests.library.nightly import FILES, Nightly
+from tests.support import Clock, client_of
 
 
 def listed(version: str, time: str, server: ImageKitEmulator) -> Given:
@@ -42,10 +43,12 @@ def test_a_picture_has_one_row_however_often_its_url_is_signed(
 def test_a_429_whose_reset_is_beyond_the_clients_patience_is_waited_for(
     nightly_jsonl: Nightly, server: ImageKitEmulator
 ) -> None:
-    server.inject(status=429, headers={"X-RateLimit-Reset": "700"}, match="/metadata")
-    client = nightly_jsonl.client(max_wait=0.2)
+    server.inject(status=429, headers={"X-RateLimit-Reset": "125000"}, match="/metadata")
+    clock = Clock()
+    client = client_of(server, clock, max_wait=120, max_retries=1)
     _, counts = nightly_jsonl.run(client=client)
-    assert counts["failed"] == 0
+    assert (counts["fetched"], counts["failed"]) == (FILES, 0)
+    assert sum(clock.slept) >= 125
 
 
 def test_a_run_that_fetches_nothing_fails(nightly_jsonl: Nightly, server: ImageKitEmulator) -> None:

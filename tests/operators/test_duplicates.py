@@ -116,6 +116,21 @@ class TestFinding:
             ("b\ufffd", "/b\ufffd.jpg"),
         ]
 
+    @pytest.mark.parametrize(
+        ("arguments", "name"),
+        [({}, "=cmd"), ({"escape_formulas": "no"}, "=cmd"), ({"escape_formulas": True}, "'=cmd")],
+    )
+    def test_names_that_a_spreadsheet_calculates_are_escaped_by_choice(
+        self, arguments: dict[str, Any], name: str, tmp_path: Path
+    ) -> None:
+        rows = [{"id": "=cmd", "phash": A}, {"id": "+b", "phash": NEAR}, {"id": "plain", "phash": NEARER}]
+        table = write(tmp_path / "input.jsonl", rows)
+        found = find(tmp_path, input_path=table, output_format="csv", **arguments)
+        names = {row["id"].removeprefix("'") for row in rows_of(found["groups_path"])}
+        assert names == {"=cmd", "+b", "plain"}
+        cells = {row[key] for row in rows_of(found["pairs_path"]) for key in ("id", "other_id") if key in row}
+        assert (name in cells, "plain" in cells) == (True, True)
+
     @pytest.mark.parametrize("form", ["csv", "parquet"])
     def test_other_forms_can_be_written(self, form: str, table: str, tmp_path: Path) -> None:
         found = find(tmp_path, input_path=table, output_format=form)

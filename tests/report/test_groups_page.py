@@ -76,8 +76,27 @@ def page_of(groups: list[Group], **options) -> str:
     return file.getvalue().decode()
 
 
+NAMES = ("id", "name", "url", "thumbnail", "phash", "distance", "origin", "bytes")
+
+
 def data_of(page: str) -> dict:
-    return json.loads(Elements(page).scripts[0])
+    """Return the page's data as its script reads them."""
+    *lines, last = Elements(page).scripts[0].split("\n")
+    data = json.loads(last)
+
+    def picture(row: list) -> dict:
+        shown = dict(zip(NAMES, row, strict=False)) | {"values": row[len(NAMES) :]}
+        thumbnail = (
+            f"{shown['url']}?tr={data['thumbnail']}" if shown["thumbnail"] == 1 else shown["thumbnail"]
+        )
+        return shown | {"origin": data["origins"][shown["origin"]], "thumbnail": thumbnail}
+
+    groups = []
+    for reason, *rows in map(json.loads, lines):
+        keeper, *members = map(picture, rows)
+        groups.append({"reason": reason, "keeper": keeper, "members": members})
+    assert all(len(column) == len(groups) for column in data["index"])
+    return data | {"groups": groups}
 
 
 class TestData:

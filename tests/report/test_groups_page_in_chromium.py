@@ -115,16 +115,16 @@ def test_a_person_sees_survivor_distance_and_every_thumbnail(pictures, tmp_path)
     assert f'class="name">{html.escape("0" + HOSTILE, quote=False)}.jpg' in dom
 
 
-def test_ten_thousand_groups_are_paged(tmp_path):
-    hashes = [(0x9E3779B97F4A7C15 * number) % 2**64 for number in range(1, 10_001)]
+def test_fifty_thousand_groups_are_paged(tmp_path):
+    hashes = [(0x9E3779B97F4A7C15 * number) % 2**64 for number in range(1, 50_001)]
     records = [HashRecord(f"{i}{copy}", PHash(bits)) for i, bits in enumerate(hashes) for copy in "ab"]
     groups = find_near_duplicates(records, radius=0).groups
-    assert len(groups) == 10_000
+    assert len(groups) == 50_000
     page = tmp_path / "page.html"
     with page.open("wb") as file:
         write_groups_page(file, groups)
 
     dom = shown(page, tmp_path / "profile")
 
-    assert "1–20 of 10,000" in dom
+    assert "1–20 of 50,000" in dom
     assert len(re.findall(r'<section class="group">', dom)) == 20

@@ -21,12 +21,12 @@ STEP = "w-40,h-30,c-at_max"
     ],
 )
 def test_a_thumbnail_is_one_step_of_transformation_more(url, expected):
-    assert thumbnail_url(url, 40, 30) == expected
+    assert thumbnail_url(url, STEP) == expected
 
 
 @pytest.mark.parametrize("query", ["ik-s=abc", "ik-t=99&ik-s=abc", "tr=w-4&ik-s=abc"])
 def test_a_signed_address_stays_as_it_is(query):
-    assert thumbnail_url(f"{HOST}/a.jpg?{query}", 40, 30) == f"{HOST}/a.jpg?{query}"
+    assert thumbnail_url(f"{HOST}/a.jpg?{query}", STEP) == f"{HOST}/a.jpg?{query}"
 
 
 @pytest.mark.parametrize(

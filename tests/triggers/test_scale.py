@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from airflow_provider_imagekit.triggers.lanes import SLOTS
+from airflow_provider_imagekit.triggers.lanes import SLOTS, client_of
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests import pictures
 from tests.support import AIRFLOW_3, await_until
@@ -81,6 +81,29 @@ def test_of_triggers_that_wake_together_no_more_begin_a_check_than_an_account_ha
         return count
 
     assert asyncio.run(begin()) == SLOTS
+
+
+def test_triggers_that_wake_together_read_their_connection_once_and_each_hears_of_its_error() -> None:
+    read: list[str] = []
+
+    async def reading() -> Any:
+        read.append("read")
+        await asyncio.sleep(0)
+        raise KeyError("gone")
+
+    async def several() -> list[Any]:
+        asks = [asyncio.ensure_future(client_of("conn", reading)) for _ in range(50)]
+        await asyncio.sleep(0)
+        asks[0].cancel()  # the one that reads
+        met = await asyncio.gather(*asks, return_exceptions=True)
+        with pytest.raises(KeyError):
+            await client_of("conn", reading)
+        return met
+
+    [cancelled, *others] = asyncio.run(several())
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert {type(error) for error in others} == {KeyError}
+    assert read == ["read"] * 2
 
 
 def test_none_is_lost_when_all_become_true_at_once(connection: str, imagekit: ImageKitEmulator) -> None:

@@ -1,0 +1,24 @@
+"""Cells that a spreadsheet would take for formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+__all__ = ["escape_formulas"]
+
+_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def escape_formulas(chunks: Iterable[Mapping[str, Sequence[Any]]]) -> Iterator[dict[str, list[Any]]]:
+    """
+    Yield columns in which no text begins a formula: an apostrophe is put before, which spreadsheets hide.
+
+    :param chunks: some rows each, as columns.
+    """
+    for chunk in chunks:
+        yield {name: list(map(_escaped, column)) for name, column in chunk.items()}
+
+
+def _escaped(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_BEGINNINGS) else value
