@@ -172,20 +172,28 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "ImageKit",
                 "python-modules": [
+                    "airflow_provider_imagekit.operators.deletion",
                     "airflow_provider_imagekit.operators.duplicates",
+                    "airflow_provider_imagekit.operators.jobs",
                     "airflow_provider_imagekit.operators.library",
                     "airflow_provider_imagekit.operators.listing",
                     "airflow_provider_imagekit.operators.metadata",
                     "airflow_provider_imagekit.operators.phash",
                     "airflow_provider_imagekit.operators.threshold",
                     "airflow_provider_imagekit.operators.transformations",
+                    "airflow_provider_imagekit.operators.updates",
+                    "airflow_provider_imagekit.operators.upload",
+                    "airflow_provider_imagekit.operators.usage",
                 ],
             }
         ],
         "sensors": [
             {
                 "integration-name": "ImageKit",
-                "python-modules": ["airflow_provider_imagekit.sensors.phash"],
+                "python-modules": [
+                    "airflow_provider_imagekit.sensors.phash",
+                    "airflow_provider_imagekit.sensors.usage",
+                ],
             }
         ],
         "triggers": [
@@ -194,6 +202,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_imagekit.triggers.files",
                     "airflow_provider_imagekit.triggers.phash",
+                    "airflow_provider_imagekit.triggers.waiting",
                 ],
             }
         ],

@@ -61,6 +61,16 @@ def _describe_quality(results: Results) -> str:
     return f"{len(results['findings'][0])} pictures break a rule and were {results['review'][0]}"
 
 
+def _describe_search(results: Results) -> str:
+    counts, found = results["facts"][0]["counts"], results["search"][0]
+    return f"{counts['updated']} files got custom metadata; ImageKit's search finds {len(found)} by camera"
+
+
+def _describe_quarantine(results: Results) -> str:
+    counts = results["quarantine"][0]["counts"]
+    return f"{counts['updated']} arrivals look like the catalogue: unpublished until a person approves"
+
+
 def _describe_check(results: Results) -> str:
     widths = ", ".join(f"{name}: {distance} bits" for name, distance in results["check"][0].items())
     return f"dimensions as asked, same picture ({widths})"
@@ -106,6 +116,8 @@ def sample_runs(catalogue: Catalogue) -> list[Run]:
         Run("example_imagekit_library_privacy", "Privacy check", lambda found: found["tell"][0], {}),
         Run("example_imagekit_library_quality", "Quality gate", _describe_quality, {}),
         Run(HERO_DAG_ID, "Wait for a new hero picture", lambda found: found["start_campaign"][0], {}),
+        Run("example_imagekit_searchable_metadata", "Metadata made searchable", _describe_search, {}),
+        Run("example_imagekit_quarantine", "Quarantine of arrivals", _describe_quarantine, {}),
     ]
 
 

@@ -19,6 +19,7 @@ from airflow_provider_imagekit.compat import DAG, AirflowSkipException, Param, t
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
+from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
 from airflow_provider_imagekit.report.thumbnails import thumbnail_url
 
 HOME = os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())
@@ -70,18 +71,9 @@ with DAG(
         defaults="Reject",
     )
 
-    @task
-    def tag(groups_path: str) -> list[str]:
-        """Tag by ImageKit's own client, with a key that may write; this provider only ever reads."""
-        from imagekitio import ImageKit
+    tag = UpdateFilesOperator(
+        task_id="tag", input_path=find.output["groups_path"], where={"keep": False}, add_tags=["duplicate"]
+    )
 
-        ids = [row["id"] for row in read_table(groups_path) if not row["keep"]]
-        key = ImageKitHook.get_connection("imagekit_default").password
-        with ImageKit(private_key=key, base_url=ImageKitHook().get_conn().base_url) as account:
-            for file_id in ids:
-                tags = account.files.get(file_id).tags or []
-                account.files.update(file_id, tags=sorted({*tags, "duplicate"}))
-        return ids
-
-    approve >> tag(find.output["groups_path"])
+    approve >> tag
     # [END howto_review_duplicates]

@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "library",
         "links",
         "phash",
+        "pictures",
         "report",
         "similarity",
         "triggers",

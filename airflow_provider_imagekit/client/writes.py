@@ -8,9 +8,12 @@ from typing import Any
 
 from airflow_provider_imagekit.client import changes, endpoints
 from airflow_provider_imagekit.client.retry import Caller, RetryLimits
-from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
+from airflow_provider_imagekit.exceptions import ImageKitNotFoundError, ImageKitResponseError
 
-__all__ = ["Writes"]
+__all__ = ["FILE_IS_MISSING", "Writes"]
+
+#: What ImageKit says of a file that is not there.
+FILE_IS_MISSING = "The requested file does not exist."
 
 
 class Writes(Caller):
@@ -87,7 +90,7 @@ class Writes(Caller):
         :param url: the URL; it may end with ``*``.
         :return: id of the purge, for :meth:`get_purge_status`.
         """
-        return str(self.call(changes.purge_cache(url)).get("requestId"))
+        return _id_in(self.call(changes.purge_cache(url)), "requestId")
 
     def get_purge_status(self, request_id: str, *, limits: RetryLimits | None = None) -> str:
         """
@@ -108,11 +111,11 @@ class Writes(Caller):
         :return: id of the job, for :meth:`get_folder_job`.
         """
         request = changes.copy_folder(source, destination, include_versions=include_versions)
-        return str(self.call(request).get("jobId"))
+        return _id_in(self.call(request), "jobId")
 
     def move_folder(self, source: str, destination: str) -> str:
         """Ask to move a folder into another one; parameters and return as :meth:`copy_folder`."""
-        return str(self.call(changes.move_folder(source, destination)).get("jobId"))
+        return _id_in(self.call(changes.move_folder(source, destination)), "jobId")
 
     def rename_folder(self, folder: str, new_name: str, *, purge: bool = False) -> str:
         """
@@ -123,7 +126,7 @@ class Writes(Caller):
         :param purge: whether to purge the URLs of its files from the caches.
         :return: id of the job, for :meth:`get_folder_job`.
         """
-        return str(self.call(changes.rename_folder(folder, new_name, purge=purge)).get("jobId"))
+        return _id_in(self.call(changes.rename_folder(folder, new_name, purge=purge)), "jobId")
 
     def get_folder_job(self, job_id: str, *, limits: RetryLimits | None = None) -> dict[str, Any]:
         """
@@ -184,9 +187,11 @@ class Writes(Caller):
                 answer = self.call(request(left))
             except ImageKitNotFoundError as error:
                 missing = set(error.missing) & set(left)
-                errors |= dict.fromkeys(missing or left, error.message)
+                errors |= dict.fromkeys(missing or left, FILE_IS_MISSING)
                 continue
-            return errors | _errors(answer)
+            errors |= _errors(answer)
+            _check_whole(answer, set(left) - set(errors))
+            return errors
         return errors
 
 
@@ -195,6 +200,23 @@ def _errors(answer: dict[str, Any]) -> dict[str, str]:
     found = answer.get("errors")
     rows = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
     return {str(row.get("fileId")): str(row.get("error")) for row in rows}
+
+
+def _check_whole(answer: dict[str, Any], changed: set[str]) -> None:
+    """Make sure that an answer names every file that was changed."""
+    lists = [value for value in answer.values() if isinstance(value, list)]
+    named = {each for value in lists for each in value if isinstance(each, str)}
+    if lacking := changed - named:
+        raise ImageKitResponseError(
+            f"The answer says nothing of {len(lacking)} files, such as {min(lacking)}.",
+            help="If this goes on, look for a proxy that answers in ImageKit's place.",
+        )
+
+
+def _id_in(answer: dict[str, Any], name: str) -> str:
+    if not (found := answer.get(name)):
+        raise ImageKitResponseError(f"The answer has no {name}.")
+    return str(found)
 
 
 def _parts(file_ids: dict[str, None], size: int) -> Iterator[list[str]]:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.gates.gate import LoadBank, PHashGate
 
-__all__ = ["Poll", "is_not_yet", "look_up", "not_yet", "poll", "until_next_check"]
+__all__ = ["CHECK_LIMITS", "Poll", "is_not_yet", "look_up", "not_yet", "poll", "until_next_check"]
 
-# A check repeats what recovers within seconds; for anything longer the next check is the retry.
-_LIMITS = RetryLimits(max_retries=2, max_wait=5.0)
+#: A check repeats what recovers within seconds; for anything longer the next check is the retry.
+CHECK_LIMITS = RetryLimits(max_retries=2, max_wait=5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def poll(
     :raises PHashMismatchError: with ``stop_on_mismatch``.
     """
     try:
-        verdict = gate.check(functools.partial(client.get_phash, limits=_LIMITS), load_bank)
+        verdict = gate.check(functools.partial(client.get_phash, limits=CHECK_LIMITS), load_bank)
     except ImageKitError as error:
         return not_yet(error)
     if stop_on_mismatch and not verdict.matched:
@@ -65,7 +65,7 @@ def look_up(gate: PHashGate, client: ImageKitClient) -> PHashGate:
     :param client: who asks.
     :raises ImageKitError: as the client does.
     """
-    return gate.with_phash(functools.partial(client.get_phash, limits=_LIMITS))
+    return gate.with_phash(functools.partial(client.get_phash, limits=CHECK_LIMITS))
 
 
 def not_yet(error: ImageKitError) -> Poll:

@@ -26,6 +26,7 @@ __all__ = [
     "flag",
     "is_absent",
     "items",
+    "mapping",
     "named",
     "number",
     "optional_text",
@@ -159,6 +160,22 @@ def texts(value: object, argument: str) -> tuple[str, ...]:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return tuple(text(item, argument) for item in items(value, argument))
+
+
+def mapping(value: object, argument: str) -> dict[str, Any]:
+    """
+    Read an object: a mapping, or one written as text (JSON or Python).
+
+    :param value: the object; nothing is an empty one.
+    :param argument: its name, for the error.
+    :raises ImageKitInputError: for anything else.
+    """
+    if is_absent(value):
+        return {}
+    found = _literal(value) if isinstance(value, str) else value
+    if not isinstance(found, Mapping):
+        raise _refusal(value, argument, 'an object such as {"name": "value"}')
+    return {text(name, argument): item for name, item in found.items()}
 
 
 def number(value: object, argument: str, *, least: float = 0.0, most: float = math.inf) -> float:

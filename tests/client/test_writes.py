@@ -13,12 +13,14 @@ from airflow_provider_imagekit.client import ImageKitClient, changes
 from airflow_provider_imagekit.client.rate_limit import RateLimiter
 from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.client.transport import SLOWEST_UPLOAD, UPLOAD_BASE_URL, Transport
+from airflow_provider_imagekit.client.writes import FILE_IS_MISSING
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import (
     ImageKitBadRequestError,
     ImageKitError,
     ImageKitInputError,
     ImageKitRateLimitError,
+    ImageKitResponseError,
     ImageKitServerError,
     ImageKitTransportError,
     UnknownOutcomeError,
@@ -143,7 +145,7 @@ def test_equal_writes_at_the_same_time_are_all_sent(imagekit: ImageKitEmulator, 
 def test_writes_keep_to_their_own_rate_and_reads_do_not_wait(
     imagekit: ImageKitEmulator, clock: Clock
 ) -> None:
-    imagekit.inject(status=200, body={}, times=None)
+    imagekit.inject(status=200, body={"successfullyUpdatedFileIds": IDS}, times=None)
     slow = RateLimiter(4, burst=1, clock=clock, sleep=clock.sleep)
     client = client_of(imagekit, clock, write_budget=slow)
     for _ in range(9):
@@ -159,7 +161,7 @@ def test_a_refused_write_holds_back_writes_alone(imagekit: ImageKitEmulator, clo
     imagekit.inject(status=429, headers={"X-RateLimit-Reset": "30000"})
     with pytest.raises(ImageKitRateLimitError):
         client.add_tags(IDS, ["a"])
-    imagekit.inject(status=200, body={}, times=None)
+    imagekit.inject(status=200, body={"successfullyUpdatedFileIds": IDS}, times=None)
     client.get_file_details(IDS[0])
     assert clock.slept == []
     client.add_tags(IDS, ["a"])
@@ -173,10 +175,7 @@ def test_tags_go_out_fifty_files_at_a_time_and_what_failed_is_told_by_file(
     gone = [f"{number:024x}" for number in range(120)]
     errors = client.add_tags([file_id, *gone], ["new"])
     assert set(errors) == set(gone)
-    assert set(errors.values()) <= {
-        "The requested file does not exist.",
-        "The requested file(s) does not exist.",
-    }
+    assert set(errors.values()) == {FILE_IS_MISSING}
     assert [request.path for request in server.requests] == ["/v1/files/addTags"] * 3
     assert client.get_file_details(file_id)["tags"] == ["new"]
 
@@ -186,14 +185,24 @@ def test_files_that_a_404_names_are_left_out_and_the_others_changed(
 ) -> None:
     imagekit.inject(status=404, body={"message": "Some do not exist.", "missingFileIds": ["b" * 24]})
     imagekit.inject(status=200, body={"successfullyUpdatedFileIds": IDS})
-    assert client.remove_tags([*IDS, "b" * 24], ["x"]) == {"b" * 24: "Some do not exist."}
+    assert client.remove_tags([*IDS, "b" * 24], ["x"]) == {"b" * 24: FILE_IS_MISSING}
     assert len(imagekit.requests) == 2
+
+
+def test_an_answer_that_says_nothing_of_a_file_is_an_error(
+    imagekit: ImageKitEmulator, client: ImageKitClient
+) -> None:
+    imagekit.inject(status=200, body={"successfullyUpdatedFileIds": []}, times=None)
+    with pytest.raises(ImageKitResponseError, match=f"says nothing of 1 files, such as {IDS[0]}"):
+        client.add_tags(IDS, ["a"])
+    with pytest.raises(ImageKitResponseError, match="no jobId"):
+        client.move_folder("/a", "/b")
 
 
 def test_a_lost_deletion_reports_the_files_as_missing(server: ImageKitEmulator, clock: Clock) -> None:
     client, file_id = client_of(server, clock), server.file_id(pictures.ORIGINAL)
     server.inject(drop="before")
-    assert client.delete_files([file_id]) == {file_id: "The requested file(s) does not exist."}
+    assert client.delete_files([file_id]) == {file_id: FILE_IS_MISSING}
 
 
 def test_an_upload_brings_its_metadata_and_is_one_request(

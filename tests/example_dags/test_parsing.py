@@ -37,7 +37,9 @@ DAG_IDS = {
     "example_imagekit_mapped_listing",
     "example_imagekit_migration_check",
     "example_imagekit_nightly_duplicates",
+    "example_imagekit_quarantine",
     "example_imagekit_remote_url",
+    "example_imagekit_searchable_metadata",
     "example_imagekit_similarity_gate",
     "example_imagekit_transformation_check",
 } | NEEDS_AIRFLOW_3

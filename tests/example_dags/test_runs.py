@@ -153,6 +153,19 @@ def test_the_nightly_search_finds_the_variants(runs: dict[str, Ended]) -> None:
     assert found["radius"] == results["radius"][0]["suggested_radius"]
 
 
+def test_the_camera_of_each_picture_is_found_by_imagekits_own_search(runs: dict[str, Ended]) -> None:
+    results = runs["example_imagekit_searchable_metadata"].results
+    [facts], [found] = results["facts"], results["search"]
+    assert facts["counts"]["updated"] == 5
+    assert found == ["/landscapes/desert-dunes.jpg", "/landscapes/mountain-lake.jpg"]
+
+
+def test_arrivals_that_look_like_the_catalogue_are_quarantined(runs: dict[str, Ended]) -> None:
+    results = runs["example_imagekit_quarantine"].results
+    assert results["publish"][0]["counts"]["files"] == 0
+    assert results["quarantine"][0]["counts"]["updated"] >= 2
+
+
 def test_the_report_shows_every_picture_and_tells_variants_apart(report: Report) -> None:
     assert report.succeeded
     assert all(picture.preview.startswith("data:image/") for picture in report.pictures)

@@ -30,10 +30,11 @@ from tests.faults.faults import (
 from tests.faults.operators import CALLS, OPERATORS, FileFailedError
 from tests.faults.scene import Scene, reference
 from tests.faults.sensors import SENSORS
+from tests.faults.writers import WRITERS
 
 __all__ = ["CALLERS", "Outcome", "meet", "says"]
 
-CALLERS = CALLS | OPERATORS | SENSORS
+CALLERS = CALLS | OPERATORS | SENSORS | WRITERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ def meet(
 
 def says(fault: Fault, caller: str) -> Says | None:
     """Return what a caller must make of a fault."""
+    if caller in WRITERS:
+        return fault.writer(caller)
     if caller in OPERATORS:
         return fault.operator(caller)
     return fault.call if caller in CALLS else fault.sensor

@@ -15,8 +15,9 @@ from airflow_provider_imagekit.client.endpoints import list_files
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 
 __all__ = [
-    "AS_ANSWERED", "BRANCH", "CHECK", "FAILS", "FAULTS", "GOES_ON", "LIBRARY", "LISTING", "REPORT", "RETRIES",
-    "SHORT_CIRCUIT", "SUCCESS", "WAITS", "WELL", "WHOLE", "Fault", "Says",
+    "AS_ANSWERED", "BRANCH", "CHECK", "DELETE", "FAILS", "FAULTS", "FOLDER_JOB", "GOES_ON", "LIBRARY",
+    "LISTING", "NOT_REPEATED", "OVERWRITE", "PURGE", "REPORT", "RETRIES", "SHORT_CIRCUIT", "SUCCESS",
+    "UPDATE", "UPLOAD", "WAITS", "WELL", "WHOLE", "Fault", "Says",
 ]  # fmt: skip
 
 Server = Callable[[ImageKitEmulator], AbstractContextManager[object]]
@@ -34,6 +35,14 @@ REPORT = "a report of what is wrong"
 
 BRANCH, SHORT_CIRCUIT = "PHashBranchOperator", "PHashShortCircuitOperator"
 CHECK, LISTING, LIBRARY = "TransformationCheckOperator", "ListFilesOperator", "LibraryMetadataOperator"
+UPDATE, UPLOAD, DELETE = "UpdateFilesOperator", "UploadFileOperator", "DeleteFilesOperator"
+PURGE, FOLDER_JOB = "PurgeCacheOperator", "FolderJobOperator"
+OVERWRITE = "UploadFileOperator with on_existing=overwrite"
+#: Writers whose request is not sent again after a lost answer.
+NOT_REPEATED = (OVERWRITE, FOLDER_JOB)
+
+# Faults after which it is certain that nothing was done.
+NOT_BEGUN = ("423", "429", "connection refused", "connect timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,22 @@ class Fault:
             return replace(says, requests=400, waited=4000.0)
         if name == LIBRARY and says and says.error not in ("", *OF_THE_RUN):
             return replace(says, end=GOES_ON)
+        return says
+
+    def writer(self, name: str) -> Says | None:
+        """Return what a caller that writes must make of it."""
+        says = self.call
+        if says is None:
+            return None
+        if self.name.startswith("200 with") and "pHash" in self.name:  # an answer to another question
+            return ANSWER_TO_A_WRITE.get(name, Says(RETRIES, RESPONSE))
+        if name == UPDATE and self.name[:3] in ("400", "404", "423"):
+            return replace(says, error="TooManyFailedFilesError")
+        if name == DELETE and self.name.startswith("404"):
+            return Says(SUCCESS)
+        lost = says.error in (TRANSPORT, SERVER, RESPONSE) or self.name.startswith("500")
+        if name in NOT_REPEATED and lost and not self.name.startswith(NOT_BEGUN):
+            return Says(FAILS, "UnknownOutcomeError")
         return says
 
 
@@ -192,6 +217,10 @@ ANSWER = json.dumps({"width": 640, "pHash": "f06830ca9f1e3e90"})
 SLOW = {"timeout": SHORT_TIMEOUT}
 WAITING = Says(WAITS)
 FINE = Says(SUCCESS, xcom=AS_ANSWERED)
+ANSWER_TO_A_WRITE = {
+    **dict.fromkeys((UPLOAD, OVERWRITE), FINE),
+    **dict.fromkeys((PURGE, FOLDER_JOB), Says(FAILS, REPORT)),
+}
 FOUND = {CHECK: Says(FAILS, REPORT)}
 NO_HASH = {**FOUND, LISTING: None}
 BAD_HASH = {**dict.fromkeys((BRANCH, SHORT_CIRCUIT, CHECK), Says(FAILS, INVALID)), LISTING: None}

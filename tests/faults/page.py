@@ -7,9 +7,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.faults.callers import Outcome
-from tests.faults.faults import AS_ANSWERED, FAILS, FAULTS, GOES_ON, LIBRARY, REPORT, RETRIES, SUCCESS, WAITS
+from tests.faults.faults import (
+    AS_ANSWERED,
+    FAILS,
+    FAULTS,
+    GOES_ON,
+    LIBRARY,
+    NOT_REPEATED,
+    REPORT,
+    RETRIES,
+    SUCCESS,
+    WAITS,
+)
 from tests.faults.operators import CALLS, OPERATORS
 from tests.faults.sensors import POKE_INTERVAL, SENSORS
+from tests.faults.writers import WRITERS
 
 __all__ = ["PAGE", "Results", "render"]
 
@@ -43,22 +55,35 @@ How to read a cell:
   checks. Where a fault lasts for several checks, both are for all of them.
 
 The columns: a *call* of the client or hook, and the operators, of which those that differ are named;
-`LibraryMetadataOperator`, for one of its files; and a *sensor* in poke mode, in reschedule mode, deferrable
-at the first check, and deferrable in the triggerer. All of them were run for every cell.
+`LibraryMetadataOperator`, for one of its files; a *sensor* in poke mode, in reschedule mode, deferrable
+at the first check, and deferrable in the triggerer; and operators that write, those whose request is sent
+again after a lost answer apart from those whose request is not, see [writing.md](writing.md). All of them
+were run for every cell.
 """
+
+TITLES = (
+    "What goes wrong",
+    "Call and operators",
+    "Library",
+    "Sensor in every mode",
+    "Writes that are repeated",
+    "Writes that are not",
+)
 
 
 def render(results: Results) -> str:
     """Return the page."""
     lines = [
         HEAD,
-        "| What goes wrong | Call and operators | Library | Sensor in every mode |",
-        "|---|---|---|---|",
+        f"| {' | '.join(TITLES)} |",
+        "|---|---|---|---|---|---|",
     ]
     operators = [*CALLS, *(name for name in OPERATORS if name != LIBRARY)]
+    repeated = [name for name in WRITERS if name not in NOT_REPEATED]
     for fault in FAULTS:
         lasting = f" (for {fault.checks} checks)" if fault.checks > 1 else ""
-        cells = (_cells(results, fault.name, callers) for callers in (operators, [LIBRARY], list(SENSORS)))
+        columns = (operators, [LIBRARY], list(SENSORS), repeated, list(NOT_REPEATED))
+        cells = (_cells(results, fault.name, callers) for callers in columns)
         lines.append(f"| {fault.name}{lasting} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

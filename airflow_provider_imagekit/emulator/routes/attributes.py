@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.emulator.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["COORDINATES", "coordinates_of", "custom_metadata_of", "tags_of"]
 
@@ -52,16 +55,23 @@ def coordinates_of(value: Any) -> str | None:
     return value
 
 
-def custom_metadata_of(value: Any) -> dict[str, Any]:
+def custom_metadata_of(value: Any, fields: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """
-    Return custom metadata; unlike the real service, without asking whether the fields were created before.
+    Return custom metadata.
+
+    Unlike the real service, an account without custom metadata fields takes every name.
 
     :param value: names to texts, numbers, booleans, lists of these, or ``None``.
-    :raises ApiError: 400 for anything else.
+    :param fields: the account's custom metadata fields.
+    :raises ApiError: 400 for anything else, for a name that is no field, for one that is read-only.
     """
     if not isinstance(value, dict):
         raise ApiError(400, "Invalid custom metadata.", errors={})
+    read_only = {field["name"]: field["schema"].get("readOnly", False) for field in fields}
     bad = {name: "invalid value" for name, item in value.items() if not _is_simple(item)}
+    if read_only:
+        bad |= {name: "no such custom metadata field" for name in value if name not in read_only}
+        bad |= {name: "the field is read-only" for name in value if read_only.get(name)}
     if bad:
         raise ApiError(400, "Invalid custom metadata.", errors=bad)
     return value

@@ -14,6 +14,8 @@ from airflow_provider_imagekit.emulator.routes.attributes import coordinates_of,
 from airflow_provider_imagekit.emulator.routes.bodies import json_object
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from starlette.requests import Request
 
     from airflow_provider_imagekit.emulator.account import Account
@@ -44,7 +46,8 @@ class Changes:
         def change(known: Asset | None) -> Asset:
             if known is None or not known.versions:
                 raise no_such_file()
-            attributes = replace(known.current.attributes, **_changes(wanted, known))
+            fields = self._account.custom_fields.values()
+            attributes = replace(known.current.attributes, **_changes(wanted, known, fields))
             changed = known.with_current(attributes=attributes, updated_ms=updated_ms)
             return _published_alike(changed) if _includes_versions(wanted) else changed
 
@@ -64,14 +67,15 @@ class Changes:
         return Response(status_code=204)
 
 
-def _changes(wanted: dict[str, Any], asset: Asset) -> dict[str, Any]:
+def _changes(wanted: dict[str, Any], asset: Asset, fields: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if "tags" in wanted:
         changes["tags"] = tags_of(wanted["tags"])
     if "customCoordinates" in wanted:
         changes["custom_coordinates"] = coordinates_of(wanted["customCoordinates"])
     if "customMetadata" in wanted:
-        merged = asset.current.attributes.custom_metadata | custom_metadata_of(wanted["customMetadata"])
+        former = asset.current.attributes.custom_metadata
+        merged = former | custom_metadata_of(wanted["customMetadata"], fields)
         changes["custom_metadata"] = {name: value for name, value in merged.items() if value is not None}
     if "description" in wanted:
         if not isinstance(wanted["description"], str):

@@ -26,7 +26,7 @@ class CustomFields:
     """
     Makes, lists, changes and deletes an account's custom metadata fields.
 
-    They end with the server, and custom metadata is not checked against them.
+    They end with the server. As soon as there is one, custom metadata needs a field for each name.
 
     :param account: the account.
     """

@@ -72,7 +72,8 @@ class Upload:
         limits = {"max_files": 1, "max_fields": _MAX_FIELDS, "max_part_size": _MAX_FORM_BYTES}
         try:
             async with bounded.form(**limits) as form:
-                wanted = read_upload_fields(await self._content(request, form), form)
+                content = await self._content(request, form)
+                wanted = read_upload_fields(content, form, self._account.custom_fields.values())
         except (HTTPException, MultiPartException) as error:
             raise ApiError(400, "Your request is not a valid multipart form.") from error
         return json_response(await self._account.run(self._take, wanted, self._api.url_endpoint(request)))

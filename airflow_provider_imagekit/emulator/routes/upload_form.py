@@ -14,6 +14,8 @@ from airflow_provider_imagekit.emulator.library.assets import Attributes
 from airflow_provider_imagekit.emulator.routes.attributes import coordinates_of, custom_metadata_of, tags_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from starlette.datastructures import FormData
 
 __all__ = ["UploadFields", "bad_transformation", "clean_folder", "read_upload_fields", "with_suffix"]
@@ -57,12 +59,15 @@ class UploadFields:
     pre: str
 
 
-def read_upload_fields(content: bytes, form: FormData) -> UploadFields:
+def read_upload_fields(
+    content: bytes, form: FormData, custom_fields: Iterable[Mapping[str, Any]] = ()
+) -> UploadFields:
     """
     Return the fields of an upload.
 
     :param content: the file.
     :param form: the other fields.
+    :param custom_fields: the account's custom metadata fields.
     :raises ApiError: 400 for a bad one.
     """
     fields = {name: value for name, value in form.items() if isinstance(value, str) and name != "file"}
@@ -80,7 +85,7 @@ def read_upload_fields(content: bytes, form: FormData) -> UploadFields:
         folder=clean_folder(fields.get("folder", "/")),
         attributes=Attributes(
             tags=tags_of(_list(fields.get("tags", ""))),
-            custom_metadata=custom_metadata_of(_json(fields.get("customMetadata") or "{}")),
+            custom_metadata=custom_metadata_of(_json(fields.get("customMetadata") or "{}"), custom_fields),
             custom_coordinates=coordinates_of(fields.get("customCoordinates")),
             description=fields.get("description"),
             private=_flag(fields, "isPrivateFile", default=False),

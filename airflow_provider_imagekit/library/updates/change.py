@@ -1,0 +1,151 @@
+"""What shall become of files, in which steps, and whether a file has it already."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+from airflow_provider_imagekit.client.changes import MAX_TAGGED_FILES, add_tags
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.progress import duration_text
+from airflow_provider_imagekit.io.tables import json_line
+
+__all__ = ["Change", "Step", "Targets", "UpdatePlan"]
+
+#: Custom metadata by the id of the file, as the account's fields take it.
+Targets = Mapping[str, Mapping[str, Any]]
+
+
+class Step(StrEnum):
+    """A kind of request, in the order in which they are sent: what can fail for one file comes first."""
+
+    DETAILS = "details"
+    REMOVE_TAGS = "remove_tags"
+    ADD_TAGS = "add_tags"
+
+    @property
+    def size(self) -> int:
+        """Files of one request."""
+        return 1 if self is Step.DETAILS else MAX_TAGGED_FILES
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """
+    What all files shall get.
+
+    :param add_tags: tags to add.
+    :param remove_tags: tags to remove.
+    :param published: whether they are delivered; ``None`` leaves that as it is.
+    """
+
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
+    published: bool | None = None
+
+    def checked(self) -> Self:
+        """Return it; raise :class:`ImageKitInputError` if ImageKit does not take the tags."""
+        for tags in filter(None, (self.add_tags, self.remove_tags)):
+            add_tags(["any"], tags)
+        return self
+
+    def __post_init__(self) -> None:
+        if both := set(self.add_tags) & set(self.remove_tags):
+            raise ImageKitInputError(
+                f"The tag {min(both)!r} is in add_tags and in remove_tags.", help="Use it in one of them."
+            )
+
+    def steps(self, targets: Targets) -> dict[Step, list[str]]:
+        """
+        Return which files each step is for; steps for none are left out.
+
+        :param targets: the files.
+        """
+        details = [id_ for id_, values in targets.items() if values or self.published is not None]
+        steps = {
+            Step.DETAILS: details,
+            Step.REMOVE_TAGS: list(targets) if self.remove_tags else [],
+            Step.ADD_TAGS: list(targets) if self.add_tags else [],
+        }
+        return {step: ids for step, ids in steps.items() if ids}
+
+    def details(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Return the arguments of :meth:`ImageKitClient.update_file` for a file.
+
+        :param values: its custom metadata.
+        """
+        wanted = {"custom_metadata": dict(values) or None, "published": self.published}
+        return {name: value for name, value in wanted.items() if value is not None}
+
+    def is_done(self, step: Step, file: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+        """
+        Tell whether a file has already what a step would give it.
+
+        :param step: the step.
+        :param file: the file's details, as ImageKit has them.
+        :param values: the custom metadata that it shall have.
+        """
+        tags = set(file.get("tags") or ())
+        if step is Step.ADD_TAGS:
+            return tags >= set(self.add_tags)
+        if step is Step.REMOVE_TAGS:
+            return not tags & set(self.remove_tags)
+        has = file.get("customMetadata") or {}
+        published = self.published in (None, file.get("isPublished"))
+        return published and all(has.get(name) == value for name, value in values.items())
+
+    def digest(self, targets: Targets) -> str:
+        """Return a text that differs if anything else is to be done, or to other files."""
+        wanted = [self.add_tags, self.remove_tags, self.published, dict(sorted(targets.items()))]
+        return hashlib.blake2b(json_line(wanted), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatePlan:
+    """
+    What a run is going to do.
+
+    :param files: files that are meant.
+    :param requests: requests that write, by step.
+    :param done_before: steps of files that an earlier try has done.
+    :param writes_per_second: the connection's rate; ``None`` for no limit.
+    """
+
+    files: int
+    requests: Mapping[Step, int]
+    done_before: int
+    writes_per_second: float | None
+
+    @classmethod
+    def of(
+        cls, files: int, left: Mapping[Step, int], done_before: int, writes_per_second: float | None
+    ) -> UpdatePlan:
+        """Return the plan for a number of files that each step has left."""
+        requests = {step: math.ceil(count / step.size) for step, count in left.items()}
+        return cls(files, requests, done_before, writes_per_second)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it takes at the connection's rate; ``None`` if that is unknown."""
+        return sum(self.requests.values()) / self.writes_per_second if self.writes_per_second else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON."""
+        return {
+            "files": self.files,
+            "requests": {str(step): count for step, count in self.requests.items()},
+            "done_before": self.done_before,
+            "seconds": self.seconds,
+        }
+
+    def __str__(self) -> str:
+        requests = ", ".join(f"{count:,} for {step}" for step, count in self.requests.items()) or "none"
+        time = "at the account's own limit"
+        if self.seconds is not None:
+            time = f"{duration_text(self.seconds)} at {self.writes_per_second:g} writes a second"
+        return f"Plan: {self.files:,} files; requests that write: {requests}; {time}."

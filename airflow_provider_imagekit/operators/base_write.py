@@ -1,0 +1,96 @@
+"""What operators that change something share: the dry run, and how their input says which files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arguments import flag, is_absent, items, refuse_nothing, text
+from airflow_provider_imagekit.operators.base import ImageKitOperator
+from airflow_provider_imagekit.operators.dry_run import DryRunArgument
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.compat import Context
+
+__all__ = ["WritingOperator", "file_ids_of", "identity_of", "matching_rows"]
+
+_ID_COLUMNS = ("fileId", "file_id", "id")
+
+
+class WritingOperator(ImageKitOperator):
+    """Base of the operators that change something."""
+
+    dry_run = DryRunArgument()  # type: ignore[assignment]
+
+    def _only_plan(self, plan: str) -> bool:
+        """Log the plan, and return whether that is all."""
+        only = flag(self.dry_run, "dry_run")
+        self.log.info("%s%s", plan, " Nothing is changed: dry_run." if only else "")
+        return only
+
+    def _refuse_nothing(self, names: Iterable[str], given: Sequence[str]) -> None:
+        """Refuse an argument that the author gave and a template made nothing of."""
+        refuse_nothing({name: getattr(self, name) for name in names}, given)
+
+
+def identity_of(context: Context) -> str:
+    """
+    Return what is the same in all tries of a task, and in no other task.
+
+    :param context: the task's context.
+    """
+    ti = context["ti"]
+    return f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
+
+
+def file_ids_of(value: Any, argument: str) -> list[str]:
+    """
+    Read ids of files, each once.
+
+    :param value: an id, a list of ids or of records with ``fileId``, or a text with commas.
+    :param argument: its name, for the error.
+    :raises ImageKitInputError: for anything else.
+    """
+    given = [value] if isinstance(value, int | Mapping) else items(value, argument)
+    found = [each.get("fileId") if isinstance(each, Mapping) else each for each in given]
+    return list(dict.fromkeys(text(each, argument) for each in found))
+
+
+def matching_rows(
+    rows: Iterable[Mapping[str, Any]], where: Mapping[str, Any], id_column: str | None
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """
+    Yield the id of the file of each row that matches, and the row.
+
+    :param rows: the rows.
+    :param where: values by column; a list stands for any of its values.
+    :param id_column: column of the files' ids; ``fileId``, ``file_id`` or ``id`` unless given.
+    :raises ImageKitInputError: if a column is missing, or a row has no id.
+    """
+    wanted = [(name, _is_in(value)) for name, value in where.items()]
+    for number, row in enumerate(rows, start=1):
+        if number == 1:
+            id_column = id_column or next((name for name in _ID_COLUMNS if name in row), "fileId")
+        for name in (str(id_column), *where):
+            if name not in row:
+                columns = ", ".join(map(str, row))
+                raise ImageKitInputError(
+                    f"Row {number} has no column {name!r}.", help=f"There are: {columns}."
+                )
+        if not all(matches(row[name]) for name, matches in wanted):
+            continue
+        file_id = row[str(id_column)]
+        if is_absent(file_id):
+            raise ImageKitInputError(
+                f"Row {number} has no id: {id_column!r} is {file_id!r}.",
+                help="Choose the rows that are meant by where, or name the column of ids by id_column.",
+            )
+        yield text(file_id, str(id_column)), row
+
+
+def _is_in(value: Any) -> Callable[[Any], bool]:
+    """Return a test; templates and CSV make texts of values, so that ``True`` is ``true``, too."""
+    values = value if isinstance(value, list | tuple) else [value]
+    spellings = {str(each).lower() for each in values if each is not None}
+    return lambda found: found in values or (found is not None and str(found).lower() in spellings)

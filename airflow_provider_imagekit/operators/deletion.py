@@ -1,0 +1,114 @@
+"""The operator that deletes files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.client.changes import MAX_DELETED_FILES
+from airflow_provider_imagekit.client.writes import FILE_IS_MISSING
+from airflow_provider_imagekit.exceptions import ImageKitInputError, TooManyFailedFilesError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.arguments import flag, whole_number
+from airflow_provider_imagekit.operators.base import fail_without_retry
+from airflow_provider_imagekit.operators.base_write import WritingOperator, file_ids_of
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.compat import Context
+
+__all__ = ["DeleteFilesOperator"]
+
+
+class DeleteFilesOperator(WritingOperator):
+    """
+    Delete files of the media library for good, with all their versions.
+
+    It takes ids and nothing that stands for files, such as a search or a folder, and deletes only with
+    ``confirm``. A file that is not there counts as deleted, so that a further try of a killed task ends well.
+
+    :param file_ids: ids of the files, or records with ``fileId``: one, a list, or a text with commas.
+        (templated)
+    :param confirm: must be true; by default it is false, the task fails and nothing is deleted. (templated)
+    :param max_files: refuse more files than this, by default 100. (templated)
+    :param dry_run: whether to log the plan and delete nothing, by default false; ``confirm`` is not needed
+        then. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :return: ``dry_run``, ``files`` (rows with ``file_id``, ``status``, ``error``; ``status`` is ``deleted``,
+        ``missing``, ``failed``, or ``planned`` in a dry run).
+    :raises AirflowFailException: from an error after which a retry cannot help.
+    :raises TooManyFailedFilesError: if ImageKit did not delete a file; the others are deleted.
+    :raises ImageKitError: for everything else that goes wrong.
+    """
+
+    template_fields: Sequence[str] = ("file_ids", "confirm", "max_files", "dry_run", "imagekit_conn_id")
+    label_arguments = ("file_ids",)
+
+    def __init__(
+        self,
+        *,
+        file_ids: Sequence[Any] | str,
+        confirm: bool | str = False,
+        max_files: int | str = 100,
+        dry_run: bool | str = False,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.file_ids = file_ids
+        self.confirm = confirm
+        self.max_files = max_files
+        self.dry_run = dry_run
+        self.imagekit_conn_id = imagekit_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Delete the files; see the class."""
+        self._label(context)
+        with fail_without_retry():
+            ids = self._checked_ids()
+            requests = -(-len(ids) // MAX_DELETED_FILES)
+            if self._only_plan(f"Plan: delete {len(ids)} files for good, by {requests} requests: {ids}."):
+                return {"dry_run": True, "files": [_row(file_id, "planned") for file_id in ids]}
+            self._check_confirmed(len(ids))
+            rows = self._deleted(ids)
+        self._add_asset_event_extra(context, {"deleted": sum(row["status"] == "deleted" for row in rows)})
+        return {"dry_run": False, "files": rows}
+
+    def _checked_ids(self) -> list[str]:
+        self._refuse_nothing(["file_ids"], ["file_ids"])
+        ids = file_ids_of(self.file_ids, "file_ids")
+        most = whole_number(self.max_files, "max_files", least=1)
+        if len(ids) > most:
+            raise ImageKitInputError(
+                f"file_ids has {len(ids)} files; max_files allows {most}.",
+                help="Raise max_files if all are meant.",
+            )
+        return ids
+
+    def _check_confirmed(self, count: int) -> None:
+        if not flag(self.confirm, "confirm"):
+            raise ImageKitInputError(
+                f"{count} files would be deleted for good, and confirm is not true.",
+                help="Set confirm=True, or dry_run=True to see the plan.",
+            )
+
+    def _deleted(self, ids: list[str]) -> list[dict[str, Any]]:
+        errors = self.hook.delete_files(ids)
+        rows = [_row(file_id, _status(errors.get(file_id)), errors.get(file_id)) for file_id in ids]
+        self.log.info("Deleted %d of %d files.", sum(row["status"] == "deleted" for row in rows), len(ids))
+        if failed := [row for row in rows if row["status"] == "failed"]:
+            first = f"{failed[0]['file_id']}: {failed[0]['error']}"
+            raise TooManyFailedFilesError(
+                f"{len(failed)} of {len(ids)} files were not deleted. {first}", help="The others are deleted."
+            )
+        return rows
+
+
+def _status(error: str | None) -> str:
+    if error is None:
+        return "deleted"
+    return "missing" if error == FILE_IS_MISSING else "failed"
+
+
+def _row(file_id: str, status: str, error: str | None = None) -> dict[str, Any]:
+    return {"file_id": file_id, "status": status, "error": error}

@@ -1,0 +1,296 @@
+"""The operator that changes tags, custom metadata and publication of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError, TooManyFailedFilesError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.arguments import (
+    count_or_share,
+    flag,
+    is_absent,
+    mapping,
+    optional_text,
+    text,
+    texts,
+    whole_number,
+)
+from airflow_provider_imagekit.io.object_storage import (
+    check_output,
+    read_table,
+    storage_path,
+    upload_together,
+)
+from airflow_provider_imagekit.io.tables import check_format, format_of, write_rows
+from airflow_provider_imagekit.library.failures import max_files
+from airflow_provider_imagekit.library.journal import Journal
+from airflow_provider_imagekit.library.updates.change import Change, Targets
+from airflow_provider_imagekit.library.updates.fields import FieldSchemas
+from airflow_provider_imagekit.library.updates.run import ROW_COLUMNS, UpdateRun
+from airflow_provider_imagekit.operators.base import fail_without_retry
+from airflow_provider_imagekit.operators.base_write import (
+    WritingOperator,
+    file_ids_of,
+    identity_of,
+    matching_rows,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.compat import Context
+
+__all__ = ["UpdateFilesOperator"]
+
+_SOURCES: Final = ("file_ids", "input_path", "records")
+_CHANGES: Final = ("add_tags", "remove_tags", "custom_metadata", "custom_metadata_columns", "published")
+_MOST_THREADS: Final = 16
+_FAILED_IN_XCOM: Final = 20
+
+
+class UpdateFilesOperator(WritingOperator):
+    """
+    Add and remove tags, set custom metadata, publish or unpublish files of the media library.
+
+    The files are one, a list, or rows of a table, such as those of near-duplicates that are not kept::
+
+        UpdateFilesOperator(
+            task_id="tag",
+            input_path="{{ ti.xcom_pull(task_ids='find')['groups_path'] }}",
+            where={"keep": False},
+            add_tags=["duplicate"],
+            output_path="s3://bucket/tagged/{{ run_id }}.jsonl",
+        )
+
+    Everything is checked before the first change: custom metadata against the account's fields, all rows for
+    their ids. The plan is logged. Tags go out for 50 files at a time, everything else file by file, at the
+    ``writes_per_second`` of the Airflow Connection. With ``output_path``, what came of each file is written
+    there, and a journal beside it, so that a further try of a killed task changes no file a second time.
+
+    :param file_ids: ids of files, or records with ``fileId``: one, a list, or a text with commas. (templated)
+    :param input_path: a table (``.jsonl``, ``.csv``, ``.parquet``) wherever ``ObjectStoragePath`` reaches.
+        (templated)
+    :param records: the table itself, as a list of objects. (templated) Exactly one of these three.
+    :param where: values by column that a row of the table must have; a list stands for any of its values.
+        All rows, unless given. (templated)
+    :param id_column: the table's column of file ids; ``fileId``, ``file_id`` or ``id`` unless given.
+        (templated)
+    :param add_tags: tags to add. (templated)
+    :param remove_tags: tags to remove. (templated)
+    :param custom_metadata: values by field, the same for all files. (templated)
+    :param custom_metadata_columns: columns of the table by field; where a column is null, the file keeps what
+        it has. (templated)
+    :param published: whether the files are delivered. (templated)
+    :param output_path: table to write of what came of each file: ``file_id``, ``status``, ``error``.
+        (templated)
+    :param max_failed: how many files may fail, as a number or as a share such as ``1%``; 0 unless given.
+        (templated)
+    :param threads: requests at once, 1 to 16, by default 4. (templated)
+    :param dry_run: whether to check everything, log the plan and change nothing; by default false.
+        (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :return: ``dry_run``, ``plan``, ``counts`` (``files``, ``updated``, ``failed``), ``failed`` (the first 20
+        rows of files that failed) and ``output_path``.
+    :raises AirflowFailException: from an error after which a retry cannot help; before anything is changed,
+        if an argument, a row or a value is not valid.
+    :raises TooManyFailedFilesError: if more files failed than ``max_failed``; the others were changed.
+    :raises ImageKitError: for everything else that goes wrong.
+    """
+
+    template_fields: Sequence[str] = (
+        *_SOURCES,
+        "where",
+        "id_column",
+        *_CHANGES,
+        "output_path",
+        "max_failed",
+        "threads",
+        "dry_run",
+        "imagekit_conn_id",
+    )
+    template_fields_renderers = {"records": "json"}  # noqa: RUF012 - Airflow's own declaration
+    label_arguments = ("file_ids", "input_path")
+
+    def __init__(
+        self,
+        *,
+        file_ids: Sequence[Any] | str | None = None,
+        input_path: str | None = None,
+        records: Sequence[Mapping[str, Any]] | None = None,
+        where: Mapping[str, Any] | str | None = None,
+        id_column: str | None = None,
+        add_tags: Sequence[str] | str | None = None,
+        remove_tags: Sequence[str] | str | None = None,
+        custom_metadata: Mapping[str, Any] | str | None = None,
+        custom_metadata_columns: Mapping[str, str] | str | None = None,
+        published: bool | str | None = None,
+        output_path: str | None = None,
+        max_failed: float | str = 0,
+        threads: int | str = 4,
+        dry_run: bool | str = False,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.file_ids = file_ids
+        self.input_path = input_path
+        self.records = records
+        self.where = where
+        self.id_column = id_column
+        self.add_tags = add_tags
+        self.remove_tags = remove_tags
+        self.custom_metadata = custom_metadata
+        self.custom_metadata_columns = custom_metadata_columns
+        self.published = published
+        self.output_path = output_path
+        self.max_failed = max_failed
+        self.threads = threads
+        self.dry_run = dry_run
+        self.imagekit_conn_id = imagekit_conn_id
+        guarded = (*_SOURCES, "where", "id_column", *_CHANGES, "output_path")
+        self._named = tuple(name for name in guarded if getattr(self, name) is not None)
+        self._run: UpdateRun | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Change the files; see the class."""
+        self._label(context)
+        with fail_without_retry():
+            result = self._update(context)
+        self._add_asset_event_extra(context, {"counts": result["counts"]})
+        return result
+
+    def on_kill(self) -> None:
+        """Stop after the requests that are under way; the next try goes on from there."""
+        if self._run is not None:
+            self._run.stop()
+
+    def _update(self, context: Context) -> dict[str, Any]:
+        self._refuse_nothing(self._named, self._named)
+        allowed = count_or_share(self.max_failed, "max_failed")
+        change, output = self._change(), self._output()
+        threads = whole_number(self.threads, "threads", least=1, most=_MOST_THREADS)
+        targets = self._checked(self._targets())
+        journal = self._journal(context, output, change.digest(targets)) if output else None
+        if not targets:
+            self.log.warning("No files: no id was given, or no row matches.")
+        self._run = UpdateRun(self.hook.get_conn(), targets, change, journal, threads=threads)
+        plan = self._run.plan()
+        only_plan = self._only_plan(str(plan))
+        if not only_plan:
+            self._run.run()
+            self._publish(self._run, output)
+            self._check_failed(self._run, max_files(allowed, len(targets)), output)
+        return self._result(self._run, only_plan) | {"plan": plan.as_dict(), "output_path": output}
+
+    def _change(self) -> Change:
+        if all(is_absent(getattr(self, name)) for name in _CHANGES):
+            raise ImageKitInputError(
+                "Nothing is to be changed.", help=f"Pass at least one of {', '.join(_CHANGES)}."
+            )
+        published = None if self.published is None else flag(self.published, "published")
+        return Change(
+            texts(self.add_tags, "add_tags"), texts(self.remove_tags, "remove_tags"), published
+        ).checked()
+
+    def _output(self) -> str | None:
+        output = optional_text(self.output_path, "output_path")
+        if output:
+            storage_path(output, "output_path")
+            check_format(format_of(output))
+            check_output(output)
+        return output
+
+    def _targets(self) -> dict[str, dict[str, Any]]:
+        """Return the files with the values of their rows."""
+        columns = {
+            field: text(column, "custom_metadata_columns")
+            for field, column in mapping(self.custom_metadata_columns, "custom_metadata_columns").items()
+        }
+        same = mapping(self.custom_metadata, "custom_metadata")
+        targets: dict[str, dict[str, Any]] = {}
+        for file_id, row in self._rows(list(columns.values())):
+            values = same | {field: row.get(column) for field, column in columns.items()}
+            if targets.setdefault(file_id, values) != values:
+                raise ImageKitInputError(
+                    f"The file {file_id} is in several rows with different values.",
+                    help="Choose one of them by where.",
+                )
+        return targets
+
+    def _rows(self, columns: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        given = [name for name in _SOURCES if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ImageKitInputError(
+                f"{' and '.join(given) or 'Nothing'} says which files.",
+                help=f"Pass exactly one of {', '.join(_SOURCES)}.",
+            )
+        if given == ["file_ids"]:
+            if columns or not is_absent(self.where):
+                raise ImageKitInputError(
+                    "where and custom_metadata_columns need a table.", help="Pass input_path or records."
+                )
+            return ((file_id, {}) for file_id in file_ids_of(self.file_ids, "file_ids"))
+        where = mapping(self.where, "where")
+        needed = dict.fromkeys(columns, None)
+        rows = matching_rows(self._table(), where, optional_text(self.id_column, "id_column"))
+        return ((file_id, _with_columns(row, needed)) for file_id, row in rows)
+
+    def _table(self) -> Iterator[Mapping[str, Any]]:
+        if self.records is None:
+            return read_table(text(self.input_path, "input_path"))
+        records: Any = self.records
+        if not isinstance(records, Sequence) or not all(isinstance(row, Mapping) for row in records):
+            raise ImageKitInputError(
+                f"records is {records!r:.100}.", help='Pass a list of objects such as {"fileId": …}.'
+            )
+        return iter(records)
+
+    def _checked(self, targets: dict[str, dict[str, Any]]) -> Targets:
+        """Return the targets with values as the account's fields take them."""
+        names = {name for values in targets.values() for name in values}
+        if not names:
+            return targets
+        schemas = FieldSchemas(self.hook.list_custom_metadata_fields())
+        schemas.check_names(sorted(names))
+        return {file_id: schemas.fit(values, f"File {file_id}") for file_id, values in targets.items()}
+
+    def _journal(self, context: Context, output: str, digest: str) -> Journal:
+        path = storage_path(output, "output_path")
+        return Journal(path.parent / f"{path.name}.run", run=identity_of(context), settings=digest)
+
+    def _publish(self, run: UpdateRun, output: str | None) -> None:
+        if output:
+            with upload_together() as upload, upload(output) as file:
+                write_rows(file, run.rows(), ROW_COLUMNS, format_of(output))
+        run.forget()
+
+    def _check_failed(self, run: UpdateRun, allowed: int, output: str | None) -> None:
+        if len(run.errors) > allowed:
+            first = "; ".join(f"{file_id}: {error}" for file_id, error in islice(run.errors.items(), 3))
+            raise TooManyFailedFilesError(
+                f"{len(run.errors):,} files failed; max_failed allows {allowed:,}. {first}",
+                help=f"See {output}." if output else "Set output_path for a table of all of them.",
+                lasting=run.lasting,
+            )
+        if run.errors:
+            self.log.warning("%d files failed; max_failed allows %d.", len(run.errors), allowed)
+
+    def _result(self, run: UpdateRun, only_plan: bool) -> dict[str, Any]:
+        failed = [row for row in run.rows() if row["error"]]
+        files = sum(1 for _ in run.rows())
+        updated = 0 if only_plan else files - len(failed)
+        return {
+            "dry_run": only_plan,
+            "counts": {"files": files, "updated": updated, "failed": len(failed)},
+            "failed": failed[:_FAILED_IN_XCOM],
+        }
+
+
+def _with_columns(row: Mapping[str, Any], needed: Mapping[str, Any]) -> Mapping[str, Any]:
+    if missing := next((name for name in needed if name not in row), None):
+        raise ImageKitInputError(
+            f"There is no column {missing!r}.", help=f"There are: {', '.join(map(str, row))}."
+        )
+    return row

@@ -1,0 +1,305 @@
+"""The operator that uploads a file, and looks for near-duplicates before."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_imagekit.client import changes
+from airflow_provider_imagekit.compat import AirflowSkipException
+from airflow_provider_imagekit.exceptions import (
+    ImageKitBadRequestError,
+    ImageKitInputError,
+    NearDuplicateError,
+)
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.arguments import choice, flag, mapping, optional_text, text, texts
+from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
+from airflow_provider_imagekit.operators.base import fail_without_retry
+from airflow_provider_imagekit.operators.base_write import WritingOperator, identity_of
+from airflow_provider_imagekit.operators.upload_source import (
+    Catalogue,
+    SourceFile,
+    read_source,
+    stored_name,
+    unique_name,
+)
+from airflow_provider_imagekit.similarity.verdict import Decision
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.endpoints import Request
+    from airflow_provider_imagekit.compat import Context
+
+__all__ = ["UploadFileOperator"]
+
+_ON_EXISTING: Final = ("fail", "skip", "use", "overwrite")
+_ON_DUPLICATE: Final = ("fail", "skip", "tag")
+_RESPONSE_FIELDS: Final = (
+    "tags",
+    "customCoordinates",
+    "isPrivateFile",
+    "embeddedMetadata",
+    "isPublished",
+    "customMetadata",
+    "metadata",
+    "selectedFieldsSchema",
+)
+_GUARDED: Final = ("file_name", "tags", "custom_metadata", "description", "duplicate_of")
+# By how much the clocks of ImageKit and of this machine may differ.
+_CLOCK_SKEW = timedelta(minutes=5)
+
+
+class UploadFileOperator(WritingOperator):
+    """
+    Upload a file to the media library; its metadata, pHash included, comes in the same answer.
+
+    With ``duplicate_of`` the picture's hash is computed on this machine (extra ``pillow``) and compared
+    before a byte is sent: with a table of hashes, as ``LibraryMetadataOperator`` writes it, or with the
+    pictures of a folder. Files without a hash, and flat pictures, are uploaded.
+
+    A try that is repeated after a lost answer finds the file that the one before has uploaded: by the name
+    with ``unique_name``; else by name, size, and a time of creation since the DAG run began. The file is read
+    into memory.
+
+    :param file: the file: a path on this machine, a URL of a store such as ``s3://bucket/key``, an
+        ``ObjectStoragePath``, bytes, or an http(s) URL, which ImageKit fetches. (templated)
+    :param file_name: its name in the media library; that of ``file`` unless given. (templated)
+    :param folder: folder of the media library, which is made if it is not there; by default ``/``.
+        (templated)
+    :param tags: its tags. (templated)
+    :param custom_metadata: values by custom metadata field. (templated)
+    :param description: its description. (templated)
+    :param private: whether only signed URLs deliver it, by default false. (templated)
+    :param published: whether it is delivered, by default true. (templated)
+    :param unique_name: whether the name gets a suffix that no other task's upload has, by default false.
+        (templated)
+    :param on_existing: what a file of the same name does: ``fail`` (the default), ``skip`` the task, ``use``
+        that file in place of the upload, or ``overwrite`` it with a new version. (templated)
+    :param response_fields: what the answer has besides the usual: ``metadata`` (the default), ``tags``,
+        ``customMetadata``, ``embeddedMetadata``, ``isPublished``, ``isPrivateFile`` … (templated)
+    :param duplicate_of: table of hashes, or folder of the media library with up to 1,000 pictures, each of
+        which costs a request. (templated)
+    :param on_duplicate: what a near-duplicate does: ``fail`` (the default), ``skip`` the task, or ``tag``
+        the file. (templated)
+    :param duplicate_tag: the tag, by default ``near-duplicate``. (templated)
+    :param max_distance: largest distance of a near-duplicate, 0 to 16, or a level: ``identical`` (0),
+        ``strict`` (4), ``near_duplicate`` (8), ``review`` (12). (templated)
+    :param low_information: hashes of flat pictures, which say nothing; zero is always one. (templated)
+    :param bank_id_column: the table's column of names. (templated)
+    :param bank_phash_column: the table's column of hashes. (templated)
+    :param dry_run: whether to look for duplicates, log the plan and upload nothing; by default false.
+        (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :return: what ImageKit answers (``fileId``, ``url``, ``filePath``, ``metadata`` …), ``uploaded``,
+        ``dry_run``, and ``duplicate``: the nearest picture with its distance if ``duplicate_of`` was asked.
+    :raises AirflowFailException: for a near-duplicate, and where a retry cannot help: among others if the
+        answer to an ``overwrite`` was lost.
+    :raises ImageKitError: for everything else that goes wrong.
+    """
+
+    template_fields: Sequence[str] = (
+        "file",
+        "file_name",
+        "folder",
+        "tags",
+        "custom_metadata",
+        "description",
+        "private",
+        "published",
+        "unique_name",
+        "on_existing",
+        "response_fields",
+        "duplicate_of",
+        "on_duplicate",
+        "duplicate_tag",
+        "max_distance",
+        "low_information",
+        "bank_id_column",
+        "bank_phash_column",
+        "dry_run",
+        "imagekit_conn_id",
+    )
+    operator_extra_links = (ImageKitFileLink(), ImageKitMediaLibraryLink())
+    label_arguments = ("file_name", "file")
+
+    def __init__(
+        self,
+        *,
+        file: Any,
+        file_name: str | None = None,
+        folder: str = "/",
+        tags: Sequence[str] | str | None = None,
+        custom_metadata: Mapping[str, Any] | str | None = None,
+        description: str | None = None,
+        private: bool | str = False,
+        published: bool | str = True,
+        unique_name: bool | str = False,
+        on_existing: str = "fail",
+        response_fields: Sequence[str] | str = ("metadata",),
+        duplicate_of: str | None = None,
+        on_duplicate: str = "fail",
+        duplicate_tag: str = "near-duplicate",
+        max_distance: int | str = "near_duplicate",
+        low_information: Sequence[str] | str = (),
+        bank_id_column: str | None = None,
+        bank_phash_column: str | None = None,
+        dry_run: bool | str = False,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.file = file
+        self.file_name = file_name
+        self.folder = folder
+        self.tags = tags
+        self.custom_metadata = custom_metadata
+        self.description = description
+        self.private = private
+        self.published = published
+        self.unique_name = unique_name
+        self.on_existing = on_existing
+        self.response_fields = response_fields
+        self.duplicate_of = duplicate_of
+        self.on_duplicate = on_duplicate
+        self.duplicate_tag = duplicate_tag
+        self.max_distance = max_distance
+        self.low_information = low_information
+        self.bank_id_column = bank_id_column
+        self.bank_phash_column = bank_phash_column
+        self.dry_run = dry_run
+        self.imagekit_conn_id = imagekit_conn_id
+        self._named = tuple(name for name in _GUARDED if getattr(self, name) is not None)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Upload the file; see the class."""
+        self._label(context)
+        with fail_without_retry():
+            result = self._upload(context)
+        if file_id := result.get("fileId"):
+            ImageKitFileLink.persist(context, str(result.get("url") or ""))
+            ImageKitMediaLibraryLink.persist(context, str(file_id))
+            metadata = result.get("metadata") or {}
+            extra = {"file_id": file_id, "path": result.get("filePath"), "pHash": metadata.get("pHash")}
+            self._add_asset_event_extra(context, extra)
+        return result
+
+    def _upload(self, context: Context) -> dict[str, Any]:
+        self._refuse_nothing(self._named, self._named)
+        self.on_existing = choice(self.on_existing, "on_existing", _ON_EXISTING)
+        self.on_duplicate = choice(self.on_duplicate, "on_duplicate", _ON_DUPLICATE)
+        catalogue, request = self._catalogue(), self._request()
+        source = read_source(self.file, optional_text(self.file_name, "file_name"))
+        name = stored_name(source.name)
+        if flag(self.unique_name, "unique_name"):
+            name = unique_name(name, identity_of(context))
+        duplicate = self._duplicate(catalogue, source)
+        tags = self._tags(is_duplicate=bool(duplicate and duplicate["matched"]))
+        result = {"uploaded": False, "dry_run": False, "duplicate": duplicate}
+        size = "a URL" if source.size is None else f"{source.size:,} bytes"
+        if self._only_plan(f"Plan: upload {source.name} ({size}) to {self._path(name)}."):
+            return result | {"dry_run": True, "filePath": self._path(name)}
+        try:
+            answer: dict[str, Any] = self.hook.call(request(source.content, name, tags=tags))
+        except ImageKitBadRequestError as error:
+            if "already exists" not in error.message.lower():
+                raise
+            return result | self._existing(context, source, name, error)
+        self.log.info("Uploaded %s as file %s.", answer.get("filePath"), answer.get("fileId"))
+        return result | {"uploaded": True} | answer
+
+    def _request(self) -> partial[Request]:
+        """Return what makes the request, once content and name are known."""
+        return partial(
+            changes.upload_file,
+            folder=self._folder(),
+            custom_metadata=mapping(self.custom_metadata, "custom_metadata"),
+            description=optional_text(self.description, "description"),
+            private=flag(self.private, "private"),
+            published=flag(self.published, "published"),
+            overwrite=self.on_existing == "overwrite",
+            response_fields=self._response_fields(),
+        )
+
+    def _folder(self) -> str:
+        self.folder = text(self.folder, "folder")
+        return self.folder
+
+    def _path(self, name: str) -> str:
+        return posixpath.join("/", self.folder.strip("/"), name)
+
+    def _response_fields(self) -> tuple[str, ...]:
+        fields = texts(self.response_fields, "response_fields")
+        if unknown := next((name for name in fields if name not in _RESPONSE_FIELDS), ""):
+            raise ImageKitInputError(
+                f"response_fields names {unknown!r}.", help=f"Use {', '.join(_RESPONSE_FIELDS)}."
+            )
+        return fields
+
+    def _tags(self, *, is_duplicate: bool) -> tuple[str, ...]:
+        tags = texts(self.tags, "tags")
+        return (*tags, text(self.duplicate_tag, "duplicate_tag")) if is_duplicate else tags
+
+    def _catalogue(self) -> Catalogue | None:
+        place = optional_text(self.duplicate_of, "duplicate_of")
+        if place is None:
+            return None
+        catalogue = Catalogue(
+            place,
+            optional_text(self.bank_id_column, "bank_id_column") or "",
+            optional_text(self.bank_phash_column, "bank_phash_column") or "",
+            self.max_distance,
+            self.low_information,
+        )
+        catalogue.check()
+        return catalogue
+
+    def _duplicate(self, catalogue: Catalogue | None, source: SourceFile) -> dict[str, Any] | None:
+        """Return the nearest picture, or raise if it is so near that the file is not to be uploaded."""
+        if catalogue is None:
+            return None
+        client = self.hook.get_conn()
+        verdict = catalogue.judge(source.phash(client), client)
+        self.log.info("%s: %s", source.name, verdict.reason)
+        is_near = verdict.decision is Decision.SIMILAR
+        if is_near and self.on_duplicate != "tag":
+            error = NearDuplicateError(
+                f"{source.name} is a near-duplicate and was not uploaded. {verdict.reason}"
+            )
+            if self.on_duplicate == "skip":
+                raise AirflowSkipException(str(error)) from error
+            raise error
+        return {"decision": str(verdict.decision), **verdict.as_xcom(), "matched": is_near}
+
+    def _existing(
+        self, context: Context, source: SourceFile, name: str, error: ImageKitBadRequestError
+    ) -> dict[str, Any]:
+        """Return the file that is there if it is this task's own or is to be used; else raise or skip."""
+        file = self.hook.find_file(self._path(name))
+        is_own = flag(self.unique_name, "unique_name") or _is_own(context, source, file)
+        if not is_own and self.on_existing == "skip":
+            raise AirflowSkipException(str(error)) from error
+        if not is_own and self.on_existing == "fail":
+            raise ImageKitInputError(
+                f"There is a file at {self._path(name)} already.",
+                help="Set on_existing to skip, use or overwrite, or set unique_name.",
+            ) from error
+        self.log.info("%s is there: %s.", file.get("filePath"), "uploaded before" if is_own else "it is used")
+        if "metadata" in self._response_fields():
+            file |= {"metadata": self.hook.get_file_metadata(file["fileId"])}
+        return file | {"uploaded": is_own}
+
+
+def _is_own(context: Context, source: SourceFile, file: Mapping[str, Any]) -> bool:
+    """Tell whether an earlier try of this task, whose answer was lost, has uploaded the file."""
+    start = getattr(context.get("dag_run"), "start_date", None)
+    try:
+        created = datetime.fromisoformat(str(file.get("createdAt")))
+    except ValueError:
+        return False
+    if not isinstance(start, datetime) or source.size not in (None, file.get("size")):
+        return False
+    return created >= start - _CLOCK_SKEW

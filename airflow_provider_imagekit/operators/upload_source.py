@@ -1,0 +1,222 @@
+"""The file of an upload: where it comes from, its name, and whether the library has one like it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import PurePath, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_imagekit.client.endpoints import mask_signature
+from airflow_provider_imagekit.compat import ObjectStoragePath
+from airflow_provider_imagekit.exceptions import (
+    ImageKitBadRequestError,
+    ImageKitInputError,
+    MissingPHashError,
+)
+from airflow_provider_imagekit.gates.bank_files import load_bank
+from airflow_provider_imagekit.gates.references import BankFile, parse_low_information
+from airflow_provider_imagekit.io.arguments import text
+from airflow_provider_imagekit.io.object_storage import storage_errors, storage_path
+from airflow_provider_imagekit.similarity.bank import PHashBank, judge_against
+from airflow_provider_imagekit.similarity.distance import DistanceBounds, check_radius
+from airflow_provider_imagekit.similarity.records import HashRecord
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.client import ImageKitClient
+    from airflow_provider_imagekit.phash import PHash
+    from airflow_provider_imagekit.similarity.bank import BankVerdict
+
+__all__ = ["MAX_FOLDER_PICTURES", "Catalogue", "SourceFile", "read_source", "stored_name", "unique_name"]
+
+#: Maximum number of pictures of a folder to compare with; each costs a metadata call.
+MAX_FOLDER_PICTURES: Final = 1000
+
+_TABLE = re.compile(r"\.(jsonl|ndjson|jsonlines|csv|parquet)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """
+    A file that is to be uploaded.
+
+    :param content: what it holds, or a URL from which ImageKit fetches it.
+    :param name: its name.
+    """
+
+    content: bytes | str
+    name: str
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the file; ``None`` if ImageKit fetches it."""
+        return len(self.content) if isinstance(self.content, bytes) else None
+
+    def phash(self, client: ImageKitClient) -> PHash | None:
+        """
+        Return the hash of a picture, and nothing for another file.
+
+        :param client: asks for the hash of a URL, which must be one of the account's own.
+        :raises ImageKitInputError: if the extra ``pillow`` is missing, or the URL is another's.
+        """
+        return _hash_of(self.content) if isinstance(self.content, bytes) else _hash_at(self.content, client)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """
+    The pictures that a new one must not resemble: a file of hashes, or a folder of the media library.
+
+    :param place: path of a table, or of a folder of the media library.
+    :param id_column: the table's column of names; blank for the usual ones.
+    :param phash_column: the table's column of hashes; blank for the usual ones.
+    :param max_distance: largest distance that is a near-duplicate, 0 to 16, or a level.
+    :param low_information: hashes of flat pictures.
+    """
+
+    place: str
+    id_column: str = ""
+    phash_column: str = ""
+    max_distance: Any = "near_duplicate"
+    low_information: Any = ()
+
+    @cached_property
+    def bounds(self) -> DistanceBounds:
+        """The distances that make a near-duplicate."""
+        return DistanceBounds(max_distance=check_radius(self.max_distance, "max_distance"))
+
+    @cached_property
+    def flat(self) -> frozenset[PHash]:
+        """Hashes that cannot be decided on."""
+        return parse_low_information(self.low_information)
+
+    def check(self) -> None:
+        """
+        Make sure, without a request, that it can be asked.
+
+        :raises ImageKitInputError: if not.
+        """
+        if not self._is_table and not self.place.startswith("/"):
+            raise ImageKitInputError(
+                f"duplicate_of is {self.place!r}, which is neither a table nor a folder.",
+                help="Pass the path of a .jsonl, .csv or .parquet file, or a folder such as /products.",
+            )
+        _ = self.bounds, self.flat
+
+    def judge(self, phash: PHash | None, client: ImageKitClient) -> BankVerdict:
+        """
+        Compare a picture with all.
+
+        :param phash: its hash.
+        :param client: asks for those of a folder.
+        """
+        return judge_against(phash, self._bank(client), self.bounds, low_information=self.flat, max_matches=5)
+
+    @property
+    def _is_table(self) -> bool:
+        return _TABLE.fullmatch(PurePosixPath(self.place).suffix) is not None
+
+    def _bank(self, client: ImageKitClient) -> PHashBank:
+        if self._is_table:
+            return load_bank(BankFile(self.place, self.id_column, self.phash_column), self.flat)
+        return PHashBank(_of_folder(self.place, client), low_information=self.flat)
+
+
+def read_source(file: Any, file_name: str | None) -> SourceFile:
+    """
+    Read a file.
+
+    :param file: a path of this machine or of a store, an ``ObjectStoragePath``, bytes, or an http(s) URL.
+    :param file_name: its name in the media library; that of the path or URL unless given.
+    :raises ImageKitInputError: if there is no such file, it is empty, or bytes have no name.
+    :raises StorageError: if the storage does not answer.
+    """
+    if isinstance(file, bytes | bytearray):
+        content, name = bytes(file), file_name
+    elif urlsplit(str(file)).scheme.lower() in {"http", "https"}:
+        url = text(str(file), "file")
+        return SourceFile(url, file_name or _last_part(url))
+    else:
+        content, name = _stored(file)
+    if not content:
+        raise ImageKitInputError(f"file {name or ''!r} is empty.", help="ImageKit takes no empty file.")
+    if not (file_name or name):
+        raise ImageKitInputError("file is bytes without a name.", help="Pass file_name.")
+    return SourceFile(content, str(file_name or name))
+
+
+def stored_name(name: str) -> str:
+    """Return a name as ImageKit stores it: other characters than letters, digits, ``.-_`` become ``_``."""
+    cleaned = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    return f"_{cleaned[1:]}" if cleaned.startswith(".") else cleaned
+
+
+def unique_name(name: str, identity: str) -> str:
+    """
+    Return a name with a suffix that is the same in all tries of a task, and in no other task.
+
+    :param name: name of the file.
+    :param identity: of the task.
+    """
+    path = PurePosixPath(name)
+    suffix = hashlib.blake2b(f"{identity}\n{name}".encode(), digest_size=6).hexdigest()
+    return f"{path.stem}_{suffix}{path.suffix}"
+
+
+def _stored(file: Any) -> tuple[bytes, str]:
+    is_path = isinstance(file, PurePath | ObjectStoragePath)
+    path = file if is_path and hasattr(file, "read_bytes") else storage_path(text(file, "file"), "file")
+    with storage_errors(str(path)), path.open("rb") as stream:
+        return stream.read(), str(path.name)
+
+
+def _last_part(url: str) -> str:
+    name = unquote(PurePosixPath(urlsplit(url).path).name)
+    if not name:
+        raise ImageKitInputError(
+            f"file is {mask_signature(url)!r}, whose path names no file.", help="Pass file_name."
+        )
+    return name
+
+
+def _hash_of(content: bytes) -> PHash | None:
+    try:
+        from airflow_provider_imagekit.pictures import phash_of_file
+    except ModuleNotFoundError as error:
+        raise ImageKitInputError(f"duplicate_of compares pictures. {error}") from error
+    try:
+        return phash_of_file(content)
+    except OSError:  # not a picture
+        return None
+
+
+def _hash_at(url: str, client: ImageKitClient) -> PHash | None:
+    try:
+        return client.get_phash(url=url)
+    except MissingPHashError:
+        return None
+    except ImageKitBadRequestError as error:
+        raise ImageKitInputError(
+            f"file is {mask_signature(url)!r}, whose hash ImageKit does not tell before the upload: "
+            f"{error.message}",
+            help="With duplicate_of, a URL must be one of the account's own; else download the file first.",
+        ) from error
+
+
+def _of_folder(folder: str, client: ImageKitClient) -> Iterator[HashRecord]:
+    files = list(islice(client.list_files(path=folder, file_type="image"), MAX_FOLDER_PICTURES + 1))
+    if len(files) > MAX_FOLDER_PICTURES:
+        raise ImageKitInputError(
+            f"duplicate_of is {folder!r}, which has more than {MAX_FOLDER_PICTURES} pictures.",
+            help="Each would cost a request at each upload. Pass a table of LibraryMetadataOperator.",
+        )
+    for file in files:
+        try:
+            yield HashRecord(str(file.get("filePath")), client.get_phash(file_id=file["fileId"]))
+        except MissingPHashError:
+            continue

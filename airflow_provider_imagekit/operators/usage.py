@@ -1,0 +1,71 @@
+"""The operator that looks at how much of the plan is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_imagekit.compat import AirflowFailException, AirflowSkipException
+from airflow_provider_imagekit.gates.usage import UsageLimits
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.arguments import choice
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.compat import Context
+
+__all__ = ["UsageOperator"]
+
+_ON_EXCEEDED: Final = ("fail", "skip", "continue")
+
+
+class UsageOperator(ImageKitOperator):
+    """
+    Look at the account's usage of this month (UTC), and fail or skip if a share of the plan is used.
+
+    The API does not tell what a plan contains, so ``limits`` says it. A sensor that waits until less is used
+    is :class:`~airflow_provider_imagekit.sensors.usage.UsageSensor`.
+
+    :param limits: what the plan contains in a month, by counter: ``bandwidthBytes``,
+        ``mediaLibraryStorageBytes``, ``originalCacheStorageBytes``, ``extensionUnitsCount``,
+        ``videoProcessingUnitsCount``. (templated)
+    :param max_share: the share of each from which on the limit counts as reached: 0.8, or ``80%``.
+        (templated)
+    :param on_exceeded: what that does: ``fail`` at once, ``skip`` the task, or ``continue``. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :return: ``usage`` (the five counters), ``shares`` and ``exceeded`` by counter, ``start_date``,
+        ``end_date``.
+    :raises AirflowFailException: if the share is reached, or from an error after which a retry cannot help.
+    :raises ImageKitError: for everything else that goes wrong.
+    """
+
+    template_fields: Sequence[str] = ("limits", "max_share", "on_exceeded", "imagekit_conn_id")
+
+    def __init__(
+        self,
+        *,
+        limits: Mapping[str, float] | str,
+        max_share: float | str = 0.8,
+        on_exceeded: str = "fail",
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.limits = limits
+        self.max_share = max_share
+        self.on_exceeded = on_exceeded
+        self.imagekit_conn_id = imagekit_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Look at the usage; see the class."""
+        self._label(context)
+        with fail_without_retry():
+            self.on_exceeded = choice(self.on_exceeded, "on_exceeded", _ON_EXCEEDED)
+            found = UsageLimits.parse(self.limits, self.max_share).check(self.hook.get_conn())
+        self.log.info("%s", found.reason)
+        if not found.matched and self.on_exceeded == "skip":
+            raise AirflowSkipException(found.reason)
+        if not found.matched and self.on_exceeded == "fail":
+            raise AirflowFailException(found.reason)
+        return dict(found.value or {})

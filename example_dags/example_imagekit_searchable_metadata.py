@@ -1,0 +1,81 @@
+"""
+### Metadata that ImageKit's own search finds
+
+When a picture was taken, with which camera, its pHash, and of which picture it is a near-duplicate become
+custom metadata of the files. Then people search for them in ImageKit's dashboard, and so does the last task.
+Rows that failed or were deleted are left out. `dry_run` logs the plan and changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+import pendulum
+
+from airflow_provider_imagekit.compat import DAG, Param, task
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
+from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
+from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
+
+HOME = os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())
+OUTPUT = "{{ params.output }}/{{ run_id }}"
+FIELDS = {"captured_at": "Date", "camera": "Text", "phash": "Text", "near_duplicate_of": "Text"}
+
+with DAG(
+    dag_id="example_imagekit_searchable_metadata",
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    default_args={"retries": 1},
+    params={
+        "folder": Param("/landscapes", type="string", description="A folder of the library"),
+        "output": Param(f"file://{HOME}/imagekit/search", type="string", description="Such as s3://bucket/x"),
+        "dry_run": Param(default=False, type="boolean", description="Only log what would be written"),
+    },
+    tags=["example", "imagekit"],
+    doc_md=__doc__,
+):
+
+    @task
+    def make_fields() -> list[str]:
+        hook = ImageKitHook()
+        there = {field["name"] for field in hook.list_custom_metadata_fields()}
+        missing = [name for name in FIELDS if name not in there]
+        for name in missing:
+            hook.create_custom_metadata_field(name, name.replace("_", " "), {"type": FIELDS[name]})
+        return missing
+
+    library = LibraryMetadataOperator(
+        task_id="library", path="{{ params.folder }}", output_path=f"{OUTPUT}/library.jsonl"
+    )
+    find = FindNearDuplicatesOperator(
+        task_id="find", input_path=library.output["path"], output_path=f"{OUTPUT}/groups"
+    )
+
+    # [START howto_operator_update_files]
+    facts = UpdateFilesOperator(
+        task_id="facts",
+        input_path=library.output["path"],
+        where={"deleted_at": None, "error": None},
+        custom_metadata_columns={"captured_at": "captured_at", "camera": "camera_model", "phash": "phash"},
+        output_path=f"{OUTPUT}/facts.jsonl",
+        dry_run="{{ params.dry_run }}",
+    )
+    near_duplicates = UpdateFilesOperator(
+        task_id="near_duplicates",
+        input_path=find.output["groups_path"],
+        where={"keep": False},
+        custom_metadata_columns={"near_duplicate_of": "keeper_id"},
+        dry_run="{{ params.dry_run }}",
+    )
+    # [END howto_operator_update_files]
+
+    @task
+    def search(camera: str) -> list[str]:
+        files = ImageKitHook().list_files(search_query=f'"customMetadata.camera" = "{camera}"')
+        return sorted(file["filePath"] for file in files)
+
+    make_fields() >> library
+    [facts, near_duplicates] >> search("Canon EOS R6")

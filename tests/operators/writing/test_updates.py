@@ -1,0 +1,265 @@
+"""Tags, custom metadata and publication of many files: what is checked, done, told, and not done twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_imagekit.compat import AirflowFailException
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.exceptions import ImageKitServerError, LibraryStoppedError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.library.updates.change import Change
+from airflow_provider_imagekit.library.updates.run import UpdateRun
+from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
+from tests import pictures
+from tests.doubles import context
+from tests.operators.clocked import hook_on
+from tests.support import Clock
+
+GONE = "f" * 24
+
+
+def update(**arguments: Any) -> dict[str, Any]:
+    result: dict[str, Any] = UpdateFilesOperator(task_id="update", **arguments).execute(context())
+    json.dumps(result, allow_nan=False)
+    return result
+
+
+def writes(server: ImageKitEmulator) -> list[str]:
+    return [request.path for request in server.requests if request.method != "GET"]
+
+
+def details(file_id: str) -> dict[str, Any]:
+    return ImageKitHook().get_file_details(file_id)
+
+
+@pytest.fixture
+def ids(server: ImageKitEmulator) -> list[str]:
+    return [server.file_id(path) for path in (pictures.ORIGINAL, pictures.RECOMPRESSED, pictures.UNRELATED)]
+
+
+def fields(*names: str, **schema: Any) -> None:
+    for name in names:
+        ImageKitHook().create_custom_metadata_field(name, name, {"type": "Text", **schema})
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_one_file_a_list_and_a_text_with_commas_are_tagged(server: ImageKitEmulator, ids: list[str]) -> None:
+    for file_ids in (ids[0], ids, ",".join(ids), json.dumps(ids), [{"fileId": ids[1]}]):
+        server.clear()
+        found = update(file_ids=file_ids, add_tags=["a", "b"])
+        assert found["counts"]["failed"] == 0
+        assert writes(server) == ["/v1/files/addTags"]
+    assert all(details(file_id)["tags"] == ["a", "b"] for file_id in ids)
+
+
+def test_rows_that_match_get_tags_values_of_their_columns_and_publication(
+    ids: list[str], tmp_path: Path
+) -> None:
+    fields("near_duplicate_of", "note")
+    table = tmp_path / "groups.jsonl"
+    groups = [
+        {"id": ids[0], "keep": True, "keeper": ids[0]},
+        {"id": ids[1], "keep": False, "keeper": ids[0]},
+        {"id": ids[2], "keep": False, "keeper": None},
+    ]
+    table.write_text("".join(json.dumps(row) + "\n" for row in groups))
+    output = tmp_path / "results" / "tagged.jsonl"
+    found = update(
+        input_path=str(table),
+        where="{'keep': False}",
+        add_tags="duplicate",
+        custom_metadata={"note": "found tonight"},
+        custom_metadata_columns={"near_duplicate_of": "keeper"},
+        published=False,
+        output_path=str(output),
+    )
+    assert found["plan"]["requests"] == {"details": 2, "add_tags": 1}
+    assert found["counts"] == {"files": 2, "updated": 2, "failed": 0}
+    assert details(ids[0])["tags"] is None
+    one, other = details(ids[1]), details(ids[2])
+    assert one["customMetadata"] == {"note": "found tonight", "near_duplicate_of": ids[0]}
+    assert other["customMetadata"] == {"note": "found tonight"}
+    assert [one["isPublished"], one["tags"], other["tags"]] == [False, ["duplicate"], ["duplicate"]]
+    assert [row["status"] for row in rows(output)] == ["updated", "updated"]
+    assert list(output.parent.glob("*.run/*")) == []
+
+
+def test_a_table_of_text_matches_by_what_its_cells_say(ids: list[str], tmp_path: Path) -> None:
+    table = tmp_path / "groups.csv"
+    table.write_text(f"fileId,keep\n{ids[0]},True\n{ids[1]},False\n")
+    assert update(input_path=str(table), where={"keep": False}, add_tags=["x"])["counts"]["files"] == 1
+
+
+def test_a_dry_run_checks_logs_the_plan_and_changes_nothing(
+    server: ImageKitEmulator, ids: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    found = update(file_ids=ids, add_tags=["a"], published=False, dry_run="true")
+    assert (found["dry_run"], found["counts"]["updated"]) == (True, 0)
+    assert writes(server) == []
+
+
+def test_files_that_vanished_are_rows_and_fail_the_task_after_the_others_were_changed(
+    server: ImageKitEmulator, ids: list[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "rows.csv"
+    with pytest.raises(AirflowFailException, match=f"1 files failed.*{GONE}: The requested file does not"):
+        update(file_ids=[*ids, GONE], add_tags=["a"], output_path=str(output))
+    assert output.read_text().count("updated") == 3
+    assert f"{GONE},failed,The requested file does not exist." in output.read_text()
+    found = update(file_ids=[*ids, GONE], add_tags=["a"], max_failed="50%")
+    assert found["failed"] == [
+        {"file_id": GONE, "status": "failed", "error": "The requested file does not exist."}
+    ]
+
+
+def test_an_id_that_spoils_its_request_is_the_only_one_that_fails(ids: list[str]) -> None:
+    found = update(file_ids=[*ids, "no id"], add_tags=["a"], max_failed=1)
+    assert [row["file_id"] for row in found["failed"]] == ["no id"]
+    assert all(details(file_id)["tags"] == ["a"] for file_id in ids)
+
+
+def test_a_further_try_goes_on_where_the_one_before_stopped(
+    server: ImageKitEmulator, ids: list[str], tmp_path: Path, clock: Clock
+) -> None:
+    arguments: dict[str, Any] = {
+        "file_ids": ids,
+        "published": False,
+        "add_tags": ["a"],
+        "output_path": str(tmp_path / "rows.jsonl"),
+        "threads": 1,
+    }
+    server.inject(match=ids[2], times=None, status=500)
+    operator = UpdateFilesOperator(task_id="update", **arguments)
+    operator.hook = hook_on(clock)
+    with pytest.raises(ImageKitServerError):
+        operator.execute(context())
+    assert not (tmp_path / "rows.jsonl").exists()
+    server.clear()
+    found = update(**arguments)
+    # The file whose request met the error was looked at, and the two before it were not.
+    assert writes(server) == [f"/v1/files/{ids[2]}/details", "/v1/files/addTags"]
+    assert found["plan"]["done_before"] == 2
+    server.clear()
+    update(**arguments)
+    assert len(writes(server)) == 4, "a run that ended well leaves no journal"
+
+
+def test_what_was_done_although_the_answer_was_lost_is_not_done_again(
+    server: ImageKitEmulator, ids: list[str], tmp_path: Path, clock: Clock
+) -> None:
+    arguments: dict[str, Any] = {
+        "file_ids": ids,
+        "add_tags": ["a"],
+        "output_path": str(tmp_path / "rows.jsonl"),
+    }
+    operator = UpdateFilesOperator(task_id="update", **arguments)
+    operator.hook = hook_on(clock)
+    server.inject(match="addTags", times=None, drop="before")
+    with pytest.raises(Exception, match="No answer"):
+        operator.execute(context())
+    server.clear()
+    assert update(**arguments)["counts"]["updated"] == 3
+    assert writes(server) == []
+
+
+def test_a_run_that_is_told_to_stop_sends_nothing_more(server: ImageKitEmulator, ids: list[str]) -> None:
+    run = UpdateRun(ImageKitHook().get_conn(), {file_id: {} for file_id in ids}, Change(add_tags=("a",)))
+    run.plan()
+    run.stop()
+    with pytest.raises(LibraryStoppedError):
+        run.run()
+    assert writes(server) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"add_tags": ["a"]}, "Nothing says which files"),
+        ({"file_ids": ["a"], "records": [{"fileId": "a"}], "add_tags": ["a"]}, "file_ids and records says"),
+        ({"file_ids": "None", "add_tags": ["a"]}, "file_ids is 'None': the template gave None"),
+        ({"file_ids": "", "add_tags": ["a"]}, "file_ids is ''"),
+        ({"file_ids": ["a"]}, "Nothing is to be changed"),
+        ({"file_ids": ["a"], "add_tags": "None"}, "add_tags is 'None'"),
+        ({"file_ids": ["a"], "add_tags": ["50%"]}, "'50%' is not valid"),
+        ({"file_ids": ["a"], "add_tags": ["a"], "remove_tags": ["a"]}, "in add_tags and in remove_tags"),
+        ({"file_ids": ["a"], "published": "perhaps"}, "published is 'perhaps'"),
+        ({"file_ids": ["a"], "add_tags": ["a"], "where": {"keep": False}}, "need a table"),
+        ({"records": [{"name": "a"}], "add_tags": ["a"]}, "no column 'fileId'"),
+        ({"records": [{"fileId": None}], "add_tags": ["a"]}, "Row 1 has no id"),
+        ({"records": [{"fileId": "a"}], "where": "None", "add_tags": ["a"]}, "where is 'None'"),
+        ({"records": [{"fileId": "a"}], "where": {"keep": 1}, "add_tags": ["a"]}, "no column 'keep'"),
+        ({"records": "text", "add_tags": ["a"]}, "records is 'text'"),
+        ({"input_path": "/nowhere/table.jsonl", "add_tags": ["a"]}, "There is no file at"),
+        ({"file_ids": ["a"], "add_tags": ["a"], "output_path": "/x/y.txt"}, "names no form of table"),
+        ({"file_ids": ["a"], "add_tags": ["a"], "max_failed": "many"}, "max_failed is 'many'"),
+        ({"file_ids": ["a"], "add_tags": ["a"], "dry_run": "None"}, "dry_run is 'None'"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_changed(
+    server: ImageKitEmulator, arguments: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(AirflowFailException, match=says):
+        update(**arguments)
+    assert server.requests == []
+
+
+def test_an_unknown_field_names_the_nearest_one(server: ImageKitEmulator, ids: list[str]) -> None:
+    fields("camera")
+    server.clear()
+    with pytest.raises(AirflowFailException, match=r"no custom metadata field 'kamera'.*mean 'camera'"):
+        update(file_ids=ids, custom_metadata={"kamera": "Canon"}, add_tags=["a"])
+    assert writes(server) == []
+
+
+def test_a_read_only_field_is_refused(server: ImageKitEmulator, ids: list[str]) -> None:
+    fields("camera", readOnly=True)
+    server.clear()
+    with pytest.raises(AirflowFailException, match="'camera' is read-only"):
+        update(file_ids=ids, custom_metadata={"camera": "Canon"})
+    assert writes(server) == []
+
+
+def test_a_value_that_its_field_cannot_have_is_refused_before_the_first_change(
+    server: ImageKitEmulator, ids: list[str]
+) -> None:
+    ImageKitHook().create_custom_metadata_field("taken", "Taken", {"type": "Date"})
+    server.clear()
+    records = [{"fileId": ids[0], "at": "2026-01-01"}, {"fileId": ids[1], "at": "yesterday"}]
+    with pytest.raises(AirflowFailException, match=f"File {ids[1]}: 'yesterday' is not a valid value"):
+        update(records=records, custom_metadata_columns={"taken": "at"})
+    assert writes(server) == []
+
+
+def test_two_rows_of_one_file_must_agree(ids: list[str]) -> None:
+    fields("camera")
+    records = [{"fileId": ids[0], "model": "a"}, {"fileId": ids[0], "model": "b"}]
+    with pytest.raises(AirflowFailException, match="several rows with different values"):
+        update(records=records, custom_metadata_columns={"camera": "model"})
+
+
+def test_no_files_are_no_request(server: ImageKitEmulator) -> None:
+    assert update(file_ids=[], add_tags=["a"])["counts"] == {"files": 0, "updated": 0, "failed": 0}
+    assert update(file_ids="[]", add_tags=["a"])["counts"]["files"] == 0
+    assert writes(server) == []
+
+
+def test_a_file_under_a_lock_fails_the_task_for_another_try(
+    server: ImageKitEmulator, ids: list[str], clock: Clock
+) -> None:
+    operator = UpdateFilesOperator(task_id="update", file_ids=ids, published=False)
+    operator.hook = hook_on(clock)
+    server.inject(match=ids[1], times=None, status=423)
+    with pytest.raises(Exception, match="1 files failed") as raised:
+        operator.execute(context())
+    assert not isinstance(raised.value, AirflowFailException)
+    assert details(ids[2])["isPublished"] is False
