@@ -22,9 +22,11 @@ from demo.catalogue import build
 from demo.environment import (
     CONNECTION_VARIABLE,
     EXAMPLE_DAGS,
+    REPOSITORY,
     airflow_command,
     airflow_environment,
     free_port,
+    is_free,
     server_environment,
 )
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import FrameType
 
+#: Port and password that ``make airflow`` keeps between runs.
+LOGIN = REPOSITORY / ".airflow" / "login.json"
 START_SECONDS = 180
 STOP_SECONDS = 20
 
@@ -47,6 +51,7 @@ class AirflowStack:
     :param dags: the DAGs folder.
     :param connection: the Airflow Connection ``imagekit_default``, as JSON or URI.
     :param environment: further environment variables of all processes, such as another metadata database.
+    :param login: port and password of the run before; a port that is taken by now is not used.
     """
 
     username = "admin"
@@ -61,10 +66,17 @@ class AirflowStack:
     health_path = "/api/v2/monitor/health"
     components = frozenset({"metadatabase", "scheduler", "triggerer", "dag_processor"})
 
-    def __init__(self, dags: Path, connection: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        dags: Path,
+        connection: str,
+        environment: Mapping[str, str] | None = None,
+        login: tuple[int, str] = (0, ""),
+    ) -> None:
+        port, password = login
         self.home = Path(tempfile.mkdtemp(prefix="imagekit-airflow-"))
-        self.password = secrets.token_hex(8)
-        self.port = free_port()
+        self.password = password or secrets.token_hex(8)
+        self.port = port if port and is_free(port) else free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         passwords = self.home / "passwords.json"
         self.environment = airflow_environment(self.home, dags, connection)
@@ -208,8 +220,44 @@ def imagekit_connection() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="imagekit-library-") as library:
         build(Path(library))
         with ImageKitEmulator(library=Path(library)) as imagekit:
+            connection = json.dumps(imagekit.airflow_connection)
             print(f"ImageKit    local server at {imagekit.url}, media library in {library}")
-            yield json.dumps(imagekit.airflow_connection)
+            print(f"Private key {private_key(connection)}")
+            yield connection
+
+
+def remembered_login() -> tuple[int, str]:
+    """Return port and password of the run before; zero and blank before the first."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        kept = json.loads(LOGIN.read_text("utf-8"))
+        return int(kept["port"]), str(kept["password"])
+    return 0, ""
+
+
+def remember_login(stack: AirflowStack) -> None:
+    """Keep port and password for the next run, for this user alone."""
+    LOGIN.parent.mkdir(exist_ok=True)
+    LOGIN.touch(mode=0o600)
+    LOGIN.write_text(json.dumps({"port": stack.port, "password": stack.password}), "utf-8")
+
+
+def show_connection(stack: AirflowStack, connection: str) -> None:
+    """Add the connection to those that the UI lists: it does not show what comes from the environment."""
+    form = "--conn-json" if connection.lstrip().startswith("{") else "--conn-uri"
+    stack.run_once("connection", "connections", "add", "imagekit_default", form, connection)
+
+
+def private_key(connection: str) -> str:
+    """Return the key of the local server's connection, which is no secret."""
+    return str(json.loads(connection)["password"])
+
+
+def dags_folder() -> Path:
+    """Return the folder that ``make airflow DAGS=`` names, else that of the examples."""
+    folder = Path(os.environ.get("DAGS") or EXAMPLE_DAGS).expanduser().resolve()
+    if not folder.is_dir():
+        raise StackError(f"DAGS is {str(folder)!r}, which is not a folder.")
+    return folder
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -222,7 +270,9 @@ def main() -> int:
     try:
         with imagekit_connection() as connection:
             print("Airflow     starting; this takes about half a minute", flush=True)
-            with AirflowStack(EXAMPLE_DAGS, connection) as stack:
+            with AirflowStack(dags_folder(), connection, login=remembered_login()) as stack:
+                show_connection(stack, connection)
+                remember_login(stack)
                 print(f"Airflow     {stack.url}")
                 print(f"User        {stack.username}")
                 print(f"Password    {stack.password}")

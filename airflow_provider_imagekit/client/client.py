@@ -60,6 +60,7 @@ class ImageKitClient(Reads, Writes):
         self.base_url = check_base_url(settings.base_url, allow_http=settings.allow_http)
         self.limits = RetryLimits(settings.max_retries, settings.max_wait)
         self.requests_per_second = settings.requests_per_second
+        self.drop_personal_data = settings.drop_personal_data
         self.writes_per_second = settings.writes_per_second
         self._transport = Transport(settings, self.base_url, user_agent)
         self._settings = settings

@@ -18,6 +18,7 @@ __all__ = [
     "DEFAULT_BASE_URL",
     "FILE_TYPES",
     "MAX_PAGE",
+    "METADATA_FIELDS",
     "SORTS",
     "TYPES",
     "Form",
@@ -48,6 +49,27 @@ SORTS = tuple(
         "ORIGINAL_CREATION_DATE",
     )
     for direction in ("ASC", "DESC")
+)
+
+#: Top-level names that ImageKit's API reference documents for its metadata object; each can be absent.
+METADATA_FIELDS = frozenset(
+    {
+        "audioCodec",
+        "bitRate",
+        "density",
+        "duration",
+        "exif",
+        "format",
+        "hasColorProfile",
+        "hasTransparency",
+        "height",
+        "mimeType",
+        "pHash",
+        "quality",
+        "size",
+        "videoCodec",
+        "width",
+    }
 )
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

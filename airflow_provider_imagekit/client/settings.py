@@ -35,6 +35,8 @@ class ClientSettings:
         the pauses after 429; ``None``: this process alone.
     :param verify: whether to verify certificates, or the path of a CA bundle.
     :param allow_http: whether plain http to another machine is allowed, where the network can read the key.
+    :param drop_personal_data: whether operators keep coordinates, serial numbers and people's names out of
+        XCom and tables; the client itself returns what ImageKit returns.
     :param proxies: proxy addresses by scheme, as a mapping or as pairs; empty: those of the environment.
     """
 
@@ -48,6 +50,7 @@ class ClientSettings:
     rate_limit_url: str | None = field(default=_default("rate_limit_url"), repr=False)
     verify: bool | str = _default("verify")
     allow_http: bool = _default("allow_http")
+    drop_personal_data: bool = _default("drop_personal_data")
     proxies: tuple[tuple[str, str], ...] = field(default=_default("proxies"), repr=False)
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ __all__ = [
     "ImageKitReportLink",
     "StoredLink",
     "browser_url",
+    "media_library_url",
 ]
 
 
@@ -67,8 +68,7 @@ class ImageKitMediaLibraryLink(StoredLink):
         :param context: the task's context.
         :param file_id: ImageKit's id of the file; the library itself without one.
         """
-        page = f"/detail/{quote(str(file_id), safe='')}" if file_id else ""
-        cls._store(context, f"https://imagekit.io/dashboard/media-library{page}")
+        cls._store(context, media_library_url(file_id))
 
 
 class ImageKitReportLink(StoredLink):
@@ -88,6 +88,16 @@ class ImageKitReportLink(StoredLink):
         """
         if address := url or browser_url(path):
             cls._store(context, address)
+
+
+def media_library_url(file_id: str) -> str:
+    """
+    Return the address of a file's page in ImageKit's media library.
+
+    :param file_id: ImageKit's id of the file; blank for the library itself.
+    """
+    page = f"/detail/{quote(str(file_id), safe='')}" if file_id else ""
+    return f"https://imagekit.io/dashboard/media-library{page}"
 
 
 def browser_url(path: str) -> str:

@@ -17,7 +17,8 @@ from airflow_provider_imagekit.io.arguments import is_absent, text
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.compat import Context
+    from airflow_provider_imagekit.assets.datasets import Dataset
+    from airflow_provider_imagekit.compat import Context, OperatorLineage
 
 __all__ = [
     "MAX_LABEL",
@@ -121,10 +122,22 @@ class ImageKitTask:
 
     imagekit_conn_id: str = ImageKitHook.default_conn_name
 
+    #: What the task has read and written, for OpenLineage. Unless it says what it has read, its arguments do.
+    read_datasets: tuple[Dataset, ...] = ()
+    written_datasets: tuple[Dataset, ...] = ()
+    #: Whether it lists the media library.
+    lists_library: ClassVar[bool] = False
+
     @cached_property
     def hook(self) -> ImageKitHook:
         """The hook of this task."""
         return ImageKitHook(text(self.imagekit_conn_id, "imagekit_conn_id"))
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002
+        """Return what the task has read and written; Airflow's OpenLineage provider calls it."""
+        from airflow_provider_imagekit.operators.lineage import lineage_of_task
+
+        return lineage_of_task(self)
 
     def _label(self, context: Context) -> None:
         """Label a mapped task in Airflow's user interface, unless the DAG has a template for that."""

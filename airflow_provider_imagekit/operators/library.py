@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import (
@@ -24,8 +25,9 @@ from airflow_provider_imagekit.io.arguments import (
 from airflow_provider_imagekit.io.object_storage import storage_faults, storage_path
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.files import writable_format_of
-from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
+from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy
 from airflow_provider_imagekit.library.table.rows import ChangedBy
+from airflow_provider_imagekit.library.table.schema import COLUMNS
 from airflow_provider_imagekit.operators.base import (
     ImageKitOperator,
     fail_without_retry,
@@ -34,6 +36,7 @@ from airflow_provider_imagekit.operators.base import (
 )
 from airflow_provider_imagekit.operators.dry_run import DryRunArgument
 from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, FILTERS, parse_source
+from airflow_provider_imagekit.operators.privacy import parse_privacy
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["LibraryMetadataOperator"]
 
 _FILTERS = (*FILTERS, *WINDOW_ARGUMENTS)
+_COLUMNS = {column.name: column.kind.value for column in COLUMNS}
 _MOST_THREADS = 32  # as many sockets as the client keeps open
 
 # What says which files the table is of.
@@ -124,6 +128,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         "imagekit_conn_id",
     )
     label_arguments = ("output_path",)
+    lists_library = True
     dry_run = DryRunArgument()  # type: ignore[assignment]
 
     def __init__(
@@ -195,6 +200,10 @@ class LibraryMetadataOperator(ImageKitOperator):
                 )
             files["search_query"] = search_in_window(self.search_query, window, context)
             result = self._bring_up_to_date(context, parse_source(resources, **files))
+        if "counts" in result:
+            self.written_datasets = (
+                table(self.output_path, columns=_COLUMNS, rows=result["counts"]["rows"]),
+            )
         self._add_asset_event_extra(context, result)
         return result
 
@@ -241,10 +250,7 @@ class LibraryMetadataOperator(ImageKitOperator):
 
     def _settings(self) -> RunSettings:
         return RunSettings(
-            privacy=Privacy(
-                GpsPolicy(choice(self.gps, "gps", GpsPolicy)),
-                PersonalPolicy(choice(self.personal, "personal", PersonalPolicy)),
-            ),
+            privacy=parse_privacy(self.gps, self.personal, self.hook.get_conn()),
             timezone=text(self.timezone, "timezone"),
             changed_by=ChangedBy(choice(self.changed_by, "changed_by", ChangedBy)),
             full_refresh=flag(self.full_refresh, "full_refresh"),

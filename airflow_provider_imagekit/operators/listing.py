@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.client.endpoints import FILE_TYPES, SORTS, TYPES
 from airflow_provider_imagekit.compat import conf
 from airflow_provider_imagekit.exceptions import ImageKitInputError
@@ -159,6 +160,7 @@ class ListFilesOperator(ImageKitOperator):
     )
     operator_extra_links = (ImageKitMediaLibraryLink(), ImageKitReportLink())
     label_arguments = ("search_query", "path", "output_path")
+    lists_library = True
 
     def __init__(
         self,
@@ -215,6 +217,8 @@ class ListFilesOperator(ImageKitOperator):
         self.log.info("Listed %d file%s%s.", count, "" if count == 1 else "s", where)
         if not count:
             self.log.warning("%s", nothing_found({name: getattr(self, name) for name in _FILTERS}))
+        if output_path is not None:
+            self.written_datasets = (table(output_path, rows=count),)
         self._add_asset_event_extra(context, {"path": output_path, "count": count})
         return listed
 

@@ -11,8 +11,10 @@ from airflow_provider_imagekit.compat import AirflowSkipException
 from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, text
+from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.operators.privacy import parse_privacy
 from airflow_provider_imagekit.operators.projection import project
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ class _MetadataOperator(ImageKitOperator):
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
         fields: Sequence[str] | str | None = None,
         exclude: Sequence[str] | str = (),
+        gps: str = GpsPolicy.KEEP.value,
+        personal: str = PersonalPolicy.KEEP.value,
         on_missing: str = "fail",
         multiple_outputs: bool = True,
         **kwargs: Any,
@@ -45,6 +49,8 @@ class _MetadataOperator(ImageKitOperator):
         self.imagekit_conn_id = imagekit_conn_id
         self.fields = fields
         self.exclude = exclude
+        self.gps = gps
+        self.personal = personal
         self.on_missing = on_missing
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -53,10 +59,11 @@ class _MetadataOperator(ImageKitOperator):
         with fail_without_retry():
             self.on_missing = choice(self.on_missing, "on_missing", _ON_MISSING)
             setattr(self, self._subject, text(getattr(self, self._subject), self._subject))
+            privacy = parse_privacy(self.gps, self.personal, self.hook.get_conn())
         self._persist_links(context)
         with fail_without_retry(but=ImageKitNotFoundError if self.on_missing == "retry" else ()):
             metadata = self._fetched()
-            kept = project(metadata, fields=self.fields, exclude=self.exclude)
+            kept = project(privacy.apply_to_metadata(metadata), fields=self.fields, exclude=self.exclude)
         self.log.info("%s: %s", mask_signature(str(getattr(self, self._subject))), _summary(metadata))
         self._tell_assets(context, {name: metadata.get(name) for name in _TOLD})
         return kept
@@ -96,6 +103,10 @@ class FileMetadataOperator(_MetadataOperator):
     :param fields: dotted paths to keep, such as ``["pHash", "exif.image.Make"]``; a text with commas will
         do. (templated) All, unless given.
     :param exclude: dotted paths to drop, such as ``["exif.gps", "exif.makernote"]``. (templated)
+    :param gps: what becomes of coordinates in XCom: ``keep`` (the default), ``coarse`` (a tenth of a degree,
+        some 11 km) or ``drop``. (templated)
+    :param personal: what becomes of serial numbers and people's names: ``keep`` (the default) or ``drop``.
+        With any but ``keep``, fields of EXIF that are not known to be harmless go, too. (templated)
     :param on_missing: what a 404 does: ``fail`` at once, ``skip``, or ``retry`` as the task's ``retries``
         allow. (templated)
     :param file_url: delivery URL of the file, for the task's link "ImageKit file"; the listing has it as
@@ -111,6 +122,8 @@ class FileMetadataOperator(_MetadataOperator):
         "imagekit_conn_id",
         "fields",
         "exclude",
+        "gps",
+        "personal",
         "on_missing",
     )
     operator_extra_links = (ImageKitFileLink(), ImageKitMediaLibraryLink())
@@ -125,6 +138,8 @@ class FileMetadataOperator(_MetadataOperator):
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
         fields: Sequence[str] | str | None = None,
         exclude: Sequence[str] | str = (),
+        gps: str = GpsPolicy.KEEP.value,
+        personal: str = PersonalPolicy.KEEP.value,
         on_missing: str = "fail",
         multiple_outputs: bool = True,
         **kwargs: Any,
@@ -133,6 +148,8 @@ class FileMetadataOperator(_MetadataOperator):
             imagekit_conn_id=imagekit_conn_id,
             fields=fields,
             exclude=exclude,
+            gps=gps,
+            personal=personal,
             on_missing=on_missing,
             multiple_outputs=multiple_outputs,
             **kwargs,
@@ -161,13 +178,24 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :param fields: dotted paths to keep. (templated) All, unless given.
     :param exclude: dotted paths to drop. (templated)
+    :param gps: what becomes of coordinates: ``keep`` (the default), ``coarse`` or ``drop``. (templated)
+    :param personal: what becomes of serial numbers and people's names: ``keep`` (the default) or ``drop``.
+        (templated)
     :param on_missing: what a 404 does: ``fail`` at once, ``skip``, or ``retry``. (templated)
     :return: as :class:`FileMetadataOperator`.
     :raises AirflowFailException: from the error that no retry can mend.
     :raises ImageKitError: for everything else that goes wrong.
     """
 
-    template_fields: Sequence[str] = ("url", "imagekit_conn_id", "fields", "exclude", "on_missing")
+    template_fields: Sequence[str] = (
+        "url",
+        "imagekit_conn_id",
+        "fields",
+        "exclude",
+        "gps",
+        "personal",
+        "on_missing",
+    )
     operator_extra_links = (ImageKitFileLink(),)
     label_arguments = ("url",)
     _subject = "url"
@@ -179,6 +207,8 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
         fields: Sequence[str] | str | None = None,
         exclude: Sequence[str] | str = (),
+        gps: str = GpsPolicy.KEEP.value,
+        personal: str = PersonalPolicy.KEEP.value,
         on_missing: str = "fail",
         multiple_outputs: bool = True,
         **kwargs: Any,
@@ -187,6 +217,8 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
             imagekit_conn_id=imagekit_conn_id,
             fields=fields,
             exclude=exclude,
+            gps=gps,
+            personal=personal,
             on_missing=on_missing,
             multiple_outputs=multiple_outputs,
             **kwargs,

@@ -4,31 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_imagekit.client.endpoints import METADATA_FIELDS
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import is_absent, items
 
-__all__ = ["KNOWN_FIELDS", "project"]
-
-#: Top-level names that ImageKit's API reference documents for its metadata object; each can be absent.
-KNOWN_FIELDS = frozenset(
-    {
-        "audioCodec",
-        "bitRate",
-        "density",
-        "duration",
-        "exif",
-        "format",
-        "hasColorProfile",
-        "hasTransparency",
-        "height",
-        "mimeType",
-        "pHash",
-        "quality",
-        "size",
-        "videoCodec",
-        "width",
-    }
-)
+__all__ = ["project"]
 
 
 def project(metadata: dict[str, Any], *, fields: Any = None, exclude: Any = ()) -> dict[str, Any]:
@@ -57,10 +37,10 @@ def _paths(paths: Any, argument: str, metadata: dict[str, Any]) -> list[list[str
 
 def _path(path: Any, argument: str, metadata: dict[str, Any]) -> list[str]:
     parts = [part.strip() for part in path.split(".")] if isinstance(path, str) else []
-    if not parts or not all(parts) or parts[0] not in KNOWN_FIELDS | metadata.keys():
+    if not parts or not all(parts) or parts[0] not in METADATA_FIELDS | metadata.keys():
         raise ImageKitInputError(
             f"{argument} names {path!r}, which ImageKit's metadata does not have.",
-            help=f"Use dotted paths below {', '.join(sorted(KNOWN_FIELDS))}.",
+            help=f"Use dotted paths below {', '.join(sorted(METADATA_FIELDS))}.",
         )
     return parts
 

@@ -69,7 +69,7 @@ class ThresholdReportOperator(HashTableOperator):
         "plot_format",
     )
 
-    _tables = ("input_path", "labels_path")
+    _table_arguments = ("input_path", "labels_path")
 
     def __init__(
         self,

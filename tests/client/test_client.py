@@ -94,8 +94,8 @@ class TestWire:
         self, client: ImageKitClient, imagekit: ImageKitEmulator
     ) -> None:
         with pytest.raises(ImageKitStatusError):
-            client.get_file_metadata("../a/b?c#d")
-        assert imagekit.requests[0].raw_target == "/v1/files/..%2Fa%2Fb%3Fc%23d/metadata"
+            client.get_file_metadata("..a b?c#d")
+        assert imagekit.requests[0].raw_target == "/v1/files/..a%20b%3Fc%23d/metadata"
 
     def test_sockets_are_used_again(self, client: ImageKitClient, imagekit: ImageKitEmulator) -> None:
         for _ in range(3):

@@ -31,6 +31,7 @@ DAG_IDS = {
     "example_imagekit_daily_window",
     "example_imagekit_banned_images",
     "example_imagekit_before_upload",
+    "example_imagekit_duplicates_in_parts",
     "example_imagekit_file_metadata",
     "example_imagekit_hero_replaced",
     "example_imagekit_library_nightly",

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.client.endpoints import METADATA_FIELDS
+from airflow_provider_imagekit.library.table.capture import place
 from airflow_provider_imagekit.library.table.coerce import as_dict
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ class PersonalPolicy(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Privacy:
     """
-    What a table may hold of people. Nothing, unless it is asked for.
+    What a table or an XCom may hold of people. Nothing, unless it is asked for.
 
     EXIF loses fields that are not known to be harmless, unless both policies keep: such a field can hold
     coordinates and names alike.
@@ -103,6 +105,40 @@ class Privacy:
         } or None
         changed["other"] = _only(_HARMLESS_OTHERS, as_dict(row.get("other"))) or None
         return changed
+
+    def apply_to_metadata(self, metadata: dict[str, Any]) -> dict[str, Any]:
+        """
+        Return ImageKit's metadata object without what it must not hold.
+
+        ``coarse`` leaves latitude and longitude to a tenth of a degree, in degrees and minutes.
+
+        :param metadata: as ImageKit returns it.
+        """
+        if self.gps is GpsPolicy.KEEP and self.personal is PersonalPolicy.KEEP:
+            return metadata
+        names = HARMLESS | PERSONAL if self.personal is PersonalPolicy.KEEP else HARMLESS
+        exif = as_dict(metadata.get("exif"))
+        sections = {
+            section: _only(names, fields)
+            for section, fields in exif.items()
+            if section != "gps" and isinstance(fields, dict)
+        }
+        sections["gps"] = self._position(exif)
+        kept = {name: value for name, value in metadata.items() if name in METADATA_FIELDS - {"exif"}}
+        return kept | {"exif": {section: fields for section, fields in sections.items() if fields}}
+
+    def _position(self, exif: dict[str, Any]) -> dict[str, Any]:
+        if self.gps is GpsPolicy.KEEP:
+            return as_dict(exif.get("gps"))
+        found = place(exif)
+        if self.gps is GpsPolicy.DROP or found.latitude is None or found.longitude is None:
+            return {}
+        position: dict[str, Any] = {}
+        for name, value, sides in (("Latitude", found.latitude, "NS"), ("Longitude", found.longitude, "EW")):
+            tenths = round(abs(value) * 10)
+            position[f"GPS{name}"] = [tenths // 10, tenths % 10 * 6, 0]
+            position[f"GPS{name}Ref"] = sides[value < 0]
+        return position
 
 
 def _only(names: frozenset[str], fields: dict[str, Any]) -> dict[str, Any]:

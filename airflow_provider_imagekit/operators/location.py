@@ -1,0 +1,84 @@
+"""The operator that checks whether a picture shows where it was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.client.endpoints import mask_signature, parse_file_id, parse_url
+from airflow_provider_imagekit.compat import AirflowFailException
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.io.arguments import flag, is_absent, text
+from airflow_provider_imagekit.library.table.capture import place
+from airflow_provider_imagekit.library.table.coerce import as_dict
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.compat import Context
+
+__all__ = ["LocationCheckOperator"]
+
+
+class LocationCheckOperator(ImageKitOperator):
+    """
+    Fail if a picture shows where it was taken: if its EXIF has coordinates.
+
+    XCom holds whether it does, never the coordinates. The metadata of an untransformed ``url`` are those of
+    the original. A transformed picture shows no place unless its URL has ``md-true``: pass the URL that is
+    going to be published to check exactly that.
+
+    :param file_id: id of the picture in the media library. (templated)
+    :param url: delivery URL of the picture. (templated) Exactly one of these two.
+    :param fail_on_location: whether to fail; otherwise a branch can act on ``has_gps``. By default true.
+        (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
+    :return: ``{"has_gps": true}``.
+    :raises AirflowFailException: if the picture shows where it was taken, and from the error that no retry
+        can mend.
+    :raises ImageKitError: for everything else that goes wrong.
+    """
+
+    template_fields: Sequence[str] = ("file_id", "url", "fail_on_location", "imagekit_conn_id")
+    label_arguments = ("file_id", "url")
+
+    def __init__(
+        self,
+        *,
+        file_id: str | None = None,
+        url: str | None = None,
+        fail_on_location: bool | str = True,
+        imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        multiple_outputs: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
+        self.file_id = file_id
+        self.url = url
+        self.fail_on_location = fail_on_location
+        self.imagekit_conn_id = imagekit_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Look for coordinates; see the class."""
+        self._label(context)
+        with fail_without_retry():
+            fails = flag(self.fail_on_location, "fail_on_location")
+            name, metadata = self._metadata()
+        has_gps = place(as_dict(metadata.get("exif"))).latitude is not None
+        self.log.info("%s %s where it was taken.", name, "shows" if has_gps else "does not show")
+        if has_gps and fails:
+            raise AirflowFailException(
+                f"{name} shows where it was taken: its EXIF has coordinates. Publish a transformed "
+                "URL without md-true, or upload the picture again without them."
+            )
+        return {"has_gps": has_gps}
+
+    def _metadata(self) -> tuple[str, dict[str, Any]]:
+        if is_absent(self.file_id) == is_absent(self.url):
+            raise ImageKitInputError("Exactly one of file_id and url is needed.")
+        if is_absent(self.url):
+            file_id = parse_file_id(text(self.file_id, "file_id"), "file_id")
+            return f"file_id {file_id}", self.hook.get_file_metadata(file_id)
+        url = parse_url(self.url, "url")
+        return f"url {mask_signature(url)}", self.hook.get_remote_url_metadata(url)

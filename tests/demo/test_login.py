@@ -1,0 +1,63 @@
+"""What ``make airflow`` keeps between runs, and which DAGs it takes."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from demo import stack
+from demo.environment import EXAMPLE_DAGS
+from demo.stack import AirflowStack, StackError, dags_folder, remember_login, remembered_login
+
+
+@pytest.fixture(autouse=True)
+def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack, "LOGIN", tmp_path / "kept" / "login.json")
+
+
+def made_stack(login: tuple[int, str] = (0, "")) -> AirflowStack:
+    stack = AirflowStack(EXAMPLE_DAGS, "{}", login=login)
+    shutil.rmtree(stack.home)
+    return stack
+
+
+def test_the_first_run_chooses_port_and_password() -> None:
+    assert remembered_login() == (0, "")
+
+
+def test_port_and_password_are_those_of_the_run_before_and_for_this_user_alone() -> None:
+    first = made_stack()
+    remember_login(first)
+    again = made_stack(login=remembered_login())
+    assert (again.port, again.password) == (first.port, first.password)
+    assert stat.S_IMODE(stack.LOGIN.stat().st_mode) == 0o600
+
+
+def test_a_port_that_is_taken_is_not_used_again() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert made_stack(login=(port, "word")).port != port
+
+
+def test_a_damaged_file_is_no_reason_not_to_start() -> None:
+    stack.LOGIN.parent.mkdir()
+    stack.LOGIN.write_text("[]", "utf-8")
+    assert remembered_login() == (0, "")
+
+
+def test_the_dags_are_the_examples_or_those_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGS", "")
+    assert dags_folder() == EXAMPLE_DAGS
+    monkeypatch.setenv("DAGS", str(tmp_path))
+    assert dags_folder() == tmp_path
+    monkeypatch.setenv("DAGS", str(tmp_path / "typo"))
+    with pytest.raises(StackError, match=r"DAGS is .*typo', which is not a folder"):
+        dags_folder()
