@@ -5,11 +5,12 @@ AIRFLOW_3 := 3.3.2
 AIRFLOW_2 := 2.11.2
 IMAGEKIT_SDK_4 := 4.2.0
 SENSORS := 200
+CLUSTER := tests/cluster
 # A file's tests share fixtures, above all the real Airflow's database, so they stay in one process.
 IN_PARALLEL := --numprocesses 2 --dist loadfile
 # In variables, since a comma would end an argument of $(call).
 DEMO_EXTRAS := emulator,parquet
-EXTRAS := emulator,numpy,parquet,redis,report
+EXTRAS := emulator,numpy,openlineage,parquet,redis,report
 
 first_python = $(firstword $(foreach name,$(1),$(shell $(name) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= $(2))' >/dev/null 2>&1 && echo $(name))))
 PYTHON ?= $(call first_python,python3 python3.13 python3.12 python3.11,(3, 13))
@@ -49,6 +50,11 @@ test-stack: .venv/.stack ## Kill and starve a whole Airflow, and look at its UI 
 	$(call debian,chromedriver,chromium chromium-driver)
 	IMAGEKIT_TEST_STACK=1 .venv/bin/pytest tests/stack tests/ui
 
+.PHONY: test-watch
+test-watch: .venv/.stack ## Upload 300 files while the triggerer of a whole Airflow is killed 60 times (40 minutes)
+	$(call debian,initdb,postgresql)
+	IMAGEKIT_TEST_STACK=1 IMAGEKIT_STACK_KILLS=20 .venv/bin/pytest tests/stack/test_events.py -s
+
 .PHONY: test-matrix
 test-matrix: .venv/.dev ## Try the wheel on every supported Airflow, and write docs/compatibility.md; CELLS= for some
 	.venv/bin/python -m tests.matrix $(CELLS)
@@ -59,10 +65,10 @@ test-stack-airflow2: .venv-airflow2/.stack ## Press the buttons and kill the tri
 	IMAGEKIT_TEST_STACK=1 .venv-airflow2/bin/pytest tests/stack/test_contract.py tests/stack/test_mapped.py
 
 .PHONY: test-cluster
-test-cluster: .venv-cluster/.done ## Lose machines of an Airflow on Celery, Redis, PostgreSQL and S3; SENSORS= for how many wait
+test-cluster: .venv-cluster/.done ## Lose machines of an Airflow on Celery, Redis, PostgreSQL and S3; SENSORS=, CLUSTER= for less
 	$(call debian,initdb,postgresql)
 	$(call debian,redis-server,redis-server)
-	IMAGEKIT_TEST_CLUSTER=$(SENSORS) .venv-cluster/bin/pytest --capture=no tests/cluster
+	IMAGEKIT_TEST_CLUSTER=$(SENSORS) .venv-cluster/bin/pytest --capture=no $(CLUSTER)
 
 .PHONY: benchmark-triggerer
 benchmark-triggerer: .venv/.dev ## A thousand triggers in one event loop: its stalls, memory, requests
@@ -100,6 +106,10 @@ lint: .venv/.dev ## Lint, check the format and the types
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
+.PHONY: lint-workflows
+lint-workflows: .venv/.dev ## Look for weaknesses in the workflow files, without a network
+	.venv/bin/zizmor --offline --no-progress .github/workflows
+
 .PHONY: constraints
 constraints: .venv/.demo ## Write the constraints files with today's versions
 	$(call compile,$(AIRFLOW_3),constraints/airflow-3.txt,$(DEVELOPMENT))
@@ -120,7 +130,7 @@ clean: ## Remove the environments and everything built
 	@touch $@
 
 .venv/.dev: .venv/.demo
-	$(call install,.venv,-c constraints/airflow-3.txt -e '.[$(EXTRAS)]' --group dev)
+	$(call install,.venv,-c constraints/airflow-3.txt -e '.[$(EXTRAS)]' --group dev --group release)
 	$(call install,.venv,-c constraints/airflow-3.txt --no-deps --group axe)
 	@touch $@
 
@@ -184,5 +194,5 @@ define compile
 	  .venv/bin/uv pip compile pyproject.toml $(COMPILE) --group photos --group axe --no-deps | grep -E '^(axe-playwright-python|scikit-image)=='; } \
 	  | sed 's/ *;.*//' | sort --unique > $(2)
 endef
-DEVELOPMENT := --group dev --group docs --group stack
+DEVELOPMENT := --group dev --group docs --group release --group stack
 COMPILE := --quiet --universal --fork-strategy fewest --python-version 3.11.5 --no-header --no-annotate

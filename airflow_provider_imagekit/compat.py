@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow.assets.manager import asset_manager
     from airflow.models.asset import AssetEvent, AssetModel
     from airflow.plugins_manager import AirflowPlugin
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import (
         DAG,
         Asset,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         TaskDeferred,
     )
     from airflow.sdk.execution_time.xcom import XCom
+    from airflow.sdk.lineage import get_hook_lineage_collector
     from airflow.sdk.log import mask_secret
     from airflow.sdk.types import TaskInstanceKey
     from airflow.state import AssetScope, get_state_backend
@@ -81,6 +83,7 @@ __all__ = [
     "Context",
     "DownstreamTasksSkipped",
     "ObjectStoragePath",
+    "OperatorLineage",
     "Param",
     "PokeReturnValue",
     "RetryDecision",
@@ -97,6 +100,7 @@ __all__ = [
     "create_session",
     "get_async_connection",
     "get_async_extra_dejson",
+    "get_hook_lineage_collector",
     "get_state_backend",
     "mask_secret",
     "send_map_index_label",
@@ -110,6 +114,7 @@ AIRFLOW_3: bool = int(_airflow_version.partition(".")[0]) >= 3
 T = TypeVar("T")
 
 _EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
+_LINEAGE = ("airflow.providers.openlineage.extractors",)
 _RETRY_POLICY = ("airflow.sdk.definitions.retry_policy",)
 _TRIGGERS = ("airflow.triggers.base",)
 _ASSETS = ("airflow.models.asset",)
@@ -131,6 +136,7 @@ _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
     "BaseEventTrigger": _TRIGGERS,
     "BaseTrigger": _TRIGGERS,
     "BranchMixIn": ("airflow.sdk.bases.branch", "airflow.providers.standard.operators.branch"),
+    "OperatorLineage": _LINEAGE,
     "RetryDecision": _RETRY_POLICY,
     "RetryPolicy": _RETRY_POLICY,
     "SkipMixin": ("airflow.sdk.bases.skipmixin", "airflow.providers.standard.utils.skipmixin"),
@@ -140,6 +146,7 @@ _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
     "XCom": ("airflow.sdk.execution_time.xcom",),
     "asset_manager": ("airflow.assets.manager",),
     "conf": ("airflow.sdk.configuration", "airflow.configuration"),
+    "get_hook_lineage_collector": ("airflow.sdk.lineage", "airflow.lineage.hook"),
     "create_session": ("airflow.utils.session",),
     "get_state_backend": _STATE,
     "mask_secret": ("airflow.sdk.log",),
@@ -163,6 +170,7 @@ _IN_AIRFLOW_2: dict[str, str] = {
     "Context": "airflow.utils.context",
     "DAG": "airflow.models.dag",
     "ObjectStoragePath": "airflow.io.path",
+    "OperatorLineage": _LINEAGE[0],
     "Param": "airflow.models.param",
     "PokeReturnValue": "airflow.sensors.base",
     "SkipMixin": "airflow.models.skipmixin",
@@ -171,6 +179,7 @@ _IN_AIRFLOW_2: dict[str, str] = {
     "TriggerEvent": "airflow.triggers.base",
     "XCom": "airflow.models.xcom",
     "conf": "airflow.configuration",
+    "get_hook_lineage_collector": "airflow.lineage.hook",
     "create_session": "airflow.utils.session",
     "mask_secret": "airflow.utils.log.secrets_masker",
     "TaskGroup": "airflow.utils.task_group",

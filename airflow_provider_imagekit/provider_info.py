@@ -156,6 +156,14 @@ CONNECTION_TYPE: dict[str, Any] = {
 }
 
 
+ASSETS: dict[str, Any] = {
+    "schemes": ["imagekit"],
+    "handler": "airflow_provider_imagekit.assets.uri.sanitize_uri",
+    "factory": "airflow_provider_imagekit.assets.factory.create_asset",
+    "to_openlineage_converter": "airflow_provider_imagekit.assets.lineage.convert_asset_to_openlineage",
+}
+
+
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's description in the form of Airflow's ``provider_info.schema.json``."""
     return {
@@ -170,6 +178,8 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
+        "asset-uris": [ASSETS],
+        "dataset-uris": [ASSETS],  # what Airflow 2.11 calls them
         "connection-types": [CONNECTION_TYPE],
         "hooks": [
             {
@@ -183,12 +193,14 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_imagekit.operators.deletion",
                     "airflow_provider_imagekit.operators.duplicates",
+                    "airflow_provider_imagekit.operators.duplicates_parts",
                     "airflow_provider_imagekit.operators.jobs",
                     "airflow_provider_imagekit.operators.library",
                     "airflow_provider_imagekit.operators.listing",
                     "airflow_provider_imagekit.operators.location",
                     "airflow_provider_imagekit.operators.metadata",
                     "airflow_provider_imagekit.operators.phash",
+                    "airflow_provider_imagekit.operators.quality",
                     "airflow_provider_imagekit.operators.threshold",
                     "airflow_provider_imagekit.operators.transformations",
                     "airflow_provider_imagekit.operators.updates",
@@ -201,6 +213,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "ImageKit",
                 "python-modules": [
+                    "airflow_provider_imagekit.sensors.files",
                     "airflow_provider_imagekit.sensors.phash",
                     "airflow_provider_imagekit.sensors.usage",
                 ],
@@ -211,15 +224,10 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "ImageKit",
                 "python-modules": [
                     "airflow_provider_imagekit.triggers.files",
+                    "airflow_provider_imagekit.triggers.new_files",
                     "airflow_provider_imagekit.triggers.phash",
                     "airflow_provider_imagekit.triggers.waiting",
                 ],
-            }
-        ],
-        "plugins": [
-            {
-                "name": "imagekit_webhooks",
-                "plugin-class": "airflow_provider_imagekit.plugins.webhooks.ImageKitWebhooksPlugin",
             }
         ],
         "extra-links": [

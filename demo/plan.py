@@ -58,7 +58,8 @@ def _describe_table(results: Results) -> str:
 
 
 def _describe_quality(results: Results) -> str:
-    return f"{len(results['findings'][0])} pictures break a rule and were {results['review'][0]}"
+    found = results["quality"][0]
+    return f"{found['checked'] - found['passed']} pictures break a rule and were {results['review'][0]}"
 
 
 def _describe_search(results: Results) -> str:
@@ -74,6 +75,12 @@ def _describe_quarantine(results: Results) -> str:
 def _describe_check(results: Results) -> str:
     widths = ", ".join(f"{name}: {distance} bits" for name, distance in results["check"][0].items())
     return f"dimensions as asked, same picture ({widths})"
+
+
+def _describe_parts(results: Results) -> str:
+    found = results["merge"][0]
+    parts = len(results["search"])
+    return f"{found['duplicates']} near-duplicates in {found['groups']} groups, by {parts} parts"
 
 
 def sample_runs(catalogue: Catalogue) -> list[Run]:
@@ -110,8 +117,15 @@ def sample_runs(catalogue: Catalogue) -> list[Run]:
             lambda found: found["tell"][0],
             {},
         ),
+        Run("example_imagekit_duplicates_in_parts", "Duplicates in parts", _describe_parts, {}),
         Run("example_imagekit_library_nightly", "Table of the library", _describe_table, {}),
         Run("example_imagekit_after_library", "Started by the table", lambda found: found["tell"][0], {}),
+        Run(
+            "example_imagekit_after_replacement",
+            "Started by a replacement",
+            lambda found: found["tell"][0],
+            {},
+        ),
         Run("example_imagekit_daily_window", "Table of a day", lambda found: found["tell"][0], {}),
         Run("example_imagekit_library_privacy", "Privacy check", lambda found: found["tell"][0], {}),
         Run("example_imagekit_library_quality", "Quality gate", _describe_quality, {}),

@@ -3,7 +3,8 @@
 
 A campaign starts when somebody puts the new picture in the place of the old one. The first tasks remember
 how the picture looks now; the sensor waits until it looks different, however the file was uploaded. Saving
-the same picture again, smaller or recompressed, does not count.
+the same picture again, smaller or recompressed, does not count. `example_imagekit_after_replacement` starts
+when it was replaced.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_imagekit.compat import DAG, Param, task
+from airflow_provider_imagekit.compat import DAG, Asset, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
@@ -47,6 +48,7 @@ with DAG(
         deferrable=True,
         poke_interval=10,
         timeout=timedelta(days=2).total_seconds(),
+        outlets=[Asset("imagekit-hero")],
     )
     # [END howto_sensor_phash_replaced]
 

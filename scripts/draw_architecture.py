@@ -18,6 +18,7 @@ JOBS = {
     "hooks": "Airflow Connection to client",
     "links": "buttons in the UI",
     "retry_policy": "which errors to retry",
+    "assets": "assets and lineage",
     "gates": "one check of a gate",
     "library": "table of a media library",
     "similarity": "verdict, banks, duplicates",

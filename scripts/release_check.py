@@ -1,4 +1,4 @@
-"""Check what is about to be released: two equal builds, their content and metadata, version and changelog."""
+"""Check what is about to be released: builds, content, README, version, changelog; write the SBOM."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = "airflow_provider_imagekit"
+HOME_PAGE = "https://github.com/airflow-provider-imagekit/airflow-provider-imagekit/"
+KINDS = ("--sdist", "--wheel")
+SBOM = REPOSITORY / "build/sbom.cdx.json"
 
 
 def main(release: str) -> None:
@@ -34,32 +39,91 @@ def main(release: str) -> None:
     run("twine", "check", "--strict", *map(str, first))
     same_wheel_from_the_sdist(sdist, wheel)
     version = wheel.name.split("-")[1]
+    check_wheel(wheel, version)
+    check_readme(metadata_of(wheel))
     check_version(version, release)
+    write_sbom(metadata_of(wheel))
     print(
         f"{PACKAGE} {version}: ready. "
         + ", ".join(f"{path.name} ({path.stat().st_size:,} bytes)" for path in first)
+        + f"; SBOM in {SBOM.relative_to(REPOSITORY)}"
     )
 
 
-def build(folder: Path, source: Path = REPOSITORY) -> list[Path]:
-    """Return the wheel and the source distribution of a checkout; the last commit's time is the files'."""
-    seconds = subprocess.check_output(["git", "log", "-1", "--format=%ct"], cwd=REPOSITORY, text=True).strip()
-    run("build", "--no-isolation", "--outdir", str(folder), str(source), SOURCE_DATE_EPOCH=seconds)
+def build(folder: Path, source: Path = REPOSITORY, kinds: tuple[str, ...] = KINDS) -> list[Path]:
+    """Return the wheel and the source distribution of a folder; the last commit's time is the files'."""
+    arguments = ["--no-isolation", *kinds, "--outdir", str(folder), str(source)]
+    run("build", *arguments, SOURCE_DATE_EPOCH=commit_time())
     return sorted(folder.glob(f"{PACKAGE}-*"))
 
 
+def commit_time() -> str:
+    """Return the seconds since 1970 of the last commit."""
+    return subprocess.check_output(["git", "log", "-1", "--format=%ct"], cwd=REPOSITORY, text=True).strip()
+
+
 def same_wheel_from_the_sdist(sdist: Path, wheel: Path) -> None:
-    """Fail unless the source distribution builds the same files into a wheel."""
+    """Fail unless the source distribution builds the same wheel, byte by byte."""
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(sdist) as archive:
             archive.extractall(folder, filter="data")
-        built = build(Path(folder, "out"), Path(folder, sdist.name.removesuffix(".tar.gz")))
-        again = next(path for path in built if path.suffix == ".whl")
-        require(content(again) == content(wheel), "the source distribution builds another wheel")
+        unpacked = Path(folder, sdist.name.removesuffix(".tar.gz"))
+        [again] = build(Path(folder, "out"), unpacked, ("--wheel",))
+        require(again.read_bytes() == wheel.read_bytes(), "the source distribution builds another wheel")
+
+
+def check_wheel(wheel: Path, version: str) -> None:
+    """Fail unless the wheel holds every file of the package, its licence, and nothing else."""
+    about, names = f"{PACKAGE}-{version}.dist-info", set(zipfile.ZipFile(wheel).namelist())
+    files = {path for path in (REPOSITORY / PACKAGE).rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    missing = {path.relative_to(REPOSITORY).as_posix() for path in files} - names
+    require(not missing, f"the wheel lacks {sorted(missing)}")
+    require(f"{PACKAGE}/py.typed" in names, "the wheel lacks py.typed")
+    for licence in ("LICENSE", "NOTICE"):
+        require(f"{about}/licenses/{licence}" in names, f"the wheel lacks {licence}")
+    others = {name for name in names if not name.startswith((f"{PACKAGE}/", f"{about}/"))}
+    require(not others, f"the wheel has {sorted(others)}")
+
+
+def metadata_of(wheel: Path) -> Message:
+    """Return what the wheel says about itself."""
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return message_from_bytes(archive.read(name))
+
+
+def check_readme(metadata: Message) -> None:
+    """Fail unless the README, rendered as the package index does, has only links that lead somewhere."""
+    from readme_renderer import markdown
+
+    page = markdown.render(metadata.get_payload())
+    require(bool(page), "the README cannot be rendered")
+    links = re.findall(r'(?:href|src)="([^"#][^"]*)"', str(page))
+    require(len(links) > 10, "the README has no links")
+    for link in links:
+        require(link.startswith("https://"), f"the README's link {link} is dead at the package index")
+        place = re.sub(r"^(blob|raw|tree)/main/", "", link.partition("#")[0].removeprefix(HOME_PAGE))
+        exists = (REPOSITORY / place).exists()
+        require(not link.startswith(HOME_PAGE) or exists, f"the README's link {link} leads nowhere")
+
+
+def write_sbom(metadata: Message) -> None:
+    """Write what the package needs, extras included, in CycloneDX's format; the same for the same commit."""
+    needed = sorted({item.partition(";")[0].strip() for item in metadata.get_all("Requires-Dist", [])})
+    SBOM.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        requirements = Path(folder, "requirements.txt")
+        requirements.write_text("\n".join(needed), "utf-8")
+        options = ["--pyproject", str(REPOSITORY / "pyproject.toml"), "--output-reproducible"]
+        command = ["requirements", str(requirements), *options, "--output-file", str(SBOM)]
+        run("cyclonedx_py", *command, SOURCE_DATE_EPOCH=commit_time())
 
 
 def check_version(version: str, release: str) -> None:
-    """Fail unless the changelog begins with this version, dated where a tag names it."""
+    """Fail unless the version stands once, and the changelog begins with it, dated where a tag names it."""
+    modules = (REPOSITORY / PACKAGE).rglob("*.py")
+    named = [module for module in modules if f'"{version}"' in module.read_text("utf-8")]
+    require(named == [REPOSITORY / PACKAGE / "__init__.py"], f"{version} stands in {named}")
     changelog = (REPOSITORY / "CHANGELOG.md").read_text("utf-8")
     newest = re.search(r"^## \[([^]]+)] - (.+)$", changelog, re.MULTILINE)
     require(newest is not None and newest[1] == version, f"CHANGELOG.md does not begin with {version}")
@@ -67,12 +131,6 @@ def check_version(version: str, release: str) -> None:
         require(release == version, f"the tag names {release}, the package {version}")
         dated = newest is not None and re.fullmatch(r"\d{4}-\d\d-\d\d", newest[2])
         require(bool(dated), f"CHANGELOG.md has no date for {version}")
-
-
-def content(wheel: Path) -> dict[str, str]:
-    """Return the digest of every file in a wheel."""
-    with zipfile.ZipFile(wheel) as archive:
-        return {name: hashlib.sha256(archive.read(name)).hexdigest() for name in sorted(archive.namelist())}
 
 
 def digests(paths: list[Path]) -> dict[str, str]:

@@ -63,6 +63,15 @@ def imagekit(_emulator: ImageKitEmulator) -> ImageKitEmulator:
 
 
 @pytest.fixture
+def new_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ImageKitEmulator]:
+    """A local server with an empty library of its own, which the connection ``imagekit_default`` names."""
+    key = f"private_{secrets.token_urlsafe(20)}="
+    with ImageKitEmulator(library=tmp_path, private_key=key) as ik:
+        monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(ik.airflow_connection))
+        yield ik
+
+
+@pytest.fixture
 def connection(imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch) -> str:
     """The id of an Airflow Connection to the local server."""
     monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from airflow_provider_imagekit.provider_info import get_provider_info
 from tests.support import AIRFLOW_3
 
 REPOSITORY = Path(__file__).parents[1]
@@ -37,12 +41,40 @@ def test_its_targets_are_in_the_makefile(workflow: Path) -> None:
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
+@pytest.mark.skipif(not AIRFLOW_3, reason="the linter is in the environment of Airflow 3")
+def test_the_linter_of_workflows_finds_no_weakness() -> None:
+    command = [Path(sys.executable).with_name("zizmor"), "--offline", "--no-progress", *WORKFLOWS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_registries_description_names_what_airflow_is_told_of() -> None:
+    described = yaml.safe_load((REPOSITORY / ".airflow-registry.yaml").read_text("utf-8"))
+    info = get_provider_info()
+    assert described["package-name"] == info["package-name"]
+    modules = [
+        importlib.import_module(name)
+        for part in ("hooks", "operators", "sensors", "triggers")
+        for entry in info[part]
+        for name in entry["python-modules"]
+    ]
+    classes = [
+        f"{module.__name__}.{name}"
+        for module in modules
+        for name in module.__all__
+        if inspect.isclass(getattr(module, name))
+    ]
+    assert described["modules"] == classes, "see .airflow-registry.yaml"
+
+
 @pytest.mark.skipif(not AIRFLOW_3, reason="a release is built in the environment of Airflow 3")
 def test_a_release_is_two_equal_builds_that_the_package_index_takes() -> None:
     script = REPOSITORY / "scripts/release_check.py"
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ready" in done.stdout
+    needed = json.loads((REPOSITORY / "build/sbom.cdx.json").read_text("utf-8"))["components"]
+    assert {"apache-airflow", "requests", "pillow"} <= {component["name"] for component in needed}
 
 
 def test_a_tag_of_another_version_is_refused() -> None:

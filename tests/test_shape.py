@@ -31,6 +31,8 @@ operator = FileMetadataOperator(task_id="metadata", file_id=sys.argv[1])
 class TaskInstance:
     map_index = -1
     def xcom_push(self, key, value): pass
+from airflow_provider_imagekit import compat
+compat.get_hook_lineage_collector()  # once in a process, it loads the plugins of all providers
 import threading
 threading.setprofile(watch)
 sys.setprofile(watch)
@@ -59,7 +61,7 @@ def test_the_package_level_has_few_rooms_and_few_loose_modules() -> None:
     modules = {path.stem for path in ROOT.glob("*.py")} - {"__init__"}
     rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert len(modules - {"pictures"}) <= 5
-    assert len(modules | rooms) <= 19
+    assert len(modules | rooms) <= 20
 
 
 @pytest.mark.usefixtures("connection")
@@ -71,6 +73,10 @@ def test_a_metadata_call_stays_within_the_rooms_that_it_needs(imagekit: ImageKit
     assert done.returncode == 0, done.stderr
     files = [Path(line).relative_to(ROOT) for line in done.stdout.splitlines() if line.startswith(str(ROOT))]
     rooms = {path.parts[0] for path in files if len(path.parts) > 1}
-    # io holds the readers of templated arguments.
-    assert {"operators", "hooks", "client"} <= rooms <= {"operators", "hooks", "client", "io", "links"}
-    assert len(files) <= 20, files
+    # io holds the readers of templated arguments, library the rules of privacy.
+    assert (
+        {"operators", "hooks", "client"}
+        <= rooms
+        <= {"operators", "hooks", "client", "io", "library", "links"}
+    )
+    assert len(files) <= 23, files

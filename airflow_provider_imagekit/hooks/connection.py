@@ -67,7 +67,7 @@ def webhook_settings(extra: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[st
     if not assets:
         raise ImageKitConfigurationError(
             "webhook_assets in the Airflow Connection's extra is empty.",
-            help='Use an object of assets and folders, such as {"pictures": "/products"}; "/" for all files.',
+            help='Use an object of assets and folders, such as {"pictures": "/products"}; "" for all files.',
         )
     return secrets, assets
 

@@ -28,6 +28,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitRateLimitError,
 )
 from airflow_provider_imagekit.hooks.connection import client_settings, unknown_fields, uses_login
+from airflow_provider_imagekit.hooks.lineage import note_read, note_written
 from airflow_provider_imagekit.provider_info import CONNECTION_TYPE
 
 if TYPE_CHECKING:
@@ -98,6 +99,15 @@ class ImageKitHook(Writes, BaseHook):
         super().__init__()
         self.imagekit_conn_id = imagekit_conn_id
         self._client: ImageKitClient | None = None
+        self._account: str | None = None
+
+    @property
+    def account(self) -> str:
+        """What stands for the account in assets: its URL endpoint, or else the Airflow Connection's id."""
+        if self._account is None:
+            extra = self.get_connection(self.imagekit_conn_id).extra_dejson
+            self._account = str(extra.get("url_endpoint") or self.imagekit_conn_id)
+        return self._account
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -175,7 +185,9 @@ class ImageKitHook(Writes, BaseHook):
         :return: ImageKit's object with its own names; every key can be absent.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
-        return self.get_conn().get_file_metadata(file_id)
+        metadata = self.get_conn().get_file_metadata(file_id)
+        note_read(self, file_id=file_id)
+        return metadata
 
     def get_remote_url_metadata(self, url: str) -> dict[str, Any]:
         """
@@ -185,7 +197,9 @@ class ImageKitHook(Writes, BaseHook):
         :return: as :meth:`get_file_metadata`.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
-        return self.get_conn().get_remote_url_metadata(url)
+        metadata = self.get_conn().get_remote_url_metadata(url)
+        note_read(self, url=url)
+        return metadata
 
     def get_phash(self, *, file_id: str | None = None, url: str | None = None) -> PHash:
         """
@@ -194,7 +208,9 @@ class ImageKitHook(Writes, BaseHook):
         :raises MissingPHashError: if the file has none, as a video.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
-        return self.get_conn().get_phash(file_id=file_id, url=url)
+        phash = self.get_conn().get_phash(file_id=file_id, url=url)
+        note_read(self, url=url, file_id=file_id)
+        return phash
 
     def list_files(
         self,
@@ -217,9 +233,11 @@ class ImageKitHook(Writes, BaseHook):
         :param limit: maximum files to yield; ``None`` for all.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
-        return self.get_conn().list_files(
+        listed = self.get_conn().list_files(
             search_query=search_query, path=path, type=type, file_type=file_type, sort=sort, limit=limit
         )
+        note_read(self, path=path)
+        return listed
 
     def find_file(self, path: str) -> dict[str, Any]:
         """
@@ -229,7 +247,9 @@ class ImageKitHook(Writes, BaseHook):
         :return: the file as the listing has it: ``fileId``, ``url``, ``width``, ``updatedAt`` …
         :raises ImageKitNotFoundError: if there is none.
         """
-        return self.get_conn().find_file(path)
+        found = self.get_conn().find_file(path)
+        note_read(self, path=path)
+        return found
 
     def call(self, request: endpoints.Request, *, limits: RetryLimits | None = None) -> Any:
         """
@@ -240,7 +260,10 @@ class ImageKitHook(Writes, BaseHook):
         :param limits: how often to repeat it; by default as the Airflow Connection says.
         :raises ImageKitError: the last try's error.
         """
-        return self.get_conn().call(request, limits=limits)
+        answer = self.get_conn().call(request, limits=limits)
+        if request.writes and isinstance(answer, dict) and "filePath" in answer:
+            note_written(self, path=answer["filePath"])
+        return answer
 
     async def _async_settings(self) -> ClientSettings | ImageKitConfigurationError:
         connection = await get_async_connection(self.imagekit_conn_id, hook=self)

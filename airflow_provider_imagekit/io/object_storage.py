@@ -28,6 +28,7 @@ __all__ = [
     "StoredTable",
     "check_output",
     "exists",
+    "open_locally",
     "read_table",
     "storage_errors",
     "storage_faults",
@@ -83,6 +84,19 @@ def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, 
         # A copy on this machine can seek, as Parquet must, and costs no call to the storage a line.
         with read_locally(ObjectStoragePath(path)) as file:
             yield from _readable(path, read_rows(file, table_format, columns))
+
+
+@contextmanager
+def open_locally(path: str) -> Iterator[IO[bytes]]:
+    """
+    Open a file for reading, from a copy on this machine if it is elsewhere.
+
+    :param path: as ``ObjectStoragePath`` reads it.
+    :raises ImageKitInputError: if there is no such file, or it cannot be read.
+    :raises StorageError: if the storage does not answer.
+    """
+    with storage_errors(path), read_locally(ObjectStoragePath(path)) as file:
+        yield file
 
 
 class StoredTable:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
 from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.library.arrivals import MAX_WATCHED, Listing, iso, milliseconds
+from airflow_provider_imagekit.library.arrivals import (
+    MAX_WATCHED,
+    Arrival,
+    Listing,
+    event_of,
+    iso,
+    milliseconds,
+)
 
-__all__ = ["MAX_PAGES", "Selection", "look"]
+__all__ = ["FILE_TYPES", "MAX_PAGES", "Selection", "arrived", "look"]
 
 Send = Callable[[endpoints.Request], Any]
 
+FILE_TYPES: Final = ("all", "image", "non-image")
 #: Maximum number of pages of one look; what is behind them is for the next one.
 MAX_PAGES: Final = 10
 
@@ -52,6 +60,22 @@ def look(send: Send, selection: Selection, floor_ms: int, *, absences: bool = Fa
     # Who is there is asked first: a file that comes in between is then new before it can be missing.
     present = _present(send, selection) if absences else None
     return Listing(_files_since(send, selection, floor_ms), present)
+
+
+def arrived(send: Send, selection: Selection, since_ms: int, kinds: Collection[str]) -> dict[str, Any] | None:
+    """
+    Return what :func:`~airflow_provider_imagekit.library.arrivals.event_of` says of files that came.
+
+    :param send: sends a request and returns the decoded answer.
+    :param selection: which files.
+    :param since_ms: since when, in milliseconds since 1970.
+    :param kinds: which of ``new`` and ``changed`` count.
+    :return: ``None`` if there are no such files.
+    :raises ImageKitError: if the files cannot be listed.
+    """
+    files = [Arrival.of(file, since_ms) for file in look(send, selection, since_ms).files]
+    found = [file for file in files if file.kind in kinds and file.updated_ms >= since_ms]
+    return event_of(found) if found else None
 
 
 def _files_since(send: Send, selection: Selection, floor_ms: int) -> list[dict[str, Any]]:

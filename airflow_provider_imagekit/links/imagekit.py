@@ -16,6 +16,7 @@ __all__ = [
     "ImageKitReportLink",
     "StoredLink",
     "browser_url",
+    "media_library_url",
 ]
 
 
@@ -54,26 +55,24 @@ class ImageKitFileLink(StoredLink):
 
 
 class ImageKitMediaLibraryLink(StoredLink):
-    """Opens the file's page in ImageKit's media library, for people with an account."""
+    """Opens the file's page in ImageKit's media library, or the library, for people with an account."""
 
     name = "ImageKit media library"
     key = "imagekit_media_library_url"
 
     @classmethod
-    def persist(cls, context: Context, file_id: str) -> None:
+    def persist(cls, context: Context, file_id: str = "") -> None:
         """
         Store the address for the link.
 
         :param context: the task's context.
-        :param file_id: ImageKit's id of the file.
+        :param file_id: ImageKit's id of the file; the library itself without one.
         """
-        cls._store(
-            context, f"https://imagekit.io/dashboard/media-library/detail/{quote(str(file_id), safe='')}"
-        )
+        cls._store(context, media_library_url(file_id))
 
 
 class ImageKitReportLink(StoredLink):
-    """Opens the report that a task wrote."""
+    """Opens the report or the listing that a task wrote."""
 
     name = "ImageKit report"
     key = "imagekit_report_url"
@@ -89,6 +88,16 @@ class ImageKitReportLink(StoredLink):
         """
         if address := url or browser_url(path):
             cls._store(context, address)
+
+
+def media_library_url(file_id: str) -> str:
+    """
+    Return the address of a file's page in ImageKit's media library.
+
+    :param file_id: ImageKit's id of the file; blank for the library itself.
+    """
+    page = f"/detail/{quote(str(file_id), safe='')}" if file_id else ""
+    return f"https://imagekit.io/dashboard/media-library{page}"
 
 
 def browser_url(path: str) -> str:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow_provider_imagekit import compat
-from airflow_provider_imagekit.client.endpoints import mask_signature
+from airflow_provider_imagekit.client.endpoints import file_details, mask_signature
 from airflow_provider_imagekit.compat import AIRFLOW_3, AirflowFailException, BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import is_absent
+from airflow_provider_imagekit.io.arguments import is_absent, text
+from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.compat import Context
+    from airflow_provider_imagekit.assets.datasets import Dataset
+    from airflow_provider_imagekit.compat import Context, OperatorLineage
 
 __all__ = [
     "MAX_LABEL",
+    "PICTURE_LINKS",
     "ImageKitOperator",
     "ImageKitTask",
     "fail_without_retry",
@@ -31,7 +35,11 @@ __all__ = [
 #: Characters that Airflow's database holds of a mapped task's label; Airflow does not cut it.
 MAX_LABEL: Final = 250
 
+#: The links of a task about a picture that is named by ``file_id`` or ``url``.
+PICTURE_LINKS: Final = (ImageKitFileLink(), ImageKitMediaLibraryLink())
+
 _LABEL = "imagekit_label"
+_SUBJECTS = ("file_id", "url")
 
 
 @contextmanager
@@ -77,8 +85,8 @@ def label_of(value: object) -> str:
 
     :param value: what the task is about, of any type.
     """
-    text = mask_signature(str(value))
-    return "".join(filter(str.isprintable, text)).strip()[:MAX_LABEL]
+    masked = mask_signature(str(value))
+    return "".join(filter(str.isprintable, masked)).strip()[:MAX_LABEL]
 
 
 def skip_in_mapped_group(context: Context, behind: Callable[[], Iterable[Any]]) -> None:
@@ -114,10 +122,22 @@ class ImageKitTask:
 
     imagekit_conn_id: str = ImageKitHook.default_conn_name
 
+    #: What the task has read and written, for OpenLineage. Unless it says what it has read, its arguments do.
+    read_datasets: tuple[Dataset, ...] = ()
+    written_datasets: tuple[Dataset, ...] = ()
+    #: Whether it lists the media library.
+    lists_library: ClassVar[bool] = False
+
     @cached_property
     def hook(self) -> ImageKitHook:
         """The hook of this task."""
-        return ImageKitHook(self.imagekit_conn_id)
+        return ImageKitHook(text(self.imagekit_conn_id, "imagekit_conn_id"))
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002
+        """Return what the task has read and written; Airflow's OpenLineage provider calls it."""
+        from airflow_provider_imagekit.operators.lineage import lineage_of_task
+
+        return lineage_of_task(self)
 
     def _label(self, context: Context) -> None:
         """Label a mapped task in Airflow's user interface, unless the DAG has a template for that."""
@@ -135,6 +155,33 @@ class ImageKitTask:
             values["ti"].rendered_map_index = label
             if AIRFLOW_3:
                 compat.send_map_index_label(label)
+
+    def _persist_picture_links(self, context: Context) -> None:
+        """Store the links to the picture before ImageKit is asked: a task that fails has them, too."""
+        if not is_absent(file_id := getattr(self, "file_id", None)):
+            ImageKitMediaLibraryLink.persist(context, str(file_id))
+        if not is_absent(url := getattr(self, "url", None)):
+            ImageKitFileLink.persist(context, str(url))
+
+    def _tell_assets(self, context: Context, found: dict[str, Any]) -> None:
+        """Add the picture, its version and what was found to the events of the task's assets."""
+        if not getattr(self, "outlets", None):
+            return
+        named = {name: getattr(self, name, None) for name in _SUBJECTS}
+        picture = {name: mask_signature(str(value)) for name, value in named.items() if not is_absent(value)}
+        self._add_asset_event_extra(context, picture | self._version() | found)
+
+    def _version(self) -> dict[str, Any]:
+        """Return the version of the file of the media library that the task is about, if there is one."""
+        file_id = getattr(self, "file_id", None)
+        if is_absent(file_id):
+            return {}
+        try:
+            version = self.hook.get_conn().call(file_details(str(file_id))).get("versionInfo")
+        except ImageKitError as error:
+            logging.getLogger(__name__).warning("The asset event has no version_id: %s", error)
+            return {}
+        return {"version_id": version.get("id")} if isinstance(version, dict) else {}
 
     def _add_asset_event_extra(self, context: Context, extra: dict[str, Any]) -> None:
         """Add plain JSON to the event of each asset, reference or alias that the task has as an outlet."""

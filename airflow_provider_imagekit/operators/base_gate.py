@@ -12,7 +12,7 @@ from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import flag
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.operators.base import PICTURE_LINKS, ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.similarity.distance import check_radius
 
@@ -28,6 +28,7 @@ class PHashGateOperator(ImageKitOperator):
     """Decides once, at once; its subclasses differ in what they do with the decision."""
 
     label_arguments = ("file_id", "url", "phash")
+    operator_extra_links = PICTURE_LINKS
     # Airflow's scheduler asks it: whether a cleared task behind this one is to be skipped again.
     inherits_from_skipmixin = True
 
@@ -83,12 +84,14 @@ class PHashGateOperator(ImageKitOperator):
                 self.max_distance, "max_distance", force=flag(self.force, "force")
             )
             gate = PHashGate.parse(**arguments)
+            self._persist_picture_links(context)
             self.log.info("Deciding on: %s", mask_signature(str(gate)))
             verdict = gate.check(self._get_phash, load_bank)
             self.log.info("%s: %s", verdict.decision, verdict.reason)
             value = {"decision": verdict.decision.value, **verdict.as_xcom()}
             value |= self._consequence(verdict.decision, verdict.reason)
         self._push(context, value)
+        self._tell_assets(context, value)
         self._act(context, value)
         return value
 

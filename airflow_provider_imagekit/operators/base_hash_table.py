@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import named
+from airflow_provider_imagekit.io.arguments import named, optional_text, refuse_nothing, text
 from airflow_provider_imagekit.io.object_storage import read_table
-from airflow_provider_imagekit.io.tables import storable
+from airflow_provider_imagekit.io.tables import format_of
 from airflow_provider_imagekit.links.imagekit import ImageKitReportLink
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.operators.hash_tables import HashTables
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
-from airflow_provider_imagekit.similarity.records import columns_in_use, read_records
+from airflow_provider_imagekit.similarity.records import read_records
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
-    from airflow_provider_imagekit.io.tables import Columns
     from airflow_provider_imagekit.similarity.records import HashRecord
 
 __all__ = ["HashTableOperator"]
 
 
-class HashTableOperator(ImageKitOperator):
+class HashTableOperator(HashTables, ImageKitOperator):
     """
     Reads a table of hashes and writes what it found into a folder.
 
@@ -48,6 +48,9 @@ class HashTableOperator(ImageKitOperator):
         "report_url",
     )
     label_arguments = ("input_path", "output_path")
+    #: Arguments that name a table to read.
+    _table_arguments: ClassVar[tuple[str, ...]] = ("input_path",)
+    _named: tuple[str, ...] = ()
     template_fields_renderers = {"records": "json"}  # noqa: RUF012 - Airflow's own declaration
     operator_extra_links = (ImageKitReportLink(),)
 
@@ -79,12 +82,26 @@ class HashTableOperator(ImageKitOperator):
         """Read, find, write; see the class."""
         self._label(context)
         with fail_without_retry():
+            self._read_texts()
             found = self._find()
         if found.get("report_path"):
             self.log.info("The report is at %s.", found["report_path"])
             ImageKitReportLink.persist(context, found["report_path"], self.report_url)
         self._add_asset_event_extra(context, found)
         return found
+
+    def _given_tables(self) -> tuple[str, ...]:
+        """Return the tables that the DAG author named, before a template makes nothing of one."""
+        return tuple(name for name in self._table_arguments if getattr(self, name) is not None)
+
+    def _read_texts(self) -> None:
+        refuse_nothing({name: getattr(self, name) for name in self._named}, self._named)
+        self.output_path = text(self.output_path, "output_path")
+        for name in ("id_column", "phash_column", "report_url", *self._table_arguments):
+            setattr(self, name, optional_text(getattr(self, name), name))
+        for name in self._named:
+            with named(name):
+                format_of(getattr(self, name))
 
     @abstractmethod
     def _find(self) -> dict[str, Any]:
@@ -97,33 +114,10 @@ class HashTableOperator(ImageKitOperator):
             return self._table(self.input_path, "input_path")
         return self._read(self._given_rows(), "records")
 
-    def _given_rows(self) -> list[dict[str, Any]]:
-        records: Any = self.records
-        if not isinstance(records, Sequence) or not all(isinstance(row, Mapping) for row in records):
-            raise ImageKitInputError(
-                f"records is {records!r:.100}.",
-                help='Pass a list of objects such as {"fileId": …, "pHash": …}.',
-            )
-        return [storable(row) for row in records]
-
     def _table(self, path: str, argument: str) -> Iterator[HashRecord]:
         return self._read(read_table(path, self._columns()), argument)
-
-    def _columns(self) -> Columns:
-        return columns_in_use(self.id_column or "", self.phash_column or "", self._other_columns())
-
-    def _other_columns(self) -> Iterable[str]:
-        """Return the columns of a table that are needed besides name and hash."""
-        return ()
 
     def _read(self, rows: Any, argument: str) -> Iterator[HashRecord]:
         columns = {"id_column": self.id_column or "", "phash_column": self.phash_column or ""}
         with named(argument):
             yield from read_records(rows, **columns)
-
-    def _path(self, name: str) -> str:
-        if not self.output_path.strip():
-            raise ImageKitInputError(
-                f"output_path is {self.output_path!r}.", help="Name a folder to write to."
-            )
-        return f"{self.output_path.rstrip('/')}/{name}"

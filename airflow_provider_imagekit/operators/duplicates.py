@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from functools import cached_property
 from typing import Any, Final
 
+from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import choice, flag, named, texts, whole_number
+from airflow_provider_imagekit.io.arguments import choice, flag, named, optional_text, texts, whole_number
 from airflow_provider_imagekit.io.formulas import escape_formulas
 from airflow_provider_imagekit.io.object_storage import (
-    StoredTable,
     check_output,
-    exists,
+    open_locally,
     read_table,
     upload_together,
 )
-from airflow_provider_imagekit.io.progress import Progress, progress_to, track
-from airflow_provider_imagekit.io.tables import Chunk, TableFormat, check_format, columns_of, write_columns
+from airflow_provider_imagekit.io.progress import progress_to, track
+from airflow_provider_imagekit.io.tables import Chunk, TableFormat, check_format, write_columns
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.report.groups import write_groups_page
 from airflow_provider_imagekit.similarity.distance import check_radius
@@ -29,16 +28,11 @@ from airflow_provider_imagekit.similarity.near_duplicates import (
     NearDuplicates,
     find_near_duplicates,
 )
-from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
-from airflow_provider_imagekit.similarity.pictures import (
-    KeptColumns,
-    Pictures,
-    TakenAttributes,
-    read_pictures,
-)
+from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs
+from airflow_provider_imagekit.similarity.pairs.parts import MergedSearch
+from airflow_provider_imagekit.similarity.pairs.search import join
 from airflow_provider_imagekit.similarity.records import (
     KNOWN_COLUMNS,
-    columns_in_use,
     read_id_pairs,
     read_kept,
 )
@@ -75,6 +69,10 @@ class FindNearDuplicatesOperator(HashTableOperator):
         exist yet. (templated)
     :param keep_path: table of pictures (``id``) that a person chose to keep, before all rules; the same
         ``decisions.csv`` serves. May not exist yet. (templated)
+    :param parts: what the mapped
+        :class:`~airflow_provider_imagekit.operators.duplicates_parts.SearchNearDuplicatesOperator` returned,
+        to take the pairs from instead of searching here. The tables must be those that were planned.
+        (templated)
     :param id_column: column of the pictures' names; ``fileId``, ``file_id`` or ``id`` unless given.
         (templated)
     :param phash_column: column of the hashes; ``pHash`` or ``phash`` unless given. (templated)
@@ -113,6 +111,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         "reference_path",
         "not_duplicates_path",
         "keep_path",
+        "parts",
         "max_distance",
         "force",
         "survivor_rules",
@@ -126,6 +125,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
         "report_fields",
     )
 
+    _table_arguments = ("input_path", "known_path", "reference_path", "not_duplicates_path", "keep_path")
+
     def __init__(
         self,
         *,
@@ -136,6 +137,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         reference_path: str | None = None,
         not_duplicates_path: str | None = None,
         keep_path: str | None = None,
+        parts: Sequence[Mapping[str, Any]] | None = None,
         max_distance: int | str = "near_duplicate",
         force: bool | str = False,
         survivor_rules: Sequence[str] | str = DEFAULT_RULES,
@@ -171,6 +173,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.reference_path = reference_path
         self.not_duplicates_path = not_duplicates_path
         self.keep_path = keep_path
+        self.parts = parts
         self.max_distance = max_distance
         self.force = force
         self.survivor_rules = survivor_rules
@@ -182,10 +185,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.write_report = write_report
         self.report_title = report_title
         self.report_fields = report_fields
-
-    @cached_property
-    def _progress(self) -> Progress:
-        return Progress(self.log.info)
+        self._named = self._given_tables()
 
     def _find(self) -> dict[str, Any]:
         self.output_format = choice(self.output_format, "output_format", TableFormat)
@@ -203,80 +203,46 @@ class FindNearDuplicatesOperator(HashTableOperator):
         )
         not_duplicates = self._decided("not_duplicates_path", read_id_pairs)
         with ExitStack() as resources, progress_to(self._progress):
-            known = self._pictures_if_there(resources, "known_path")
+            tables = self._tables(resources)
             found = find_near_duplicates(
-                self._input_pictures(resources).unlike(known)
-                if len(known)
-                else self._input_pictures(resources),
                 radius=radius,
                 force=True,
-                known=known,
-                reference=self._pictures(resources, "reference_path") if self.reference_path else (),
                 policy=policy,
                 not_duplicates=not_duplicates,
                 low_information=parse_low_information(self.low_information),
                 max_pairs=whole_number(self.max_pairs, "max_pairs"),
+                search=self._search(resources),
+                **tables,
             )
             for preference in found.unmatched_preferences:
                 self.log.warning("No picture has the preferred folder or format %r.", preference)
             self.log.info("Found: %s", found.counts())
-            if not (found.compared or len(known)):
+            if not (found.compared or len(tables["known"])):
                 self.log.warning("There was no picture with a pHash to compare. Check input_path or records.")
             decided = {"kept": policy.kept, "not_duplicates": not_duplicates}
             return found.counts() | self._write(found, decided)
 
-    def on_kill(self) -> None:
-        """Stop within a second; nothing half written is left."""
-        self._progress.stop()
+    def _search(self, resources: ExitStack) -> Callable[..., Pairs]:
+        """Return what finds the pairs, or has found them in parts."""
+        if self.parts is None:
+            return join
+        try:
+            paths = [str(part["part_path"]) for part in self.parts]
+        except (KeyError, TypeError) as error:
+            raise ImageKitInputError(
+                f"parts is {self.parts!r:.200}.",
+                help="Pass what the mapped SearchNearDuplicatesOperator returned.",
+            ) from error
+        return MergedSearch(resources.enter_context(open_locally(path)) for path in paths)
 
     def _other_columns(self) -> Iterable[str]:
         return (*KNOWN_COLUMNS, *texts(self.report_fields, "report_fields"))
-
-    def _input_pictures(self, resources: ExitStack) -> Pictures:
-        if bool(self.input_path) == (self.records is not None):
-            raise ImageKitInputError("Exactly one of input_path and records is needed.")
-        if self.input_path:
-            return self._pictures(resources, "input_path")
-        with named("records"):
-            return self._kept(columns_of(self._given_rows(), self._columns()))
-
-    def _pictures(self, resources: ExitStack, argument: str) -> Pictures:
-        path = getattr(self, argument)
-        with named(f"{argument} {path}"):
-            table = resources.enter_context(StoredTable(path))
-            if not table.can_take:
-                return self._kept(table.columns(self._columns()))
-            columns = columns_in_use(self.id_column or "", self.phash_column or "")
-            return self._read_pictures(table.columns(columns), TakenAttributes(table))
-
-    def _kept(self, chunks: Iterator[dict[str, list[Any]]]) -> Pictures:
-        return self._read_pictures(chunks, KeptColumns())
-
-    def _read_pictures(
-        self, chunks: Iterator[dict[str, list[Any]]], attributes: KeptColumns | TakenAttributes
-    ) -> Pictures:
-        counted = track("Reading", chunks, unit="rows", size=lambda chunk: len(next(iter(chunk.values()))))
-        columns = {"id_column": self.id_column or "", "phash_column": self.phash_column or ""}
-        return read_pictures(counted, attributes, **columns)
-
-    def _pictures_if_there(self, resources: ExitStack, argument: str) -> Pictures:
-        if self._is_there(argument):
-            return self._pictures(resources, argument)
-        return Pictures.of_records(())
 
     def _decided(
         self, argument: str, read: Callable[[Iterable[dict[str, Any]]], frozenset[Any]]
     ) -> frozenset[Any]:
         with named(argument):
             return read(read_table(getattr(self, argument)) if self._is_there(argument) else ())
-
-    def _is_there(self, argument: str) -> bool:
-        """Return whether there is a table, which the first run does not have yet."""
-        path = getattr(self, argument)
-        if path and not exists(path):
-            self.log.warning("%s: There is no file at %s yet; it counts as empty.", argument, path)
-            return False
-        return bool(path)
 
     def _write(self, found: NearDuplicates, decided: dict[str, Any]) -> dict[str, Any]:
         written: dict[str, Any] = {}
@@ -298,11 +264,18 @@ class FindNearDuplicatesOperator(HashTableOperator):
                         file,
                         found,
                         limit=MAX_PAGE_GROUPS,
-                        title=self.report_title,
+                        title=optional_text(self.report_title, "report_title") or "",
                         note=self._note(found),
                         fields=fields,
                         **decided,
                     )
+        self.written_datasets = tuple(
+            table(
+                written[f"{name}_path"], columns={column: kind.__name__ for column, kind in columns.items()}
+            )
+            for name, columns in (("groups", GROUP_COLUMNS), ("pairs", PAIR_COLUMNS))
+            if f"{name}_path" in written
+        )
         return written
 
     def _cells(self, chunks: Iterable[Chunk]) -> Iterable[Chunk]:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import (
@@ -26,6 +27,7 @@ from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.files import writable_format_of
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.table.rows import ChangedBy
+from airflow_provider_imagekit.library.table.schema import COLUMNS
 from airflow_provider_imagekit.operators.base import (
     ImageKitOperator,
     fail_without_retry,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["LibraryMetadataOperator"]
 
 _FILTERS = (*FILTERS, *WINDOW_ARGUMENTS)
+_COLUMNS = {column.name: column.kind.value for column in COLUMNS}
 _MOST_THREADS = 32  # as many sockets as the client keeps open
 
 # What says which files the table is of.
@@ -125,6 +128,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         "imagekit_conn_id",
     )
     label_arguments = ("output_path",)
+    lists_library = True
     dry_run = DryRunArgument()  # type: ignore[assignment]
 
     def __init__(
@@ -196,6 +200,10 @@ class LibraryMetadataOperator(ImageKitOperator):
                 )
             files["search_query"] = search_in_window(self.search_query, window, context)
             result = self._bring_up_to_date(context, parse_source(resources, **files))
+        if "counts" in result:
+            self.written_datasets = (
+                table(self.output_path, columns=_COLUMNS, rows=result["counts"]["rows"]),
+            )
         self._add_asset_event_extra(context, result)
         return result
 

@@ -112,7 +112,8 @@ def _files(file_ids: Any) -> list[Any]:
 
 
 def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Given:
-    address, batch = batch_pointer(input_path)
+    with named("input_path"):
+        address, batch = batch_pointer(input_path)
     path = storage_path(address, "input_path")
     try:
         stream = resources.enter_context(read_locally(path))

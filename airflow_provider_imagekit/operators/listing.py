@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.client.endpoints import FILE_TYPES, SORTS, TYPES
 from airflow_provider_imagekit.compat import conf
 from airflow_provider_imagekit.exceptions import ImageKitInputError
@@ -25,6 +26,7 @@ from airflow_provider_imagekit.io.object_storage import check_output, storage_fa
 from airflow_provider_imagekit.io.tables import TableFormat, format_of, json_line
 from airflow_provider_imagekit.io.together import atomic_write, remove_leftovers
 from airflow_provider_imagekit.library.sources import Batch
+from airflow_provider_imagekit.links.imagekit import ImageKitMediaLibraryLink, ImageKitReportLink
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, nothing_found
 from airflow_provider_imagekit.operators.listing_pointers import pointers
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
@@ -156,7 +158,9 @@ class ListFilesOperator(ImageKitOperator):
         "max_xcom_bytes",
         "imagekit_conn_id",
     )
+    operator_extra_links = (ImageKitMediaLibraryLink(), ImageKitReportLink())
     label_arguments = ("search_query", "path", "output_path")
+    lists_library = True
 
     def __init__(
         self,
@@ -205,12 +209,16 @@ class ListFilesOperator(ImageKitOperator):
                     setattr(self, name, choice(getattr(self, name), name, choices))
             window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
             search = search_in_window(self.search_query, window, context)
+            ImageKitMediaLibraryLink.persist(context)
+            ImageKitReportLink.persist(context, output_path or "")
             listed = self._to_xcom(search) if output_path is None else self._to_file(search, output_path)
         count = len(listed) if output_path is None else sum(pointer["count"] for pointer in listed)
         where = f" to {output_path}" if output_path else ""
         self.log.info("Listed %d file%s%s.", count, "" if count == 1 else "s", where)
         if not count:
             self.log.warning("%s", nothing_found({name: getattr(self, name) for name in _FILTERS}))
+        if output_path is not None:
+            self.written_datasets = (table(output_path, rows=count),)
         self._add_asset_event_extra(context, {"path": output_path, "count": count})
         return listed
 

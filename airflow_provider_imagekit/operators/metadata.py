@@ -68,8 +68,7 @@ class _MetadataOperator(ImageKitOperator):
                 exclude=self.exclude,
             )
         self.log.info("%s: %s", mask_signature(str(getattr(self, self._subject))), _summary(metadata))
-        extra: dict[str, Any] = {self._subject: mask_signature(str(getattr(self, self._subject)))}
-        self._add_asset_event_extra(context, extra | {name: metadata.get(name) for name in _TOLD})
+        self._tell_assets(context, {name: metadata.get(name) for name in _TOLD})
         return kept
 
     @abstractmethod
@@ -97,7 +96,7 @@ class FileMetadataOperator(_MetadataOperator):
     The metadata object goes to XCom as ImageKit answers it, and each of its top-level fields under its own
     key, so that ``operator.output["pHash"]`` works. Only what a database cannot store is changed: NaN and the
     infinities become null, NUL characters go. If the task has assets as outlets, their events carry
-    ``file_id``, ``pHash``, ``width``, ``height`` and ``size``.
+    ``file_id``, ``version_id`` (which costs one more request), ``pHash``, ``width``, ``height`` and ``size``.
 
     Errors that no retry can mend fail the task without another try: 400, 401, 403, and 404 unless
     ``on_missing`` says otherwise.

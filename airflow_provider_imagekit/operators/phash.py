@@ -11,6 +11,7 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, flag, is_absent, texts
 from airflow_provider_imagekit.operators.base import skip_in_mapped_group
 from airflow_provider_imagekit.operators.base_gate import PHashGateOperator
+from airflow_provider_imagekit.operators.branching import check_task_ids, take_branch
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.similarity.verdict import Decision
 
@@ -28,7 +29,8 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
     Take one of three branches: a picture is similar to another, or to one of many; different; or undecidable.
 
     It decides once, at once. Undecidable are pictures without a pHash (videos, some vector files), black and
-    transparent ones, and those whose hash is in ``low_information``.
+    transparent ones, and those whose hash is in ``low_information``. The events of assets that are outlets
+    carry what XCom gets, ``file_id`` or ``url``, and the ``version_id`` of a file.
 
     :param follow_task_ids_if_similar: task or task group to run if the distance is at most ``max_distance``;
         one id, a list, or an empty list for none. (templated)
@@ -123,22 +125,8 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
                     help="Pass a task id or a list of them; an empty list follows none.",
                 )
             setattr(self, name, texts(ids, name))
-        self._check_ids(context)
-
-    def _check_ids(self, context: Context) -> None:
-        """Refuse ids that the DAG does not have, also those of ways that this run does not take."""
-        dag = getattr(context.get("task"), "dag", None)
-        if dag is None:
-            return
-        known = set(dag.task_ids) | set(dag.task_group.get_task_group_dict())
-        for decision in Decision:
-            name = f"follow_task_ids_if_{decision}"
-            unknown = [id_ for id_ in getattr(self, name) or () if id_ not in known]
-            if unknown:
-                raise ImageKitInputError(
-                    f"{name} names {unknown[0]!r}, which the DAG does not have.",
-                    help="Pass ids of tasks or task groups; inside a group they begin with the group's id.",
-                )
+        ways = (f"follow_task_ids_if_{decision}" for decision in Decision)
+        check_task_ids(context, {name: getattr(self, name) for name in ways})
 
     def _consequence(self, decision: Decision, reason: str) -> dict[str, Any]:
         ids = getattr(self, f"follow_task_ids_if_{decision}")
@@ -149,16 +137,7 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
         return {"branch": list(ids)}
 
     def _act(self, context: Context, value: dict[str, Any]) -> None:
-        self.do_branch(context, value["branch"])
-        skip_in_mapped_group(context, lambda: self._not_taken(context, value["branch"]))
-
-    def _not_taken(self, context: Context, branch: list[str]) -> list[Any]:
-        """Return the tasks right behind this one that no branch leads to."""
-        task: Any = context["task"]
-        taken = set(self._expand_task_group_roots(context["ti"], branch))
-        for task_id in list(taken):
-            taken |= task.dag.get_task(task_id).get_flat_relative_ids(upstream=False)
-        return [relative for relative in task.downstream_list if relative.task_id not in taken]
+        take_branch(self, context, value["branch"])
 
 
 class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
@@ -166,7 +145,8 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
     Go on only if a picture is similar to another or to one of many, or only if it is different.
 
     It decides once, at once, and skips the tasks behind it otherwise. ``continue_if="different"`` with a bank
-    of banned pictures lets through what is not in the bank.
+    of banned pictures lets through what is not in the bank. The events of assets that are outlets carry what
+    XCom gets, ``continued`` among it, ``file_id`` or ``url``, and the ``version_id`` of a file.
 
     :param continue_if: ``similar`` (the default) or ``different``. (templated)
     :param on_undecidable: what to do with pictures without a pHash, black and transparent ones, and those

@@ -69,6 +69,8 @@ class ThresholdReportOperator(HashTableOperator):
         "plot_format",
     )
 
+    _table_arguments = ("input_path", "labels_path")
+
     def __init__(
         self,
         *,
@@ -107,6 +109,7 @@ class ThresholdReportOperator(HashTableOperator):
         self.max_false_share = max_false_share
         self.min_precision = min_precision
         self.plot_format = plot_format
+        self._named = self._given_tables()
 
     def _find(self) -> dict[str, Any]:
         plot_format = None
@@ -144,7 +147,11 @@ class ThresholdReportOperator(HashTableOperator):
 
     def _labels(self, records: list[HashRecord]) -> list[LabelledPair]:
         rows: Any = read_table(self.labels_path) if self.labels_path else self.labels or ()
-        if isinstance(rows, Sequence) and not all(isinstance(row, Mapping) for row in rows):
+        if not self.labels_path and not _are_objects(rows):
             raise ImageKitInputError(f"labels is {rows!r:.100}.", help="Pass a list of objects.")
         with named("labels_path" if self.labels_path else "labels"):
             return list(read_labels(rows, {record.id: record.phash for record in records}))
+
+
+def _are_objects(rows: Any) -> bool:
+    return isinstance(rows, Sequence) and all(isinstance(row, Mapping) for row in rows)

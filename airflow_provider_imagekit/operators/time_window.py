@@ -12,7 +12,7 @@ from airflow_provider_imagekit.io.arguments import is_absent, optional_text
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
 
-__all__ = ["WINDOW_ARGUMENTS", "search_in_window"]
+__all__ = ["WINDOW_ARGUMENTS", "moment_of", "search_in_window"]
 
 #: Names of the arguments, which the operators have, too.
 WINDOW_ARGUMENTS: Final = ("created_after", "created_before", "updated_after")
@@ -35,7 +35,7 @@ def search_in_window(search_query: Any, window: Mapping[str, Any], context: Cont
     :raises ImageKitInputError: if a value is no moment, or the window ends before it starts.
     """
     query = optional_text(search_query, "search_query")
-    bounds = {name: _moment(name, value, context) for name, value in window.items() if not is_absent(value)}
+    bounds = {name: moment_of(name, value, context) for name, value in window.items() if not is_absent(value)}
     start, end = bounds.get("created_after"), bounds.get("created_before")
     if start and end and start > end:
         raise ImageKitInputError(
@@ -47,7 +47,15 @@ def search_in_window(search_query: Any, window: Mapping[str, Any], context: Cont
     return " AND ".join([query, *conditions] if query else conditions) or None
 
 
-def _moment(name: str, value: Any, context: Context) -> datetime:
+def moment_of(name: str, value: Any, context: Context) -> datetime:
+    """
+    Read a moment.
+
+    :param name: the argument's name, for the error.
+    :param value: a datetime, or a text in ISO 8601.
+    :param context: the task's context, whose DAG gives the zone of a value without one.
+    :raises ImageKitInputError: for anything else.
+    """
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
     except ValueError:

@@ -15,8 +15,8 @@ from airflow_provider_imagekit.exceptions import (
 from airflow_provider_imagekit.gates.references import ImageRef, parse_low_information
 from airflow_provider_imagekit.gates.variants import VariantCheck
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import flag
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.io.arguments import flag, named
+from airflow_provider_imagekit.operators.base import PICTURE_LINKS, ImageKitOperator, fail_without_retry
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -64,6 +64,7 @@ class TransformationCheckOperator(ImageKitOperator):
         "imagekit_conn_id",
     )
     label_arguments = ("file_id", "url", "phash")
+    operator_extra_links = PICTURE_LINKS
     template_fields_renderers = {"variants": "json"}  # noqa: RUF012 - Airflow's own declaration
 
     def __init__(
@@ -96,9 +97,11 @@ class TransformationCheckOperator(ImageKitOperator):
         self._label(context)
         with fail_without_retry():
             fail_on_problem = flag(self.fail_on_problem, "fail_on_problem")
-            checks = self._checks()
+            with named("variants"):
+                checks = self._checks()
             flat = parse_low_information(self.low_information)
             image = ImageRef.parse(file_id=self.file_id, url=self.url, phash=self.phash)
+            self._persist_picture_links(context)
             master = image.resolve(self.hook.get_phash)
             found = [self._checked(url, check, master, flat) for url, check in checks]
         wrong = [variant for variant in found if not variant["passed"]]
@@ -109,6 +112,7 @@ class TransformationCheckOperator(ImageKitOperator):
             raise AirflowFailException(
                 f"{len(wrong)} of {len(found)} variants are not as asked:\n" + "\n".join(lines)
             )
+        self._tell_assets(context, {name: report[name] for name in ("passed", "checked", "failed")})
         return report
 
     def _checks(self) -> list[tuple[str, VariantCheck]]:

@@ -144,7 +144,7 @@ def _pictures(chunk: GroupChunk, fields: Sequence[str], step: str) -> Iterator[l
             map(_dimensions, values["width"], values["height"]),
             map(_text, values["size"]),
             map(_text, values["format"]),
-            (_ISO_SECONDS.sub(r"\1 \2", _text(created)) for created in values["created"]),
+            (_ISO_SECONDS.sub(_shown_time, _text(created)) for created in values["created"]),
             (path.rpartition("/")[0] or "/" if path else "" for path in paths),
             *(map(_text, values[name]) for name in fields),
             strict=True,
@@ -163,6 +163,10 @@ def _thumbnail(url: str | None, other: Any, step: str) -> Any:
 def _dimensions(width: Any, height: Any) -> str:
     columns, rows = int(as_number(width)), int(as_number(height))
     return f"{columns} × {rows}" if columns and rows else ""
+
+
+def _shown_time(found: re.Match[str]) -> str:
+    return f"{found[1]} {found[2]}"
 
 
 def _text(value: Any) -> str:

@@ -19,6 +19,7 @@ from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.gates.polling import Poll, poll
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice
+from airflow_provider_imagekit.operators.base import PICTURE_LINKS
 from airflow_provider_imagekit.sensors.base import ImageKitSensor
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.triggers.phash import MIN_POKE_INTERVAL, PHashDistanceTrigger
@@ -44,6 +45,8 @@ class PHashDistanceSensor(ImageKitSensor):
     too: that skips only when the time is over. What can change is requested at each check, the reference
     included; pass its hash as ``reference_phash`` to spare that request. Literal hashes are decided at once,
     without a request.
+
+    The events of assets that are outlets carry what XCom gets, ``file_id`` or ``url``, and ``version_id``.
 
     ``timeout`` is for the whole wait, and so is ``execution_timeout``, deferred or not; in reschedule mode
     Airflow takes that for each check.
@@ -81,6 +84,7 @@ class PHashDistanceSensor(ImageKitSensor):
     """
 
     label_arguments = ("file_id", "url", "phash")
+    operator_extra_links = PICTURE_LINKS
     template_fields: Sequence[str] = (*GATE_ARGUMENTS, "on_mismatch", "imagekit_conn_id")
 
     def __init__(
@@ -126,10 +130,22 @@ class PHashDistanceSensor(ImageKitSensor):
         self.max_matches = max_matches
         self.on_mismatch = on_mismatch
 
-    def execute(self, context: Context) -> Any:  # noqa: RET503 - defer() does not return
+    def execute(self, context: Context) -> Any:
         """Check once, then wait as the mode says."""
         self._label(context)
         gate = self._gate()
+        self._persist_picture_links(context)
+        found = self._wait(context, gate)
+        self._tell_assets(context, found or {})
+        return found
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Return the value of the trigger's event, or raise its error."""
+        found = super().execute_complete(context, event)
+        self._tell_assets(context, found)
+        return found
+
+    def _wait(self, context: Context, gate: PHashGate) -> Any:  # noqa: RET503 - defer() does not return
         self.log.info("Waiting for: %s", mask_signature(str(gate)))
         if gate.fixed:
             return self._decide(gate)

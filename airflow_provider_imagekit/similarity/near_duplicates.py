@@ -38,6 +38,7 @@ __all__ = [
     "NearDuplicates",
     "Origin",
     "find_near_duplicates",
+    "hashes_to_compare",
 ]
 
 
@@ -269,16 +270,10 @@ def find_near_duplicates(
         pairs.
     """
     number = check_radius(radius, "max_distance", force=force)
-    new, old, references = (
-        table if isinstance(table, Pictures) else Pictures.of_records(table)
-        for table in (records, known, reference)
-    )
-    pictures = AllPictures((Origin.REFERENCE, references), (Origin.NEW, new), (Origin.KNOWN, old))
+    pictures = _all_pictures(records, known, reference)
     members, begin_of_old, apart = _to_compare(pictures, low_information)
-    hashes = array("Q", map(pictures.bits.__getitem__, members))
-    graph = NeighbourGraph(
-        hashes[:begin_of_old], hashes[begin_of_old:], radius=number, max_pairs=max_pairs, search=search
-    )
+    new, old = _hashes(pictures, members, begin_of_old)
+    graph = NeighbourGraph(new, old, radius=number, max_pairs=max_pairs, search=search)
     policy = policy or SurvivorPolicy()
     clusters = group_around_keepers(pictures, members, graph, policy, not_duplicates)
     return NearDuplicates(
@@ -292,6 +287,40 @@ def find_near_duplicates(
         apart=apart,
         not_duplicates=not_duplicates,
     )
+
+
+def hashes_to_compare(
+    records: Iterable[HashRecord] | Pictures,
+    *,
+    known: Iterable[HashRecord] | Pictures = (),
+    reference: Iterable[HashRecord] | Pictures = (),
+    low_information: Collection[PHash] = frozenset(),
+) -> tuple[array[int], array[int]]:
+    """
+    Return the hashes that :func:`find_near_duplicates` searches: of the new pictures, and of the others.
+
+    :param records: as :func:`find_near_duplicates` takes it, and so are the others.
+    :param known: likewise.
+    :param reference: likewise.
+    :param low_information: likewise.
+    """
+    pictures = _all_pictures(records, known, reference)
+    members, begin_of_old, _ = _to_compare(pictures, low_information)
+    return _hashes(pictures, members, begin_of_old)
+
+
+def _all_pictures(*tables: Iterable[HashRecord] | Pictures) -> AllPictures:
+    new, known, reference = (
+        table if isinstance(table, Pictures) else Pictures.of_records(table) for table in tables
+    )
+    return AllPictures((Origin.REFERENCE, reference), (Origin.NEW, new), (Origin.KNOWN, known))
+
+
+def _hashes(
+    pictures: AllPictures, members: Sequence[int], begin_of_old: int
+) -> tuple[array[int], array[int]]:
+    hashes = array("Q", map(pictures.bits.__getitem__, members))
+    return hashes[:begin_of_old], hashes[begin_of_old:]
 
 
 def _to_compare(

@@ -158,7 +158,7 @@ def check_columns(names: Collection[str], id_column: str, phash_column: str) -> 
         raise nameless(1, id_column, names)
     if phash_column not in names:
         raise ImageKitInputError(
-            f"There is no column {phash_column!r}.",
+            f"There is no column {phash_column!r}, the phash_column.",
             help=f"Name the column of hashes; there are: {', '.join(map(str, names))}.",
         )
 
@@ -166,7 +166,7 @@ def check_columns(names: Collection[str], id_column: str, phash_column: str) -> 
 def nameless(number: int, id_column: str, names: Collection[str]) -> ImageKitInputError:
     """Return the error for a row without a name."""
     return ImageKitInputError(
-        f"Row {number} has no {id_column!r}.",
+        f"Row {number} has no {id_column!r}, the id_column.",
         help=f"Name the column that identifies a picture; there are: {', '.join(map(str, names))}.",
     )
 

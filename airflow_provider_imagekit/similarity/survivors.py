@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -74,20 +74,18 @@ class SurvivorPolicy:
     folders: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()
+    #: The rules that can put one picture before another: a preference needs its list.
+    deciding: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        idle = {"preferred_folder": not self.folders, "preferred_format": not self.formats}
+        object.__setattr__(self, "deciding", tuple(rule for rule in self.rules if not idle.get(rule)))
         unknown = [rule for rule in self.rules if rule not in RULES]
         if unknown:
             raise ImageKitInputError(
                 f"survivor_rules names {unknown[0]!r}, which is not a rule.",
                 help=f"The rules are: {', '.join(RULES)}.",
             )
-
-    @property
-    def deciding(self) -> tuple[str, ...]:
-        """Return the rules that can put one picture before another: a preference needs its list."""
-        idle = {"preferred_folder": not self.folders, "preferred_format": not self.formats}
-        return tuple(rule for rule in self.rules if not idle.get(rule))
 
     @property
     def properties(self) -> list[str]:

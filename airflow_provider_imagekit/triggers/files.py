@@ -11,7 +11,7 @@ from airflow_provider_imagekit.exceptions import ImageKitConfigurationError, Ima
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, number, optional_text, texts
 from airflow_provider_imagekit.library.arrivals import CHANGED, KINDS, MAX_OVERLAP, NEW, Arrival, event_of
-from airflow_provider_imagekit.library.watch import Selection
+from airflow_provider_imagekit.library.watch import FILE_TYPES, Selection
 from airflow_provider_imagekit.triggers.files_stream import FilesProducer, Look, Poller, Watcher, watching
 
 __all__ = ["MIN_POLL_INTERVAL", "ImageKitFilesTrigger"]
@@ -80,7 +80,7 @@ class ImageKitFilesTrigger(BaseEventTrigger):
         self.imagekit_conn_id = imagekit_conn_id
         self.search_query = optional_text(search_query, "search_query")
         self.path = optional_text(path, "path")
-        self.file_type = choice(file_type, "file_type", _FILE_TYPES) if file_type is not None else None
+        self.file_type = choice(file_type, "file_type", FILE_TYPES) if file_type is not None else None
         self.kinds = [choice(kind, "kinds", KINDS) for kind in texts(kinds, "kinds")]
         if not self.kinds:
             raise ImageKitInputError("kinds is empty.", help=f"Name some of {', '.join(KINDS)}.")
@@ -163,6 +163,3 @@ class ImageKitFilesTrigger(BaseEventTrigger):
     def _event(self, found: list[Arrival]) -> TriggerEvent:
         self.log.info("%d files are new, changed or deleted.", len(found))
         return TriggerEvent(event_of(found))
-
-
-_FILE_TYPES = ("all", "image", "non-image")

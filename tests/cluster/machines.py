@@ -99,7 +99,7 @@ def cluster(dags: Path, redis: RedisServer, variables: Mapping[str, str]) -> Ite
             "AIRFLOW__CORE__HOSTNAME_CALLABLE": f"{node.__name__}.{node.name.__name__}",
             "AIRFLOW__CORE__PARALLELISM": "32",
             "AIRFLOW__CELERY__BROKER_URL": redis.url.replace("/0", "/1"),
-            "AIRFLOW__CELERY__RESULT_BACKEND": address.replace("postgresql+psycopg2", "db+postgresql"),
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{address}",
         }
         stack = Cluster(dags, "", QUICK | NOTICE | database | environment | dict(variables))
         if CONNECTION_VARIABLE not in variables:

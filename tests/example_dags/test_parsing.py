@@ -19,6 +19,7 @@ FILES = sorted(EXAMPLES.glob("example_*.py"))
 #: What runs by itself once it is unpaused, and on what timetable of Airflow 2 or 3.
 SCHEDULED = {
     "example_imagekit_after_library": {"AssetTriggeredTimetable", "DatasetTriggeredTimetable"},
+    "example_imagekit_after_replacement": {"AssetTriggeredTimetable", "DatasetTriggeredTimetable"},
     "example_imagekit_on_upload": {"AssetTriggeredTimetable"},
     "example_imagekit_daily_window": {"CronTriggerTimetable", "CronDataIntervalTimetable"},
     "example_imagekit_library_nightly": {"CronTriggerTimetable", "CronDataIntervalTimetable"},
@@ -26,9 +27,11 @@ SCHEDULED = {
 }
 DAG_IDS = {
     "example_imagekit_after_library",
+    "example_imagekit_after_replacement",
     "example_imagekit_daily_window",
     "example_imagekit_banned_images",
     "example_imagekit_before_upload",
+    "example_imagekit_duplicates_in_parts",
     "example_imagekit_file_metadata",
     "example_imagekit_hero_replaced",
     "example_imagekit_library_nightly",

@@ -197,6 +197,11 @@ def bomb() -> Server:
     return answers(status=200, body=body, headers={"Content-Encoding": "gzip"})
 
 
+def many_values() -> Server:
+    """Within the limit of bytes, and of more values than the largest answer may hold."""
+    return answers(status=200, body=b"[" + b"{}," * list_files().max_values + b"{}]")
+
+
 # Six tries, 0.5 + 1 + 2 + 4 + 8 s apart at the longest; a sensor's check makes three within 1.5 s.
 def passes(error: str) -> tuple[Says, Says]:
     return Says(RETRIES, error, 6, 15.5), Says(WAITS, "", 3, 1.5)
@@ -224,6 +229,12 @@ WELL = Fault("no fault", lambda _imagekit: contextlib.nullcontext(), None, WAITI
 
 FAULTS = [
     Fault("400: the request or the file is at fault", status(400), *lasts("ImageKitBadRequestError"), FOUND),
+    Fault(
+        "400 with a message of two megabytes",
+        status(400, "x" * 2_000_000),
+        *lasts("ImageKitBadRequestError"),
+        FOUND,
+    ),
     Fault("401: no key arrived", status(401), *lasts("ImageKitAuthError")),
     Fault("403: the key is wrong, expired, or may not", status(403), *lasts("ImageKitAuthError")),
     Fault("404: no such file", status(404), Says(FAILS, "ImageKitNotFoundError"), WAITING, FOUND),
@@ -268,6 +279,13 @@ FAULTS = [
         Says(WAITS, "", 1),
         checks=59,
     ),
+    Fault(
+        "429 once, reset in 125 s",
+        answers(status=429, headers={"X-RateLimit-Reset": "125000"}, times=1),
+        Says(RETRIES, LIMIT),
+        Says(WAITS, "", 1),
+        {LIBRARY: Says(SUCCESS, "", 2, 126.0)},
+    ),
     Fault("429 without a reset", too_many(), *passes(LIMIT)),
     Fault("429, reset is garbage", too_many(X_RateLimit_Reset="soon"), *passes(LIMIT)),
     Fault("429, reset is negative", too_many(X_RateLimit_Reset="-5"), *passes(LIMIT)),
@@ -282,6 +300,7 @@ FAULTS = [
     Fault("503", status(503), *passes(SERVER)),
     Fault("200 with an empty body", answers(status=200, body=b""), *passes(RESPONSE)),
     Fault("200 with truncated JSON", answers(status=200, body='{"width": 64'), *passes(RESPONSE)),
+    Fault("200 with JSON nested too deeply", answers(status=200, body="[" * 50_000), *passes(RESPONSE)),
     Fault("200 with JSON of another type", answers(status=200, body=[1, 2]), *passes(RESPONSE)),
     Fault("200 without pHash (a video)", hash_is(), FINE, Says(RETRIES, MISSING), NO_HASH),
     Fault("200 with pHash null", hash_is(pHash=None), FINE, Says(RETRIES, MISSING), NO_HASH),
@@ -320,6 +339,7 @@ FAULTS = [
         answers(status=200, body="[]", content_length=list_files().max_bytes + 1),
         *lasts("ImageKitOversizeError"),
     ),
+    Fault("a body of more values than memory should hold", many_values(), *lasts("ImageKitOversizeError")),
     Fault("a gzip bomb", bomb(), *lasts("ImageKitOversizeError")),
     Fault("redirect to another host, over plain http", redirecting, *lasts("ImageKitStatusError")),
     Fault(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_imagekit.compat import AIRFLOW_3, BaseOperator
+from airflow_provider_imagekit.compat import AIRFLOW_3, DAG, BaseOperator
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from tests.operators.public import OF_AIRFLOW, TASKS, arguments, documented
 
@@ -67,6 +67,23 @@ def test_a_mapped_task_has_its_arguments_and_inlets(task: type[Any]) -> None:
     assert (list(mapped.inlets), list(mapped.outlets)) == ([], [])
     made = mapped.unmap({first: "a"})
     assert {name: getattr(made, name) for name in (first, *others)} == {first: "a", **given}
+
+
+@every_task
+def test_the_output_of_a_task_in_an_argument_makes_a_dependency_mapped_or_not(task: type[Any]) -> None:
+    needed = {
+        name: "given" for name, argument in arguments(task).items() if argument.default is argument.empty
+    }
+    for name in task.template_fields:
+        others = {key: value for key, value in needed.items() if key != name}
+        mapped_over = next(key for key in task.template_fields if key not in {name, *others})
+        with DAG("dag", schedule=None):
+            source = BaseOperator(task_id="source")
+            task(task_id="single", **others, **{name: source.output})
+            partial = task.partial(task_id="partial", **others, **{name: source.output})
+            partial.expand(**{mapped_over: ["a", "b"]})
+            task.partial(task_id="expanded", **others).expand(**{name: source.output})
+        assert source.downstream_task_ids == {"single", "partial", "expanded"}, name
 
 
 @pytest.mark.skipif(AIRFLOW_3, reason="Airflow 3 has no command that calls it")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_imagekit import compat
+from airflow_provider_imagekit.emulator.webhooks.deliveries import signatures
 from airflow_provider_imagekit.library.arrivals import CURSOR_KEY, REPORTED_KEY, Cursor, digest_of, iso
 from tests.support import AIRFLOW_3
 
@@ -18,6 +19,7 @@ if not AIRFLOW_3:
 
 from airflow_provider_imagekit.plugins.asset_events import UnknownAssetError, arrival_of, report
 from airflow_provider_imagekit.plugins.endpoint import Endpoint
+from airflow_provider_imagekit.plugins.webhooks import ImageKitWebhooksPlugin
 
 HAS_STATE = hasattr(compat, "get_state_backend")
 ALL = Endpoint(("whsec_x",), {"pictures": "/"})
@@ -171,3 +173,26 @@ def test_odd_values_do_no_harm() -> None:
     arrival = arrival_of({"type": "file.created", "data": odd})
     assert arrival is not None
     assert (arrival.file_id, arrival.version_id, arrival.updated_ms, len(arrival.path)) == ("7", "7", 0, 1000)
+
+
+def test_airflows_api_server_mounts_it_and_finds_the_connection(
+    asset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+
+    secret = "whsec_c2lnbmluZy1rZXk="
+    extra = {"webhook_secrets": secret, "webhook_assets": {"pictures": "/in"}}
+    connection = {"conn_type": "imagekit", "password": "private_x", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(connection))
+    [mounted] = ImageKitWebhooksPlugin.fastapi_apps
+    app = FastAPI()
+    app.mount(mounted["url_prefix"], mounted["app"])
+    body = json.dumps(created()).encode()
+    with TestClient(app) as api:
+        url = "/imagekit/webhooks/imagekit_default"
+        answer = api.post(url, content=body, headers=signatures("standard", secret, body))
+        assert (answer.status_code, answer.json()) == (200, {"asset_events": 1})
+        assert api.post(url, content=body).status_code == 401
+        assert api.get(url).status_code == 405
+    assert len(events_of(asset)) == 1

@@ -1,5 +1,6 @@
 """
-A bad night: fifty sensors wait while processes are killed, ImageKit is away, and the key is rotated.
+A bad night: fifty sensors wait while processes are killed, ImageKit is away, an account is dead, the key is
+rotated and a clock is wrong; a library's table meets a short page and a full disk.
 
 The tests of this module are one story and run in order; each leaves the sensors waiting for the next.
 """
@@ -7,8 +8,13 @@ The tests of this module are one story and run in order; each leaves the sensors
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import secrets
+import shutil
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +27,7 @@ from airflow_provider_imagekit.client import ImageKitClient
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from demo.stack import AirflowStack
 from tests import pictures
+from tests.redis_server import RedisServer
 from tests.stack.api import Api, wait_until
 from tests.stack.whole_airflow import whole_airflow
 from tests.support import AIRFLOW_3
@@ -28,10 +35,25 @@ from tests.support import AIRFLOW_3
 SENSORS = 50
 RATE = 10
 OUTAGE_SECONDS = 60
+DEAD = 20
 DAGS = Path(__file__).with_name("dags") / "night"
 OLD_KEY, NEW_KEY, WRONG_KEY = (
     f"private_{name}{secrets.token_urlsafe(16)}=" for name in ("old", "new", "bad")
 )
+
+# What another process does of the same account, whose clocks are half a second ahead.
+OTHER_CLOCK = """
+import sys, time
+ahead = 0.5
+real = time.time, time.monotonic
+time.time, time.monotonic = (lambda: real[0]() + ahead), (lambda: real[1]() + ahead)
+from airflow_provider_imagekit.client import ImageKitClient
+key, url, redis, rate, seconds = sys.argv[1:]
+with ImageKitClient(key, base_url=url, requests_per_second=float(rate), rate_limit_url=redis) as client:
+    end = time.monotonic() + float(seconds)
+    while time.monotonic() < end:
+        next(client.list_files(path="/other-clock"), None)
+"""
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -39,22 +61,25 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 class Night:
     """The running Airflow, the ImageKit that it asks, and the pictures that its sensors wait for."""
 
-    def __init__(self, stack: AirflowStack, imagekit: ImageKitEmulator, come: Any) -> None:
+    def __init__(self, stack: AirflowStack, imagekit: ImageKitEmulator, redis: str, come: Any) -> None:
         self.stack = stack
         self.imagekit = imagekit
+        self.redis = redis
         self.let_the_pictures_come = come
+        self.table = Path(stack.environment["IMAGEKIT_STACK_TABLE"])
         self.api = Api(stack)
         self.waiting = ""
 
-    def connect(self, connection_id: str, key: str, method: str = "POST") -> None:
+    def connect(self, connection_id: str, key: str, method: str = "POST", host: str = "") -> None:
         """Write an Airflow Connection as a user does."""
         connection = self.imagekit.airflow_connection
+        extra = {"requests_per_second": RATE, "timeout": 5, "rate_limit_url": self.redis}
         body = {
             "connection_id": connection_id,
             "conn_type": "imagekit",
-            "host": connection["host"],
+            "host": host or connection["host"],
             "password": key,
-            "extra": json.dumps(connection["extra"] | {"requests_per_second": RATE, "timeout": 5}),
+            "extra": json.dumps(connection["extra"] | extra),
         }
         self.api.call(method, "/connections" + (f"/{connection_id}" if method == "PATCH" else ""), body)
 
@@ -70,6 +95,16 @@ class Night:
             seconds,
             "every sensor is checked again",
         )
+
+    def bring_the_table_up_to_date(self, **params: Any) -> dict[str, Any]:
+        """Run the library's DAG to its end, and return its task."""
+        run = self.api.trigger("stack_library", params)
+        ended = {"success", "failed"}
+        wait_until(lambda: ended & set(self.api.states(run)), 300, "the table is up to date")
+        return self.api.task(run, "library")
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.table.read_text().splitlines()]
 
     def all_wait(self) -> bool:
         return self.api.states(self.waiting) == {"deferred": SENSORS}
@@ -94,7 +129,8 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
             pictures.put(pictures.scene(number).resize((160, 120)), library / name)
 
     come()
-    with ImageKitEmulator(library=library, private_key=OLD_KEY) as imagekit:
+    folder = tmp_path_factory.mktemp("night")
+    with ImageKitEmulator(library=library, private_key=OLD_KEY) as imagekit, shared_budget(folder) as redis:
         with ImageKitClient(OLD_KEY, base_url=imagekit.url) as client:
             ids = [imagekit.file_id(name) for name in names]
             waited_for = [
@@ -104,9 +140,25 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         for name in names:
             (library / name).unlink()
         # The Airflow Connection stands in the metadata database here.
-        with whole_airflow(DAGS, {}, IMAGEKIT_STACK_PICTURES=json.dumps(waited_for)) as stack:
+        variables = {
+            "IMAGEKIT_STACK_PICTURES": json.dumps(waited_for),
+            "IMAGEKIT_STACK_TABLE": str(folder / "library.jsonl"),
+        }
+        with whole_airflow(DAGS, {}, **variables) as stack:
             imagekit.clear()
-            yield Night(stack, imagekit, come)
+            yield Night(stack, imagekit, redis, come)
+
+
+@contextlib.contextmanager
+def shared_budget(folder: Path) -> Iterator[str]:
+    """Yield the address of a Redis; nothing where it is not installed, and each process has its budget."""
+    if shutil.which("redis-server") is None:
+        yield ""
+        return
+    server = RedisServer(folder)
+    server.start()
+    yield server.url
+    server.stop()
 
 
 def test_fifty_sensors_defer(night: Night) -> None:
@@ -120,6 +172,19 @@ def test_the_triggerer_is_killed(night: Night) -> None:
     night.stack.start("triggerer")
     night.wait_for_polls()
     assert night.all_wait()
+
+
+def test_an_account_is_dead_beside_the_healthy_one(night: Night) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=500) as silent:
+        night.connect("dead", WRONG_KEY, host=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        dead = night.api.trigger("stack_dead")
+        wait_until(
+            lambda: night.api.states(dead) == {"deferred": DEAD}, 300, "those of the dead one wait, too"
+        )
+        night.wait_for_polls()
+        assert night.all_wait()
+        assert night.api.states(dead) == {"deferred": DEAD}
+        night.api.call("PATCH", dead, {"state": "failed"})
 
 
 def test_imagekit_is_down_for_a_minute_and_the_scheduler_is_killed(night: Night) -> None:
@@ -162,6 +227,21 @@ def test_the_requests_stay_within_the_budget(night: Night) -> None:
     assert SENSORS <= len(asked) <= RATE * (asked[-1] - asked[0]) + RATE + 1
 
 
+def test_a_process_whose_clock_is_half_a_second_ahead_keeps_to_the_budget_and_gets_its_turns(
+    night: Night,
+) -> None:
+    if not night.redis:
+        pytest.skip("redis-server is not installed, so no budget is shared")
+    start = time.monotonic()
+    arguments = [NEW_KEY, night.imagekit.url, night.redis, str(RATE), "15"]
+    subprocess.run([sys.executable, "-c", OTHER_CLOCK, *arguments], check=True, timeout=240)
+    asked = night.asked(start)
+    others = sum("other-clock" in request.raw_target for request in night.imagekit.requests)
+    assert 0 < others < len(asked)
+    assert len(asked) <= RATE * (asked[-1] - asked[0]) + RATE + 2
+    night.wait_for_polls()
+
+
 def test_no_key_is_in_the_metadata_database_while_the_sensors_wait(night: Night) -> None:
     engine = sqlalchemy.create_engine(night.stack.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
     tables = set(sqlalchemy.inspect(engine).get_table_names())
@@ -187,6 +267,24 @@ def test_every_sensor_ends_with_the_right_xcom(night: Night) -> None:
         assert value["phash"] == value["reference_phash"] == fields["reference_phash"]
         seen.add(value["phash"])
     assert len(seen) == SENSORS
+
+
+@pytest.mark.parametrize("page", [slice(20), slice(0)], ids=["short", "empty"])
+def test_a_page_that_is_cut_short_deletes_nothing(page: slice, night: Night) -> None:
+    assert night.bring_the_table_up_to_date()["state"] == "success"
+    assert len(night.rows()) == SENSORS
+    cut = night.imagekit.inject(status=200, body=night.imagekit.files()[page], match="skip=0&")
+    assert night.bring_the_table_up_to_date()["state"] == "success"
+    assert cut.hits == 1
+    assert [row["deleted_at"] for row in night.rows()] == [None] * SENSORS
+
+
+def test_a_full_disk_fails_one_try_and_leaves_the_table_whole(night: Night) -> None:
+    before = night.table.read_bytes()
+    task = night.bring_the_table_up_to_date(full_disk=True)
+    assert (task["state"], task["try_number"]) == ("success", 2)
+    assert night.table.read_bytes() == before
+    assert not [path.name for path in night.table.parent.rglob("unfinished-*")]
 
 
 def test_no_key_is_in_any_log(night: Night) -> None:

@@ -17,11 +17,12 @@ from math import comb, inf
 
 from airflow_provider_imagekit.phash import PHASH_BITS
 
-__all__ = ["Chunk", "found_before", "plan_chunks"]
+__all__ = ["Chunk", "found_before", "plan_chunks", "steps_of"]
 
-# A table of 2**width bucket starts must stay small beside the hashes; fewer bits select too little to be of
-# use.
-_WIDTHS = range(10, 23)
+# A table of 2**width bucket starts must stay small beside the hashes, which the widest chunks have only where
+# there are many; fewer bits select too little to be of use.
+_WIDTHS = range(10, 31)
+_MIN_WIDEST = 22
 _MAX_BUDGET = 4
 # In comparisons: to look up the bucket that faces a hash, and to sort a hash into its bucket (measured).
 _STEP = 3
@@ -55,6 +56,20 @@ class Chunk:
 def found_before(difference: int, chunks: tuple[Chunk, ...]) -> bool:
     """Tell whether one of these chunks finds two hashes of this difference (their xor)."""
     return any(chunk.value(difference).bit_count() <= chunk.budget for chunk in chunks)
+
+
+def steps_of(chunks: tuple[Chunk, ...], part: tuple[int, int] = (0, 1)) -> list[tuple[int, int]]:
+    """
+    Return the steps of a search: the number of a chunk and one of its masks each.
+
+    The steps are independent of each other: each finds pairs that no other one does.
+
+    :param chunks: the plan.
+    :param part: of so many equal parts of the steps, the one to return: its number, from 0, and their number.
+    """
+    steps = [(number, mask) for number, chunk in enumerate(chunks) for mask in chunk.masks()]
+    number, of = part
+    return steps[len(steps) * number // of : len(steps) * (number + 1) // of]
 
 
 def plan_chunks(rows: int, columns: int | None, radius: int) -> tuple[Chunk, ...]:
@@ -91,7 +106,7 @@ def _cheapest(
         return 0.0, ()
     best: tuple[float, tuple[tuple[int, int], ...]] = (inf, ())
     for width in _WIDTHS:
-        if width > bits:
+        if width > min(bits, max(_MIN_WIDEST, hashes.bit_length())):
             break
         for budget in range(min(_MAX_BUDGET, needed - 1) + 1):
             rest, others = _cheapest(rows, hashes, comparisons, bits - width, needed - budget - 1)

@@ -55,6 +55,7 @@ class NeighbourGraph:
         self._radius = radius
         self._old_begin = len(new)
         self._new, self._old = DistinctHashes(new), DistinctHashes(old)
+        self._new_nodes = len(self._new)
         self._tallies = self._new.tally(of_new=True), self._old.tally(of_new=False)
         self._counts = [0] * (PHASH_BITS + 1)
         self._counts[0] = sum(count * (count - 1) // 2 for count in self._tallies[0].carriers)
@@ -91,11 +92,11 @@ class NeighbourGraph:
         """Yield the nodes that have near pictures, in their own or another node."""
         yield from (node for node, near in enumerate(self._near_counts()) if near)
 
-    def pictures(self, node: int) -> list[int]:
+    def pictures(self, node: int) -> Sequence[int]:
         """Return the positions of the pictures of a node."""
-        if node < len(self._new):
-            return list(self._new.carriers(node))
-        return [position + self._old_begin for position in self._old.carriers(node - len(self._new))]
+        if node < self._new_nodes:
+            return self._new.carriers(node)
+        return [position + self._old_begin for position in self._old.carriers(node - self._new_nodes)]
 
     def near(self, node: int) -> Iterator[tuple[int, int]]:
         """Yield the nodes near a node, and their distances; a node of new pictures is near itself."""
@@ -146,9 +147,10 @@ class NeighbourGraph:
         crowded = frozenset(self._crowded)
         for shift, pairs in ((0, self._among), (len(self._new), self._across)):
             for first, second, distance in pairs:
-                if not (first in crowded and second + shift in crowded):
-                    for position, other in product(self.pictures(first), self.pictures(second + shift)):
-                        yield position, other, distance
+                if crowded and first in crowded and second + shift in crowded:
+                    continue
+                for position, other in product(self.pictures(first), self.pictures(second + shift)):
+                    yield position, other, distance
 
     def _too_many(self) -> ImageKitInputError:
         often = max(range(len(self._new)), key=self._new.count)

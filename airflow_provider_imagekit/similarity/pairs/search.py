@@ -21,6 +21,7 @@ def join(
     max_pairs: int = MAX_PAIRS,
     tallies: tuple[Tally, Tally] | None = None,
     counts: list[int] | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> Pairs:
     """
     Find every pair of hashes within a radius.
@@ -34,6 +35,8 @@ def join(
         crowded hashes may be left out of the answer.
     :param counts: pairs of pictures at each distance from 0 to 64, to which all found pairs are added; needs
         ``tallies``.
+    :param part: which part of the search to do, as
+        :func:`~airflow_provider_imagekit.similarity.pairs.chunks.steps_of` takes it; all of it unless given.
     :return: positions in ``first`` and ``second``; among themselves, the smaller position stands first.
     :raises ImageKitInputError: if there are more than ``max_pairs``.
     """
@@ -42,4 +45,4 @@ def join(
         from airflow_provider_imagekit.similarity.pairs.search_numpy import find_pairs
     else:
         from airflow_provider_imagekit.similarity.pairs.search_python import find_pairs
-    return find_pairs(first, second, chunks, radius, max_pairs, tallies, counts)
+    return find_pairs(first, second, chunks, radius, max_pairs, tallies, counts, part)

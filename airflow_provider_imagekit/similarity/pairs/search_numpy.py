@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from airflow_provider_imagekit.io.progress import track
+from airflow_provider_imagekit.similarity.pairs.chunks import steps_of
 from airflow_provider_imagekit.similarity.pairs.pairs import CROWD, Pairs, Tally, too_many_pairs
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def find_pairs(
     max_pairs: int,
     tallies: tuple[Tally, Tally] | None = None,
     counts: list[int] | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> Pairs:
     """
     Find every near pair once.
@@ -48,12 +51,13 @@ def find_pairs(
     :param max_pairs: refuse to return more.
     :param tallies: as :func:`~airflow_provider_imagekit.similarity.pairs.search.join` describes.
     :param counts: likewise.
+    :param part: likewise.
     """
     rows = np.asarray(first, dtype=np.uint64)
     columns = None if second is None else np.asarray(second, dtype=np.uint64)
     found: list[Hits] = []
     total, limit = 0, _KEPT
-    for hits in _near_hits(rows, columns, chunks, radius):
+    for hits in _near_hits(rows, columns, chunks, radius, part):
         found.append(hits)
         total += len(hits[0])
         if tallies:
@@ -99,22 +103,20 @@ def _without_crowds(found: list[Hits], tallies: tuple[Tally, Tally]) -> Hits:
 
 
 def _near_hits(
-    first: Hashes, second: Hashes | None, chunks: tuple[Chunk, ...], radius: int
+    first: Hashes, second: Hashes | None, chunks: tuple[Chunk, ...], radius: int, part: tuple[int, int]
 ) -> Iterator[Hits]:
-    for number, chunk in enumerate(chunks):
-        for row, column, difference in _chunk_hits(first, second, chunk, radius):
-            fresh = ~_found_before(difference, chunks[:number])
-            if fresh.any():
-                yield row[fresh], column[fresh], difference[fresh]
-
-
-def _chunk_hits(first: Hashes, second: Hashes | None, chunk: Chunk, radius: int) -> Iterator[Hits]:
-    left = _Buckets(first, chunk)
-    right = left if second is None else _Buckets(second, chunk)
-    for mask in chunk.masks():
+    steps = steps_of(chunks, part)
+    buckets_of = -1
+    for number, mask in track("Searching", steps, len(steps), unit="steps"):
+        if number != buckets_of:
+            left = _Buckets(first, chunks[number])
+            right = left if second is None else _Buckets(second, chunks[number])
+            buckets_of = number
         rows, starts, counts = _facing(left, right, mask)
         for row, column, difference in _compare(left, right, rows, starts, counts, radius):
-            yield left.order.take(row), right.order.take(column), difference
+            fresh = ~_found_before(difference, chunks[:number])
+            if fresh.any():
+                yield left.order.take(row[fresh]), right.order.take(column[fresh]), difference[fresh]
 
 
 class _Buckets:

@@ -6,7 +6,8 @@ from array import array
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from airflow_provider_imagekit.similarity.pairs.chunks import found_before
+from airflow_provider_imagekit.io.progress import track
+from airflow_provider_imagekit.similarity.pairs.chunks import found_before, steps_of
 from airflow_provider_imagekit.similarity.pairs.pairs import Pairs, Tally, too_many_pairs
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def find_pairs(
     max_pairs: int,
     tallies: tuple[Tally, Tally] | None = None,
     counts: list[int] | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> Pairs:
     """
     Find every near pair once.
@@ -43,12 +45,13 @@ def find_pairs(
     :param max_pairs: refuse to return more.
     :param tallies: as :func:`~airflow_provider_imagekit.similarity.pairs.search.join` describes.
     :param counts: likewise.
+    :param part: likewise.
     """
     rows = {bits: position for position, bits in enumerate(first)}
     columns = rows if second is None else {bits: position for position, bits in enumerate(second)}
     found: list[Hit] = []
     limit = _KEPT
-    for one, other in _near_hashes(first, second, chunks, radius):
+    for one, other in _near_hashes(first, second, chunks, radius, part):
         row, column = rows[one], columns[other]
         if second is None and column < row:
             row, column = column, row
@@ -85,17 +88,23 @@ def _without_crowds(found: list[Hit], tallies: tuple[Tally, Tally] | None) -> li
 
 
 def _near_hashes(
-    first: Sequence[int], second: Sequence[int] | None, chunks: tuple[Chunk, ...], radius: int
+    first: Sequence[int],
+    second: Sequence[int] | None,
+    chunks: tuple[Chunk, ...],
+    radius: int,
+    part: tuple[int, int],
 ) -> Iterator[tuple[int, int]]:
-    for number, chunk in enumerate(chunks):
-        earlier = chunks[:number]
-        left = _buckets(first, chunk)
-        right = None if second is None else _buckets(second, chunk)
-        for mask in chunk.masks():
-            candidates = _among(left, mask) if right is None else _between(left, right, mask)
-            for one, other in candidates:
-                if (one ^ other).bit_count() <= radius and not found_before(one ^ other, earlier):
-                    yield one, other
+    steps = steps_of(chunks, part)
+    buckets_of = -1
+    for number, mask in track("Searching", steps, len(steps), unit="steps"):
+        if number != buckets_of:
+            left = _buckets(first, chunks[number])
+            right = None if second is None else _buckets(second, chunks[number])
+            buckets_of, earlier = number, chunks[:number]
+        candidates = _among(left, mask) if right is None else _between(left, right, mask)
+        for one, other in candidates:
+            if (one ^ other).bit_count() <= radius and not found_before(one ^ other, earlier):
+                yield one, other
 
 
 def _buckets(hashes: Iterable[int], chunk: Chunk) -> Buckets:

@@ -1,0 +1,120 @@
+"""How operators read tables of hashes: by columns, from storage or as they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arguments import named
+from airflow_provider_imagekit.io.object_storage import StoredTable, exists
+from airflow_provider_imagekit.io.progress import Progress, track
+from airflow_provider_imagekit.io.tables import columns_of, storable
+from airflow_provider_imagekit.similarity.pictures import (
+    KeptColumns,
+    Pictures,
+    TakenAttributes,
+    read_pictures,
+)
+from airflow_provider_imagekit.similarity.records import columns_in_use
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.io.tables import Columns
+
+__all__ = ["HashTables"]
+
+
+class HashTables:
+    """The part of operators that reads their tables; the attributes are the operators' arguments."""
+
+    log: Any
+    output_path: str
+    input_path: str | None
+    records: Sequence[Mapping[str, Any]] | None
+    id_column: str | None
+    phash_column: str | None
+    known_path: str | None = None
+    reference_path: str | None = None
+
+    @cached_property
+    def _progress(self) -> Progress:
+        return Progress(self.log.info)
+
+    def on_kill(self) -> None:
+        """Stop within a second; nothing half written is left."""
+        self._progress.stop()
+
+    def _tables(self, resources: ExitStack) -> dict[str, Pictures]:
+        """Return the tables that :func:`find_near_duplicates` takes."""
+        known = self._pictures_if_there(resources, "known_path")
+        records = self._input_pictures(resources)
+        reference = Pictures.of_records(())
+        if self.reference_path:
+            reference = self._pictures(resources, "reference_path")
+        records = records.unlike(known) if len(known) else records
+        return {"records": records, "known": known, "reference": reference}
+
+    def _input_pictures(self, resources: ExitStack) -> Pictures:
+        if bool(self.input_path) == (self.records is not None):
+            raise ImageKitInputError("Exactly one of input_path and records is needed.")
+        if self.input_path:
+            return self._pictures(resources, "input_path")
+        with named("records"):
+            return self._kept(columns_of(self._given_rows(), self._columns()))
+
+    def _pictures(self, resources: ExitStack, argument: str) -> Pictures:
+        path = getattr(self, argument)
+        with named(f"{argument} {path}"):
+            table = resources.enter_context(StoredTable(path))
+            if not table.can_take:
+                return self._kept(table.columns(self._columns()))
+            columns = columns_in_use(self.id_column or "", self.phash_column or "")
+            return self._read_pictures(table.columns(columns), TakenAttributes(table))
+
+    def _kept(self, chunks: Iterator[dict[str, list[Any]]]) -> Pictures:
+        return self._read_pictures(chunks, KeptColumns())
+
+    def _read_pictures(
+        self, chunks: Iterator[dict[str, list[Any]]], attributes: KeptColumns | TakenAttributes
+    ) -> Pictures:
+        counted = track("Reading", chunks, unit="rows", size=lambda chunk: len(next(iter(chunk.values()))))
+        columns = {"id_column": self.id_column or "", "phash_column": self.phash_column or ""}
+        return read_pictures(counted, attributes, **columns)
+
+    def _pictures_if_there(self, resources: ExitStack, argument: str) -> Pictures:
+        if self._is_there(argument):
+            return self._pictures(resources, argument)
+        return Pictures.of_records(())
+
+    def _is_there(self, argument: str) -> bool:
+        """Return whether there is a table, which the first run does not have yet."""
+        path = getattr(self, argument)
+        if path and not exists(path):
+            self.log.warning("%s: There is no file at %s yet; it counts as empty.", argument, path)
+            return False
+        return bool(path)
+
+    def _given_rows(self) -> list[dict[str, Any]]:
+        records: Any = self.records
+        if not isinstance(records, Sequence) or not all(isinstance(row, Mapping) for row in records):
+            raise ImageKitInputError(
+                f"records is {records!r:.100}.",
+                help='Pass a list of objects such as {"fileId": …, "pHash": …}.',
+            )
+        return [storable(row) for row in records]
+
+    def _columns(self) -> Columns:
+        return columns_in_use(self.id_column or "", self.phash_column or "", self._other_columns())
+
+    def _other_columns(self) -> Iterable[str]:
+        """Return the columns of a table that are needed besides name and hash."""
+        return ()
+
+    def _path(self, name: str) -> str:
+        if not self.output_path.strip():
+            raise ImageKitInputError(
+                f"output_path is {self.output_path!r}.", help="Name a folder to write to."
+            )
+        return f"{self.output_path.rstrip('/')}/{name}"

@@ -1,0 +1,111 @@
+"""The search for near-duplicates as SQL, for hashes that live in a warehouse."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Final
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.similarity.distance import check_radius
+from airflow_provider_imagekit.similarity.pairs.chunks import plan_chunks
+
+__all__ = ["Dialect", "near_duplicates_sql"]
+
+
+class Dialect(StrEnum):
+    """An engine whose SQL can be written. BigQuery's is untested."""
+
+    DUCKDB = "duckdb"
+    POSTGRES = "postgres"
+    SPARK = "spark"
+    BIGQUERY = "bigquery"
+
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+# The 64 bits of 16 hexadecimal digits, how many bits of two of them differ, and the differing bits.
+_BITS: Final = {
+    Dialect.DUCKDB: "CAST('0x' || lpad({phash}, 16, '0') AS UBIGINT)",
+    Dialect.POSTGRES: "('x' || lpad({phash}, 16, '0'))::bit(64)::bigint",
+    Dialect.SPARK: "(shiftleft(CAST(conv(substr(lpad({phash}, 16, '0'), 1, 8), 16, 10) AS BIGINT), 32)"
+    " | CAST(conv(substr(lpad({phash}, 16, '0'), 9, 8), 16, 10) AS BIGINT))",
+    Dialect.BIGQUERY: "((CAST(CONCAT('0x', SUBSTR(LPAD({phash}, 16, '0'), 1, 8)) AS INT64) << 32)"
+    " | CAST(CONCAT('0x', SUBSTR(LPAD({phash}, 16, '0'), 9, 8)) AS INT64))",
+}
+_DISTANCE: Final = {
+    Dialect.DUCKDB: "bit_count(xor(a.bits, b.bits))",
+    Dialect.POSTGRES: "bit_count((a.bits # b.bits)::bit(64))",
+    Dialect.SPARK: "bit_count(a.bits ^ b.bits)",
+    Dialect.BIGQUERY: "BIT_COUNT(a.bits ^ b.bits)",
+}
+_CHUNK: Final = dict.fromkeys(Dialect, "CAST((bits >> {shift}) & {mask} AS BIGINT)") | {
+    Dialect.SPARK: "(shiftrightunsigned(bits, {shift}) & {mask})",
+    Dialect.BIGQUERY: "((bits >> {shift}) & {mask})",
+}
+_FACING: Final = dict.fromkeys(Dialect, "a.value ^ m.mask") | {
+    Dialect.DUCKDB: "xor(a.value, m.mask)",
+    Dialect.POSTGRES: "a.value # m.mask",
+}
+_INTEGER: Final = dict.fromkeys(Dialect, "BIGINT") | {Dialect.BIGQUERY: "INT64"}
+
+
+def near_duplicates_sql(
+    *,
+    dialect: str,
+    radius: object,
+    rows: int,
+    table: str = "library",
+    id_column: str = "file_id",
+    phash_column: str = "phash",
+    force: bool = False,
+) -> str:
+    """
+    Write a query that finds every pair of near-duplicates in a table, by the search that the package does.
+
+    Its columns are ``id``, ``other_id`` and ``distance``; of a pair, the smaller id stands first. Rows
+    without a hash, and black and transparent pictures, whose hash is zero, are left out.
+
+    :param dialect: one of :class:`Dialect`.
+    :param radius: the largest distance, in bits or by name.
+    :param rows: about how many rows the table has: the plan of the search depends on it, the answer not.
+    :param table: the table's name.
+    :param id_column: column of the pictures' names, each once.
+    :param phash_column: column of their hashes, as hexadecimal text.
+    :param force: accept a radius at which unrelated pictures match.
+    :raises ImageKitInputError: for an unknown dialect, a radius that is unreadable or too large, or a name
+        that is not a plain one.
+    """
+    if dialect not in list(Dialect):
+        raise ImageKitInputError(f"dialect is {dialect!r:.60}.", help=f"Use one of: {', '.join(Dialect)}.")
+    for argument, name in (("table", table), ("id_column", id_column), ("phash_column", phash_column)):
+        if not _NAME.fullmatch(name):
+            raise ImageKitInputError(
+                f"{argument} is {name!r:.100}.", help="Use a plain name: letters, digits, _ and dots."
+            )
+    form = Dialect(dialect)
+    chunks = plan_chunks(rows, None, check_radius(radius, "radius", force=force))
+    bands, masks = [], []
+    for number, chunk in enumerate(chunks):
+        value = _CHUNK[form].format(shift=chunk.shift, mask=(1 << chunk.width) - 1)
+        bands.append(f"SELECT id, bits, {number} AS chunk, {value} AS value FROM hashes")  # noqa: S608
+        masks += [
+            f"SELECT {number} AS chunk, CAST({mask} AS {_INTEGER[form]}) AS mask" for mask in chunk.masks()
+        ]
+    bits = _BITS[form].format(phash=phash_column)
+    between = "\n  UNION ALL "
+    return f"""WITH hashes AS (
+  SELECT {id_column} AS id, {bits} AS bits
+  FROM {table} WHERE {phash_column} IS NOT NULL AND {phash_column} <> ''
+), masks AS (
+  {between.join(masks)}
+), bands AS (
+  {between.join(bands)}
+)
+SELECT DISTINCT a.id AS id, b.id AS other_id, {_DISTANCE[form]} AS distance
+FROM bands a
+JOIN masks m ON m.chunk = a.chunk
+JOIN bands b ON b.chunk = a.chunk AND b.value = {_FACING[form]}
+WHERE a.id < b.id AND a.bits <> 0 AND b.bits <> 0
+  AND {_DISTANCE[form]} <= {check_radius(radius, "radius", force=force)}
+"""  # noqa: S608 - names are checked, and all else is made here

@@ -1,0 +1,150 @@
+"""The operator that checks pictures against rules."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_imagekit.compat import AirflowFailException
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from airflow_provider_imagekit.operators.quality import ImageQualityOperator
+from tests import pictures
+
+ROWS = [
+    {"file_id": "a", "path": "/a.jpg", "url": "https://x/a.jpg", "width": 1200, "deleted_at": None},
+    {"file_id": "b b", "path": "/b.jpg", "url": "https://x/b.jpg", "width": 300, "deleted_at": None},
+    {"file_id": "c", "path": "/c.jpg", "url": "https://x/c.jpg", "width": 1, "deleted_at": "2026-01-01"},
+]
+RULE = {"rule": "min_width", "value": 1000}
+
+
+class TaskInstance:
+    dag_id = task_id = run_id = "one"
+    map_index = -1
+
+    def __init__(self) -> None:
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+
+class Checked(ImageQualityOperator):
+    """The operator, whose branch is noted instead of taken."""
+
+    branch: Any = None
+
+    def do_branch(self, context: Any, branches_to_execute: Any) -> Any:
+        self.branch = branches_to_execute
+
+
+def run(**arguments: Any) -> tuple[Checked, TaskInstance]:
+    operator = Checked(task_id="quality", **arguments)
+    ti = TaskInstance()
+    operator.execute({"ti": ti, "task": SimpleNamespace(get_closest_mapped_task_group=lambda: None)})
+    return operator, ti
+
+
+@pytest.fixture
+def checked(tmp_path: Path) -> str:
+    path = tmp_path / "library.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in ROWS))
+    return str(path)
+
+
+def test_a_warning_counts_and_lists_what_breaks_a_rule(checked: str, tmp_path: Path) -> None:
+    output = tmp_path / "violations.jsonl"
+    _, ti = run(rules=[RULE | {"severity": "warn"}], input_path=checked, output_path=str(output))
+    assert ti.pushed["return_value"] == {
+        "checked": 2,
+        "passed": 1,
+        "score": 0.5,
+        "broken": {"min_width": 1},
+        "violations": 1,
+        "violations_path": str(output),
+        "severity": "warn",
+        "branch": None,
+    }
+    assert ti.pushed["score"] == 0.5
+    [violation] = [json.loads(line) for line in output.read_text().splitlines()]
+    assert violation == {
+        "file_id": "b b",
+        "path": "/b.jpg",
+        "rule": "min_width",
+        "severity": "warn",
+        "column": "width",
+        "value": "300",
+        "url": "https://x/b.jpg",
+        "media_library_url": "https://imagekit.io/dashboard/media-library/detail/b%20b",
+    }
+
+
+def test_a_broken_rule_fails_the_task_after_its_counts_are_told(checked: str) -> None:
+    operator = Checked(task_id="quality", rules=json.dumps([RULE]), input_path=checked)
+    ti = TaskInstance()
+    with pytest.raises(AirflowFailException, match=r"1 of 2 files keep all rules.*min_width: 1"):
+        operator.execute({"ti": ti})
+    assert ti.pushed["broken"] == {"min_width": 1}
+
+
+@pytest.mark.parametrize(("value", "branch"), [(200, ["publish"]), (1000, ["review"])])
+def test_a_branch_is_taken_by_what_was_found(value: int, branch: list[str], checked: str) -> None:
+    operator, ti = run(
+        rules=[{"rule": "min_width", "value": value, "severity": "branch"}],
+        input_path=checked,
+        follow_task_ids_if_passed="publish",
+        follow_task_ids_if_broken=["review"],
+    )
+    assert operator.branch == ti.pushed["branch"] == branch
+
+
+@pytest.mark.usefixtures("connection")
+@pytest.mark.parametrize("by", ["file_id", "url"])
+def test_one_file_is_checked_by_the_same_rules(imagekit: ImageKitEmulator, by: str) -> None:
+    named = {
+        "file_id": imagekit.file_id(pictures.RESIZED),
+        "url": f"{imagekit.url_endpoint}/{pictures.RESIZED}",
+    }
+    operator, ti = run(
+        rules=[RULE | {"severity": "branch"}, {"rule": "phash"}, {"rule": "no_gps"}],
+        follow_task_ids_if_passed="publish",
+        follow_task_ids_if_broken="review",
+        **{by: named[by]},
+    )
+    assert ti.pushed["broken"] == {"min_width": 1, "phash": 0, "no_gps": 0}
+    assert operator.branch == ["review"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"rules": "None"}, "rules is"),
+        ({"rules": [RULE]}, "Exactly one of input_path, file_id, url is needed; given: none"),
+        ({"rules": [RULE], "file_id": "a", "url": "https://x"}, "given: file_id, url"),
+        ({"rules": [RULE | {"severity": "branch"}], "file_id": "a"}, "follow_task_ids_if_passed is None"),
+        ({"rules": [RULE], "file_id": "a", "follow_task_ids_if_passed": "x"}, "follow_task_ids_if_broken is"),
+        ({"rules": [RULE], "input_path": "/nowhere/table.jsonl"}, "There is no file at"),
+        ({"rules": [RULE], "file_id": "a", "output_path": "/tmp/x.txt"}, "names no form of table"),
+    ],
+)
+def test_arguments_that_cannot_be_used_fail_the_task_at_once(arguments: dict[str, Any], text: str) -> None:
+    with pytest.raises(AirflowFailException, match=text):
+        run(**arguments)
+
+
+def test_openlineage_is_told_of_the_rules(checked: str, tmp_path: Path) -> None:
+    pytest.importorskip("openlineage.client", reason="needs the extra openlineage")
+    rules = [RULE | {"severity": "warn"}, {"rule": "expression", "value": "width > 1", "name": "some width"}]
+    operator, _ = run(rules=rules, input_path=checked, output_path=str(tmp_path / "found.csv"))
+    lineage = operator.get_openlineage_facets_on_complete(None)
+    [read], [written] = lineage.inputs, lineage.outputs
+    assertions = read.inputFacets["dataQualityAssertions"].assertions
+    assert [(each.assertion, each.success, each.column) for each in assertions] == [
+        ("min_width", False, "width"),
+        ("some width", True, "width"),
+    ]
+    assert written.outputFacets["outputStatistics"].rowCount == 1
