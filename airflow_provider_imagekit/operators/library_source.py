@@ -118,7 +118,7 @@ def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Gi
     try:
         stream = resources.enter_context(read_locally(path))
     except FileNotFoundError:
-        raise ImageKitInputError(f"input_path: There is no file {path}.") from None
+        raise ImageKitInputError(f"input_path: there is no file {path}.") from None
     needed = {*columns.values(), *LISTED_FIELDS, *LISTING_COLUMNS}
 
     def in_use(names: Sequence[str]) -> Sequence[str]:

@@ -220,6 +220,6 @@ class TestInput:
             RemoteUrlMetadataOperator(task_id="t", url=url).execute(context())
 
     def test_every_argument_is_templated(self) -> None:
-        common = {"imagekit_conn_id", "fields", "exclude", "on_missing"}
+        common = {"imagekit_conn_id", "fields", "exclude", "gps", "personal", "on_missing"}
         assert set(FileMetadataOperator.template_fields) == common | {"file_id", "file_url"}
         assert set(RemoteUrlMetadataOperator.template_fields) == common | {"url"}

@@ -80,7 +80,7 @@ def test_a_wrong_key_is_an_error_and_no_finding(master: str, imagekit: ImageKitE
     imagekit.private_key = "private_other="
     with pytest.raises(AirflowFailException) as caught:
         check(phash=A, variants=[{"url": master}])
-    assert isinstance(caught.value.__cause__, ImageKitAuthError)
+    assert isinstance(caught.value.__context__, ImageKitAuthError)
 
 
 @pytest.mark.parametrize(
