@@ -25,7 +25,7 @@ from airflow_provider_imagekit.io.arguments import (
 from airflow_provider_imagekit.io.object_storage import storage_faults, storage_path
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.files import writable_format_of
-from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy
+from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.table.rows import ChangedBy
 from airflow_provider_imagekit.library.table.schema import COLUMNS
 from airflow_provider_imagekit.operators.base import (
@@ -36,7 +36,7 @@ from airflow_provider_imagekit.operators.base import (
 )
 from airflow_provider_imagekit.operators.dry_run import DryRunArgument
 from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, FILTERS, parse_source
-from airflow_provider_imagekit.operators.privacy import parse_privacy
+from airflow_provider_imagekit.operators.projection import parse_privacy
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
 if TYPE_CHECKING:
@@ -250,7 +250,8 @@ class LibraryMetadataOperator(ImageKitOperator):
 
     def _settings(self) -> RunSettings:
         return RunSettings(
-            privacy=parse_privacy(self.gps, self.personal, self.hook.get_conn()),
+            privacy=parse_privacy(self.gps, self.personal, self.hook.get_conn())
+            or Privacy(GpsPolicy.KEEP, PersonalPolicy.KEEP),
             timezone=text(self.timezone, "timezone"),
             changed_by=ChangedBy(choice(self.changed_by, "changed_by", ChangedBy)),
             full_refresh=flag(self.full_refresh, "full_refresh"),

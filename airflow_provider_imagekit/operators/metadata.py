@@ -14,8 +14,7 @@ from airflow_provider_imagekit.io.arguments import choice, text
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
-from airflow_provider_imagekit.operators.privacy import parse_privacy
-from airflow_provider_imagekit.operators.projection import project
+from airflow_provider_imagekit.operators.projection import parse_privacy, project
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -63,7 +62,11 @@ class _MetadataOperator(ImageKitOperator):
         self._persist_links(context)
         with fail_without_retry(but=ImageKitNotFoundError if self.on_missing == "retry" else ()):
             metadata = self._fetched()
-            kept = project(privacy.apply_to_metadata(metadata), fields=self.fields, exclude=self.exclude)
+            kept = project(
+                privacy.apply_to_metadata(metadata) if privacy else metadata,
+                fields=self.fields,
+                exclude=self.exclude,
+            )
         self.log.info("%s: %s", mask_signature(str(getattr(self, self._subject))), _summary(metadata))
         self._tell_assets(context, {name: metadata.get(name) for name in _TOLD})
         return kept

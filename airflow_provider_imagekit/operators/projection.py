@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.client.endpoints import METADATA_FIELDS
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import is_absent, items
+from airflow_provider_imagekit.io.arguments import choice, is_absent, items
+from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 
-__all__ = ["project"]
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.client import ImageKitClient
+
+__all__ = ["parse_privacy", "project"]
 
 
 def project(metadata: dict[str, Any], *, fields: Any = None, exclude: Any = ()) -> dict[str, Any]:
@@ -69,3 +73,21 @@ def _drop(metadata: dict[str, Any], paths: list[list[str]]) -> dict[str, Any]:
         inner = [path[1:] for path in paths if path[0] == name and len(path) > 1]
         result[name] = _drop(value, inner) if inner and isinstance(value, dict) else value
     return result
+
+
+def parse_privacy(gps: object, personal: object, client: ImageKitClient) -> Privacy | None:
+    """
+    Read the arguments ``gps`` and ``personal``, which ``drop_personal_data`` of the connection overrules.
+
+    :param gps: ``keep``, ``coarse`` or ``drop``.
+    :param personal: ``keep`` or ``drop``.
+    :param client: the client of the Airflow Connection.
+    :return: what to drop; ``None`` for nothing.
+    :raises ImageKitInputError: for another word.
+    """
+    words = choice(gps, "gps", GpsPolicy), choice(personal, "personal", PersonalPolicy)
+    if client.drop_personal_data:
+        return Privacy()
+    if words == (GpsPolicy.KEEP, PersonalPolicy.KEEP):
+        return None
+    return Privacy(GpsPolicy(words[0]), PersonalPolicy(words[1]))
