@@ -107,6 +107,7 @@ FOLDER = object()
 BASES: dict[str, dict[str, Any]] = {
     "FindNearDuplicatesOperator": {"input_path": ..., "output_path": FOLDER},
     "ThresholdReportOperator": {"input_path": ..., "output_path": FOLDER},
+    "LocationCheckOperator": {"file_id": ..., "fail_on_location": False},
     "PHashBranchOperator": {"phash": ..., "reference_phash": ..., "follow_task_ids_if_undecidable": []},
     "PHashShortCircuitOperator": {"phash": ..., "reference_phash": ..., "continue_if": "different"},
     "PHashDistanceSensor": {"phash": ..., "reference_phash": ..., "min_distance": 0, "timeout": 0},
