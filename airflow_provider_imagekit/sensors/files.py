@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_imagekit.compat import PokeReturnValue, conf
 from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitError, ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import choice, is_absent, optional_text, texts
+from airflow_provider_imagekit.io.arguments import choice, is_absent, optional_text, refuse_nothing, texts
 from airflow_provider_imagekit.library.arrivals import CHANGED, NEW, iso
 from airflow_provider_imagekit.library.watch import FILE_TYPES, Selection
 from airflow_provider_imagekit.operators.time_window import moment_of
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["NewFilesSensor"]
 
 _KINDS = (NEW, CHANGED)
+
+
+_FILTERS = ("search_query", "path", "file_type", "updated_after")
 
 
 class NewFilesSensor(ImageKitSensor):
@@ -85,10 +88,12 @@ class NewFilesSensor(ImageKitSensor):
         self.file_type = file_type
         self.kinds = kinds
         self.updated_after = updated_after
+        self._named = tuple(name for name in _FILTERS if getattr(self, name) is not None)
 
     def execute(self, context: Context) -> Any:  # noqa: RET503 - defer() does not return
         """Check once, then wait as the mode says."""
         self._label(context)
+        refuse_nothing({name: getattr(self, name) for name in _FILTERS}, self._named)
         since_ms = self._since_ms(context)
         self.log.info("Waiting for files since %s.", iso(since_ms))
         if not self.deferrable:
