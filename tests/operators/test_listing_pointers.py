@@ -10,12 +10,13 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.library.sources import Batch
 from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from airflow_provider_imagekit.operators.listing_pointers import batch_pointer, pointers, read_listing
+from tests.doubles import context
 
 PATH = "/data/listing.jsonl"
 
 
 def listed(**arguments: Any) -> list[dict[str, Any]]:
-    return ListFilesOperator(task_id="files", **arguments).execute({})
+    return ListFilesOperator(task_id="files", **arguments).execute(context())
 
 
 def ids(files: Any) -> list[str]:

@@ -15,6 +15,7 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from airflow_provider_imagekit.operators.time_window import search_in_window
+from tests.doubles import context
 
 IN_BERLIN: Any = {"dag": SimpleNamespace(timezone=pendulum.timezone("Europe/Berlin"))}
 MIDNIGHT = "2026-02-28T23:00:00.000Z"
@@ -76,11 +77,11 @@ def test_a_listing_holds_the_files_of_its_window_and_windows_share_none(
     connection: str, imagekit: ImageKitEmulator
 ) -> None:
     created = sorted(
-        file["createdAt"] for file in ListFilesOperator(task_id="a", fields="createdAt").execute({})
+        file["createdAt"] for file in ListFilesOperator(task_id="a", fields="createdAt").execute(context())
     )
     middle = created[len(created) // 2]
-    before = ListFilesOperator(task_id="b", fields="createdAt", created_before=middle).execute({})
-    after = ListFilesOperator(task_id="c", fields="createdAt", created_after=middle).execute({})
+    before = ListFilesOperator(task_id="b", fields="createdAt", created_before=middle).execute(context())
+    after = ListFilesOperator(task_id="c", fields="createdAt", created_after=middle).execute(context())
     assert [file["createdAt"] for file in before] == [moment for moment in created if moment < middle]
     assert sorted(file["createdAt"] for file in before + after) == created
 
@@ -102,7 +103,7 @@ def test_a_window_and_given_files_do_not_go_together(connection: str, tmp_path: 
         task_id="t", output_path=str(tmp_path / "a.jsonl"), file_ids=["a"], created_after="2020-01-01T00:00Z"
     )
     with pytest.raises(AirflowFailException, match=r"Both .* and file_ids"):
-        operator.execute({})  # type: ignore[typeddict-item]
+        operator.execute(context())  # type: ignore[typeddict-item]
 
 
 @pytest.mark.parametrize("operator", [ListFilesOperator, LibraryMetadataOperator])
