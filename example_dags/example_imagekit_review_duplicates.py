@@ -20,7 +20,7 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
 from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
-from airflow_provider_imagekit.report.thumbnails import thumbnail_url
+from airflow_provider_imagekit.report.thumbnails import thumbnail_step, thumbnail_url
 
 HOME = os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())
 
@@ -54,8 +54,9 @@ with DAG(
     def side_by_side(groups_path: str) -> str:
         """Return a Markdown table: what to keep beside what looks like it."""
         lines = ["| keep | tag as duplicate | bits apart |", "|---|---|---:|"]
+        step = thumbnail_step(200, 150)
         for row in read_table(groups_path):
-            picture = f"![]({thumbnail_url(row['url'], 200, 150)}) {row['path']}"
+            picture = f"![]({thumbnail_url(row['url'], step)}) {row['path']}"
             if row["keep"]:  # it comes first in its group
                 keeper = picture
             else:

@@ -189,7 +189,7 @@ class TestForm:
 
         fields = ImageKitHook.get_connection_form_widgets()
         secret = {name for name, field in fields.items() if field.field_class is PasswordField}
-        assert secret == {"rate_limit_url"}
+        assert secret == {"rate_limit_url", "webhook_secrets"}
 
     def test_what_airflow_asks_of_a_hook_is_there(self) -> None:
         assert (ImageKitHook.conn_type, ImageKitHook.hook_name) == ("imagekit", "ImageKit")
