@@ -184,5 +184,4 @@ def test_only_what_was_approved_is_changed_in_the_media_library(review: Review) 
     for folder in FOLDERS:
         review.end_of(folder)
     [written] = [request for request in review.imagekit.requests if request.method != "GET"]
-    file_id = review.imagekit.file_id(f"{APPROVED}/smaller.jpg".lstrip("/"))
-    assert (written.method, written.path) == ("PATCH", f"/v1/files/{file_id}/details")
+    assert (written.method, written.path) == ("POST", "/v1/files/addTags")
