@@ -34,7 +34,7 @@ PICTURE = r"!\[\]\((\S+)\) (\S+)"
 ROW = re.compile(rf"\| {PICTURE} \| {PICTURE} \| (\d+) \|")
 SECONDS = 90
 # The same DAG for somebody who never answers, with days made seconds.
-PATIENCE, IMPATIENCE = "timedelta(days=2)", f"timedelta(seconds={READING_SECONDS})"
+PATIENCE, IMPATIENCE = "timedelta(days=2)", f"timedelta(seconds={3 * READING_SECONDS})"
 UNANSWERED_DAG_ID = "review_unanswered"
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
