@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,14 +16,16 @@ from airflow_provider_imagekit.compat import (
     AirflowTaskTimeout,
     BaseSensorOperator,
 )
-from airflow_provider_imagekit.exceptions import ImageKitError
-from airflow_provider_imagekit.gates.polling import until_next_check
+from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitError
+from airflow_provider_imagekit.gates.polling import Poll, not_yet, until_next_check
 from airflow_provider_imagekit.operators.base import ImageKitTask
+from airflow_provider_imagekit.triggers.base import MIN_POKE_INTERVAL
 from airflow_provider_imagekit.triggers.event import read_event
-from airflow_provider_imagekit.triggers.phash import MIN_POKE_INTERVAL
 
 if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.compat import Context
+    from airflow_provider_imagekit.triggers.base import PollingTrigger
 
 __all__ = ["MIN_RESCHEDULE_INTERVAL", "ImageKitSensor"]
 
@@ -41,8 +44,6 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
     """
     Base of the sensors: the same outcome in poke, reschedule and deferrable mode, on every Airflow.
 
-    A subclass sets ``_last_reason`` at each check.
-
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :param deferrable: whether to wait in the triggerer.
     """
@@ -53,6 +54,54 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         super().__init__(**kwargs)
         self.imagekit_conn_id = imagekit_conn_id
         self.deferrable = deferrable
+
+    def _check(self, look: Callable[[ImageKitClient], Poll]) -> Poll:
+        """Check once, and log what was found."""
+        client = self.hook.get_conn()
+        try:
+            found = _looked(look, client)
+        except ImageKitAuthError:
+            # The key may have been rotated while we waited: one more look at the Airflow Connection.
+            renewed = self.hook.get_conn(refresh=True)
+            if renewed is client:
+                raise
+            found = _looked(look, renewed)
+        self._last_reason = found.reason
+        self.log.info("%s%s", found.reason, "" if found.matched else self._next_check())
+        return found
+
+    def _check_or_defer(
+        self,
+        context: Context,
+        look: Callable[[ImageKitClient], Poll],
+        trigger: Callable[..., PollingTrigger],
+        **arguments: Any,
+    ) -> Any:
+        """Check once, and leave the wait to a trigger if it is not over."""
+        try:
+            found = self._check(look)
+        except ImageKitError as error:
+            if not self.silent_fail:
+                self._fail(error)
+            self.log.error("The check failed: %s", error)
+        else:
+            if found.matched:
+                return found.value
+        longest, now = self._longest_wait(context), time.time()
+        return self.defer(
+            trigger=trigger(
+                imagekit_conn_id=self.imagekit_conn_id,
+                poke_interval=self.poke_interval,
+                exponential_backoff=self.exponential_backoff,
+                max_wait=self.max_wait.total_seconds() if self.max_wait else None,
+                silent_fail=self.silent_fail,
+                deadline=now + longest.total_seconds(),
+                next_check=now + max(self.poke_interval, MIN_POKE_INTERVAL),
+                **arguments,
+            ),
+            method_name="execute_complete",
+            timeout=longest,
+        )
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
         """Return the value of the trigger's event, or raise its error."""
@@ -142,3 +191,10 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         if self.never_fail:
             raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
         raise error
+
+
+def _looked(look: Callable[[ImageKitClient], Poll], client: ImageKitClient) -> Poll:
+    try:
+        return look(client)
+    except ImageKitError as error:
+        return not_yet(error)

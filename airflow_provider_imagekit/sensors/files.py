@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.compat import PokeReturnValue, conf
-from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitError, ImageKitInputError
+from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, is_absent, optional_text, refuse_nothing, texts
 from airflow_provider_imagekit.library.arrivals import CHANGED, NEW, iso
@@ -16,17 +16,15 @@ from airflow_provider_imagekit.library.watch import FILE_TYPES, Selection
 from airflow_provider_imagekit.operators.time_window import moment_of
 from airflow_provider_imagekit.sensors.base import ImageKitSensor
 from airflow_provider_imagekit.triggers.new_files import NewFilesTrigger, check_for_files
-from airflow_provider_imagekit.triggers.phash import MIN_POKE_INTERVAL
 
 if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.compat import Context
     from airflow_provider_imagekit.gates.polling import Poll
 
 __all__ = ["NewFilesSensor"]
 
 _KINDS = (NEW, CHANGED)
-
-
 _FILTERS = ("search_query", "path", "file_type", "updated_after")
 
 
@@ -90,7 +88,7 @@ class NewFilesSensor(ImageKitSensor):
         self.updated_after = updated_after
         self._named = tuple(name for name in _FILTERS if getattr(self, name) is not None)
 
-    def execute(self, context: Context) -> Any:  # noqa: RET503 - defer() does not return
+    def execute(self, context: Context) -> Any:
         """Check once, then wait as the mode says."""
         self._label(context)
         refuse_nothing({name: getattr(self, name) for name in _FILTERS}, self._named)
@@ -98,51 +96,25 @@ class NewFilesSensor(ImageKitSensor):
         self.log.info("Waiting for files since %s.", iso(since_ms))
         if not self.deferrable:
             return self._wait_here(context)
-        found = self._check(since_ms)
-        if found.matched:
-            return found.value
-        selection, longest, now = self._selection(), self._longest_wait(context), time.time()
-        self.defer(
-            trigger=NewFilesTrigger(
-                search_query=selection.search_query,
-                path=selection.path,
-                file_type=selection.file_type,
-                kinds=self._kinds(),
-                since_ms=since_ms,
-                imagekit_conn_id=self.imagekit_conn_id,
-                poke_interval=self.poke_interval,
-                deadline=now + longest.total_seconds(),
-                next_check=now + max(self.poke_interval, MIN_POKE_INTERVAL),
-            ),
-            method_name="execute_complete",
-            timeout=longest,
+        selection = self._selection()
+        return self._check_or_defer(
+            context,
+            self._look(since_ms),
+            NewFilesTrigger,
+            search_query=selection.search_query,
+            path=selection.path,
+            file_type=selection.file_type,
+            kinds=self._kinds(),
+            since_ms=since_ms,
         )
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Check once."""
-        found = self._check(self._since_ms(context))
+        found = self._check(self._look(self._since_ms(context)))
         return PokeReturnValue(is_done=found.matched, xcom_value=found.value)
 
-    def _check(self, since_ms: int) -> Poll:
-        try:
-            found = self._look(since_ms)
-        except ImageKitError as error:
-            self._fail(error)
-        self._last_reason = found.reason
-        self.log.info("%s%s", found.reason, "" if found.matched else self._next_check())
-        return found
-
-    def _look(self, since_ms: int) -> Poll:
-        selection, kinds = self._selection(), self._kinds()
-        client = self.hook.get_conn()
-        try:
-            return check_for_files(client, selection, since_ms, kinds)
-        except ImageKitAuthError:
-            # The key may have been rotated while we waited: one more look at the Airflow Connection.
-            renewed = self.hook.get_conn(refresh=True)
-            if renewed is client:
-                raise
-            return check_for_files(renewed, selection, since_ms, kinds)
+    def _look(self, since_ms: int) -> Callable[[ImageKitClient], Poll]:
+        return partial(check_for_files, selection=self._selection(), since_ms=since_ms, kinds=self._kinds())
 
     def _selection(self) -> Selection:
         file_type = None if is_absent(self.file_type) else choice(self.file_type, "file_type", FILE_TYPES)

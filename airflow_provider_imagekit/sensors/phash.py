@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_imagekit.client.endpoints import mask_signature
 from airflow_provider_imagekit.compat import AirflowSkipException, PokeReturnValue, conf
 from airflow_provider_imagekit.exceptions import (
-    ImageKitAuthError,
     ImageKitError,
     PHashMismatchError,
 )
@@ -22,9 +20,10 @@ from airflow_provider_imagekit.io.arguments import choice
 from airflow_provider_imagekit.operators.base import PICTURE_LINKS
 from airflow_provider_imagekit.sensors.base import ImageKitSensor
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
-from airflow_provider_imagekit.triggers.phash import MIN_POKE_INTERVAL, PHashDistanceTrigger
+from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 
 if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.compat import Context
 
 __all__ = ["PHashDistanceSensor"]
@@ -145,36 +144,24 @@ class PHashDistanceSensor(ImageKitSensor):
         self._tell_assets(context, found)
         return found
 
-    def _wait(self, context: Context, gate: PHashGate) -> Any:  # noqa: RET503 - defer() does not return
+    def _wait(self, context: Context, gate: PHashGate) -> Any:
         self.log.info("Waiting for: %s", mask_signature(str(gate)))
         if gate.fixed:
             return self._decide(gate)
         if not self.deferrable:
             return self._wait_here(context)
-        found = self._first_check(gate)
-        if found is not None and found.matched:
-            return found.value
-        longest, now = self._longest_wait(context), time.time()
-        self.defer(
-            trigger=PHashDistanceTrigger(
-                imagekit_conn_id=self.imagekit_conn_id,
-                poke_interval=self.poke_interval,
-                exponential_backoff=self.exponential_backoff,
-                max_wait=self.max_wait.total_seconds() if self.max_wait else None,
-                silent_fail=self.silent_fail,
-                stop_on_mismatch=self._stop_on_mismatch,
-                deadline=now + longest.total_seconds(),
-                next_check=now + max(self.poke_interval, MIN_POKE_INTERVAL),
-                **gate.arguments(),
-            ),
-            method_name="execute_complete",
-            timeout=longest,
+        return self._check_or_defer(
+            context,
+            self._look(gate),
+            PHashDistanceTrigger,
+            stop_on_mismatch=self._stop_on_mismatch,
+            **gate.arguments(),
         )
 
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
         """Check once."""
         try:
-            found = self._check(self._gate())
+            found = self._check(self._look(self._gate()))
         except PHashMismatchError as error:
             self._fail(error)
         return PokeReturnValue(is_done=found.matched, xcom_value=found.value)
@@ -195,29 +182,8 @@ class PHashDistanceSensor(ImageKitSensor):
             self._fail(PHashMismatchError(verdict.reason, help=help_text))
         return verdict.as_xcom()
 
-    def _first_check(self, gate: PHashGate) -> Poll | None:
-        try:
-            return self._check(gate)
-        except ImageKitError as error:
-            if not self.silent_fail:
-                self._fail(error)
-            self.log.error("The check failed: %s", error)
-            return None
-
-    def _check(self, gate: PHashGate) -> Poll:
-        client = self.hook.get_conn()
-        check = partial(poll, gate, load_bank=load_bank, stop_on_mismatch=self._stop_on_mismatch)
-        try:
-            found = check(client)
-        except ImageKitAuthError:
-            # The key may have been rotated while we waited: one more look at the Airflow Connection.
-            renewed = self.hook.get_conn(refresh=True)
-            if renewed is client:
-                raise
-            found = check(renewed)
-        self._last_reason = found.reason
-        self.log.info("%s%s", found.reason, "" if found.matched else self._next_check())
-        return found
+    def _look(self, gate: PHashGate) -> Callable[[ImageKitClient], Poll]:
+        return partial(poll, gate, load_bank=load_bank, stop_on_mismatch=self._stop_on_mismatch)
 
     def _fail(self, error: ImageKitError) -> NoReturn:
         if isinstance(error, PHashMismatchError) and self.on_mismatch == "skip":

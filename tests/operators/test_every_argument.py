@@ -115,6 +115,8 @@ BASES: dict[str, dict[str, Any]] = {
     "PHashShortCircuitOperator": {"phash": ..., "reference_phash": ..., "continue_if": "different"},
     "PHashDistanceSensor": {"phash": ..., "reference_phash": ..., "min_distance": 0, "timeout": 0},
     "TransformationCheckOperator": {"phash": ..., "fail_on_problem": False},
+    "NewFilesSensor": {"timeout": 0},
+    "UsageSensor": {"timeout": 0},
 }
 
 

@@ -58,7 +58,7 @@ def test_the_deferred_sensor_is_woken_when_less_is_used(server: ImageKitEmulator
     with pytest.raises(TaskDeferred) as deferred:
         sensor.execute(context())
     trigger = UsageTrigger(**json.loads(json.dumps(deferred.value.trigger.serialize()[1])))
-    trigger.deadline = clock() + 600
+    trigger.deadline, trigger.next_check = clock() + 600, clock() + 60
 
     async def sleep(seconds: float) -> None:
         clock.sleep(seconds)

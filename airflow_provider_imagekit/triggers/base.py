@@ -1,0 +1,155 @@
+"""A trigger that asks again and again until the answer is as wanted: its clocks, its client, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import math
+import time
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.compat import BaseTrigger, TriggerEvent
+from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitError
+from airflow_provider_imagekit.gates.polling import Poll, not_yet, until_next_check
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.triggers import event
+from airflow_provider_imagekit.triggers.lanes import client_of, connecting, lane_of
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.client import ImageKitClient
+
+__all__ = ["MIN_POKE_INTERVAL", "PollingTrigger"]
+
+#: Minimum seconds between two checks. A trigger that fires within a second or two of its task's deferral can
+#: overtake the executor's report of it, and the scheduler then fails the task (apache/airflow#71580).
+MIN_POKE_INTERVAL = 5.0
+
+
+class PollingTrigger(BaseTrigger):
+    """
+    Check after each interval, and fire when the answer is as wanted, an error ends the wait, or time is over.
+
+    Its deadline is a second clock beside ``defer(timeout=...)``, which ``dag.test()`` and
+    ``airflow tasks test`` do not look at.
+
+    :param imagekit_conn_id: the Airflow Connection with the private key; the key itself never gets here.
+    :param poke_interval: seconds between two checks, at least 5.
+    :param exponential_backoff: whether to double the interval after each check.
+    :param max_wait: longest interval in seconds with ``exponential_backoff``.
+    :param silent_fail: whether to log errors that waiting cannot fix, and to go on.
+    :param deadline: when the wait is over, in seconds since 1970; ``None`` if Airflow alone ends it.
+    :param next_check: when the first check is due, in seconds since 1970; ``None`` for after one interval. So
+        a triggerer that restarts more often than ``poke_interval`` checks all the same.
+    """
+
+    #: How it waits between checks; a test puts its own clock here.
+    sleep: Callable[[float], Awaitable[None]] = staticmethod(asyncio.sleep)
+    #: What the time is, in seconds since 1970.
+    clock: Callable[[], float] = staticmethod(time.time)
+
+    def __init__(
+        self,
+        *,
+        imagekit_conn_id: str,
+        poke_interval: float,
+        exponential_backoff: bool = False,
+        max_wait: float | None = None,
+        silent_fail: bool = False,
+        deadline: float | None = None,
+        next_check: float | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.imagekit_conn_id = imagekit_conn_id
+        self.poke_interval = poke_interval
+        self.exponential_backoff = exponential_backoff
+        self.max_wait = max_wait
+        self.silent_fail = silent_fail
+        self.deadline = deadline
+        self.next_check = next_check
+        self._client: ImageKitClient | None = None
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments, plain JSON; they outlive an upgrade of the provider."""
+        arguments = {
+            "imagekit_conn_id": self.imagekit_conn_id,
+            "poke_interval": self.poke_interval,
+            "exponential_backoff": self.exponential_backoff,
+            "max_wait": self.max_wait,
+            "silent_fail": self.silent_fail,
+            "deadline": self.deadline,
+            "next_check": self.next_check,
+        }
+        return f"{type(self).__module__}.{type(self).__name__}", arguments | self._arguments()
+
+    @functools.cached_property
+    def hook(self) -> ImageKitHook:
+        """The hook of this wait."""
+        return ImageKitHook(self.imagekit_conn_id)
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Check after each interval until the wait is over."""
+        intervals, reason = self._intervals(), "There was no check since the task was deferred."
+        wait = next(intervals)
+        if self.next_check is not None:
+            wait = max(self.next_check - self.clock(), 0.0)
+        while True:
+            left = self._time_left()
+            await self.sleep(min(wait, left))
+            if left <= wait:
+                yield TriggerEvent(event.timed_out(reason))
+                return
+            try:
+                found = await self._poll()
+            except ImageKitError as error:
+                if not self.silent_fail:
+                    yield TriggerEvent(event.failed(error))
+                    return
+                self.log.error("The check failed: %s", error)
+                reason, wait = f"The check failed: {error}", next(intervals)
+                continue
+            if found.matched and found.value is not None:
+                self.log.info("%s", found.reason)
+                yield TriggerEvent(event.matched(found.value))
+                return
+            reason, wait = found.reason, next(intervals)
+            self.log.info("%s %s", reason, until_next_check(wait, self._time_left()))
+
+    @abstractmethod
+    def _arguments(self) -> dict[str, Any]:
+        """Return the arguments of the subclass, plain JSON."""
+
+    @abstractmethod
+    def _look(self, client: ImageKitClient) -> Poll:
+        """Ask once, in a thread."""
+
+    def _intervals(self) -> Iterator[float]:
+        interval = max(self.poke_interval, MIN_POKE_INTERVAL)
+        longest = max(self.max_wait or math.inf, MIN_POKE_INTERVAL)
+        while True:
+            yield min(interval, longest)
+            interval *= 2 if self.exponential_backoff else 1
+
+    def _time_left(self) -> float:
+        return math.inf if self.deadline is None else max(self.deadline - self.clock(), 0.0)
+
+    async def _poll(self) -> Poll:
+        if self._client is None:
+            self._client = await client_of(self.imagekit_conn_id, self.hook.aget_conn)
+        client = self._client
+        try:
+            return await self._check(client)
+        except ImageKitAuthError:
+            # The key may have been rotated while we waited: one more look at the Airflow Connection.
+            async with connecting(self.imagekit_conn_id):
+                self._client = await self.hook.aget_conn(refresh=True)
+            if self._client is client:
+                raise
+            return await self._check(self._client)
+
+    async def _check(self, client: ImageKitClient) -> Poll:
+        try:
+            return await lane_of(client).run(functools.partial(self._look, client))
+        except ImageKitError as error:
+            return not_yet(error)
