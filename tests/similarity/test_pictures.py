@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError
 from airflow_provider_imagekit.io.object_storage import StoredTable
 from airflow_provider_imagekit.io.tables import columns_of, read_rows
+from airflow_provider_imagekit.io.text_columns import listed
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.pictures import (
     KeptColumns,
@@ -62,7 +63,7 @@ def shown(pictures: Pictures) -> list[Any]:
     pictures.load(("path", "width"), numbers)
     hashes = map(pictures.phash, numbers)
     properties = (pictures.values(name, numbers) for name in ("path", "width"))
-    return list(zip(pictures.ids, hashes, *properties, strict=True))
+    return list(zip(listed(pictures.ids), hashes, *map(listed, properties), strict=True))
 
 
 def stored(path: Path, *, taken: bool) -> list[Any]:
