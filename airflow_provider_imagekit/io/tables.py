@@ -7,8 +7,9 @@ import io
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
-from itertools import chain, islice, repeat
+from itertools import chain, islice, repeat, zip_longest
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
@@ -180,6 +181,9 @@ def read_columns(file: IO[bytes], table_format: str, columns: Columns) -> Iterat
         for batch in read_batches(file, columns, _COLUMN_BATCH):
             there = zip(batch.schema.names, batch.columns, strict=True)
             yield {name: usual_values(name, column) for name, column in there}
+    elif TableFormat(table_format) is TableFormat.CSV:
+        with _csv_text(file) as text:
+            yield from _csv_columns(text, columns)
     else:
         yield from columns_of(read_rows(file, table_format), columns)
 
@@ -234,21 +238,52 @@ def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
 
 
 def _read_csv(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
-    # One for the whole process, so it is only raised.
-    csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
     if isinstance(file.read(0), str):
         yield from _csv_rows(cast("IO[str]", file))
         return
-    text = io.TextIOWrapper(cast("IO[bytes]", file), encoding="utf-8-sig", newline="")
-    try:
+    with _csv_text(cast("IO[bytes]", file)) as text:
         yield from _csv_rows(text)
+
+
+@contextmanager
+def _csv_text(file: IO[bytes]) -> Iterator[IO[str]]:
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    try:
+        yield text
     finally:
         if not text.closed:
             text.detach()  # or it would close the caller's file
 
 
 def _csv_rows(text: IO[str]) -> Iterator[dict[str, Any]]:
-    rows = csv.DictReader(text)
+    rows = _cells(text)
+    names = next(rows, [])
+    yield from (_csv_row(names, row) for row in rows if row)
+
+
+def _csv_row(names: list[str], cells: list[str]) -> dict[Any, Any]:
+    """Return what ``csv.DictReader`` makes of a row: cells without a name stand under ``None``."""
+    row: dict[Any, Any] = dict(zip_longest(names, cells[: len(names)]))
+    return row if len(cells) <= len(names) else row | {None: cells[len(names) :]}
+
+
+def _csv_columns(text: IO[str], columns: Columns) -> Iterator[dict[str, list[Any]]]:
+    """Yield what :func:`columns_of` does of the rows, without a dictionary for each of them."""
+    rows = _cells(text)
+    names = next(rows, [])
+    while chunk := list(islice(rows, _BATCH)):
+        whole = [row for row in chunk if row]
+        if set(map(len, whole)) == {len(names)}:
+            cells = dict(zip(names, zip(*whole, strict=True), strict=True))
+            yield {name: list(cells[name]) for name in columns(list(cells))}
+        else:
+            yield from columns_of((_csv_row(names, row) for row in whole), columns)
+
+
+def _cells(text: IO[str]) -> Iterator[list[str]]:
+    # One for the whole process, so it is only raised.
+    csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
+    rows = csv.reader(text)
     try:
         yield from rows
     except (csv.Error, UnicodeError) as error:

@@ -107,7 +107,7 @@ def taken(column: Column, places: Any) -> Column:
     return list(map(column.__getitem__, places))
 
 
-def filtered(column: Column, kept: Sequence[bool]) -> Column:
+def filtered(column: Column, kept: Sequence[bool] | bytearray) -> Column:
     """Return the values of some rows."""
     if all(kept):
         return column
@@ -115,7 +115,7 @@ def filtered(column: Column, kept: Sequence[bool]) -> Column:
         return list(compress(column, kept))
     import pyarrow as pa
 
-    return column.filter(pa.array(kept, pa.bool_()))
+    return column.filter(pa.array(map(bool, kept), pa.bool_()))
 
 
 def has_blanks(column: Column) -> bool:

@@ -28,7 +28,7 @@ from airflow_provider_imagekit.similarity.groups import (
 )
 from airflow_provider_imagekit.similarity.origins import AllPictures, Origin
 from airflow_provider_imagekit.similarity.pairs.neighbours import NeighbourGraph
-from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs, picked, use_numpy
+from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs, picked, places_in
 from airflow_provider_imagekit.similarity.pairs.search import join
 from airflow_provider_imagekit.similarity.pictures import Pictures
 from airflow_provider_imagekit.similarity.records import KNOWN_COLUMNS
@@ -347,23 +347,13 @@ def _to_compare(
     """Return the numbers of the pictures to compare, new ones first; how many are new; others."""
     numbers = array("q", pictures.numbers())
     low = {0, *(phash.bits for phash in low_information)}
-    doubtful = [numbers[place] for place in _places_in(picked(pictures.bits, numbers), low)]
+    doubtful = [numbers[place] for place in places_in(picked(pictures.bits, numbers), low)]
     without = [number for number in doubtful if number in pictures.without]
     flat = [number for number in doubtful if number not in pictures.without]
     apart = set(doubtful)
     rest = array("q", (number for number in numbers if number not in apart)) if apart else numbers
     begin, end = (bisect_left(rest, bound) for bound in pictures.bounds(Origin.NEW))
     return rest[begin:end] + rest[:begin] + rest[end:], end - begin, (flat, without)
-
-
-def _places_in(hashes: array[int], wanted: Collection[int]) -> list[int]:
-    if use_numpy():
-        import numpy as np
-
-        few = np.array(sorted(wanted), dtype=np.uint64)
-        places: list[int] = np.flatnonzero(np.isin(np.asarray(hashes), few)).tolist()
-        return places
-    return [place for place, bits in enumerate(hashes) if bits in wanted]
 
 
 def _unmatched(pictures: AllPictures, policy: SurvivorPolicy) -> list[str]:

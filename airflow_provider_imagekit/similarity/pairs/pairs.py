@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 __all__ = [
     "CROWD",
@@ -23,6 +23,7 @@ __all__ = [
     "Pairs",
     "Tally",
     "picked",
+    "places_in",
     "sorted_positions",
     "too_many_pairs",
     "use_numpy",
@@ -198,6 +199,17 @@ def where(values: array[int], bound: int) -> array[int]:
     import numpy as np
 
     return array("q", np.flatnonzero(np.asarray(values) > bound).astype(np.int64).tobytes())
+
+
+def places_in(hashes: array[int], wanted: Collection[int]) -> list[int]:
+    """Return the places of hashes that are among some."""
+    if use_numpy():
+        import numpy as np
+
+        few = np.array(sorted(wanted), dtype=np.uint64)
+        places: list[int] = np.flatnonzero(np.isin(np.asarray(hashes), few)).tolist()
+        return places
+    return [place for place, bits in enumerate(hashes) if bits in wanted]
 
 
 @contextmanager
