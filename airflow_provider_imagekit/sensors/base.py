@@ -20,13 +20,13 @@ from airflow_provider_imagekit.compat import (
 from airflow_provider_imagekit.exceptions import CallLimitError, ImageKitAuthError, ImageKitError
 from airflow_provider_imagekit.gates.polling import Poll, not_yet, until_next_check
 from airflow_provider_imagekit.operators.base import ImageKitTask
-from airflow_provider_imagekit.triggers.base import MIN_POKE_INTERVAL
+from airflow_provider_imagekit.triggers.base_polling import MIN_POKE_INTERVAL
 from airflow_provider_imagekit.triggers.event import read_event
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.compat import Context
-    from airflow_provider_imagekit.triggers.base import PollingTrigger
+    from airflow_provider_imagekit.triggers.base_polling import PollingTrigger
 
 __all__ = ["MIN_RESCHEDULE_INTERVAL", "ImageKitSensor"]
 
