@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from demo.plan import Results, Run
 
-#: DAG runs that take longer than this together hang.
-RUN_SECONDS = 600
+#: Seconds without a task or a run that ends, after which Airflow counts as hanging.
+SILENT_SECONDS = 300
 
 
 class DagRunsError(Exception):
@@ -104,14 +104,22 @@ def _events(plan: Path, environment: dict[str, str], output: IO[bytes]) -> Itera
         pass_fds=[writing],
     )
     os.close(writing)
-    watchdog = threading.Timer(RUN_SECONDS, process.kill)
-    watchdog.start()
+    watchdog = _watchdog(process)
     try:
         with os.fdopen(reading, encoding="utf-8") as lines:
-            yield from map(json.loads, lines)
+            for line in lines:
+                watchdog.cancel()
+                watchdog = _watchdog(process)
+                yield json.loads(line)
         if process.wait():
             raise DagRunsError(f"Airflow ended with exit code {process.returncode}.")
     finally:
         watchdog.cancel()
         process.kill()
         process.wait()
+
+
+def _watchdog(process: subprocess.Popen[bytes]) -> threading.Timer:
+    watchdog = threading.Timer(SILENT_SECONDS, process.kill)
+    watchdog.start()
+    return watchdog

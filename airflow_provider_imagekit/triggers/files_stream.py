@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from airflow_provider_imagekit.client.retry import RetryLimits
+from airflow_provider_imagekit.client.limits import RetryLimits
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError, ImageKitError, ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.library.arrivals import (
