@@ -57,7 +57,7 @@ class TableFormat(StrEnum):
 
 def format_of(name: str) -> TableFormat:
     """
-    Tell a table's form by the ending of its name: ``.jsonl`` or ``.ndjson``, ``.csv``, ``.parquet``.
+    Return a table's form by the ending of its name: ``.jsonl`` or ``.ndjson``, ``.csv``, ``.parquet``.
 
     :raises ImageKitInputError: for other endings.
     """
