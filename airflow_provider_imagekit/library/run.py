@@ -303,6 +303,9 @@ class LibraryRun:
         with appear_together(self._workplace) as write:
             with write(self.errors) as stream:
                 self._write_errors(stream)
+            if self._lease.of_mapped_task:
+                with write(self._lease.writer) as stream:
+                    self._lease.sign(stream)
             with write(self._output) as stream:
                 written = write_table(stream, rows, self._form)
             self._check_table()
