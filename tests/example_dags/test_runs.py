@@ -36,8 +36,8 @@ def findings(tmp_path_factory: pytest.TempPathFactory, log: Path) -> tuple[dict[
     """
     Run the demo DAG and all examples once, the hero picture replaced while one of them waits for it.
 
-    On Airflow 3 they run without a logical date, as when an asset or a person starts them. The demo and Airflow 2
-    run them with one.
+    On Airflow 3 they run without a logical date, as when an asset or a person starts them. The demo and
+    Airflow 2 run them with one.
     """
     library = tmp_path_factory.mktemp("library")
     catalogue = build(library)
