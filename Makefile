@@ -6,8 +6,8 @@ AIRFLOW_2 := 2.11.2
 IMAGEKIT_SDK_4 := 4.2.0
 SENSORS := 200
 CLUSTER := tests/cluster
-# A file's tests share fixtures, above all the real Airflow's database, so they stay in one process.
-IN_PARALLEL := --numprocesses 2 --dist loadfile
+# A file's tests share fixtures, so they stay in one process. Four on two cores, since many tests wait.
+IN_PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 # In variables, since a comma would end an argument of $(call).
 DEMO_EXTRAS := emulator,parquet
 EXTRAS := emulator,numpy,openlineage,parquet,redis,report

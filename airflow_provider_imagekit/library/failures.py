@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.exceptions import (
+    CallLimitError,
     ImageKitAuthError,
     ImageKitBadRequestError,
     ImageKitConfigurationError,
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LASTING", "Failures", "error_row", "is_lasting", "is_of_the_run", "max_files"]
 
-_OF_THE_RUN = (ImageKitAuthError, ImageKitConfigurationError, ImageKitRateLimitError)
+_OF_THE_RUN = (CallLimitError, ImageKitAuthError, ImageKitConfigurationError, ImageKitRateLimitError)
 _LASTING = (ImageKitBadRequestError, ImageKitInputError)
 
 #: Classes of errors that the same version of a file meets again, as the table names them.

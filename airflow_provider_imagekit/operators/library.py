@@ -29,6 +29,7 @@ from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalP
 from airflow_provider_imagekit.library.table.rows import ChangedBy
 from airflow_provider_imagekit.library.table.schema import COLUMNS
 from airflow_provider_imagekit.operators.base import (
+    CONNECTION_ARGUMENTS,
     ImageKitOperator,
     fail_without_retry,
     is_mapped,
@@ -106,6 +107,11 @@ class LibraryMetadataOperator(ImageKitOperator):
     :param threads: metadata calls at once, 1 to 32 (the default). (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`, whose
         ``requests_per_second`` sets the pace. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :return: ``path``, ``errors_path``, ``counts``, ``plan``, ``seconds``; each under its own key too, and in
         the events of the task's assets.
     :raises AirflowFailException: from the error that no retry can mend.
@@ -125,7 +131,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         "max_failed",
         "max_deleted",
         "threads",
-        "imagekit_conn_id",
+        *CONNECTION_ARGUMENTS,
     )
     label_arguments = ("output_path",)
     lists_library = True
@@ -156,6 +162,9 @@ class LibraryMetadataOperator(ImageKitOperator):
         max_deleted: float | str = 0.2,
         threads: int | str = _MOST_THREADS,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -182,6 +191,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         self.max_deleted = max_deleted
         self.threads = threads
         self.imagekit_conn_id = imagekit_conn_id
+        self._limit_requests(request_timeout, max_retries, max_calls)
         self._named = tuple(name for name in _FILTERS if getattr(self, name) is not None)
         self._run: LibraryRun | None = None
 
