@@ -13,7 +13,7 @@ from airflow_provider_imagekit.io.arguments import mapping, number
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
-    from airflow_provider_imagekit.client.retry import RetryLimits
+    from airflow_provider_imagekit.client.limits import RetryLimits
 
 __all__ = ["COUNTERS", "UsageLimits"]
 
