@@ -7,11 +7,11 @@ import logging
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.exceptions import (
@@ -35,14 +35,16 @@ from airflow_provider_imagekit.library.fetch import Outcome, fetch_all, wait_for
 from airflow_provider_imagekit.library.journal import Journal
 from airflow_provider_imagekit.library.lease import Lease
 from airflow_provider_imagekit.library.listing import list_again, list_files, recall_results
-from airflow_provider_imagekit.library.merge import compare, merged, usable
+from airflow_provider_imagekit.library.merge import Comparison, merged
 from airflow_provider_imagekit.library.plan import Plan
 from airflow_provider_imagekit.library.progress import Progress
 from airflow_provider_imagekit.library.table.capture import zone_of
+from airflow_provider_imagekit.library.table.check import usable
 from airflow_provider_imagekit.library.table.coerce import iso
-from airflow_provider_imagekit.library.table.files import read_table, writable_format_of, write_table
+from airflow_provider_imagekit.library.table.files import writable_format_of, write_table
 from airflow_provider_imagekit.library.table.privacy import Privacy
 from airflow_provider_imagekit.library.table.rows import ChangedBy, RowBuilder
+from airflow_provider_imagekit.library.table.stored import stored_table
 from airflow_provider_imagekit.library.worklist import State, Task, Worklist
 
 if TYPE_CHECKING:
@@ -50,11 +52,13 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.client.endpoints import Request
     from airflow_provider_imagekit.io.paths import StoragePath
     from airflow_provider_imagekit.library.sources import Source
-    from airflow_provider_imagekit.library.table.schema import Row
+    from airflow_provider_imagekit.library.table.stored import StoredTable
 
 __all__ = ["LibraryRun", "RunSettings"]
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ class LibraryRun:
         self._lease = Lease(self._workplace, owner=run)
         self._resources = ExitStack()
         self._stopped = False
-        self._copy: IO[bytes] | None = None
+        self._stored: StoredTable | None = None
 
     def __enter__(self) -> Self:
         self._ledger = Worklist(self._settings.changed_by)
@@ -166,7 +170,8 @@ class LibraryRun:
             self._lease.acquire()
             remove_leftovers(self._workplace)
         self._planned_against = fingerprint(self._output)
-        self._copy = self._copied()
+        copied = self._copied()
+        self._stored = None if copied is None else stored_table(copied, self._form)
         return self._plan(dry=dry)
 
     def _plan(self, *, dry: bool = False) -> Plan:
@@ -179,9 +184,12 @@ class LibraryRun:
             dry=dry,
             check=self._check,
         )
-        before, gone = compare(self._published(), self._ledger, self._settings.changed_by)
+        self._comparison = Comparison(self._ledger, self._settings.changed_by, self._builder.redact)
+        if self._stored is not None:
+            self._comparison.compare(self._watched(usable(self._stored.rows(), str(self._output))))
+        gone = self._comparison.gone
         if not dry:
-            self._check_deleted(gone, before)
+            self._check_deleted(gone, self._comparison.before)
         recall_results(self._journal, self._ledger, of_other_runs=not self._settings.full_refresh)
         if self._journal.damaged:
             self._warn(
@@ -297,9 +305,8 @@ class LibraryRun:
         :raises TableInUseError: if the table is no longer the one that was planned against.
         """
         self._journal.flush()
-        rows = merged(
-            self._published(), self._ledger.entries(), run_time=self._as_of, redact=self._builder.redact
-        )
+        stored = () if self._stored is None else self._watched(self._stored.pieces(self._comparison.marks))
+        rows = merged(stored, self._ledger.entries(), run_time=self._as_of, redact=self._builder.redact)
         with appear_together(self._workplace) as write:
             with write(self.errors) as stream:
                 self._write_errors(stream)
@@ -333,14 +340,11 @@ class LibraryRun:
             raise LibraryStoppedError("Stopped while listing.")
         self._lease.renew()
 
-    def _published(self) -> Iterator[Row]:
-        """Yield the rows of the published table, from a copy that no other run changes."""
-        if self._copy is not None:
-            self._copy.seek(0)
-            for number, row in enumerate(usable(read_table(self._copy, self._form), str(self._output))):
-                if number % 1000 == 0:
-                    self._lease.renew()
-                yield row
+    def _watched(self, items: Iterable[T]) -> Iterator[T]:
+        for number, item in enumerate(items):
+            if number % 1000 == 0:
+                self._lease.renew()
+            yield item
 
     def _copied(self) -> IO[bytes] | None:
         if self._settings.full_refresh or self._planned_against is None:

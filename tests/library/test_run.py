@@ -156,7 +156,7 @@ class TestNextRun:
     def test_somebody_elses_file_is_not_overwritten(self, nightly_jsonl: Nightly) -> None:
         nightly_jsonl.output.parent.mkdir()
         nightly_jsonl.output.write_text('{"precious": 1}\n')
-        with pytest.raises(ImageKitInputError, match="no table of this operator"):
+        with pytest.raises(ImageKitInputError, match="not a table of this operator"):
             nightly_jsonl.run()
         assert nightly_jsonl.output.read_text() == '{"precious": 1}\n'
 

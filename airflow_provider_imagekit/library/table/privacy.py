@@ -141,8 +141,13 @@ class Privacy:
         return position
 
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
 def _only(names: frozenset[str], fields: dict[str, Any]) -> dict[str, Any]:
     """Return the named fields that hold a value or a list of values, for a structure can hold anything."""
+    if fields.keys() <= names and _SCALARS.issuperset(map(type, fields.values())):
+        return fields
     return {name: value for name, value in fields.items() if name in names and _is_plain(value)}
 
 
