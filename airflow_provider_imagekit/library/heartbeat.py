@@ -56,14 +56,6 @@ class Heartbeat:
         self.renew()
         self._progress.look(phase, done, total, unit)
 
-    def check_lease(self) -> None:
-        """
-        Make sure that the run still has its lease.
-
-        :raises TableInUseError: if it does not.
-        """
-        self._lease.check()
-
     def track(
         self, phase: str, items: Iterable[T], total: int | None, size: Callable[[T], int] = lambda _: 1
     ) -> Iterator[T]:

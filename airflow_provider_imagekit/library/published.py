@@ -19,6 +19,7 @@ from airflow_provider_imagekit.library.table.stored import REWRITTEN, rows_in, s
 if TYPE_CHECKING:
     from airflow_provider_imagekit.io.paths import StoragePath
     from airflow_provider_imagekit.library.heartbeat import Heartbeat
+    from airflow_provider_imagekit.library.lease import Lease
     from airflow_provider_imagekit.library.table.rows import ChangedBy, RowBuilder
     from airflow_provider_imagekit.library.table.schema import Row
     from airflow_provider_imagekit.library.table.stored import StoredTable
@@ -34,6 +35,7 @@ class PublishedTable:
     :param path: the table; its ending says whether it is JSON Lines or Parquet.
     :param workplace: folder of the same store for unfinished files and the errors file.
     :param builder: redacts rows of earlier runs.
+    :param lease: the right to replace the table.
     :param heartbeat: beats while the table is read and written.
     :param resources: closes the copy.
     """
@@ -43,6 +45,7 @@ class PublishedTable:
         path: StoragePath,
         workplace: StoragePath,
         builder: RowBuilder,
+        lease: Lease,
         heartbeat: Heartbeat,
         resources: ExitStack,
     ) -> None:
@@ -50,6 +53,7 @@ class PublishedTable:
         self._form = writable_format_of(path.name)
         self._workplace = workplace
         self._builder = builder
+        self._lease = lease
         self._heartbeat = heartbeat
         self._resources = resources
         self._stored: StoredTable | None = None
@@ -107,6 +111,9 @@ class PublishedTable:
         with appear_together(self._workplace) as write:
             with write(self.errors) as stream:
                 _write_errors(worklist.errors(), stream)
+            if self._lease.of_mapped_task:
+                with write(self._lease.writer) as stream:
+                    self._lease.sign(stream)
             with write(self._path) as stream:
                 written = write_table(stream, new, self._form)
             self._check()
@@ -118,7 +125,7 @@ class PublishedTable:
             _write_errors(worklist.errors(), stream)
 
     def _check(self) -> None:
-        self._heartbeat.check_lease()
+        self._lease.check()
         if fingerprint(self._path) != self.fingerprint:
             raise TableInUseError(
                 f"{self._path} was replaced while this run was under way.",

@@ -118,7 +118,9 @@ class LibraryRun:
         self._client = PatientClient(client, self._heartbeat)
         self._resources = ExitStack()
         self._builder = RowBuilder(zone_of(settings.timezone), settings.privacy)
-        self._table = PublishedTable(output, self._workplace, self._builder, self._heartbeat, self._resources)
+        self._table = PublishedTable(
+            output, self._workplace, self._builder, self._lease, self._heartbeat, self._resources
+        )
 
     def __enter__(self) -> Self:
         self._worklist = Worklist(self._settings.changed_by)

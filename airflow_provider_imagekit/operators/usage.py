@@ -75,7 +75,8 @@ class UsageOperator(ImageKitOperator):
         self._label(context)
         with fail_without_retry():
             self.on_exceeded = choice(self.on_exceeded, "on_exceeded", _ON_EXCEEDED)
-            found = UsageLimits.parse(self.limits, self.max_share).check(self.hook.get_conn())
+            limits = UsageLimits.parse(self.limits, self.max_share)
+            found = limits.check(self.hook.get_conn(), limits=None)
         self.log.info("%s", found.reason)
         if not found.matched and self.on_exceeded == "skip":
             raise AirflowSkipException(found.reason)
