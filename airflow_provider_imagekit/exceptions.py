@@ -9,6 +9,7 @@ Everything that this package raises.
     │   └── InvalidPHashError           a text is no 64-bit pHash
     ├── ImageKitTransportError          no answer: refused, reset, timed out
     ├── UnknownOutcomeError             a write that must not be repeated may or may not have been done
+    ├── CallLimitError                  the task has made as many requests as max_calls allows
     ├── ImageKitStatusError             an answer that says no
     │   ├── ImageKitBadRequestError     400
     │   ├── ImageKitAuthError           401, 403
@@ -39,6 +40,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 __all__ = [
+    "CallLimitError",
     "ImageKitAuthError",
     "ImageKitBadRequestError",
     "ImageKitConfigurationError",
@@ -154,6 +156,10 @@ class ImageKitTransportError(ImageKitError):
 
 class UnknownOutcomeError(ImageKitError):
     """Raised when a write got no usable answer and must not be repeated: it may have been done or not."""
+
+
+class CallLimitError(ImageKitError):
+    """Raised instead of a request more than the ``max_calls`` of a task; a retry would only spend more."""
 
 
 class WebhookVerificationError(ImageKitError):

@@ -2,28 +2,40 @@
 What the nights after the first one cost: LibraryMetadataOperator over a library of which little changes.
 
     nice python -m benchmarks.library_nightly                    # 10,000 files; half a minute
+    nice python -m benchmarks.library_nightly --unchanged 100000          # CPU and memory a file; a minute
 
 The library is a folder of pictures behind the local ImageKit server, a process of its own that counts the
 calls. Between two nights a picture is replaced, added or deleted. Exit status 1 if a night makes another
 number of metadata calls than there are new and changed pictures.
+
+With ``--unchanged`` the library is made up by a server too cheap to be what is measured, and so is the table
+that last night left. A process of its own runs the operator, lists the same files without it, and parses the
+same answers with ``json`` alone. Memory is the peak above what the imports take.
 """
 
 from __future__ import annotations
 
 import argparse
+import cProfile
 import json
 import os
+import pstats
+import resource
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.request import Request, urlopen
 
 from PIL import Image
 
 from benchmarks.emulator_throughput import fill, served
+from benchmarks.library_server import listed, metadata, running
 
 MOST_FILES = 19_000  # the server remembers its last 20,000 requests
 
@@ -63,12 +75,109 @@ def changes(library: Path) -> list[tuple[str, Callable[[], object], int]]:
     ]
 
 
+def write_last_night(path: Path, files: int) -> None:
+    """Write the table that a run over the made up library leaves."""
+    from airflow_provider_imagekit.library.table.files import writable_format_of, write_table
+    from airflow_provider_imagekit.library.table.privacy import Privacy
+    from airflow_provider_imagekit.library.table.rows import RowBuilder, listing_row
+
+    builder = RowBuilder(UTC, Privacy())
+    rows = (builder.build(metadata(number)) | listing_row(listed(number)) for number in range(files))
+    with path.open("wb") as stream:
+        write_table(stream, rows, writable_format_of(path.name))
+
+
+def cpu_of(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def unchanged_night(output: str, files: int, profile: bool) -> dict[str, float]:
+    """Run the operator over a library that is as the table says; return CPU seconds and the peak's MB."""
+    from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+    from airflow_provider_imagekit.library.sources import Search
+    from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
+
+    if output.endswith(".parquet"):
+        import pyarrow.parquet  # noqa: F401
+    task = SimpleNamespace(dag_id="nightly", task_id="library", run_id="unchanged", map_index=-1)
+    operator = LibraryMetadataOperator(task_id="library", output_path=output)
+    client = ImageKitHook().get_conn()
+    (first, *_) = Search().pages(client.call)
+    body = json.dumps(first.items)
+    imports = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    profiler = cProfile.Profile()
+
+    def night() -> None:
+        if profile:
+            profiler.enable()
+        counts = operator.execute({"ti": task})["counts"]
+        profiler.disable()
+        assert counts == {**dict.fromkeys(counts, 0), "rows": files, "files": files, "unchanged": files}
+
+    measured = {"operator": cpu_of(night)}
+    measured["peak"] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - imports) / 1024
+    measured["listing"] = cpu_of(lambda: sum(len(page.items) for page in Search().pages(client.call)))
+    measured["parsing"] = (
+        cpu_of(lambda: [json.loads(body) for _ in range(10)]) / 10 * files / len(first.items)
+    )
+    if profile:
+        pstats.Stats(profiler, stream=sys.stderr).sort_stats("tottime").print_stats(35)
+    return measured
+
+
+def print_unchanged(files: int, formats: list[str], profile: bool) -> None:
+    """Print what an unchanged night costs a file."""
+    print(
+        "| table | files | operator, ms | list calls, ms | parsing their JSON, ms | own work, ms | peak, MB |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for form in formats:
+        with tempfile.TemporaryDirectory() as folder, running(files, 0.0) as address:
+            table = Path(folder, f"library.{form}")
+            write_last_night(table, files)
+            connection = {"conn_type": "imagekit", "host": address, "password": "private_benchmark"}
+            command = [sys.executable, "-m", "benchmarks.library_nightly", "--night", str(table)]
+            result = subprocess.run(
+                [*command, "--unchanged", str(files), *(["--profile"] if profile else [])],
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+                env=os.environ
+                | {
+                    "AIRFLOW_HOME": folder,
+                    "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+                    "AIRFLOW_CONN_IMAGEKIT_DEFAULT": json.dumps(connection),
+                    "PYTHONPATH": str(Path(__file__).parents[1]),
+                },
+            )
+            m: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+        operator, listing, parsing = (m[name] / files * 1000 for name in ("operator", "listing", "parsing"))
+        print(
+            f"| {form} | {files:,} | {operator:.3f} | {listing:.3f} | {parsing:.3f} | "
+            f"{operator - listing:.3f} | {m['peak']:.0f} |",
+            flush=True,
+        )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--files", type=int, default=10_000, help=f"at most {MOST_FILES:,}")
-    files = parser.parse_args().files
+    parser.add_argument("--unchanged", type=int, help="files of a library in which nothing has changed")
+    parser.add_argument("--formats", nargs="*", default=["jsonl", "parquet"])
+    parser.add_argument("--profile", action="store_true", help="with --unchanged: where the time goes")
+    parser.add_argument("--night", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.night:
+        print(json.dumps(unchanged_night(arguments.night, arguments.unchanged, arguments.profile)))
+        return 0
+    if arguments.unchanged:
+        print_unchanged(arguments.unchanged, arguments.formats, arguments.profile)
+        return 0
+    files = arguments.files
     if not 2 <= files <= MOST_FILES:
         parser.error(f"--files is from 2 to {MOST_FILES:,}")
     with tempfile.TemporaryDirectory() as folder:

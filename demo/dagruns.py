@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from demo.plan import Results, Run
 
-#: DAG runs that take longer than this together hang.
-RUN_SECONDS = 600
+#: Seconds without a task or a run that ends, after which Airflow counts as hanging.
+SILENT_SECONDS = 300
 
 
 class DagRunsError(Exception):
@@ -50,6 +50,7 @@ def run_dags(
     connection: str,
     log: Path,
     on_start: Mapping[str, Callable[[], None]],
+    **arguments: Any,
 ) -> Iterator[Ended]:
     """
     Run DAGs one after the other with ``dag.test()``, telling their progress on the terminal.
@@ -59,6 +60,7 @@ def run_dags(
     :param connection: the Airflow Connection ``imagekit_default``.
     :param log: file that Airflow's own output goes to.
     :param on_start: DAG id -> what to do, in a thread, when its run starts.
+    :param arguments: for ``dag.test()``, plain JSON.
     :raises DagRunsError: if Airflow ends before its time.
     """
     with tempfile.TemporaryDirectory(prefix="imagekit-airflow-") as home, log.open("wb") as output:
@@ -68,7 +70,7 @@ def run_dags(
         environment = airflow_environment(Path(home), dags, connection)
         _migrate(environment, output)
         plan = Path(home, "plan.json")
-        plan.write_text(json.dumps([[run.dag_id, run.conf] for run in runs]), encoding="utf-8")
+        plan.write_text(json.dumps([[run.dag_id, run.conf, arguments] for run in runs]), encoding="utf-8")
         planned = {run.dag_id: run for run in runs}
         for event in _events(plan, environment, output):
             match event["event"]:
@@ -104,14 +106,22 @@ def _events(plan: Path, environment: dict[str, str], output: IO[bytes]) -> Itera
         pass_fds=[writing],
     )
     os.close(writing)
-    watchdog = threading.Timer(RUN_SECONDS, process.kill)
-    watchdog.start()
+    watchdog = _watchdog(process)
     try:
         with os.fdopen(reading, encoding="utf-8") as lines:
-            yield from map(json.loads, lines)
+            for line in lines:
+                watchdog.cancel()
+                watchdog = _watchdog(process)
+                yield json.loads(line)
         if process.wait():
             raise DagRunsError(f"Airflow ended with exit code {process.returncode}.")
     finally:
         watchdog.cancel()
         process.kill()
         process.wait()
+
+
+def _watchdog(process: subprocess.Popen[bytes]) -> threading.Timer:
+    watchdog = threading.Timer(SILENT_SECONDS, process.kill)
+    watchdog.start()
+    return watchdog

@@ -1,8 +1,8 @@
 """
 Run DAGs in this process's own Airflow and report what happens, one JSON object a line.
 
-``python -m demo.scenarios PLAN FD`` reads ``[[dag_id, conf], ...]`` from the file PLAN and writes to the file
-descriptor FD; Airflow's own logs go where standard output and error go.
+``python -m demo.scenarios PLAN FD`` reads ``[[dag_id, conf, arguments of dag.test()], ...]`` from the file
+PLAN and writes to the file descriptor FD; Airflow's own logs go where standard output and error go.
 """
 
 from __future__ import annotations
@@ -69,12 +69,12 @@ def main() -> None:
     bag = DagBag(dag_folder=os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     activate_assets(bag)
     plan = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    if missing := {dag_id for dag_id, _ in plan} - bag.dags.keys():
+    if missing := {dag_id for dag_id, *_ in plan} - bag.dags.keys():
         raise SystemExit(f"No such DAGs: {missing}; import errors: {bag.import_errors}")
-    for dag_id, conf in plan:
+    for dag_id, conf, arguments in plan:
         started = time.monotonic()
         progress.report("start", dag_id=dag_id)
-        run = bag.dags[dag_id].test(run_conf=conf)
+        run = bag.dags[dag_id].test(run_conf=conf, **arguments)
         seconds = round(time.monotonic() - started, 1)
         progress.report("end", dag_id=dag_id, state=str(run.state), seconds=seconds, results=results(run))
 

@@ -36,6 +36,15 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator  # noqa: E402
 from tests import pictures  # noqa: E402
 from tests.support import Clock, client_of, secrets_masker  # noqa: E402
 
+#: What takes longest by far: whole DAG runs in processes of their own.
+PARTS = ("airflow/", "example_dags/", "demo/", "faults/", "operators/test_every")
+LONGEST = tuple(f"tests/{part}" for part in PARTS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest tests first, so that no process is still at one when the others are done."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
 
 def pytest_unconfigure() -> None:
     """Leave nothing behind."""

@@ -16,7 +16,7 @@ from airflow_provider_imagekit.provider_info import get_provider_info
 from tests.support import AIRFLOW_3
 
 INFO = get_provider_info()
-BASES = ("BaseHook", "BaseOperator", "BaseSensorOperator", "BaseTrigger")
+BASES = ("BaseHook", "BaseOperator", "BaseTrigger", "ImageKitOperator", "ImageKitSensor", "PollingTrigger")
 
 
 def schema(name: str) -> dict[str, Any]:

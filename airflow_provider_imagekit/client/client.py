@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
+from airflow_provider_imagekit.client.limits import RetryLimits, TaskLimits
 from airflow_provider_imagekit.client.rate_limit import RateLimiter, account_rate_limiter
 from airflow_provider_imagekit.client.reads import Reads
-from airflow_provider_imagekit.client.retry import Retrying, RetryLimits, Waits
+from airflow_provider_imagekit.client.retry import Retrying, Waits
 from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.client.transport import Transport, check_base_url
 from airflow_provider_imagekit.client.writes import Writes
@@ -74,6 +76,7 @@ class ImageKitClient(Reads, Writes):
             self._transport, self._write_budget, self.waits, sleep=sleep, jitter=jitter
         )
         self.sleep = sleep
+        self.of_task = TaskLimits()
 
     def __repr__(self) -> str:
         return f"ImageKitClient({self.base_url})"
@@ -95,6 +98,23 @@ class ImageKitClient(Reads, Writes):
         self._budget.follow(source, settings.requests_per_second, settings.rate_limit_url)
         self._write_budget.follow(source, settings.writes_per_second, settings.rate_limit_url)
 
+    def limited(self, of_task: TaskLimits) -> Self:
+        """
+        Return a client with the limits of a task; it shares sockets, budgets and answers under way.
+
+        :param of_task: limits of all calls of the returned client together.
+        """
+        if not of_task:
+            return self
+        limited = copy.copy(self)
+        limited.of_task = of_task
+        return limited
+
+    @property
+    def origin(self) -> object:
+        """What stands for the client and for all that :meth:`limited` made of it."""
+        return self._transport
+
     def close(self) -> None:
         """Close the pooled sockets; the client opens new ones if it is used again."""
         self._transport.close()
@@ -113,7 +133,7 @@ class ImageKitClient(Reads, Writes):
         """
         calls = self._write_calls if request.writes else self._calls
         try:
-            return calls.call(request, limits or self.limits)
+            return calls.call(request, self.of_task.of_call(limits or self.limits))
         except ImageKitError as error:
             if not request.subject:
                 raise

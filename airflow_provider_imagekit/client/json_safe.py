@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 __all__ = ["json_safe", "load_json"]
 
@@ -41,21 +42,29 @@ _MAX_DEPTH = 50
 _RESERVED_KEYS = frozenset({"__classname__", "__version__", "__data__", "__type", "__var", "__source__"})
 
 
+# Keys that were found to be safe; answers have the same ones again and again.
+_safe_keys: set[str] = set()
+_MOST_KEYS = 200
+_NESTED = frozenset({dict, list, float})
+
+
 def load_json(body: bytes) -> Any:
     """
     Parse a JSON body into plain values that every XCom backend stores.
 
     In ``exif`` a text ends at its first NUL, as EXIF's do; elsewhere NULs are left out.
 
-    :param body: UTF-8 text; NaN and the infinities, which are no JSON, become ``None``.
+    :param body: UTF-8 text; NaN and the infinities, which JSON does not have, become ``None``.
     :raises ValueError: if the body is not JSON, or is nested deeper than 50 levels.
     """
     try:
-        value = json.loads(body.decode("utf-8-sig"), parse_constant=lambda _: None)
-        _check_depth(value)
+        text = body.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=lambda _: None)
+        # JSON writes NUL and half a character as escapes only.
+        is_safe = _is_safe(value) and "\\u" not in text
         if b"\\u0000" in body and isinstance(value, dict) and "exif" in value:
             value["exif"] = _ended_at_nul(value["exif"])
-        return json_safe(value)
+        return value if is_safe else json_safe(value)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -80,13 +89,28 @@ def json_safe(value: Any) -> Any:
     return value
 
 
-def _check_depth(value: Any, left: int = _MAX_DEPTH) -> None:
+def _is_safe(value: Any, left: int = _MAX_DEPTH) -> bool:
+    """Return whether keys and numbers are such that :func:`json_safe` leaves them; texts may hold any."""
+    if type(value) is float:
+        return math.isfinite(value)
     if not isinstance(value, dict | list):
-        return
+        return True
     if not left:
         raise ValueError("nested too deeply")
-    for item in value.values() if isinstance(value, dict) else value:
-        _check_depth(item, left - 1)
+    safe, items = True, cast("Iterable[Any]", value)
+    if isinstance(value, dict):
+        safe, items = value.keys() <= _safe_keys or _are_safe(value), value.values()
+    for item in items:
+        if type(item) in _NESTED and not _is_safe(item, left - 1):
+            safe = False  # and go on, for the depth
+    return safe
+
+
+def _are_safe(keys: Iterable[str]) -> bool:
+    safe = {key for key in keys if _safe_key(key) == key}
+    if len(_safe_keys) < _MOST_KEYS:
+        _safe_keys.update(key for key in safe if len(key) <= _MOST_KEYS)
+    return safe >= set(keys)
 
 
 def _ended_at_nul(value: Any) -> Any:

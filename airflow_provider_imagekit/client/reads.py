@@ -5,13 +5,16 @@ from __future__ import annotations
 import posixpath
 import unicodedata
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.client.pagination import identity, pages
-from airflow_provider_imagekit.client.retry import Caller, RetryLimits
+from airflow_provider_imagekit.client.retry import Caller
 from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitNotFoundError, MissingPHashError
 from airflow_provider_imagekit.phash import PHash
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.limits import RetryLimits
 
 __all__ = ["Reads"]
 

@@ -12,7 +12,6 @@ import logging
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.client.single_flight import SingleFlight
@@ -25,53 +24,18 @@ from airflow_provider_imagekit.exceptions import (
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.endpoints import Request
+    from airflow_provider_imagekit.client.limits import RetryLimits
     from airflow_provider_imagekit.client.rate_limit import RateLimiter
     from airflow_provider_imagekit.client.transport import Transport
 
-__all__ = ["Caller", "RetryLimits", "Retrying", "Waits"]
+__all__ = ["Caller", "Retrying", "Waits"]
 
 log = logging.getLogger(__name__)
 
-_FIRST_BACKOFF = 0.5
-_LONGEST_BACKOFF = 30.0
 _QUIET_SECONDS = 60.0
 
 # Answers that say that the request was not begun.
 _NOT_BEGUN = {423, 425, 429}
-
-
-@dataclass(frozen=True, slots=True)
-class RetryLimits:
-    """
-    How far one call goes in repeating a request.
-
-    :param max_retries: most repetitions after the first try.
-    :param max_wait: maximum seconds that one call waits in all, for rate limits and between tries.
-    """
-
-    max_retries: int = 5
-    max_wait: float = 120.0
-
-    def delay(self, error: ImageKitError, *, retries: int, waited: float, jitter: float) -> float | None:
-        """
-        Return the seconds to wait before the next try, or ``None`` to give up.
-
-        After 429 that is the time until the reset, which ImageKit gives in milliseconds, and never less; else
-        0.5 s, 1 s, 2 s … 30 s. The jitter keeps tasks that were refused together from coming back together.
-
-        :param error: what the last try met.
-        :param retries: repetitions so far.
-        :param waited: seconds that this call has waited so far.
-        :param jitter: a random number, 0 to 1.
-        """
-        if not error.retryable or retries >= self.max_retries:
-            return None
-        backoff = min(_FIRST_BACKOFF * 2**retries, _LONGEST_BACKOFF)
-        if isinstance(error, ImageKitRateLimitError) and error.reset_ms is not None:
-            delay = error.reset_ms / 1000 + min(backoff, 1.0) * jitter
-        else:
-            delay = backoff * (0.5 + 0.5 * jitter)
-        return delay if waited + delay <= self.max_wait else None
 
 
 class Waits:
@@ -141,13 +105,17 @@ class Retrying:
 
     def _send(self, request: Request, limits: RetryLimits) -> Any:
         retries, waited = 0, 0.0
+        last: ImageKitError | None = None
         while True:
             turn = self._budget.acquire(limits.max_wait - waited)
             self.waits.add(turn)
             waited += turn
+            if limits.ceiling:
+                limits.ceiling.take(request, last)
             try:
-                return self._transport.send(request)
+                return self._transport.send(request, limits.timeout)
             except ImageKitError as error:
+                last = error
                 if not request.repeatable and _may_be_done(error):
                     raise _unknown(request, error) from error
                 delay = limits.delay(error, retries=retries, waited=waited, jitter=self._jitter())

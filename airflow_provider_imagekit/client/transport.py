@@ -68,12 +68,13 @@ class Transport:
         """Close the pooled sockets."""
         self._session.close()
 
-    def send(self, request: endpoints.Request) -> Any:
+    def send(self, request: endpoints.Request, timeout: float | None = None) -> Any:
         """
         Send one request and return its decoded answer.
 
         :param request: one of :mod:`airflow_provider_imagekit.client.endpoints` or of
             :mod:`airflow_provider_imagekit.client.changes`.
+        :param timeout: maximum seconds until the answer has arrived whole; by default those of the settings.
         :raises ImageKitTransportError: if no whole answer arrived in time.
         :raises ImageKitError: as :func:`airflow_provider_imagekit.client.responses.decode` does.
         """
@@ -83,7 +84,7 @@ class Transport:
             with self._session.request(
                 request.method,
                 self.server_of(request) + request.target,
-                timeout=self.seconds_for(request),
+                timeout=self.seconds_for(request, timeout),
                 verify=self._settings.verify,
                 proxies=self._proxies.copy(),
                 allow_redirects=False,
@@ -111,10 +112,10 @@ class Transport:
         uploads = isinstance(request.body, Form) and self._base_url == DEFAULT_BASE_URL
         return UPLOAD_BASE_URL if uploads else self._base_url
 
-    def seconds_for(self, request: endpoints.Request) -> float:
+    def seconds_for(self, request: endpoints.Request, timeout: float | None = None) -> float:
         """Return the time limit of a request; a file of some size may take longer than an answer."""
         file = request.body.file if isinstance(request.body, Form) else b""
-        return self._settings.timeout + len(file) / SLOWEST_UPLOAD
+        return (timeout or self._settings.timeout) + len(file) / SLOWEST_UPLOAD
 
 
 def check_base_url(base_url: str, *, allow_http: bool = False) -> str:

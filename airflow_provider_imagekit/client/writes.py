@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.client import changes, endpoints
-from airflow_provider_imagekit.client.retry import Caller, RetryLimits
+from airflow_provider_imagekit.client.retry import Caller
 from airflow_provider_imagekit.exceptions import ImageKitNotFoundError, ImageKitResponseError
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.limits import RetryLimits
 
 __all__ = ["FILE_IS_MISSING", "Writes"]
 

@@ -13,6 +13,7 @@ from airflow_provider_imagekit.io.arguments import mapping, number
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
+    from airflow_provider_imagekit.client.limits import RetryLimits
 
 __all__ = ["COUNTERS", "UsageLimits"]
 
@@ -60,12 +61,15 @@ class UsageLimits:
             share / 100 if percent else share,
         )
 
-    def check(self, client: ImageKitClient, today: date | None = None) -> Poll:
+    def check(
+        self, client: ImageKitClient, today: date | None = None, limits: RetryLimits | None = CHECK_LIMITS
+    ) -> Poll:
         """
         Ask for the usage of this month, and compare.
 
         :param client: who asks.
         :param today: the day; today in UTC unless given.
+        :param limits: how long to repeat; those of a check unless given, ``None`` for the client's own.
         :return: matched if every share is below ``max_share``; its value has ``usage``, ``shares``,
             ``exceeded``, ``start_date``, ``end_date``.
         """
@@ -74,7 +78,7 @@ class UsageLimits:
             "start_date": today.replace(day=1).isoformat(),
             "end_date": (today + timedelta(days=1)).isoformat(),
         }
-        usage = client.get_usage(**dates, limits=CHECK_LIMITS)
+        usage = client.get_usage(**dates, limits=limits)
         shares = {name: _count(usage, name) / limit for name, limit in self.limits.items()}
         exceeded = sorted(name for name, share in shares.items() if share >= self.max_share)
         told = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())

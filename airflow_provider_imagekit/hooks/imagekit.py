@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_imagekit.client import endpoints
+from airflow_provider_imagekit.client.limits import RetryLimits, TaskLimits
 from airflow_provider_imagekit.client.per_process import per_process
 from airflow_provider_imagekit.client.rate_limit import account_rate_limiter
 from airflow_provider_imagekit.client.redaction import key_forms, password_of
-from airflow_provider_imagekit.client.retry import RetryLimits
 from airflow_provider_imagekit.client.writes import Writes
 from airflow_provider_imagekit.compat import (
     BaseHook,
@@ -85,6 +85,10 @@ class ImageKitHook(Writes, BaseHook):
     .. seealso:: ImageKit's API reference, https://imagekit.io/docs/api-reference
 
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>` with the private key.
+    :param request_timeout: maximum seconds until an answer has arrived whole; ``None`` for the Connection's
+        ``timeout``.
+    :param max_retries: maximum repetitions of a request; ``None`` for the Connection's.
+    :param max_calls: requests that this hook may send, each repetition counted; ``None`` for no ceiling.
     """
 
     conn_name_attr = "imagekit_conn_id"
@@ -95,9 +99,17 @@ class ImageKitHook(Writes, BaseHook):
     #: How settings become a client; a test puts its own clock in here.
     client_of: Callable[[ClientSettings], ImageKitClient] = staticmethod(_shared_client)
 
-    def __init__(self, imagekit_conn_id: str = default_conn_name) -> None:
+    def __init__(
+        self,
+        imagekit_conn_id: str = default_conn_name,
+        *,
+        request_timeout: float | None = None,
+        max_retries: int | None = None,
+        max_calls: int | None = None,
+    ) -> None:
         super().__init__()
         self.imagekit_conn_id = imagekit_conn_id
+        self.limits = TaskLimits(timeout=request_timeout, max_retries=max_retries, max_calls=max_calls)
         self._client: ImageKitClient | None = None
         self._account: str | None = None
 
@@ -147,8 +159,7 @@ class ImageKitHook(Writes, BaseHook):
             if isinstance(settings, ImageKitConfigurationError):
                 raise settings
             _mask(settings)
-            self._client = self.client_of(settings)
-            self._client.follow_settings(self.imagekit_conn_id)
+            return self._connected(settings)
         return self._client
 
     async def aget_conn(self, *, refresh: bool = False) -> ImageKitClient:
@@ -160,8 +171,7 @@ class ImageKitHook(Writes, BaseHook):
             await asyncio.to_thread(_client_class)
             # In a thread, since Airflow waits for its supervisor here, whose answer the event loop reads.
             await asyncio.to_thread(_mask, settings)
-            self._client = self.client_of(settings)
-            self._client.follow_settings(self.imagekit_conn_id)
+            return self._connected(settings)
         return self._client
 
     def test_connection(self) -> tuple[bool, str]:
@@ -264,6 +274,13 @@ class ImageKitHook(Writes, BaseHook):
         if request.writes and isinstance(answer, dict) and "filePath" in answer:
             note_written(self, path=answer["filePath"])
         return answer
+
+    def _connected(self, settings: ClientSettings) -> ImageKitClient:
+        shared = self.client_of(settings)
+        shared.follow_settings(self.imagekit_conn_id)
+        if self._client is None or self._client.origin is not shared.origin:
+            self._client = shared.limited(self.limits)
+        return self._client
 
     async def _async_settings(self) -> ClientSettings | ImageKitConfigurationError:
         connection = await get_async_connection(self.imagekit_conn_id, hook=self)

@@ -9,7 +9,15 @@ from typing import IO, Any
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.text_columns import Column, is_arrow, taken
 
-__all__ = ["TakenColumns", "import_pyarrow", "read_batches", "usual_values", "values_of", "write_parquet"]
+__all__ = [
+    "TakenColumns",
+    "arrow_schema",
+    "import_pyarrow",
+    "read_batches",
+    "usual_values",
+    "values_of",
+    "write_parquet",
+]
 
 
 def import_pyarrow() -> tuple[Any, Any]:
@@ -165,18 +173,14 @@ class TakenColumns:
         return taken(self._columns[name], np.searchsorted(self._rows, np.asarray(rows, dtype=np.int64)))
 
 
-def write_parquet(
-    file: IO[bytes], chunks: Iterable[Mapping[str, Column]], columns: Mapping[str, type]
-) -> int:
+def arrow_schema(columns: Mapping[str, type]) -> Any:
     """
-    Write columns of rows as a Parquet file, each chunk as a row group, and return the number of rows.
+    Return the schema of a Parquet file.
 
-    :param file: opened for writing bytes.
-    :param chunks: rows as columns.
     :param columns: name and type of each column, in order: ``int``, ``float``, ``str``, ``bool``, or
         ``datetime`` with a time zone.
     """
-    arrow, parquet = import_pyarrow()
+    arrow, _ = import_pyarrow()
     types = {
         int: arrow.int64(),
         float: arrow.float64(),
@@ -184,17 +188,36 @@ def write_parquet(
         bool: arrow.bool_(),
         datetime: arrow.timestamp("ms", tz="UTC"),
     }
-    schema = arrow.schema([(name, types[kind]) for name, kind in columns.items()])
-    count = 0
+    return arrow.schema([(name, types[kind]) for name, kind in columns.items()])
+
+
+def write_parquet(
+    file: IO[bytes], chunks: Iterable[Any], columns: Mapping[str, type], *, row_group: int = 0
+) -> int:
+    """
+    Write columns of rows as a Parquet file, and return the number of rows.
+
+    :param file: opened for writing bytes.
+    :param chunks: rows as columns, or as a record batch of the same schema.
+    :param columns: as :func:`arrow_schema` takes them.
+    :param row_group: rows that a row group has at least; by default each chunk is one.
+    """
+    arrow, parquet = import_pyarrow()
+    schema, count, gathered = arrow_schema(columns), 0, []
     with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
         for chunk in chunks:
-            arrays = [
-                chunk[name].cast(field.type)
-                if is_arrow(chunk[name])
-                else arrow.array(chunk[name], field.type)
-                for name, field in zip(columns, schema, strict=True)
-            ]
-            table = arrow.Table.from_arrays(arrays, schema=schema)
-            writer.write_table(table)
-            count += table.num_rows
+            gathered.append(chunk if isinstance(chunk, arrow.RecordBatch) else _batch(arrow, chunk, schema))
+            if (rows := sum(batch.num_rows for batch in gathered)) >= row_group:
+                writer.write_table(arrow.Table.from_batches(gathered, schema))
+                count, gathered = count + rows, []
+        if gathered:
+            last = arrow.Table.from_batches(gathered, schema)
+            writer.write_table(last)
+            count += last.num_rows
     return count
+
+
+def _batch(arrow: Any, chunk: Mapping[str, Column], schema: Any) -> Any:
+    columns = [(chunk[field.name], field.type) for field in schema]
+    arrays = [one.cast(kind) if is_arrow(one) else arrow.array(one, kind) for one, kind in columns]
+    return arrow.RecordBatch.from_arrays(arrays, schema=schema)

@@ -31,6 +31,7 @@ __all__ = [
     "columns_of",
     "format_of",
     "json_line",
+    "json_row",
     "json_text",
     "read_columns",
     "read_rows",
@@ -61,7 +62,7 @@ class TableFormat(StrEnum):
 
 def format_of(name: str) -> TableFormat:
     """
-    Tell a table's form by the ending of its name: ``.jsonl`` or ``.ndjson``, ``.csv``, ``.parquet``.
+    Return a table's form by the ending of its name: ``.jsonl`` or ``.ndjson``, ``.csv``, ``.parquet``.
 
     :raises ImageKitInputError: for other endings.
     """
@@ -206,6 +207,25 @@ def json_line(value: Any) -> bytes:
     return json_text(value).encode() + b"\n"
 
 
+def json_row(line: str | bytes, number: int) -> dict[str, Any]:
+    """
+    Return the row of a line of JSON Lines.
+
+    :param line: the line.
+    :param number: of the line, for the error.
+    :raises ImageKitInputError: if it is not a JSON object.
+    """
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise ImageKitInputError(f"Line {number} is not valid JSON: {error}.") from None
+    except RecursionError:
+        raise ImageKitInputError(f"Line {number} is nested too deeply.") from None
+    if not isinstance(row, dict):
+        raise ImageKitInputError(f"Line {number} is not a JSON object.")
+    return storable(row) if ("\\" if isinstance(line, str) else b"\\") in line else row  # type: ignore[operator]
+
+
 def _read_parquet(file: IO[bytes], columns: Columns | None) -> Iterator[dict[str, Any]]:
     for batch in read_batches(file, columns, _BATCH):
         names = batch.schema.names
@@ -221,20 +241,10 @@ def _storable_rows(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
-    lines: Iterator[Any] = iter(cast("Any", file))
-    escape: Any = "\\" if isinstance(file.read(0), str) else b"\\"
+    lines: Iterable[Any] = file
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise ImageKitInputError(f"Line {number} is not valid JSON: {error}.") from None
-        except RecursionError:
-            raise ImageKitInputError(f"Line {number} is nested too deeply.") from None
-        if not isinstance(row, dict):
-            raise ImageKitInputError(f"Line {number} is not a JSON object.")
-        yield storable(row) if escape in line else row
+        if line.strip():
+            yield json_row(line, number)
 
 
 def _read_csv(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:

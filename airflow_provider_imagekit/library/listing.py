@@ -7,15 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.client.pagination import Page
+from airflow_provider_imagekit.client.pagination import Page, identity
 from airflow_provider_imagekit.library.table.coerce import as_text
-from airflow_provider_imagekit.library.table.rows import LISTED_FIELDS
+from airflow_provider_imagekit.library.table.rows import listing_row
+from airflow_provider_imagekit.library.table.schema import LISTING_COLUMNS
 from airflow_provider_imagekit.library.worklist import State
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.endpoints import Request
+    from airflow_provider_imagekit.library.heartbeat import Heartbeat
     from airflow_provider_imagekit.library.journal import Journal
     from airflow_provider_imagekit.library.sources import Source
+    from airflow_provider_imagekit.library.table.schema import Row
     from airflow_provider_imagekit.library.worklist import Worklist
 
 __all__ = ["list_again", "list_files", "recall_results"]
@@ -46,7 +49,7 @@ def list_files(
     *,
     table: str | None,
     dry: bool,
-    check: Callable[[], None],
+    heartbeat: Heartbeat,
 ) -> int:
     """
     Fill the worklist from the journal and the source; return how many calls that cost.
@@ -57,20 +60,23 @@ def list_files(
     :param journal: has the pages that earlier tries listed, and gets the others.
     :param table: fingerprint of the table; a listing from before the table was replaced is of no use.
     :param dry: whether to leave nothing in the journal.
-    :param check: called for each page; raises if the run must stop.
+    :param heartbeat: beats for each page.
+    :raises LibraryStoppedError: if the run was told to stop.
     :raises ImageKitError: if the files cannot be listed.
     """
     listed = _recall_pages(journal, worklist, table) if source.costs_calls else _Listed()
     if listed.complete:
         return 0
-    calls = 0
+    calls = done = 0
     for page in source.pages(send, listed.last):
-        check()
-        worklist.add(_files(page))
+        heartbeat.beat("Listing", done, None, "files")
+        files = [(item, listing_row(item)) for item in page.items if _is_file(item)]
+        worklist.add((row, as_text(item.get("url"))) for item, row in files)
+        done += len(files)
         if source.costs_calls:
             calls += 1
             if not dry:
-                _note(page, listed, journal, table)
+                _note(page, [row for _, row in files], listed, journal, table)
     if calls and not dry:
         journal.append({"listed": listed.pages, "after": listed.name})
         journal.flush()
@@ -101,10 +107,19 @@ def recall_results(journal: Journal, worklist: Worklist, *, of_other_runs: bool)
             worklist.settle(event["key"], event["version"], State.FAILED, event["failed"])
 
 
-def _note(page: Page, listed: _Listed, journal: Journal, table: str | None) -> None:
+def _note(page: Page, rows: list[Row], listed: _Listed, journal: Journal, table: str | None) -> None:
     name = uuid.uuid4().hex[:16]
-    slim = [{field: item.get(field) for field in LISTED_FIELDS} for item in page.items]
-    journal.append({"page": slim, "skip": page.skip, "name": name, "after": listed.name, "table": table})
+    journal.append(
+        {
+            "page": [list(row.values()) for row in rows],
+            "columns": LISTING_COLUMNS,
+            "others": [identity(item) for item in page.items if not _is_file(item)],
+            "skip": page.skip,
+            "name": name,
+            "after": listed.name,
+            "table": table,
+        }
+    )
     listed.name = name
     listed.pages += 1
 
@@ -118,15 +133,19 @@ def _recall_pages(journal: Journal, worklist: Worklist, table: str | None) -> _L
             listed = _Listed()
             worklist.clear()
         if "page" in event and event["after"] == listed.name and event["table"] == table:
-            listed.last = Page(event["page"], event["skip"])
+            if event.get("columns") != list(LISTING_COLUMNS):
+                continue  # another version of this package wrote it
+            rows = [dict(zip(LISTING_COLUMNS, values, strict=True)) for values in event["page"]]
+            known = [{"fileId": row["file_id"]} for row in rows]
+            listed.last = Page(known + [{"folderId": other} for other in event["others"]], event["skip"])
             listed.name = event["name"]
             listed.pages += 1
-            worklist.add(_files(listed.last))
+            worklist.add((row, row["url"]) for row in rows)
         elif "listed" in event:
             listed.complete = (event["listed"], event["after"]) == (listed.pages, listed.name)
     return listed
 
 
-def _files(page: Page) -> list[dict[str, Any]]:
-    """Return the files of a page, without the folders that a search can bring along."""
-    return [item for item in page.items if as_text(item.get("fileId")) or as_text(item.get("url"))]
+def _is_file(item: dict[str, Any]) -> bool:
+    """Return whether an item is a file: a search can bring folders along."""
+    return bool(as_text(item.get("fileId")) or as_text(item.get("url")))

@@ -2,137 +2,156 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
-from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.library.failures import LASTING
 from airflow_provider_imagekit.library.table.rows import ChangedBy, version_of
-from airflow_provider_imagekit.library.table.schema import COLUMNS, Kind, Row, row_key
-from airflow_provider_imagekit.library.worklist import State, Worklist
+from airflow_provider_imagekit.library.table.schema import COLUMNS, LISTING_COLUMNS, Row, row_key
+from airflow_provider_imagekit.library.table.stored import APART, KEPT, REWRITTEN
+from airflow_provider_imagekit.library.worklist import State
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.library.worklist import Entry
+    from airflow_provider_imagekit.library.table.stored import Piece
+    from airflow_provider_imagekit.library.worklist import Entry, Listed, Worklist
 
-__all__ = ["compare", "merged", "usable"]
+__all__ = ["Comparison", "merged"]
 
 _NO_ROW: Row = dict.fromkeys(column.name for column in COLUMNS)
+_listing = itemgetter(*LISTING_COLUMNS)
+_JSON = slice(LISTING_COLUMNS.index("tags"), None)
+# Files whose marks are written together.
+_BATCH = 1000
 
 
-def usable(rows: Iterable[Row], table: str) -> Iterator[Row]:
+class Comparison:
     """
-    Yield the rows of a published table, which is sorted and has the columns' types.
+    What the published table knows of the files of the selection.
 
-    :param rows: as they are read.
-    :param table: where they are read from, for errors.
-    :raises ImageKitInputError: if the table cannot be read, or was not written by this operator.
-    """
-    before, number = "", 0
-    remaining = iter(rows)
-    while True:
-        number += 1
-        try:
-            row = next(remaining, None)
-        except Exception as error:
-            reason = error.message if isinstance(error, ImageKitInputError) else f"{error!r:.200}"
-            raise _unusable(table, f"row {number:,} cannot be read: {reason}") from error
-        if row is None:
-            return
-        key = row_key(row)
-        if key <= before:
-            raise _unusable(table, f"it is not sorted: row {number:,}, {key!r}, comes after {before!r}")
-        if (column := _wrong_column(row)) is not None:
-            raise _unusable(table, f"row {number:,} has {row[column]!r:.80} as its {column}")
-        before = key
-        yield row
-
-
-def _unusable(table: str, reason: str) -> ImageKitInputError:
-    return ImageKitInputError(
-        f"output_path is {table!r}, whose table cannot be used: {reason.removesuffix('.')}.",
-        help="Choose another output_path, restore the table, or overwrite it once with full_refresh=True.",
-    )
-
-
-def _wrong_column(row: Row) -> str | None:
-    """Return the first column whose value is not of its type."""
-    for name, kind in _KINDS:
-        value = row[name]
-        if value is not None and not _FITS[kind](value):
-            return name
-    return None
-
-
-def _is_time(value: Any) -> bool:
-    try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except (TypeError, ValueError):
-        return False
-
-
-_KINDS = [(column.name, column.kind) for column in COLUMNS if column.kind is not Kind.JSON]
-_FITS: dict[Kind, Callable[[Any], bool]] = {
-    Kind.TEXT: lambda value: isinstance(value, str),
-    Kind.INTEGER: lambda value: type(value) is int and -(1 << 63) <= value < 1 << 63,
-    Kind.NUMBER: lambda value: type(value) in (int, float) and math.isfinite(value),
-    Kind.BOOLEAN: lambda value: isinstance(value, bool),
-    Kind.TIME: _is_time,
-}
-
-
-def compare(published: Iterable[Row], worklist: Worklist, changed_by: ChangedBy) -> tuple[int, int]:
-    """
-    Note in the worklist what is known of each file already.
-
-    :param published: the rows of the published table.
-    :param worklist: the files of the selection.
+    :param worklist: the files; it is noted there where each stands.
     :param changed_by: what shows that a file has changed.
-    :return: how many files the table has, and how many of them are gone.
+    :param redact: returns a row without what an earlier run was allowed to keep and this one is not.
     """
-    present_before = gone = 0
-    for row in published:
-        key = row_key(row)
-        present_before += row["deleted_at"] is None
-        present, version = worklist.version(key)
-        if not present:
-            gone += row["deleted_at"] is None
-        elif version is None or version != version_of(row, changed_by):
-            worklist.mark(key, State.CHANGED)
-        elif row["error"] in LASTING:
-            worklist.mark(key, State.UNREADABLE)
-        else:
-            worklist.mark(key, State.FAILED_BEFORE if row["error"] else State.UNCHANGED)
-    return present_before, gone
+
+    def __init__(self, worklist: Worklist, changed_by: ChangedBy, redact: Callable[[Row], Row]) -> None:
+        self._worklist = worklist
+        self._changed_by = changed_by
+        self._redact = redact
+        self._files = worklist.listed()
+        self._file = next(self._files, None)
+        self._standing: list[tuple[State, int, bool, str]] = []
+        #: Files of the table that were not marked as deleted, and how many of them are gone.
+        self.before = self.gone = 0
+        #: Rows of the table without a file in the selection.
+        self.unlisted = 0
+        #: What becomes of each row, as ``StoredTable.pieces`` takes it.
+        self.marks = bytearray()
+
+    def compare(self, published: Iterable[tuple[str, Row, bool]]) -> None:
+        """
+        Compare the whole table.
+
+        :param published: its rows, as ``usable`` yields them.
+        """
+        for key, row, is_whole in published:
+            has_new_before = self._skip_new(key)
+            stays = self._stays(key, row, is_whole=is_whole)
+            self.marks.append((APART if has_new_before else KEPT) if stays else REWRITTEN)
+            if len(self._standing) >= _BATCH:
+                self._note()
+        if self.marks:
+            self._skip_new(None)
+        self._note()
+
+    def _skip_new(self, key: str | None) -> bool:
+        """Go on to the file of a key, or to the end; return whether there were others before."""
+        found = False
+        while (file := self._file) is not None and (key is None or file.key < key):
+            found = True
+            self._stands(file, State.NEW)
+        return found
+
+    def _stays(self, key: str, row: Row, *, is_whole: bool) -> bool:
+        """Note where the file of a row stands; return whether the row stays as it is stored."""
+        is_deleted = row["deleted_at"] is not None
+        self.before += not is_deleted
+        file = self._file
+        if file is None or file.key != key:
+            self.unlisted += 1
+            self.gone += not is_deleted
+            return is_deleted and is_whole and self._redact(row) == row
+        state = self._state(row, file)
+        stays = (
+            is_whole
+            and not is_deleted
+            and state in (State.UNCHANGED, State.UNREADABLE)
+            and _is_listed_so(row, file)
+            and self._redact(row) == row
+        )
+        self._stands(file, state, stays=stays)
+        return stays
+
+    def _state(self, row: Row, file: Listed) -> State:
+        if file.version is None or file.version != version_of(row, self._changed_by):
+            return State.CHANGED
+        if row["error"] in LASTING:
+            return State.UNREADABLE
+        return State.FAILED_BEFORE if row["error"] else State.UNCHANGED
+
+    def _stands(self, file: Listed, state: State, *, stays: bool = False) -> None:
+        self._standing.append((state, len(self.marks), stays, file.key))
+        self._file = next(self._files, None)
+
+    def _note(self) -> None:
+        self._worklist.mark(self._standing)
+        self._standing.clear()
+
+
+def _is_listed_so(row: Row, file: Listed) -> bool:
+    # To Python 1, 1.0 and True are equal; in a table they are not.
+    listing = _listing(row)
+    return listing == file.listing and repr(listing[_JSON]) == repr(file.listing[_JSON])
 
 
 def merged(
-    published: Iterator[Row], entries: Iterable[Entry], *, run_time: str, redact: Callable[[Row], Row]
-) -> Iterator[Row]:
+    pieces: Iterable[tuple[int, Piece]],
+    entries: Iterator[Entry],
+    *,
+    run_time: str,
+    redact: Callable[[Row], Row],
+) -> Iterator[Piece]:
     """
-    Yield the rows of the new table, sorted as both inputs are.
+    Yield the new table, sorted as both inputs are.
 
-    What the listing tells is of now; what the metadata tells is kept while the version is the same.
+    Columns of the listing are of now; columns of the metadata are kept while the version is the same.
 
-    :param published: the rows of the published table.
-    :param entries: the files of the selection.
+    :param pieces: the published table, as ``StoredTable.pieces`` yields it.
+    :param entries: the files whose rows are to be written.
     :param run_time: the time that marks what is deleted.
-    :param redact: takes away what an earlier run was allowed to keep and this one is not.
+    :param redact: as :class:`Comparison` takes it.
     """
-    old = next(published, None)
-    for entry in entries:
-        while old is not None and row_key(old) < entry.key:
-            yield redact(_marked(old, run_time))
-            old = next(published, None)
-        if old is not None and row_key(old) == entry.key:
-            yield _row(entry, redact(old))
-            old = next(published, None)
-        else:
+    entry = next(entries, None)
+    for place, piece in pieces:
+        key = row_key(piece) if isinstance(piece, dict) else None
+        while entry is not None and _precedes(entry, place, key):
             yield _row(entry, _NO_ROW)
-    while old is not None:
-        yield redact(_marked(old, run_time))
-        old = next(published, None)
+            entry = next(entries, None)
+        if key is None:
+            yield piece
+        elif entry is not None and entry.key == key:
+            yield _row(entry, redact(piece))
+            entry = next(entries, None)
+        else:
+            yield redact(_marked(piece, run_time))
+    while entry is not None:
+        yield _row(entry, _NO_ROW)
+        entry = next(entries, None)
+
+
+def _precedes(entry: Entry, place: int, key: str | None) -> bool:
+    """Return whether a file's row goes before a row of the table; without a key, that is one that stays."""
+    return entry.place < place or (entry.place == place and (key is None or entry.key < key))
 
 
 def _row(entry: Entry, old: Row) -> Row:

@@ -6,18 +6,17 @@ It is SQLite in a scratch folder and ends with the run; what must outlive a kill
 
 from __future__ import annotations
 
-import json
+import marshal
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from airflow_provider_imagekit.library.table.coerce import as_text
-from airflow_provider_imagekit.library.table.rows import ChangedBy, listing_row, version_of
-from airflow_provider_imagekit.library.table.schema import Row, row_key
+from airflow_provider_imagekit.library.table.rows import ChangedBy, version_of
+from airflow_provider_imagekit.library.table.schema import LISTING_COLUMNS, Row, row_key
 
-__all__ = ["Entry", "State", "Task", "Worklist"]
+__all__ = ["Entry", "Listed", "State", "Task", "Worklist"]
 
 _BATCH = 500
 
@@ -50,17 +49,33 @@ class Task(NamedTuple):
     version: str | None
 
 
-class Entry(NamedTuple):
+class Listed(NamedTuple):
     """
-    A file of the selection.
+    A file of the selection, before it is known where it stands.
 
     :param key: what identifies its row.
+    :param version: what changes whenever the file does; ``None`` if unknown.
+    :param listing: values of the columns from the listing.
+    """
+
+    key: str
+    version: str | None
+    listing: tuple[Any, ...]
+
+
+class Entry(NamedTuple):
+    """
+    A file whose row in the table is to be written.
+
+    :param key: what identifies its row.
+    :param place: number of the row of the published table that it replaces or precedes.
     :param state: where it stands.
     :param listing: columns from the listing.
     :param result: columns from the metadata, or the error's; empty before.
     """
 
     key: str
+    place: int
     state: State
     listing: Row
     result: Row
@@ -83,7 +98,8 @@ class Worklist:
             PRAGMA journal_mode = OFF;
             PRAGMA synchronous = OFF;
             CREATE TABLE file (
-                key TEXT PRIMARY KEY, url TEXT, version TEXT, listing TEXT, state INTEGER, result TEXT
+                key TEXT PRIMARY KEY, url TEXT, version TEXT, listing BLOB, state INTEGER, place INTEGER,
+                stays INTEGER, result BLOB
             );
             BEGIN;
             """
@@ -93,15 +109,19 @@ class Worklist:
         """Give the database back."""
         self._database.close()
 
-    def add(self, records: Iterable[dict[str, Any]]) -> None:
-        """Note files of the selection; the last word on a file that comes twice is the newer one."""
+    def add(self, files: Iterable[tuple[Row, str | None]]) -> None:
+        """
+        Note files of the selection; the last word on a file that comes twice is the newer one.
+
+        :param files: the columns from the listing of each, and its whole URL, which counts without a file id.
+        """
         rows = []
-        for record in records:
-            row = listing_row(record)
-            url = None if row["file_id"] else as_text(record.get("url"))
-            rows.append((row_key(row), url, version_of(row, self._changed_by), json.dumps(row), State.NEW))
+        for row, url in files:
+            listing = marshal.dumps(tuple(row.values()))
+            name = None if row["file_id"] else url
+            rows.append((row_key(row), name, version_of(row, self._changed_by), listing, State.NEW))
         self._database.executemany(
-            "INSERT INTO file VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (key) DO UPDATE SET "
+            "INSERT INTO file VALUES (?, ?, ?, ?, ?, 0, 0, NULL) ON CONFLICT (key) DO UPDATE SET "
             "url = excluded.url, version = excluded.version, listing = excluded.listing",
             rows,
         )
@@ -110,55 +130,74 @@ class Worklist:
         """Forget all files."""
         self._database.execute("DELETE FROM file")
 
-    def version(self, key: str) -> tuple[bool, str | None]:
-        """Return whether a file is in the selection, and its version."""
-        found = self._database.execute("SELECT version FROM file WHERE key = ?", (key,)).fetchone()
-        return (False, None) if found is None else (True, found[0])
+    def listed(self) -> Iterator[Listed]:
+        """Yield the files of the selection by key; what is marked meanwhile may be so."""
+        for key, version, listing in self._by_key("key, version, listing", "TRUE"):
+            yield Listed(key, version, _load(listing))
 
     def listing(self, key: str) -> Row:
-        """Return what the listing told of a file."""
+        """Return what the listing contains of a file."""
         (listing,) = self._database.execute("SELECT listing FROM file WHERE key = ?", (key,)).fetchone()
-        row: Row = json.loads(listing)
-        return row
+        return _listing(listing)
 
-    def mark(self, key: str, state: State) -> None:
-        """Note where a file stands."""
-        self._database.execute("UPDATE file SET state = ? WHERE key = ?", (state, key))
+    def mark(self, marks: Iterable[tuple[State, int, bool, str]]) -> None:
+        """
+        Note where files stand.
 
-    def settle(self, key: str, version: str | None, state: State, result: Row) -> bool:
-        """Note what came of a file; return whether it is in the selection in this version."""
-        changed = self._database.execute(
-            "UPDATE file SET state = ?, result = ? WHERE key = ? AND version IS ?",
-            (state, json.dumps(result), key, version),
+        :param marks: of each file its state, its place as :class:`Entry` has it, whether its row stays as it
+            is stored, and its key.
+        """
+        self._database.executemany("UPDATE file SET state = ?, place = ?, stays = ? WHERE key = ?", marks)
+
+    def settle(self, key: str, version: str | None, state: State, result: Row) -> None:
+        """Note what came of a file, if it is in the selection in this version; its row does not stay then."""
+        self._database.execute(
+            "UPDATE file SET state = ?, result = ?, stays = -abs(stays) WHERE key = ? AND version IS ?",
+            (state, marshal.dumps(result), key, version),
         )
-        return changed.rowcount > 0
+
+    def overruled(self) -> Iterator[int]:
+        """Yield the places of rows that were to stay, of files of which something was settled since."""
+        return (place for (place,) in self._database.execute("SELECT place FROM file WHERE stays < 0"))
 
     def tasks(self) -> Iterator[Task]:
         """Yield the files to fetch by key; what is settled meanwhile may be so."""
-        key = ""
-        while True:
-            batch = self._database.execute(
-                "SELECT key, url, version FROM file WHERE state <= ? AND key > ? ORDER BY key LIMIT ?",
-                (State.FAILED_BEFORE, key, _BATCH),
-            ).fetchall()
-            if not batch:
-                return
-            for key, url, version in batch:
-                yield Task(key, None if url else key, url or "", version)
+        for key, url, version in self._by_key("key, url, version", f"state <= {State.FAILED_BEFORE:d}"):
+            yield Task(key, None if url else key, url or "", version)
 
     def entries(self) -> Iterator[Entry]:
-        """Yield all files of the selection by key."""
-        query = "SELECT key, state, listing, result FROM file ORDER BY key"
-        for key, state, listing, result in self._database.execute(query):
-            yield Entry(key, State(state), json.loads(listing), json.loads(result) if result else {})
+        """Yield the files whose rows are to be written by key."""
+        query = "SELECT key, place, state, listing, result FROM file WHERE stays <= 0 ORDER BY key"
+        for key, place, state, listing, result in self._database.execute(query):
+            yield Entry(key, place, State(state), _listing(listing), _load(result) if result else {})
 
     def errors(self) -> Iterator[Row]:
         """Yield what came of the files that failed, by key."""
         query = "SELECT result FROM file WHERE state = ? ORDER BY key"
         for (result,) in self._database.execute(query, (State.FAILED,)):
-            yield json.loads(result)
+            yield _load(result)
+
+    def error_classes(self) -> Counter[str]:
+        """Return how many files failed with which class of error."""
+        return Counter(error["error"] for error in self.errors())
 
     def counts(self) -> Counter[State]:
         """Return how many files stand where."""
         query = "SELECT state, count(*) FROM file GROUP BY state"
         return Counter({State(state): count for state, count in self._database.execute(query)})
+
+    def _by_key(self, columns: str, condition: str) -> Iterator[tuple[Any, ...]]:
+        """Yield columns of some files, the first of which is the key; the table may change meanwhile."""
+        key = ""
+        query = f"SELECT {columns} FROM file WHERE {condition} AND key > ? ORDER BY key LIMIT {_BATCH}"  # noqa: S608
+        while batch := self._database.execute(query, (key,)).fetchall():
+            yield from batch
+            key = batch[-1][0]
+
+
+def _load(stored: bytes) -> Any:
+    return marshal.loads(stored)  # noqa: S302 - this process wrote it
+
+
+def _listing(stored: bytes) -> Row:
+    return dict(zip(LISTING_COLUMNS, _load(stored), strict=True))

@@ -13,7 +13,7 @@ from airflow_provider_imagekit.client.endpoints import file_details, mask_signat
 from airflow_provider_imagekit.compat import AIRFLOW_3, AirflowFailException, BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import is_absent, text
+from airflow_provider_imagekit.io.arguments import is_absent, number, text, whole_number
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context, OperatorLineage
 
 __all__ = [
+    "CONNECTION_ARGUMENTS",
     "MAX_LABEL",
     "PICTURE_LINKS",
     "ImageKitOperator",
@@ -37,6 +38,10 @@ MAX_LABEL: Final = 250
 
 #: The links of a task about a picture that is named by ``file_id`` or ``url``.
 PICTURE_LINKS: Final = (ImageKitFileLink(), ImageKitMediaLibraryLink())
+
+#: The arguments of every task that asks ImageKit; not those of Airflow that sound alike: ``timeout`` of a
+#: sensor is for its whole wait, ``execution_timeout`` for a try, ``retries`` counts tries.
+CONNECTION_ARGUMENTS: Final = ("imagekit_conn_id", "request_timeout", "max_retries", "max_calls")
 
 _LABEL = "imagekit_label"
 _SUBJECTS = ("file_id", "url")
@@ -121,6 +126,10 @@ class ImageKitTask:
     label_arguments: ClassVar[tuple[str, ...]] = ()
 
     imagekit_conn_id: str = ImageKitHook.default_conn_name
+    request_timeout: float | str | None = None
+    max_retries: int | str | None = None
+    max_calls: int | str | None = None
+    _has_ceiling = False
 
     #: What the task has read and written, for OpenLineage. Unless it says what it has read, its arguments do.
     read_datasets: tuple[Dataset, ...] = ()
@@ -131,7 +140,25 @@ class ImageKitTask:
     @cached_property
     def hook(self) -> ImageKitHook:
         """The hook of this task."""
-        return ImageKitHook(text(self.imagekit_conn_id, "imagekit_conn_id"))
+        timeout, retries, calls = self.request_timeout, self.max_retries, self.max_calls
+        return ImageKitHook(
+            text(self.imagekit_conn_id, "imagekit_conn_id"),
+            request_timeout=None if is_absent(timeout) else number(timeout, "request_timeout", least=0.1),
+            max_retries=None if is_absent(retries) else whole_number(retries, "max_retries"),
+            max_calls=whole_number(calls, "max_calls", least=1) if self._has_ceiling else None,
+        )
+
+    def _limit_requests(
+        self,
+        request_timeout: float | str | None,
+        max_retries: int | str | None,
+        max_calls: int | str | None,
+    ) -> None:
+        self.request_timeout = request_timeout
+        self.max_retries = max_retries
+        self.max_calls = max_calls
+        # A template that gives None, which native rendering hands over as it is, must not lift the ceiling.
+        self._has_ceiling = max_calls is not None
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002
         """Return what the task has read and written; Airflow's OpenLineage provider calls it."""

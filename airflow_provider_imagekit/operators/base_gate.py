@@ -12,7 +12,12 @@ from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import flag
-from airflow_provider_imagekit.operators.base import PICTURE_LINKS, ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.operators.base import (
+    CONNECTION_ARGUMENTS,
+    PICTURE_LINKS,
+    ImageKitOperator,
+    fail_without_retry,
+)
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.similarity.distance import check_radius
 
@@ -35,7 +40,7 @@ class PHashGateOperator(ImageKitOperator):
     template_fields: Sequence[str] = (
         *(name for name in GATE_ARGUMENTS if name != "min_distance"),
         "force",
-        "imagekit_conn_id",
+        *CONNECTION_ARGUMENTS,
     )
 
     def __init__(
@@ -55,6 +60,9 @@ class PHashGateOperator(ImageKitOperator):
         max_matches: int | str = MAX_MATCHES,
         force: bool | str = False,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -73,6 +81,7 @@ class PHashGateOperator(ImageKitOperator):
         self.max_matches = max_matches
         self.force = force
         self.imagekit_conn_id = imagekit_conn_id
+        self._limit_requests(request_timeout, max_retries, max_calls)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Decide once; see the class."""

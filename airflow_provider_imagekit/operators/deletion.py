@@ -10,7 +10,7 @@ from airflow_provider_imagekit.client.writes import FILE_IS_MISSING
 from airflow_provider_imagekit.exceptions import ImageKitInputError, TooManyFailedFilesError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import flag, whole_number
-from airflow_provider_imagekit.operators.base import fail_without_retry
+from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry
 from airflow_provider_imagekit.operators.base_write import WritingOperator, file_ids_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ class DeleteFilesOperator(WritingOperator):
     :param dry_run: whether to log the plan and delete nothing, by default false; ``confirm`` is not needed
         then. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :return: ``dry_run``, ``files`` (rows with ``file_id``, ``status``, ``error``; ``status`` is ``deleted``,
         ``missing``, ``failed``, or ``planned`` in a dry run).
     :raises AirflowFailException: from an error after which a retry cannot help.
@@ -40,7 +45,7 @@ class DeleteFilesOperator(WritingOperator):
     :raises ImageKitError: for everything else that goes wrong.
     """
 
-    template_fields: Sequence[str] = ("file_ids", "confirm", "max_files", "dry_run", "imagekit_conn_id")
+    template_fields: Sequence[str] = ("file_ids", "confirm", "max_files", "dry_run", *CONNECTION_ARGUMENTS)
     label_arguments = ("file_ids",)
 
     def __init__(
@@ -51,6 +56,9 @@ class DeleteFilesOperator(WritingOperator):
         max_files: int | str = 100,
         dry_run: bool | str = False,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -60,6 +68,7 @@ class DeleteFilesOperator(WritingOperator):
         self.max_files = max_files
         self.dry_run = dry_run
         self.imagekit_conn_id = imagekit_conn_id
+        self._limit_requests(request_timeout, max_retries, max_calls)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Delete the files; see the class."""

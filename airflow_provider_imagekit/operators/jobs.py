@@ -16,7 +16,7 @@ from airflow_provider_imagekit.gates.jobs import FOLDER, PURGE, check_job
 from airflow_provider_imagekit.gates.polling import Poll, not_yet
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, flag, number, text
-from airflow_provider_imagekit.operators.base import fail_without_retry
+from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry
 from airflow_provider_imagekit.operators.base_write import WritingOperator
 from airflow_provider_imagekit.triggers.event import read_event
 from airflow_provider_imagekit.triggers.waiting import JobTrigger
@@ -75,6 +75,7 @@ class _JobOperator(WritingOperator):
                 imagekit_conn_id=self.imagekit_conn_id,
                 poke_interval=interval,
                 deadline=self.clock() + timeout,
+                **self.hook.limits.arguments(),
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=timeout + _GRACE),
@@ -136,6 +137,11 @@ class PurgeCacheOperator(_JobOperator):
         default what Airflow's ``[operators] default_deferrable`` says.
     :param dry_run: whether to log the plan and purge nothing, by default false. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :return: ``dry_run``, ``request_id`` and ``status`` (``Completed``, or ``Pending`` without ``wait``).
     :raises AirflowFailException: from an error after which a retry cannot help, or if the purge was accepted
         and did not complete in time.
@@ -148,7 +154,7 @@ class PurgeCacheOperator(_JobOperator):
         "poke_interval",
         "timeout",
         "dry_run",
-        "imagekit_conn_id",
+        *CONNECTION_ARGUMENTS,
     )
     label_arguments = ("url",)
     _kind = PURGE
@@ -163,6 +169,9 @@ class PurgeCacheOperator(_JobOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         dry_run: bool | str = False,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -174,6 +183,7 @@ class PurgeCacheOperator(_JobOperator):
         self.deferrable = deferrable
         self.dry_run = dry_run
         self.imagekit_conn_id = imagekit_conn_id
+        self._limit_requests(request_timeout, max_retries, max_calls)
 
     def _request(self) -> tuple[Request, str]:
         url = text(self.url, "url")
@@ -202,6 +212,11 @@ class FolderJobOperator(_JobOperator):
         default what Airflow's ``[operators] default_deferrable`` says.
     :param dry_run: whether to log the plan and change nothing, by default false. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :return: ``dry_run``, ``job_id``, ``type`` and ``status`` (``Completed``, or ``Pending`` without
         ``wait``).
     :raises AirflowFailException: from an error after which a retry cannot help, or if the job was accepted
@@ -219,7 +234,7 @@ class FolderJobOperator(_JobOperator):
         "poke_interval",
         "timeout",
         "dry_run",
-        "imagekit_conn_id",
+        *CONNECTION_ARGUMENTS,
     )
     label_arguments = ("folder",)
     _kind = FOLDER
@@ -238,6 +253,9 @@ class FolderJobOperator(_JobOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         dry_run: bool | str = False,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -253,6 +271,7 @@ class FolderJobOperator(_JobOperator):
         self.deferrable = deferrable
         self.dry_run = dry_run
         self.imagekit_conn_id = imagekit_conn_id
+        self._limit_requests(request_timeout, max_retries, max_calls)
 
     def _request(self) -> tuple[Request, str]:
         action = choice(self.action, "action", _ACTIONS)

@@ -29,6 +29,7 @@ from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalP
 from airflow_provider_imagekit.library.table.rows import ChangedBy
 from airflow_provider_imagekit.library.table.schema import COLUMNS
 from airflow_provider_imagekit.operators.base import (
+    CONNECTION_ARGUMENTS,
     ImageKitOperator,
     fail_without_retry,
     is_mapped,
@@ -57,10 +58,10 @@ class LibraryMetadataOperator(ImageKitOperator):
     """
     Bring a table of the media library's metadata up to date, for as few calls as there are changes.
 
-    It lists the files, holds them against the table as it is, says what it is going to cost, fetches new and
+    It lists the files, compares them with the table, logs what the run is going to cost, fetches new and
     changed files with many calls at once within the account's request budget, and puts the new table in place
     of the old one whole. A killed or failed try goes on where it was on the next one. Files that are gone are
-    marked; a bad file never fails the run, it is told of in the errors file.
+    marked; a bad file never fails the run, it is listed in the errors file.
 
     .. seealso:: ``docs/library.md`` for the table's columns, the cost, and several workers.
 
@@ -80,7 +81,7 @@ class LibraryMetadataOperator(ImageKitOperator):
     :param updated_after: only files updated at or after this moment. (templated)
         Give each window a table of its own: files of the table that are outside count as deleted.
     :param file_ids: ids of files, or records as ImageKit lists them: a list, or a text with commas. Ids alone
-        tell no version, so these files are fetched by every run. (templated)
+        have no version, so these files are fetched by every run. (templated)
     :param urls: delivery URLs of the account; fetched by every run as well. (templated)
     :param input_path: a table of files (``.jsonl``, ``.csv``, ``.parquet``), or what ``ListFilesOperator``
         returns with ``output_path``: all of its pointers, or one of them. With ``versionInfo`` or
@@ -91,7 +92,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         ``keep``. (templated)
     :param personal: what becomes of serial numbers and people's names: ``drop`` (the default) or ``keep``.
         (templated)
-    :param timezone: zone of cameras' clocks where the file does not tell; by default ``UTC``. (templated)
+    :param timezone: zone of cameras' clocks where the file does not say; by default ``UTC``. (templated)
     :param changed_by: what shows that a file has changed, so that its metadata is fetched again: ``version``
         (the default; an edit of tags costs no metadata call) or ``version_and_time``. (templated)
     :param full_refresh: whether to fetch everything and write the table again, without deleted files; by
@@ -106,9 +107,14 @@ class LibraryMetadataOperator(ImageKitOperator):
     :param threads: metadata calls at once, 1 to 32 (the default). (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`, whose
         ``requests_per_second`` sets the pace. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :return: ``path``, ``errors_path``, ``counts``, ``plan``, ``seconds``; each under its own key too, and in
         the events of the task's assets.
-    :raises AirflowFailException: from the error that no retry can mend.
+    :raises AirflowFailException: from an error that a retry cannot fix.
     :raises ImageKitError: for everything else that goes wrong; the next try goes on.
     """
 
@@ -125,7 +131,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         "max_failed",
         "max_deleted",
         "threads",
-        "imagekit_conn_id",
+        *CONNECTION_ARGUMENTS,
     )
     label_arguments = ("output_path",)
     lists_library = True
@@ -156,6 +162,9 @@ class LibraryMetadataOperator(ImageKitOperator):
         max_deleted: float | str = 0.2,
         threads: int | str = _MOST_THREADS,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -182,6 +191,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         self.max_deleted = max_deleted
         self.threads = threads
         self.imagekit_conn_id = imagekit_conn_id
+        self._limit_requests(request_timeout, max_retries, max_calls)
         self._named = tuple(name for name in _FILTERS if getattr(self, name) is not None)
         self._run: LibraryRun | None = None
 

@@ -27,7 +27,12 @@ from airflow_provider_imagekit.io.tables import TableFormat, format_of, json_lin
 from airflow_provider_imagekit.io.together import atomic_write, remove_leftovers
 from airflow_provider_imagekit.library.sources import Batch
 from airflow_provider_imagekit.links.imagekit import ImageKitMediaLibraryLink, ImageKitReportLink
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, nothing_found
+from airflow_provider_imagekit.operators.base import (
+    CONNECTION_ARGUMENTS,
+    ImageKitOperator,
+    fail_without_retry,
+    nothing_found,
+)
 from airflow_provider_imagekit.operators.listing_pointers import pointers
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
@@ -139,8 +144,13 @@ class ListFilesOperator(ImageKitOperator):
         some 200 files with the default ``fields``; any number if ``[core] xcom_backend`` is Airflow's
         ``XComObjectStorageBackend`` with a threshold. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :return: the files; or with ``output_path`` for each batch ``path``, ``batch``, ``batches``, ``count``.
-    :raises AirflowFailException: from the error that no retry can mend, such as a listing too long for XCom.
+    :raises AirflowFailException: from an error that a retry cannot fix, such as a listing too long for XCom.
     :raises ImageKitError: for everything else that goes wrong.
     """
 
@@ -156,7 +166,7 @@ class ListFilesOperator(ImageKitOperator):
         "output_path",
         "batches",
         "max_xcom_bytes",
-        "imagekit_conn_id",
+        *CONNECTION_ARGUMENTS,
     )
     operator_extra_links = (ImageKitMediaLibraryLink(), ImageKitReportLink())
     label_arguments = ("search_query", "path", "output_path")
@@ -179,6 +189,9 @@ class ListFilesOperator(ImageKitOperator):
         batches: int | str = 1,
         max_xcom_bytes: int | str | None = None,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -196,6 +209,7 @@ class ListFilesOperator(ImageKitOperator):
         self.batches = batches
         self.max_xcom_bytes = max_xcom_bytes
         self.imagekit_conn_id = imagekit_conn_id
+        self._limit_requests(request_timeout, max_retries, max_calls)
         self._named = tuple(name for name in _FILTERS if getattr(self, name) is not None)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:

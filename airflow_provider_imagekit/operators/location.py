@@ -12,7 +12,11 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import flag, is_absent, text
 from airflow_provider_imagekit.library.table.capture import place
 from airflow_provider_imagekit.library.table.coerce import as_dict
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.operators.base import (
+    CONNECTION_ARGUMENTS,
+    ImageKitOperator,
+    fail_without_retry,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -34,13 +38,18 @@ class LocationCheckOperator(ImageKitOperator):
         (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :return: ``{"has_gps": true}``.
     :raises AirflowFailException: if the picture shows where it was taken, and from the error that no retry
         can mend.
     :raises ImageKitError: for everything else that goes wrong.
     """
 
-    template_fields: Sequence[str] = ("file_id", "url", "fail_on_location", "imagekit_conn_id")
+    template_fields: Sequence[str] = ("file_id", "url", "fail_on_location", *CONNECTION_ARGUMENTS)
     label_arguments = ("file_id", "url")
 
     def __init__(
@@ -50,6 +59,9 @@ class LocationCheckOperator(ImageKitOperator):
         url: str | None = None,
         fail_on_location: bool | str = True,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -58,6 +70,7 @@ class LocationCheckOperator(ImageKitOperator):
         self.url = url
         self.fail_on_location = fail_on_location
         self.imagekit_conn_id = imagekit_conn_id
+        self._limit_requests(request_timeout, max_retries, max_calls)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look for coordinates; see the class."""

@@ -13,7 +13,11 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, text
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.operators.base import (
+    CONNECTION_ARGUMENTS,
+    ImageKitOperator,
+    fail_without_retry,
+)
 from airflow_provider_imagekit.operators.projection import parse_privacy, project
 
 if TYPE_CHECKING:
@@ -36,6 +40,9 @@ class _MetadataOperator(ImageKitOperator):
         self,
         *,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         fields: Sequence[str] | str | None = None,
         exclude: Sequence[str] | str = (),
         gps: str = GpsPolicy.KEEP.value,
@@ -46,6 +53,7 @@ class _MetadataOperator(ImageKitOperator):
     ) -> None:
         super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.imagekit_conn_id = imagekit_conn_id
+        self._limit_requests(request_timeout, max_retries, max_calls)
         self.fields = fields
         self.exclude = exclude
         self.gps = gps
@@ -103,6 +111,11 @@ class FileMetadataOperator(_MetadataOperator):
 
     :param file_id: ImageKit's id of the file. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :param fields: dotted paths to keep, such as ``["pHash", "exif.image.Make"]``; a text with commas will
         do. (templated) All, unless given.
     :param exclude: dotted paths to drop, such as ``["exif.gps", "exif.makernote"]``. (templated)
@@ -122,7 +135,7 @@ class FileMetadataOperator(_MetadataOperator):
     template_fields: Sequence[str] = (
         "file_id",
         "file_url",
-        "imagekit_conn_id",
+        *CONNECTION_ARGUMENTS,
         "fields",
         "exclude",
         "gps",
@@ -139,6 +152,9 @@ class FileMetadataOperator(_MetadataOperator):
         file_id: str,
         file_url: str | None = None,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         fields: Sequence[str] | str | None = None,
         exclude: Sequence[str] | str = (),
         gps: str = GpsPolicy.KEEP.value,
@@ -149,6 +165,9 @@ class FileMetadataOperator(_MetadataOperator):
     ) -> None:
         super().__init__(
             imagekit_conn_id=imagekit_conn_id,
+            request_timeout=request_timeout,
+            max_retries=max_retries,
+            max_calls=max_calls,
             fields=fields,
             exclude=exclude,
             gps=gps,
@@ -179,6 +198,11 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
     :param url: an address below one of the account's URL endpoints, as a browser would open it; it is
         percent-encoded once, whatever it holds. A private file needs a signed URL. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :param fields: dotted paths to keep. (templated) All, unless given.
     :param exclude: dotted paths to drop. (templated)
     :param gps: what becomes of coordinates: ``keep`` (the default), ``coarse`` or ``drop``. (templated)
@@ -192,7 +216,7 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
 
     template_fields: Sequence[str] = (
         "url",
-        "imagekit_conn_id",
+        *CONNECTION_ARGUMENTS,
         "fields",
         "exclude",
         "gps",
@@ -208,6 +232,9 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
         *,
         url: str,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         fields: Sequence[str] | str | None = None,
         exclude: Sequence[str] | str = (),
         gps: str = GpsPolicy.KEEP.value,
@@ -218,6 +245,9 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
     ) -> None:
         super().__init__(
             imagekit_conn_id=imagekit_conn_id,
+            request_timeout=request_timeout,
+            max_retries=max_retries,
+            max_calls=max_calls,
             fields=fields,
             exclude=exclude,
             gps=gps,

@@ -55,6 +55,11 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
     :param force: whether to accept a ``max_distance`` above 16, where unrelated pictures match; by default
         not. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :return: ``decision`` (``similar``, ``different``, ``undecidable``), ``branch`` (the ids followed), and
         the verdict as :class:`~airflow_provider_imagekit.sensors.phash.PHashDistanceSensor` returns it.
     :raises AirflowFailException: from the error that no retry can mend.
@@ -88,6 +93,9 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
         max_matches: int | str = MAX_MATCHES,
         force: bool | str = False,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -106,6 +114,9 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
             max_matches=max_matches,
             force=force,
             imagekit_conn_id=imagekit_conn_id,
+            request_timeout=request_timeout,
+            max_retries=max_retries,
+            max_calls=max_calls,
             multiple_outputs=multiple_outputs,
             **kwargs,
         )
@@ -172,6 +183,11 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
     :param force: whether to accept a ``max_distance`` above 16, where unrelated pictures match; by default
         not. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :return: ``decision``, ``continued`` (whether the tasks behind run), and the verdict as
         :class:`PHashBranchOperator` returns it.
     :raises AirflowFailException: from the error that no retry can mend.
@@ -205,6 +221,9 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
         max_matches: int | str = MAX_MATCHES,
         force: bool | str = False,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -223,6 +242,9 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
             max_matches=max_matches,
             force=force,
             imagekit_conn_id=imagekit_conn_id,
+            request_timeout=request_timeout,
+            max_retries=max_retries,
+            max_calls=max_calls,
             multiple_outputs=multiple_outputs,
             **kwargs,
         )

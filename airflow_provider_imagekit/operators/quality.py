@@ -24,7 +24,11 @@ from airflow_provider_imagekit.library.table.privacy import Privacy
 from airflow_provider_imagekit.library.table.rows import RowBuilder
 from airflow_provider_imagekit.library.table.schema import COLUMNS
 from airflow_provider_imagekit.links.imagekit import ImageKitReportLink, media_library_url
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.operators.base import (
+    CONNECTION_ARGUMENTS,
+    ImageKitOperator,
+    fail_without_retry,
+)
 from airflow_provider_imagekit.operators.branching import check_task_ids, take_branch
 
 if TYPE_CHECKING:
@@ -60,6 +64,11 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
     :param report_url: where people read the table of violations, for the task's link; told from the path
         for S3, Google Cloud Storage and web addresses. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :return: ``checked``, ``passed``, ``score`` (the share of files that keep all rules), ``broken`` (files by
         rule), ``violations``, ``violations_path``, ``severity`` (the gravest of a broken rule, or null) and
         ``branch``; each under its own key too, also if the task fails, and in the events of its assets.
@@ -77,7 +86,7 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
         "follow_task_ids_if_passed",
         "follow_task_ids_if_broken",
         "report_url",
-        "imagekit_conn_id",
+        *CONNECTION_ARGUMENTS,
     )
     template_fields_renderers = {"rules": "json"}  # noqa: RUF012 - Airflow's own declaration
     label_arguments = ("file_id", "url", "input_path")
@@ -97,6 +106,9 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
         follow_task_ids_if_broken: str | Sequence[str] | None = None,
         report_url: str | None = None,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -110,6 +122,7 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
         self.follow_task_ids_if_broken = follow_task_ids_if_broken
         self.report_url = report_url
         self.imagekit_conn_id = imagekit_conn_id
+        self._limit_requests(request_timeout, max_retries, max_calls)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check; see the class."""

@@ -16,7 +16,12 @@ from airflow_provider_imagekit.gates.references import ImageRef, parse_low_infor
 from airflow_provider_imagekit.gates.variants import VariantCheck
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import flag, named
-from airflow_provider_imagekit.operators.base import PICTURE_LINKS, ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.operators.base import (
+    CONNECTION_ARGUMENTS,
+    PICTURE_LINKS,
+    ImageKitOperator,
+    fail_without_retry,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -46,6 +51,11 @@ class TransformationCheckOperator(ImageKitOperator):
     :param fail_on_problem: whether a variant that is not as asked fails the task, without another try; by
         default yes. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :return: ``{"passed": true, "checked": 3, "failed": 0, "variants": [{"url": …, "passed": …, "problems":
         […], "distance": …, "width": …, "height": …, "format": …, "size": …}, …]}``.
     :raises AirflowFailException: for a problem, and from the error that no retry can mend.
@@ -61,7 +71,7 @@ class TransformationCheckOperator(ImageKitOperator):
         "low_information",
         "force",
         "fail_on_problem",
-        "imagekit_conn_id",
+        *CONNECTION_ARGUMENTS,
     )
     label_arguments = ("file_id", "url", "phash")
     operator_extra_links = PICTURE_LINKS
@@ -79,6 +89,9 @@ class TransformationCheckOperator(ImageKitOperator):
         force: bool | str = False,
         fail_on_problem: bool | str = True,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -91,6 +104,7 @@ class TransformationCheckOperator(ImageKitOperator):
         self.force = force
         self.fail_on_problem = fail_on_problem
         self.imagekit_conn_id = imagekit_conn_id
+        self._limit_requests(request_timeout, max_retries, max_calls)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check all variants; see the class."""

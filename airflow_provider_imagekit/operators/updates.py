@@ -29,8 +29,8 @@ from airflow_provider_imagekit.library.failures import max_files
 from airflow_provider_imagekit.library.journal import Journal
 from airflow_provider_imagekit.library.updates.change import Change, Targets
 from airflow_provider_imagekit.library.updates.fields import FieldSchemas
-from airflow_provider_imagekit.library.updates.run import ROW_COLUMNS, UpdateRun
-from airflow_provider_imagekit.operators.base import fail_without_retry
+from airflow_provider_imagekit.library.updates.update_run import ROW_COLUMNS, UpdateRun
+from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry
 from airflow_provider_imagekit.operators.base_write import (
     WritingOperator,
     file_ids_of,
@@ -90,6 +90,11 @@ class UpdateFilesOperator(WritingOperator):
     :param dry_run: whether to check everything, log the plan and change nothing; by default false.
         (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :return: ``dry_run``, ``plan``, ``counts`` (``files``, ``updated``, ``failed``), ``failed`` (the first 20
         rows of files that failed) and ``output_path``.
     :raises AirflowFailException: from an error after which a retry cannot help; before anything is changed,
@@ -107,7 +112,7 @@ class UpdateFilesOperator(WritingOperator):
         "max_failed",
         "threads",
         "dry_run",
-        "imagekit_conn_id",
+        *CONNECTION_ARGUMENTS,
     )
     template_fields_renderers = {"records": "json"}  # noqa: RUF012 - Airflow's own declaration
     label_arguments = ("file_ids", "input_path")
@@ -130,6 +135,9 @@ class UpdateFilesOperator(WritingOperator):
         threads: int | str = 4,
         dry_run: bool | str = False,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -149,6 +157,7 @@ class UpdateFilesOperator(WritingOperator):
         self.threads = threads
         self.dry_run = dry_run
         self.imagekit_conn_id = imagekit_conn_id
+        self._limit_requests(request_timeout, max_retries, max_calls)
         guarded = (*_SOURCES, "where", "id_column", *_CHANGES, "output_path")
         self._named = tuple(name for name in guarded if getattr(self, name) is not None)
         self._run: UpdateRun | None = None

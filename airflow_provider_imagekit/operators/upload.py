@@ -18,7 +18,7 @@ from airflow_provider_imagekit.exceptions import (
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, flag, mapping, optional_text, text, texts
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
-from airflow_provider_imagekit.operators.base import fail_without_retry
+from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry
 from airflow_provider_imagekit.operators.base_write import WritingOperator, identity_of
 from airflow_provider_imagekit.operators.upload_source import (
     Catalogue,
@@ -93,6 +93,11 @@ class UploadFileOperator(WritingOperator):
     :param dry_run: whether to look for duplicates, log the plan and upload nothing; by default false.
         (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
+    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
+        task, without another try. (templated)
     :return: what ImageKit answers (``fileId``, ``url``, ``filePath``, ``metadata`` …), ``uploaded``,
         ``dry_run``, and ``duplicate``: the nearest picture with its distance if ``duplicate_of`` was asked.
     :raises AirflowFailException: for a near-duplicate, and where a retry cannot help: among others if the
@@ -120,7 +125,7 @@ class UploadFileOperator(WritingOperator):
         "bank_id_column",
         "bank_phash_column",
         "dry_run",
-        "imagekit_conn_id",
+        *CONNECTION_ARGUMENTS,
     )
     operator_extra_links = (ImageKitFileLink(), ImageKitMediaLibraryLink())
     label_arguments = ("file_name", "file")
@@ -148,6 +153,9 @@ class UploadFileOperator(WritingOperator):
         bank_phash_column: str | None = None,
         dry_run: bool | str = False,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -172,6 +180,7 @@ class UploadFileOperator(WritingOperator):
         self.bank_phash_column = bank_phash_column
         self.dry_run = dry_run
         self.imagekit_conn_id = imagekit_conn_id
+        self._limit_requests(request_timeout, max_retries, max_calls)
         self._named = tuple(name for name in _GUARDED if getattr(self, name) is not None)
 
     def execute(self, context: Context) -> dict[str, Any]:

@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_imagekit.compat import (
     AIRFLOW_3,
+    AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
     BaseSensorOperator,
 )
-from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitError
+from airflow_provider_imagekit.exceptions import CallLimitError, ImageKitAuthError, ImageKitError
 from airflow_provider_imagekit.gates.polling import Poll, not_yet, until_next_check
 from airflow_provider_imagekit.operators.base import ImageKitTask
-from airflow_provider_imagekit.triggers.base import MIN_POKE_INTERVAL
+from airflow_provider_imagekit.triggers.base_polling import MIN_POKE_INTERVAL
 from airflow_provider_imagekit.triggers.event import read_event
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.compat import Context
-    from airflow_provider_imagekit.triggers.base import PollingTrigger
+    from airflow_provider_imagekit.triggers.base_polling import PollingTrigger
 
 __all__ = ["MIN_RESCHEDULE_INTERVAL", "ImageKitSensor"]
 
@@ -46,12 +47,25 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
 
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
     :param deferrable: whether to wait in the triggerer.
+    :param request_timeout: maximum seconds until one answer has arrived whole. (templated)
+    :param max_retries: maximum repetitions of a request within the 5 seconds of a check. (templated)
+    :param max_calls: maximum requests of the whole wait. (templated)
     """
 
     _last_reason = ""
 
-    def __init__(self, *, imagekit_conn_id: str, deferrable: bool, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        imagekit_conn_id: str,
+        deferrable: bool,
+        request_timeout: float | str | None,
+        max_retries: int | str | None,
+        max_calls: int | str | None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self._limit_requests(request_timeout, max_retries, max_calls)
         self.imagekit_conn_id = imagekit_conn_id
         self.deferrable = deferrable
 
@@ -66,6 +80,8 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
             if renewed is client:
                 raise
             found = _looked(look, renewed)
+        except CallLimitError as error:
+            self._fail(error)
         self._last_reason = found.reason
         self.log.info("%s%s", found.reason, "" if found.matched else self._next_check())
         return found
@@ -97,6 +113,7 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
                 silent_fail=self.silent_fail,
                 deadline=now + longest.total_seconds(),
                 next_check=now + max(self.poke_interval, MIN_POKE_INTERVAL),
+                **self.hook.limits.arguments(),
                 **arguments,
             ),
             method_name="execute_complete",
@@ -135,6 +152,10 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         self._keep_checks_apart()
         try:
             return super().execute(context)
+        except AirflowSkipException as skip:
+            if isinstance(skip.__cause__, AirflowFailException):  # soft_fail skips at a timeout alone
+                raise skip.__cause__ from skip.__cause__.__cause__
+            raise
         except AirflowSensorTimeout as error:
             if not self._last_reason:
                 raise
@@ -190,6 +211,8 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
     def _fail(self, error: ImageKitError) -> NoReturn:
         if self.never_fail:
             raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
+        if isinstance(error, CallLimitError):
+            raise AirflowFailException(str(error)) from error
         raise error
 
 

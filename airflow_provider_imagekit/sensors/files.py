@@ -13,6 +13,7 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, is_absent, optional_text, refuse_nothing, texts
 from airflow_provider_imagekit.library.arrivals import CHANGED, NEW, iso
 from airflow_provider_imagekit.library.watch import FILE_TYPES, Selection
+from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS
 from airflow_provider_imagekit.operators.time_window import moment_of
 from airflow_provider_imagekit.sensors.base import ImageKitSensor
 from airflow_provider_imagekit.triggers.new_files import NewFilesTrigger, check_for_files
@@ -44,6 +45,12 @@ class NewFilesSensor(ImageKitSensor):
     :param updated_after: since when, inclusive: a datetime, or a text in ISO 8601, which without a zone is in
         that of the DAG. Default: the start of the DAG run. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of 2; a check repeats requests for 5 seconds
+        at the most. (templated)
+    :param max_calls: maximum requests of the whole wait, in reschedule mode of one check, each repetition
+        counted; one more fails the task, without another try. (templated)
     :param deferrable: whether to wait in the triggerer; checks then come every 5 seconds at the most.
         Default: Airflow's option ``default_deferrable``.
     :return: as XCom ``from`` and ``to`` (first and last ``updatedAt``), ``count``, ``new``, ``changed``,
@@ -59,7 +66,7 @@ class NewFilesSensor(ImageKitSensor):
         "file_type",
         "kinds",
         "updated_after",
-        "imagekit_conn_id",
+        *CONNECTION_ARGUMENTS,
     )
 
     def __init__(
@@ -71,12 +78,18 @@ class NewFilesSensor(ImageKitSensor):
         kinds: Sequence[str] | str = _KINDS,
         updated_after: datetime | str | None = None,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             imagekit_conn_id=imagekit_conn_id,
+            request_timeout=request_timeout,
+            max_retries=max_retries,
+            max_calls=max_calls,
             deferrable=deferrable,
             multiple_outputs=multiple_outputs,
             **kwargs,

@@ -17,7 +17,7 @@ from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.gates.polling import Poll, poll
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice
-from airflow_provider_imagekit.operators.base import PICTURE_LINKS
+from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, PICTURE_LINKS
 from airflow_provider_imagekit.sensors.base import ImageKitSensor
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
@@ -73,6 +73,12 @@ class PHashDistanceSensor(ImageKitSensor):
     :param on_mismatch: what a verdict that does not match does: ``wait`` for another, ``fail`` or ``skip`` at
         once; what is not there yet is waited for in any case. (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
+        ``timeout``. (templated)
+    :param max_retries: maximum repetitions of a request, instead of 2; a check repeats requests for 5 seconds
+        at the most. (templated)
+    :param max_calls: maximum requests of the whole wait, in reschedule mode of one check, each repetition
+        counted; one more fails the task, without another try. (templated)
     :param deferrable: whether to wait in the triggerer, where checks are at least 5 seconds apart; by default
         as ``[operators] default_deferrable`` says.
     :return: as XCom ``{"matched": true, "distance": 3, "similarity": 0.953125, "phash": "…",
@@ -84,7 +90,7 @@ class PHashDistanceSensor(ImageKitSensor):
 
     label_arguments = ("file_id", "url", "phash")
     operator_extra_links = PICTURE_LINKS
-    template_fields: Sequence[str] = (*GATE_ARGUMENTS, "on_mismatch", "imagekit_conn_id")
+    template_fields: Sequence[str] = (*GATE_ARGUMENTS, "on_mismatch", *CONNECTION_ARGUMENTS)
 
     def __init__(
         self,
@@ -104,12 +110,18 @@ class PHashDistanceSensor(ImageKitSensor):
         max_matches: int | str = MAX_MATCHES,
         on_mismatch: str = "wait",
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
+        request_timeout: float | str | None = None,
+        max_retries: int | str | None = None,
+        max_calls: int | str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             imagekit_conn_id=imagekit_conn_id,
+            request_timeout=request_timeout,
+            max_retries=max_retries,
+            max_calls=max_calls,
             deferrable=deferrable,
             multiple_outputs=multiple_outputs,
             **kwargs,

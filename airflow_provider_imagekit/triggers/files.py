@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from typing import Any
 
@@ -89,6 +90,11 @@ class ImageKitFilesTrigger(BaseEventTrigger):
         self.delay = number(delay, "delay", most=MAX_OVERLAP)
         self.name = name
 
+    @functools.cached_property
+    def hook(self) -> ImageKitHook:
+        """The hook of the poll."""
+        return ImageKitHook(self.imagekit_conn_id)
+
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments, plain JSON."""
         return (
@@ -158,7 +164,7 @@ class ImageKitFilesTrigger(BaseEventTrigger):
         return Watcher(store, self.kinds, self.poll_interval, self.overlap, self.delay)
 
     def _poller(self) -> Poller:
-        return Poller(self.imagekit_conn_id, Selection(self.search_query, self.path, self.file_type))
+        return Poller(self.hook, Selection(self.search_query, self.path, self.file_type))
 
     def _event(self, found: list[Arrival]) -> TriggerEvent:
         self.log.info("%d files are new, changed or deleted.", len(found))

@@ -9,12 +9,11 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from airflow_provider_imagekit.client.retry import RetryLimits
+from airflow_provider_imagekit.client.limits import RetryLimits
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError, ImageKitError, ImageKitInputError
-from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.library.arrivals import (
     CURSOR_KEY,
     DELETED,
@@ -25,6 +24,9 @@ from airflow_provider_imagekit.library.arrivals import (
 )
 from airflow_provider_imagekit.library.watch import Selection, look
 from airflow_provider_imagekit.triggers.lanes import connecting, lane_of
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 
 __all__ = ["FilesProducer", "Look", "Poller", "Watcher", "watching"]
 
@@ -146,13 +148,12 @@ class Poller:
     """
     Looks at a selection; what goes wrong is logged and tried again with the next poll.
 
-    :param imagekit_conn_id: the Airflow Connection with the private key.
+    :param hook: reads the Airflow Connection, again for each look.
     :param selection: which files.
     """
 
-    def __init__(self, imagekit_conn_id: str, selection: Selection) -> None:
-        self._conn_id = imagekit_conn_id
-        self._hook = ImageKitHook(imagekit_conn_id)
+    def __init__(self, hook: ImageKitHook, selection: Selection) -> None:
+        self._hook = hook
         self._selection = selection
 
     async def look(self, watchers: Sequence[Watcher]) -> Look | None:
@@ -174,7 +175,7 @@ class Poller:
         return None
 
     async def _listing(self, floor_ms: int, *, absences: bool) -> Listing:
-        async with connecting(self._conn_id):
+        async with connecting(self._hook.imagekit_conn_id):
             client = await self._hook.aget_conn(refresh=True)
         send = functools.partial(client.call, limits=_LIMITS)
         run = lane_of(client).run

@@ -56,9 +56,7 @@ class Lane:
         return await asyncio.wrap_future(future)
 
 
-_lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakKeyDictionary[ImageKitClient, Lane]] = (
-    WeakKeyDictionary()
-)
+_lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakKeyDictionary[object, Lane]] = WeakKeyDictionary()
 _connecting: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
 _readings: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Future[ImageKitClient]]] = (
     WeakKeyDictionary()
@@ -72,7 +70,7 @@ def lane_of(client: ImageKitClient) -> Lane:
     :param client: the client of an account on a host, which all triggers of one Airflow Connection share.
     """
     lanes = _lanes.setdefault(asyncio.get_running_loop(), WeakKeyDictionary())
-    return lanes.setdefault(client, Lane())
+    return lanes.setdefault(client.origin, Lane())
 
 
 def connecting(imagekit_conn_id: str) -> asyncio.Semaphore:

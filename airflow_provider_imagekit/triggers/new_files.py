@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_imagekit.gates.polling import CHECK_LIMITS, Poll
 from airflow_provider_imagekit.library.arrivals import iso
 from airflow_provider_imagekit.library.watch import Selection, arrived
-from airflow_provider_imagekit.triggers.base import PollingTrigger
+from airflow_provider_imagekit.triggers.base_polling import PollingTrigger
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
@@ -26,7 +26,7 @@ class NewFilesTrigger(PollingTrigger):
     :param file_type: ``all``, ``image`` or ``non-image``; ``None`` for all.
     :param kinds: which of ``new`` and ``changed`` count.
     :param since_ms: since when, in milliseconds since 1970.
-    :param waiting: arguments of :class:`~airflow_provider_imagekit.triggers.base.PollingTrigger`.
+    :param waiting: arguments of :class:`~airflow_provider_imagekit.triggers.base_polling.PollingTrigger`.
     """
 
     def __init__(

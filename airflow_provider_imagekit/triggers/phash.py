@@ -10,7 +10,7 @@ from airflow_provider_imagekit.gates.bank_files import aload_bank, load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.gates.polling import Poll, look_up, not_yet, poll
 from airflow_provider_imagekit.gates.references import BankFile
-from airflow_provider_imagekit.triggers.base import PollingTrigger
+from airflow_provider_imagekit.triggers.base_polling import PollingTrigger
 from airflow_provider_imagekit.triggers.lanes import lane_of
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ class PHashDistanceTrigger(PollingTrigger):
     Check a perceptual-hash gate again and again, and fire when it matches or cannot match any more.
 
     :param stop_on_mismatch: whether a verdict that does not match ends the wait with an error.
-    :param arguments: those of :class:`~airflow_provider_imagekit.triggers.base.PollingTrigger`; and pictures
-        and distances, named and read as in :meth:`~airflow_provider_imagekit.gates.gate.PHashGate.parse`.
+    :param arguments: those of :class:`~airflow_provider_imagekit.triggers.base_polling.PollingTrigger`, and
+        pictures and distances, named and read as in
+        :meth:`~airflow_provider_imagekit.gates.gate.PHashGate.parse`.
     """
 
     def __init__(self, *, stop_on_mismatch: bool = False, **arguments: Any) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.gates.jobs import check_job
 from airflow_provider_imagekit.gates.usage import UsageLimits
-from airflow_provider_imagekit.triggers.base import PollingTrigger
+from airflow_provider_imagekit.triggers.base_polling import PollingTrigger
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
@@ -21,7 +21,7 @@ class JobTrigger(PollingTrigger):
 
     :param kind: ``folder`` or ``purge``.
     :param job_id: id of the job, or of the purge's request.
-    :param waiting: arguments of :class:`~airflow_provider_imagekit.triggers.base.PollingTrigger`.
+    :param waiting: arguments of :class:`~airflow_provider_imagekit.triggers.base_polling.PollingTrigger`.
     """
 
     def __init__(self, *, kind: str, job_id: str, **waiting: Any) -> None:
@@ -42,7 +42,7 @@ class UsageTrigger(PollingTrigger):
 
     :param limits: what the plan contains, by counter.
     :param max_share: largest share of each that may be used, 0 to 1.
-    :param waiting: arguments of :class:`~airflow_provider_imagekit.triggers.base.PollingTrigger`.
+    :param waiting: arguments of :class:`~airflow_provider_imagekit.triggers.base_polling.PollingTrigger`.
     """
 
     def __init__(self, *, limits: dict[str, float], max_share: float, **waiting: Any) -> None:

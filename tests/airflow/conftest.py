@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -17,15 +20,27 @@ from tests.support import AIRFLOW_3
 
 @pytest.fixture(scope="session")
 def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An AIRFLOW_HOME with a migrated database."""
+    """An AIRFLOW_HOME with a migrated database, a copy of the one that the first process made."""
     home = tmp_path_factory.mktemp("airflow")
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "migrated.db"
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            migrate(home)
+            (home / "airflow.db").rename(shared)
+    shutil.copy(shared, home / "airflow.db")
     (home / "dags").mkdir()
+    return home
+
+
+def migrate(home: Path) -> None:
+    """Make Airflow's metadata database."""
     command = [sys.executable, "-m", "airflow", "db", "migrate"]
     done = subprocess.run(
         command, env=environment(home), capture_output=True, text=True, check=False, timeout=240
     )
     assert done.returncode == 0, done.stderr
-    return home
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.client.limits import RetryLimits
 from airflow_provider_imagekit.client.rate_limit import RateLimiter
-from airflow_provider_imagekit.client.retry import RetryLimits
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import (
     ImageKitAuthError,

@@ -18,6 +18,7 @@ from demo.page import as_html
 from demo.plan import DEMO_DAG_ID, HERO_DAG_ID, sample_runs
 from demo.report import Report
 from demo.run import collect, replace_watched_hero
+from tests.support import AIRFLOW_3
 
 WAITS_FOR_A_PERSON = {"example_imagekit_review_duplicates"}
 WAITS_FOR_AN_UPLOAD = {"example_imagekit_on_upload"}
@@ -32,7 +33,12 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory: pytest.TempPathFactory, log: Path) -> tuple[dict[str, Ended], Report]:
-    """Run the demo DAG and all examples once, the hero picture replaced while one of them waits for it."""
+    """
+    Run the demo DAG and all examples once, the hero picture replaced while one of them waits for it.
+
+    On Airflow 3 they run without a logical date, as when an asset or a person starts them. The demo and
+    Airflow 2 run them with one.
+    """
     library = tmp_path_factory.mktemp("library")
     catalogue = build(library)
     folders = (EXAMPLE_DAGS, REPOSITORY / "demo" / "dags")
@@ -43,7 +49,8 @@ def findings(tmp_path_factory: pytest.TempPathFactory, log: Path) -> tuple[dict[
 
         def as_they_end() -> Iterator[Ended]:
             # Pictures are looked at when their run ends: the quarantine unpublishes some of them later.
-            for run in run_dags(sample_runs(catalogue), folders, connection, log, on_start):
+            arguments = {"logical_date": None} if AIRFLOW_3 else {}
+            for run in run_dags(sample_runs(catalogue), folders, connection, log, on_start, **arguments):
                 ended.append(run)
                 yield run
 

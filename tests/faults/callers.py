@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import json
 import math
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_imagekit.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitError
-from tests.faults.faults import (
-    AS_ANSWERED,
-    FAILS,
-    GOES_ON,
-    REPORT,
-    RETRIES,
-    SUCCESS,
-    WAITS,
-    WELL,
-    WHOLE,
-    Fault,
-    Says,
-)
+from tests.faults.faults import WELL
 from tests.faults.operators import CALLS, OPERATORS, FileFailedError
-from tests.faults.scene import Scene, reference
-from tests.faults.sensors import SENSORS
+from tests.faults.says import AS_ANSWERED, FAILS, GOES_ON, REPORT, RETRIES, SUCCESS, WAITS, WHOLE, Fault, Says
+from tests.faults.scene import Scene, connection_id, reference
+from tests.faults.sensors import JOBS, SENSORS, WATCHER
 from tests.faults.writers import WRITERS
 
-__all__ = ["CALLERS", "Outcome", "meet", "says"]
+__all__ = ["CALLERS", "Outcome", "connection", "meet", "says", "well"]
 
-CALLERS = CALLS | OPERATORS | SENSORS | WRITERS
+CALLERS = CALLS | OPERATORS | SENSORS | JOBS | WATCHER | WRITERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +42,17 @@ class Outcome:
 
 
 def meet(
-    fault: Fault, caller: str, imagekit: ImageKitEmulator, *, told: list[BaseException] | None = None
+    fault: Fault,
+    caller: str,
+    imagekit: ImageKitEmulator,
+    expected: Any = None,
+    *,
+    told: list[BaseException] | None = None,
 ) -> Outcome | None:
     """
     Let a caller meet a fault.
 
+    :param expected: what the caller returns when all is well.
     :param told: what is raised is put here.
     :return: ``None`` where the caller cannot meet it.
     """
@@ -72,22 +63,20 @@ def meet(
         if caller == "sensor, deferrable, first check":
             return None
         starts_at = 2
-    expected = _well(imagekit, caller)
     scene = Scene(fault, imagekit, starts_at=starts_at)
     scene.next_check()
     end, error, xcom = "", "", ""
-    with _connection(imagekit, fault):
-        try:
-            value = call(scene)
-        except Exception as raised:
-            end, error = _ended(raised, caller)
-            if told is not None:
-                told.append(raised)
-        else:
-            end = WAITS if scene.went_on else SUCCESS
-            xcom = WHOLE if value == expected else AS_ANSWERED
-        finally:
-            scene.end()
+    try:
+        value = call(scene)
+    except Exception as raised:
+        end, error = _ended(raised, caller)
+        if told is not None:
+            told.append(raised)
+    else:
+        end = WAITS if scene.went_on else SUCCESS
+        xcom = WHOLE if value == expected else AS_ANSWERED
+    finally:
+        scene.end()
     return Outcome(end, error, scene.requests or 0, math.ceil(scene.waited * 10) / 10, xcom)
 
 
@@ -97,18 +86,20 @@ def says(fault: Fault, caller: str) -> Says | None:
         return fault.writer(caller)
     if caller in OPERATORS:
         return fault.operator(caller)
-    return fault.call if caller in CALLS else fault.sensor
+    if caller in JOBS:
+        return fault.job()
+    if caller in WATCHER:
+        return fault.watcher()
+    return fault.call if caller in CALLS else fault.waiter(caller)
 
 
-@functools.cache
-def _well(imagekit: ImageKitEmulator, caller: str) -> Any:
-    """What comes of it when all is well; a sensor needs no more than the operators do."""
-    if caller in SENSORS:
+def well(imagekit: ImageKitEmulator, caller: str) -> Any:
+    """Return what a caller returns when all is well; a sensor for a picture needs no more than operators."""
+    if caller.startswith("sensor, "):
         phash = reference(imagekit)
         return {"matched": True, "distance": 0, "similarity": 1.0, "phash": phash, "reference_phash": phash}
     scene = Scene(WELL, imagekit, starts_at=1)
-    with _connection(imagekit, WELL):
-        return CALLERS[caller][0](scene)
+    return CALLERS[caller][0](scene)
 
 
 def _ended(raised: Exception, caller: str) -> tuple[str, str]:
@@ -125,13 +116,8 @@ def _ended(raised: Exception, caller: str) -> tuple[str, str]:
     raise raised
 
 
-@contextlib.contextmanager
-def _connection(imagekit: ImageKitEmulator, fault: Fault) -> Iterator[None]:
-    name = "AIRFLOW_CONN_IMAGEKIT_DEFAULT"
-    connection = imagekit.airflow_connection
-    connection["extra"] |= fault.extra
-    os.environ[name] = json.dumps(connection)
-    try:
-        yield
-    finally:
-        del os.environ[name]
+def connection(imagekit: ImageKitEmulator, fault: Fault) -> tuple[str, str]:
+    """Return name and value of the environment variable that is the Airflow Connection to a server."""
+    found = imagekit.airflow_connection
+    found["extra"] |= fault.extra
+    return f"AIRFLOW_CONN_{connection_id(imagekit).upper()}", json.dumps(found)

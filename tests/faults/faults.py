@@ -6,118 +6,37 @@ import contextlib
 import gzip
 import json
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from airflow_provider_imagekit.client.endpoints import list_files
 from airflow_provider_imagekit.emulator import ImageKitEmulator
+from tests.faults.says import (
+    AS_ANSWERED,
+    BRANCH,
+    CHECK,
+    FAILS,
+    INVALID,
+    LIBRARY,
+    LIMIT,
+    LISTING,
+    MISSING,
+    REPORT,
+    RESPONSE,
+    RETRIES,
+    SERVER,
+    SHORT_CIRCUIT,
+    SHORT_TIMEOUT,
+    SUCCESS,
+    TRANSPORT,
+    WAITS,
+    Fault,
+    Says,
+    Server,
+)
 
-__all__ = [
-    "AS_ANSWERED", "BRANCH", "CHECK", "DELETE", "FAILS", "FAULTS", "FOLDER_JOB", "GOES_ON", "LIBRARY",
-    "LISTING", "NOT_REPEATED", "OVERWRITE", "PURGE", "REPORT", "RETRIES", "SHORT_CIRCUIT", "SUCCESS",
-    "UPDATE", "UPLOAD", "WAITS", "WELL", "WHOLE", "Fault", "Says",
-]  # fmt: skip
-
-Server = Callable[[ImageKitEmulator], AbstractContextManager[object]]
-
-# Errors that every other file would meet as well, so that a library stops at the first.
-OF_THE_RUN = ("ImageKitAuthError",)
-
-#: Airflow Connection's timeout in the rows in which the server lets its callers wait.
-SHORT_TIMEOUT = 0.15
-
-SUCCESS, WAITS, FAILS, RETRIES = "success", "waits on", "fails, no retry", "fails, may be retried"
-GOES_ON = "goes on, one file less"
-WHOLE, AS_ANSWERED = "whole", "as answered"
-REPORT = "a report of what is wrong"
-
-BRANCH, SHORT_CIRCUIT = "PHashBranchOperator", "PHashShortCircuitOperator"
-CHECK, LISTING, LIBRARY = "TransformationCheckOperator", "ListFilesOperator", "LibraryMetadataOperator"
-UPDATE, UPLOAD, DELETE = "UpdateFilesOperator", "UploadFileOperator", "DeleteFilesOperator"
-PURGE, FOLDER_JOB = "PurgeCacheOperator", "FolderJobOperator"
-OVERWRITE = "UploadFileOperator with on_existing=overwrite"
-#: Writers whose request is not sent again after a lost answer.
-NOT_REPEATED = (OVERWRITE, FOLDER_JOB)
-
-# Faults after which it is certain that nothing was done.
-NOT_BEGUN = ("423", "429", "connection refused", "connect timeout")
-
-
-@dataclass(frozen=True, slots=True)
-class Says:
-    """
-    What a caller must make of a fault.
-
-    :param end: how it ends.
-    :param error: class of the error.
-    :param requests: most requests while the fault lasts.
-    :param waited: most seconds of the caller's own waiting while the fault lasts, without the intervals
-        between a sensor's checks and the time that the server takes.
-    :param xcom: what the task returns: the whole truth, or what the fault answers in its place.
-    """
-
-    end: str
-    error: str = ""
-    requests: int = 1
-    waited: float = 0.0
-    xcom: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.xcom and self.end in (SUCCESS, WAITS):
-            object.__setattr__(self, "xcom", WHOLE)
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """
-    One row.
-
-    :param name: what goes wrong.
-    :param server: puts the fault to work while it is entered.
-    :param call: what a call of the client, and so an operator, must make of it; ``None`` where the fault
-        needs somebody who waits.
-    :param sensor: what a check of a sensor must make of it, in every mode.
-    :param but: what operators must make of it that differ from a call; ``None`` where it is none of theirs.
-    :param checks: for how many checks of a sensor it lasts.
-    :param before: what a sensor's first check meets before the fault begins with the second.
-    :param extra: fields of the Airflow Connection.
-    """
-
-    name: str
-    server: Server
-    call: Says | None
-    sensor: Says
-    but: dict[str, Says | None] = field(default_factory=dict)
-    checks: int = 1
-    before: dict[str, Any] | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    def operator(self, name: str) -> Says | None:
-        """Return what an operator must make of it."""
-        says = self.but.get(name, self.call)
-        if name == LIBRARY and says and says.error == LIMIT:  # it waits for a quarter of an hour, and more
-            return replace(says, requests=400, waited=4000.0)
-        if name == LIBRARY and says and says.error not in ("", *OF_THE_RUN):
-            return replace(says, end=GOES_ON)
-        return says
-
-    def writer(self, name: str) -> Says | None:
-        """Return what a caller that writes must make of it."""
-        says = self.call
-        if says is None:
-            return None
-        if self.name.startswith("200 with") and "pHash" in self.name:  # an answer to another question
-            return ANSWER_TO_A_WRITE.get(name, Says(RETRIES, RESPONSE))
-        if name == UPDATE and self.name[:3] in ("400", "404", "423"):
-            return replace(says, error="TooManyFailedFilesError")
-        if name == DELETE and self.name.startswith("404"):
-            return Says(SUCCESS)
-        lost = says.error in (TRANSPORT, SERVER, RESPONSE) or self.name.startswith("500")
-        if name in NOT_REPEATED and lost and not self.name.startswith(NOT_BEGUN):
-            return Says(FAILS, "UnknownOutcomeError")
-        return says
+__all__ = ["FAULTS", "WELL"]
 
 
 def answers(**fault: Any) -> Server:
@@ -211,16 +130,10 @@ def lasts(error: str) -> tuple[Says, Says]:
     return Says(FAILS, error), Says(RETRIES, error)
 
 
-TRANSPORT, SERVER, RESPONSE = "ImageKitTransportError", "ImageKitServerError", "ImageKitResponseError"
-LIMIT, MISSING, INVALID = "ImageKitRateLimitError", "MissingPHashError", "InvalidPHashError"
 ANSWER = json.dumps({"width": 640, "pHash": "f06830ca9f1e3e90"})
 SLOW = {"timeout": SHORT_TIMEOUT}
 WAITING = Says(WAITS)
 FINE = Says(SUCCESS, xcom=AS_ANSWERED)
-ANSWER_TO_A_WRITE = {
-    **dict.fromkeys((UPLOAD, OVERWRITE), FINE),
-    **dict.fromkeys((PURGE, FOLDER_JOB), Says(FAILS, REPORT)),
-}
 FOUND = {CHECK: Says(FAILS, REPORT)}
 NO_HASH = {**FOUND, LISTING: None}
 BAD_HASH = {**dict.fromkeys((BRANCH, SHORT_CIRCUIT, CHECK), Says(FAILS, INVALID)), LISTING: None}
@@ -321,16 +234,16 @@ FAULTS = [
     Fault("connection reset before the answer", answers(drop="before"), *passes(TRANSPORT)),
     Fault("connection reset in mid-body", answers(drop="middle"), *passes(TRANSPORT)),
     Fault("no HTTP at all", answers(garbage=True), *passes(TRANSPORT)),
-    Fault("read timeout", answers(delay=1.0), *passes(TRANSPORT), extra=SLOW),
+    Fault("read timeout", answers(delay=2.0), *passes(TRANSPORT), extra=SLOW),
     Fault(
         "a body that drips byte by byte",
-        answers(status=200, body="{" + " " * 60, drip=0.01),
+        answers(status=200, body="{" + " " * 60, drip=0.02),
         *passes(TRANSPORT),
         extra=SLOW,
     ),
     Fault(
         "headers that drip byte by byte",
-        answers(status=200, body=ANSWER, drip_headers=0.01),
+        answers(status=200, body=ANSWER, drip_headers=0.02),
         *passes(TRANSPORT),
         extra=SLOW,
     ),

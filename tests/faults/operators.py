@@ -15,9 +15,9 @@ from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, RemoteUrlMetadataOperator
 from airflow_provider_imagekit.operators.phash import PHashBranchOperator, PHashShortCircuitOperator
 from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
-from tests.doubles import context
-from tests.faults.faults import BRANCH, CHECK, LIBRARY, LISTING, SHORT_CIRCUIT
-from tests.faults.scene import Scene, reference
+from airflow_provider_imagekit.operators.usage import UsageOperator
+from tests.faults.says import BRANCH, CHECK, LIBRARY, LISTING, SHORT_CIRCUIT, USAGE
+from tests.faults.scene import PLENTY, Scene, reference
 
 __all__ = ["CALLS", "OPERATORS", "FileFailedError"]
 
@@ -27,15 +27,11 @@ def call_client(scene: Scene) -> Any:
 
 
 def run_file_operator(scene: Scene) -> Any:
-    operator = FileMetadataOperator(task_id="file", file_id=scene.file_id)
-    operator.hook = scene.hook()
-    return operator.execute(context())
+    return scene.run(FileMetadataOperator, file_id=scene.file_id)
 
 
 def run_url_operator(scene: Scene) -> Any:
-    operator = RemoteUrlMetadataOperator(task_id="url", url=scene.url)
-    operator.hook = scene.hook()
-    return operator.execute(context())
+    return scene.run(RemoteUrlMetadataOperator, url=scene.url)
 
 
 class Branch(PHashBranchOperator):
@@ -46,41 +42,36 @@ class Branch(PHashBranchOperator):
 
 
 def run_branch(scene: Scene) -> Any:
-    operator = Branch(
-        task_id="branch",
+    return scene.run(
+        Branch,
         file_id=scene.file_id,
         reference_phash=reference(scene.imagekit),
         follow_task_ids_if_similar="same",
         follow_task_ids_if_different="other",
         follow_task_ids_if_undecidable="ask",
-    )
-    operator.hook = scene.hook()
-    return operator.execute(context())["branch"]
+    )["branch"]
 
 
 def run_short_circuit(scene: Scene) -> Any:
-    operator = PHashShortCircuitOperator(
-        task_id="go_on",
+    return scene.run(
+        PHashShortCircuitOperator,
         file_id=scene.file_id,
         reference_phash=reference(scene.imagekit),
         on_undecidable="continue",
-    )
-    operator.hook = scene.hook()
-    return operator.execute(context())["decision"]
+    )["decision"]
 
 
 def run_transformation_check(scene: Scene) -> Any:
-    operator = TransformationCheckOperator(
-        task_id="check", phash=reference(scene.imagekit), variants=[{"url": scene.url}]
-    )
-    operator.hook = scene.hook()
-    return operator.execute(context())["passed"]
+    phash, variants = reference(scene.imagekit), [{"url": scene.url}]
+    return scene.run(TransformationCheckOperator, phash=phash, variants=variants)["passed"]
 
 
 def run_listing(scene: Scene) -> Any:
-    operator = ListFilesOperator(task_id="list", max_xcom_bytes=1 << 20, limit=len(scene.imagekit.files()))
-    operator.hook = scene.hook()
-    return operator.execute(context())
+    return scene.run(ListFilesOperator, max_xcom_bytes=1 << 20, limit=len(scene.imagekit.files()))
+
+
+def run_usage(scene: Scene) -> Any:
+    return scene.run(UsageOperator, limits=PLENTY)["exceeded"]
 
 
 class FileFailedError(Exception):
@@ -90,12 +81,8 @@ class FileFailedError(Exception):
 def run_library(scene: Scene) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder, "table.jsonl")
-        operator = LibraryMetadataOperator(
-            task_id="library", file_ids=[scene.file_id], output_path=str(table), threads=1
-        )
-        operator.hook = scene.hook()
         try:
-            operator.execute(context())
+            scene.run(LibraryMetadataOperator, file_ids=[scene.file_id], output_path=str(table), threads=1)
         except (AirflowFailException, TooManyFailedFilesError):
             # There is only this file; beside others that come, the run goes on without it.
             errors = Path(f"{table}.run", "errors.jsonl")
@@ -122,4 +109,5 @@ OPERATORS: dict[str, tuple[Callable[[Scene], Any], int]] = {
     CHECK: (run_transformation_check, 1),
     LISTING: (run_listing, 1),
     LIBRARY: (run_library, 1),
+    USAGE: (run_usage, 1),
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from airflow_provider_imagekit.client import ImageKitClient
 from airflow_provider_imagekit.client.rate_limit import RateLimiter
@@ -12,21 +13,32 @@ from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from tests import pictures
-from tests.faults.faults import Fault
+from tests.doubles import context
+from tests.faults.says import Fault
 from tests.support import Clock
 
-__all__ = ["Scene", "reference"]
+__all__ = ["PLENTY", "Scene", "connection_id", "reference"]
+
+#: A plan of which the account uses next to nothing.
+PLENTY = {"bandwidthBytes": 1e15}
+
+T = TypeVar("T")
 
 MOST_CHECKS = 80
 
 
 class Scene:
-    """One caller, one fault, one server, one clock."""
+    """
+    One caller, one fault, one server, one clock.
+
+    :param starts_at: with which check the fault begins.
+    """
 
     def __init__(self, fault: Fault, imagekit: ImageKitEmulator, *, starts_at: int) -> None:
         self.fault = fault
         self.imagekit = imagekit
         self.clock = Clock()
+        self.connection = connection_id(imagekit)
         self.file_id = imagekit.file_id(pictures.ORIGINAL)
         self.url = imagekit.file_url(pictures.ORIGINAL)
         self.requests: int | None = None
@@ -44,9 +56,19 @@ class Scene:
         return self._check >= self._starts_at + self.fault.checks
 
     def hook(self) -> ImageKitHook:
-        hook = ImageKitHook()
+        hook = ImageKitHook(self.connection)
         hook.client_of = self.client_of
         return hook
+
+    def task(self, operator: Callable[..., T], **arguments: Any) -> T:
+        """Return a task that asks the scene's server, on the scene's clock."""
+        task: Any = operator(task_id="task", imagekit_conn_id=self.connection, **arguments)
+        task.hook = self.hook()
+        return cast("T", task)
+
+    def run(self, operator: Callable[..., Any], **arguments: Any) -> Any:
+        """Return what a task returns."""
+        return self.task(operator, **arguments).execute(context())
 
     def next_check(self, waited: float = 0.0) -> None:
         """Come to the next check, some seconds after the one before."""
@@ -61,7 +83,7 @@ class Scene:
         elif self._check == self._starts_at + self.fault.checks:
             self.end()
         elif self._check < self._starts_at:
-            self.imagekit.inject(**(self.fault.before or {"status": 404}))
+            self.imagekit.inject(**{"times": None, **(self.fault.before or {"status": 404})})
 
     def end(self) -> None:
         """End the fault, and note what it has cost."""
@@ -77,6 +99,10 @@ class Scene:
             sleep=self.clock.sleep,
             jitter=lambda: 1.0,
         )
+
+
+def connection_id(imagekit: ImageKitEmulator) -> str:
+    return f"imagekit_{imagekit.url.rpartition(':')[2]}"
 
 
 @functools.cache

@@ -1,24 +1,29 @@
 """
 Every fault meets every caller; the page of the documentation is what came of it.
 
-``make faults`` writes the page anew.
+``make faults`` writes the page from the results.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from tests import pictures
-from tests.faults.callers import CALLERS, Outcome, meet, says
-from tests.faults.faults import FAULTS, Fault
+from tests.faults.callers import CALLERS, Outcome, connection, meet, says, well
+from tests.faults.faults import FAULTS, WELL
 from tests.faults.page import PAGE, render
-from tests.faults.writers import WRITERS
+from tests.faults.says import Fault
 
 ROUNDING = 0.05
+
+Stage = Mapping[str, tuple[ImageKitEmulator, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +33,27 @@ def results() -> dict[tuple[str, str], Outcome | None]:
 
 
 @pytest.fixture(scope="module")
-def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageKitEmulator]:
-    """A server whose library the callers that write may change."""
-    with ImageKitEmulator(library=pictures.draw(tmp_path_factory.mktemp("changing"))) as emulator:
-        yield emulator
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """For each caller a server of its own, and what it returns when all is well."""
+    library = pictures.draw(tmp_path_factory.mktemp("library"))
+    with contextlib.ExitStack() as stack:
+        servers = {
+            # All with one key: Airflow compiles its pattern of secrets at each new one.
+            caller: stack.enter_context(ImageKitEmulator(library))
+            for caller in CALLERS
+        }
+        with pytest.MonkeyPatch.context() as patch:
+            for server in servers.values():
+                patch.setenv(*connection(server, WELL))
+            expected = {caller: well(server, caller) for caller, server in servers.items()}
+        yield {caller: (server, expected[caller]) for caller, server in servers.items()}
+
+
+@pytest.fixture(scope="module")
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """One thread for each caller: they wait for slow answers at the same time."""
+    with ThreadPoolExecutor(len(CALLERS)) as pool:
+        yield pool
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -39,13 +61,16 @@ class TestFault:
     def test_every_caller_ends_as_he_should_and_asks_no_more_than_he_may(
         self,
         fault: Fault,
-        imagekit: ImageKitEmulator,
-        changing: ImageKitEmulator,
+        stage: Stage,
+        threads: ThreadPoolExecutor,
         results: dict[tuple[str, str], Outcome | None],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        for caller in CALLERS:
-            server = changing if caller in WRITERS else imagekit
-            outcome = results[fault.name, caller] = meet(fault, caller, server)
+        for server, _ in stage.values():
+            monkeypatch.setenv(*connection(server, fault))
+        outcomes = threads.map(lambda caller: meet(fault, caller, *stage[caller]), CALLERS)
+        for caller, outcome in zip(CALLERS, outcomes, strict=True):
+            results[fault.name, caller] = outcome
             if outcome is None:
                 continue
             must = says(fault, caller)

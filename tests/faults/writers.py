@@ -10,8 +10,7 @@ from airflow_provider_imagekit.operators.deletion import DeleteFilesOperator
 from airflow_provider_imagekit.operators.jobs import FolderJobOperator, PurgeCacheOperator
 from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
 from airflow_provider_imagekit.operators.upload import UploadFileOperator
-from tests.doubles import context
-from tests.faults.faults import DELETE, FOLDER_JOB, OVERWRITE, PURGE, UPDATE, UPLOAD
+from tests.faults.says import DELETE, FOLDER_JOB, OVERWRITE, PURGE, UPDATE, UPLOAD
 from tests.faults.scene import Scene
 
 __all__ = ["WRITERS"]
@@ -20,18 +19,14 @@ _numbers = itertools.count()
 
 
 def run_update(scene: Scene) -> Any:
-    operator = UpdateFilesOperator(task_id="update", file_ids=[scene.file_id], add_tags=["fault"])
-    operator.hook = scene.hook()
-    return operator.execute(context())["counts"]
+    return scene.run(UpdateFilesOperator, file_ids=[scene.file_id], add_tags=["fault"])["counts"]
 
 
 def run_upload(scene: Scene, **arguments: Any) -> Any:
     name = f"upload-{next(_numbers)}.txt"
-    operator = UploadFileOperator(
-        task_id="upload", file=b"content", file_name=name, folder="/in", response_fields=[], **arguments
+    found = scene.run(
+        UploadFileOperator, file=b"content", file_name=name, folder="/in", response_fields=[], **arguments
     )
-    operator.hook = scene.hook()
-    found = operator.execute(context())
     return found["uploaded"], "fileId" in found
 
 
@@ -40,23 +35,17 @@ def run_overwrite(scene: Scene) -> Any:
 
 
 def run_delete(scene: Scene) -> Any:
-    operator = DeleteFilesOperator(task_id="delete", file_ids=["f" * 24], confirm=True)
-    operator.hook = scene.hook()
-    return [row["status"] for row in operator.execute(context())["files"]]
+    deleted = scene.run(DeleteFilesOperator, file_ids=["f" * 24], confirm=True)
+    return [row["status"] for row in deleted["files"]]
 
 
 def run_purge(scene: Scene) -> Any:
-    operator = PurgeCacheOperator(task_id="purge", url=scene.url, wait=False)
-    operator.hook = scene.hook()
-    return operator.execute(context())["status"]
+    return scene.run(PurgeCacheOperator, url=scene.url, wait=False)["status"]
 
 
 def run_folder_job(scene: Scene) -> Any:
-    operator = FolderJobOperator(
-        task_id="copy", action="copy", folder="/docs", destination="/copies", wait=False
-    )
-    operator.hook = scene.hook()
-    return operator.execute(context())["status"]
+    job = scene.run(FolderJobOperator, action="copy", folder="/docs", destination="/copies", wait=False)
+    return job["status"]
 
 
 #: Who calls: a function, and with which check the fault begins.

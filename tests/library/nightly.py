@@ -17,7 +17,7 @@ from airflow_provider_imagekit.io.tables import format_of
 from airflow_provider_imagekit.library.plan import Plan
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.sources import Search, Source
-from airflow_provider_imagekit.library.table.files import read_table
+from airflow_provider_imagekit.library.table.stored import stored_table
 
 FILES = 60
 AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
@@ -80,7 +80,8 @@ class Nightly:
 
     def rows(self) -> list[dict[str, Any]]:
         with self.output.open("rb") as stream:
-            return list(read_table(stream, format_of(self.output.name)))
+            table = stored_table(stream, format_of(self.output.name))
+            return [row for _, row in table.pieces(bytearray(10_000))]
 
     def errors(self) -> list[dict[str, Any]]:
         path = self.output.parent / f"{self.output.name}.run" / "errors.jsonl"

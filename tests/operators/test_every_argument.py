@@ -116,7 +116,6 @@ BASES: dict[str, dict[str, Any]] = {
     "PHashDistanceSensor": {"phash": ..., "reference_phash": ..., "min_distance": 0, "timeout": 0},
     "TransformationCheckOperator": {"phash": ..., "fail_on_problem": False},
     "NewFilesSensor": {"timeout": 0},
-    "UsageSensor": {"timeout": 0},
 }
 
 

@@ -21,6 +21,7 @@ from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 from tests.faults.callers import CALLERS, meet
+from tests.faults.callers import connection as faulty_connection
 from tests.faults.faults import FAULTS, Fault
 
 PACKAGE = Path(__file__).parents[2] / "airflow_provider_imagekit"
@@ -53,14 +54,25 @@ def ask_by_trigger() -> None:
 
 
 @pytest.mark.parametrize("fault", QUICK, ids=lambda fault: fault.name)
-@pytest.mark.parametrize("caller", ["FileMetadataOperator", "sensor, poke", "sensor, after deferral"])
+@pytest.mark.parametrize(
+    "caller",
+    [
+        "FileMetadataOperator",
+        "sensor, poke",
+        "sensor, after deferral",
+        "UploadFileOperator",
+        "ImageKitFilesTrigger",
+    ],
+)
 def test_the_key_is_in_no_log_and_no_traceback(
     caller: str,
     fault: Fault,
     imagekit: ImageKitEmulator,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv(*faulty_connection(imagekit, fault))
     logging.getLogger("urllib3").setLevel(logging.DEBUG)
     caplog.set_level(logging.DEBUG)
     told: list[BaseException] = []

@@ -44,6 +44,9 @@ class TestDeferral:
             max_wait=90,
             silent_fail=True,
             min_distance=2,
+            request_timeout="7.5",
+            max_retries="1",
+            max_calls="9",
         )
         assert deferred.timeout is not None
         assert deferred.timeout.total_seconds() == 600
@@ -56,6 +59,10 @@ class TestDeferral:
             "exponential_backoff": True,
             "max_wait": 90,
             "silent_fail": True,
+            "request_timeout": 7.5,
+            "max_retries": 1,
+            "max_calls": 9,
+            "calls_sent": 1,
             "stop_on_mismatch": False,
             "min_distance": 2,
             **self.ARGUMENTS,

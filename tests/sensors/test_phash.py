@@ -171,4 +171,5 @@ class TestInput:
         own = {"file_id", "url", "phash", "max_distance", "min_distance", "imagekit_conn_id"}
         own |= {f"reference_{name}" for name in ("file_id", "url", "phash", "bank")}
         own |= {"bank_id_column", "bank_phash_column", "low_information", "max_matches", "on_mismatch"}
+        own |= {"request_timeout", "max_retries", "max_calls"}
         assert set(PHashDistanceSensor.template_fields) == own

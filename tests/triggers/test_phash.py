@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_imagekit.compat import TriggerEvent
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.exceptions import CallLimitError, ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.triggers.event import read_event
 from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
@@ -26,6 +26,10 @@ ARGUMENTS: dict[str, Any] = {
     "stop_on_mismatch": True,
     "deadline": 1_800_000_000.5,
     "next_check": 1_700_000_000.0,
+    "request_timeout": 7.5,
+    "max_retries": 0,
+    "max_calls": 12,
+    "calls_sent": 2,
     "url": "https://ik.imagekit.io/demo/a.jpg?ik-s=abc",
     "reference_phash": "f06830ca9f1e3e90",
     "max_distance": 8,
@@ -51,11 +55,58 @@ def trigger_for(
     )
 
 
+# What it did not have from the start; a wait that began before an upgrade goes on without them.
+LATER = ("deadline", "next_check", "request_timeout", "max_retries", "max_calls", "calls_sent")
+
+
 def test_it_is_rebuilt_from_what_it_serializes_with_nothing_lost() -> None:
     classpath, arguments = PHashDistanceTrigger(**ARGUMENTS).serialize()
     assert classpath == CLASSPATH
     assert json.loads(json.dumps(arguments, allow_nan=False)) == ARGUMENTS
     assert PHashDistanceTrigger(**arguments).serialize() == (classpath, arguments)
+
+
+def test_it_loads_and_checks_with_the_arguments_of_earlier_versions(
+    connection: str, imagekit: ImageKitEmulator
+) -> None:
+    arguments = trigger_for(imagekit).serialize()[1]
+    trigger = PHashDistanceTrigger(**{name: arguments[name] for name in arguments if name not in LATER})
+    assert fired(trigger, Waits())["status"] == "matched"
+
+
+class TestLimitsOfTheTask:
+    def test_the_ceiling_of_the_task_ends_the_wait_with_its_error(
+        self, connection: str, imagekit: ImageKitEmulator
+    ) -> None:
+        trigger = trigger_for(imagekit, pictures.UNRELATED, max_calls=3, calls_sent=1, silent_fail=True)
+        with pytest.raises(CallLimitError, match="max_calls is 3"):
+            read_event(fired(trigger, Waits()))
+        assert len(imagekit.requests) == 2
+
+    def test_triggers_that_wait_together_have_a_ceiling_each(
+        self, connection: str, imagekit: ImageKitEmulator
+    ) -> None:
+        waiting = [trigger_for(imagekit, pictures.UNRELATED, max_calls=most) for most in (1, 2, None)]
+
+        async def together() -> list[Any]:
+            for trigger in waiting:
+                trigger.sleep = Waits()
+            return await asyncio.gather(
+                *(anext(trigger.run(), None) for trigger in waiting), return_exceptions=True
+            )
+
+        first, second, third = asyncio.run(together())
+        assert [event.payload["error"] for event in (first, second)] == ["CallLimitError"] * 2
+        assert isinstance(third, TimeoutError)  # the test's patience
+
+    def test_the_retries_of_the_task_are_those_of_each_check(
+        self, connection: str, imagekit: ImageKitEmulator
+    ) -> None:
+        trigger = trigger_for(imagekit, max_retries=0)
+        fault = imagekit.inject(status=503, times=3)
+        waits = Waits()
+        assert fired(trigger, waits)["status"] == "matched"
+        assert (fault.hits, len(waits.seconds)) == (3, 4)
 
 
 def test_an_argument_that_it_does_not_know_is_an_error() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 __all__ = ["as_boolean", "as_dict", "as_integer", "as_number", "as_text", "as_time", "iso"]
 
 _INT64 = 1 << 63
+_OUR_TIME = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{3}Z", re.ASCII)
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
@@ -63,6 +64,8 @@ def as_time(value: Any) -> str | None:
         return None
     try:
         moment = datetime.fromisoformat(value.strip())
+        if _OUR_TIME.fullmatch(value):
+            return value
         return iso(moment) if moment.tzinfo else None
     except (ValueError, OverflowError):
         return None

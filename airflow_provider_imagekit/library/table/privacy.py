@@ -1,5 +1,5 @@
 """
-What of a row may reveal where somebody was, or who.
+What of a row may reveal where a person was, or who.
 
 Names of fields that do are never complete: a comment, XMP or a maker's notes can hold coordinates and names
 alike. So fields stay that are known to hold neither, and what is unknown goes.
@@ -141,8 +141,13 @@ class Privacy:
         return position
 
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
 def _only(names: frozenset[str], fields: dict[str, Any]) -> dict[str, Any]:
     """Return the named fields that hold a value or a list of values, for a structure can hold anything."""
+    if fields.keys() <= names and _SCALARS.issuperset(map(type, fields.values())):
+        return fields
     return {name: value for name, value in fields.items() if name in names and _is_plain(value)}
 
 

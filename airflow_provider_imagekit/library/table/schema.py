@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["COLUMNS", "LISTING_COLUMNS", "METADATA_COLUMNS", "Column", "Kind", "Origin", "Row", "row_key"]
+__all__ = [
+    "COLUMNS",
+    "LISTING_COLUMNS",
+    "METADATA_COLUMNS",
+    "TYPES",
+    "Column",
+    "Kind",
+    "Origin",
+    "Row",
+    "row_key",
+]
 
 #: One row as plain JSON: times are ISO 8601 texts in UTC, columns of the kind JSON hold objects and lists.
 Row = dict[str, Any]
@@ -105,6 +116,16 @@ COLUMNS: tuple[Column, ...] = (
     Column("deleted_at", _TIME, _RUN, "the run that no longer found the file; null while it is there"),
 )
 
+_PYTHON_TYPES: dict[Kind, type] = {
+    Kind.TEXT: str,
+    Kind.INTEGER: int,
+    Kind.NUMBER: float,
+    Kind.BOOLEAN: bool,
+    Kind.TIME: datetime,
+    Kind.JSON: str,
+}
+#: Type of each column in a file that has types.
+TYPES = {column.name: _PYTHON_TYPES[column.kind] for column in COLUMNS}
 LISTING_COLUMNS = tuple(column.name for column in COLUMNS if column.origin is _LISTING)
 METADATA_COLUMNS = tuple(column.name for column in COLUMNS if column.origin is _METADATA)
 

@@ -10,8 +10,9 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.client.limits import TaskLimits
 from airflow_provider_imagekit.compat import BaseTrigger, TriggerEvent
-from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitError
+from airflow_provider_imagekit.exceptions import CallLimitError, ImageKitAuthError, ImageKitError
 from airflow_provider_imagekit.gates.polling import Poll, not_yet, until_next_check
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.triggers import event
@@ -42,6 +43,11 @@ class PollingTrigger(BaseTrigger):
     :param deadline: when the wait is over, in seconds since 1970; ``None`` if Airflow alone ends it.
     :param next_check: when the first check is due, in seconds since 1970; ``None`` for after one interval. So
         a triggerer that restarts more often than ``poke_interval`` checks all the same.
+    :param request_timeout: maximum seconds until one answer has arrived whole; ``None`` for the Connection's.
+    :param max_retries: maximum repetitions of a request in a check; ``None`` for two.
+    :param max_calls: maximum requests of the whole wait, each repetition counted; ``None`` for no ceiling.
+    :param calls_sent: how many of them the task had sent when it was deferred; a triggerer that restarts
+        counts from here.
     """
 
     #: How it waits between checks; a test puts its own clock here.
@@ -59,6 +65,10 @@ class PollingTrigger(BaseTrigger):
         silent_fail: bool = False,
         deadline: float | None = None,
         next_check: float | None = None,
+        request_timeout: float | None = None,
+        max_retries: int | None = None,
+        max_calls: int | None = None,
+        calls_sent: int = 0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.imagekit_conn_id = imagekit_conn_id
@@ -68,6 +78,9 @@ class PollingTrigger(BaseTrigger):
         self.silent_fail = silent_fail
         self.deadline = deadline
         self.next_check = next_check
+        self.of_task = TaskLimits(
+            timeout=request_timeout, max_retries=max_retries, max_calls=max_calls, calls_sent=calls_sent
+        )
         self._client: ImageKitClient | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -80,6 +93,7 @@ class PollingTrigger(BaseTrigger):
             "silent_fail": self.silent_fail,
             "deadline": self.deadline,
             "next_check": self.next_check,
+            **self.of_task.arguments(),
         }
         return f"{type(self).__module__}.{type(self).__name__}", arguments | self._arguments()
 
@@ -103,7 +117,7 @@ class PollingTrigger(BaseTrigger):
             try:
                 found = await self._poll()
             except ImageKitError as error:
-                if not self.silent_fail:
+                if not self.silent_fail or isinstance(error, CallLimitError):
                     yield TriggerEvent(event.failed(error))
                     return
                 self.log.error("The check failed: %s", error)
@@ -139,14 +153,14 @@ class PollingTrigger(BaseTrigger):
             self._client = await client_of(self.imagekit_conn_id, self.hook.aget_conn)
         client = self._client
         try:
-            return await self._check(client)
+            return await self._check(client.limited(self.of_task))
         except ImageKitAuthError:
             # The key may have been rotated while we waited: one more look at the Airflow Connection.
             async with connecting(self.imagekit_conn_id):
                 self._client = await self.hook.aget_conn(refresh=True)
             if self._client is client:
                 raise
-            return await self._check(self._client)
+            return await self._check(self._client.limited(self.of_task))
 
     async def _check(self, client: ImageKitClient) -> Poll:
         try:
