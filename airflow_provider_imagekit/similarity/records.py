@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError, InvalidPHashError
+from airflow_provider_imagekit.io.text_columns import is_arrow, listed
 from airflow_provider_imagekit.phash import PHash
 
 if TYPE_CHECKING:
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.io.tables import Columns
 
 __all__ = [
+    "ABSURD",
     "ALIASES",
     "KNOWN_COLUMNS",
     "HashRecord",
     "as_number",
+    "as_numbers",
     "check_columns",
     "columns_in_use",
     "nameless",
@@ -45,7 +48,8 @@ KNOWN_COLUMNS: Final = (
     *("width", "height", "format", "url", "thumbnail"),
 )
 
-_ABSURD: Final = 1e15
+#: A number above this is larger than any picture's.
+ABSURD: Final = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,18 @@ def as_number(value: Any) -> float:
         number = float(value or 0)
     except (TypeError, ValueError, OverflowError):
         return 0.0
-    return number if abs(number) < _ABSURD else 0.0
+    return number if abs(number) < ABSURD else 0.0
+
+
+def as_numbers(column: Any) -> list[float]:
+    """Return what :func:`as_number` makes of each value of a column."""
+    if not is_arrow(column) or str(column.type) == "large_string":
+        return list(map(as_number, listed(column)))
+    import numpy as np
+
+    numbers = column.fill_null(0).to_numpy(zero_copy_only=False).astype(np.float64)
+    usual: list[float] = np.where(np.abs(numbers) < ABSURD, numbers, 0.0).tolist()
+    return usual
 
 
 def read_records(

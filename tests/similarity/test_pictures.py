@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError
 from airflow_provider_imagekit.io.object_storage import StoredTable
 from airflow_provider_imagekit.io.tables import columns_of, read_rows
+from airflow_provider_imagekit.io.text_columns import listed
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.pictures import (
     KeptColumns,
@@ -62,7 +63,7 @@ def shown(pictures: Pictures) -> list[Any]:
     pictures.load(("path", "width"), numbers)
     hashes = map(pictures.phash, numbers)
     properties = (pictures.values(name, numbers) for name in ("path", "width"))
-    return list(zip(pictures.ids, hashes, *properties, strict=True))
+    return list(zip(listed(pictures.ids), hashes, *map(listed, properties), strict=True))
 
 
 def stored(path: Path, *, taken: bool) -> list[Any]:
@@ -116,8 +117,8 @@ def test_columns_of_a_few_rows_are_read_from_many_batches(tmp_path: Path) -> Non
         wanted = [0, 5, 70_000, len(pictures) - 1]
         pictures.load(["path"], wanted)
         expected = [f"/{pictures.ids[number]}" for number in wanted]
-        assert pictures.values("path", wanted) == expected
-        assert pictures.values("path", wanted[::-1]) == expected[::-1]
+        assert listed(pictures.values("path", wanted)) == expected
+        assert listed(pictures.values("path", wanted[::-1])) == expected[::-1]
         assert [record.get("path") for record in pictures.records(wanted)] == expected
 
 
