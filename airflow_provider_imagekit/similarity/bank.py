@@ -47,7 +47,7 @@ class Match:
 
 class PHashBank:
     """
-    Hashes that pictures are held against: banned pictures, approved masters, the catalogue.
+    Hashes that pictures are compared with: banned pictures, approved masters, the catalogue.
 
     Exact. A million hashes take 8 MB and their names, and with NumPy one look is a scan of 2 milliseconds;
     without it, an index of 16 MB more answers as fast within a small radius.
@@ -102,7 +102,7 @@ class PHashBank:
         """
         Find all pictures within a radius.
 
-        :param phash: the hash to hold against the bank.
+        :param phash: the hash to compare with the bank.
         :param radius: the largest distance.
         :param limit: return no more than this.
         :return: the matches, nearest first and then in the bank's order, and how many there are in all.
@@ -162,12 +162,12 @@ def judge_against(
     max_matches: int = MAX_MATCHES,
 ) -> BankVerdict:
     """
-    Hold a picture against every picture of a bank; the nearest decides.
+    Compare a picture with every picture of a bank; the nearest decides.
 
     So ``max_distance`` matches a picture that is in the bank, and ``min_distance`` alone one that is not.
 
     :param phash: hash of the picture; ``None`` if it has none.
-    :param bank: the pictures to hold it against. Nothing is similar to an empty one.
+    :param bank: the pictures to compare it with. Nothing is similar to an empty one.
     :param bounds: the distances that match.
     :param low_information: hashes besides zero that cannot be decided on.
     :param max_matches: list no more matches than this.

@@ -279,7 +279,7 @@ def find_near_duplicates(
         that is among the others too counts as a reference.
     :param policy: which picture of a group to keep; by default the one with most pixels, then the
         oldest, then the largest file.
-    :param not_duplicates: pairs of names that somebody marked as no duplicates; they are never paired or
+    :param not_duplicates: pairs of names that a reviewer marked as no duplicates; they are never paired or
         grouped with each other.
     :param low_information: hashes besides zero that say nothing about likeness; their pictures are set apart.
     :param max_pairs: refuse more pairs than this.

@@ -1,4 +1,4 @@
-"""Pictures as columns: names and hashes of all, and attributes of those that somebody asks about."""
+"""Pictures as columns: names and hashes of all, and attributes of those that are asked for."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ class KeptColumns:
 
 class TakenAttributes:
     """
-    Columns that are read from the table when somebody asks for them, of some pictures; needs NumPy.
+    Columns that are read from the table when they are asked for, of some pictures; needs NumPy.
 
     :param table: the table; it stays open.
     """
