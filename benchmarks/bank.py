@@ -1,40 +1,68 @@
 """
 Measure one picture against a bank of hashes: time to load it, time of a query, that every answer is right.
 
-Run it with ``python -m benchmarks.bank``; faiss, if installed, is measured beside.
+    python -m benchmarks.bank                             # 10**6 hashes, from this machine and through fsspec
+    python -m benchmarks.bank --size 10000000 --formats parquet --load-only
+
+faiss, if installed, is measured beside.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import time
-from contextlib import nullcontext
+from array import array
 from importlib.util import find_spec
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
+from airflow.sdk.io import attach
+from fsspec.implementations.memory import MemoryFileSystem
 
-from airflow_provider_imagekit.io.tables import read_rows, write_rows
+from airflow_provider_imagekit.compat import ObjectStoragePath
+from airflow_provider_imagekit.gates.bank_files import load_bank
+from airflow_provider_imagekit.gates.references import BankFile
+from airflow_provider_imagekit.io.tables import write_rows
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.bank import PHashBank
 from airflow_provider_imagekit.similarity.pairs.pairs import without_numpy
-from airflow_provider_imagekit.similarity.records import read_records
+from airflow_provider_imagekit.similarity.pictures import KeptColumns, Pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 QUERIES = 100
 RADIUS = 8
 
 
-def make_table(hashes: np.ndarray, table_format: str) -> io.BytesIO:
-    file = io.BytesIO()
+def write_bank(file: IO[bytes], hashes: np.ndarray, table_format: str) -> None:
     rows = ({"fileId": f"{i:024x}", "pHash": f"{bits:016x}"} for i, bits in enumerate(hashes.tolist()))
     write_rows(file, rows, {"fileId": str, "pHash": str}, table_format)
-    file.seek(0)
-    return file
+
+
+def load_times(hashes: np.ndarray, formats: list[str]) -> Iterator[tuple[str, float, float, PHashBank]]:
+    """Yield what was loaded, seconds of the processor and on the clock, and the bank."""
+    attach("memory", fs=MemoryFileSystem())
+    with TemporaryDirectory() as folder:
+        for table_format in formats:
+            local = Path(folder, f"bank.{table_format}")
+            with local.open("wb") as file:
+                write_bank(file, hashes, table_format)
+            stored = f"memory://banks/{local.name}"
+            ObjectStoragePath(stored).write_bytes(local.read_bytes())
+            for where, path in (("this machine", str(local)), ("fsspec", stored)):
+                wall, cpu = time.perf_counter(), time.process_time()
+                bank = load_bank(BankFile(path), frozenset())
+                yield (
+                    f"{table_format}, {where}",
+                    time.process_time() - cpu,
+                    time.perf_counter() - wall,
+                    bank,
+                )
+            ObjectStoragePath(stored).unlink()
 
 
 def make_queries(hashes: np.ndarray) -> dict[str, list[PHash]]:
@@ -72,24 +100,28 @@ def faiss_query(hashes: np.ndarray) -> Callable[[PHash], int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=1_000_000)
+    formats = ["jsonl", "csv", *(["parquet"] if find_spec("pyarrow") else [])]
+    parser.add_argument("--formats", nargs="+", default=formats)
+    parser.add_argument("--load-only", action="store_true")
     arguments = parser.parse_args()
     hashes = np.random.default_rng(1).integers(1, 2**64, arguments.size, dtype=np.uint64)
+    print("| load | CPU seconds | seconds |\n|---|---:|---:|", flush=True)
+    banks = {}
+    for what, cpu, wall, bank in load_times(hashes, arguments.formats):
+        print(f"| {what} | {cpu:.2f} | {wall:.2f} |", flush=True)
+        banks = {"NumPy": bank}
+    if arguments.load_only:
+        return
+    with without_numpy():
+        pictures = Pictures(
+            [f"{i:024x}" for i in range(len(hashes))], array("Q", hashes.tobytes()), set(), KeptColumns()
+        )
+        banks["pure Python"] = PHashBank(pictures)
     queries = make_queries(hashes)
     truth = {
         kind: [int(np.bitwise_count(hashes ^ np.uint64(phash.bits)).min()) for phash in several]
         for kind, several in queries.items()
     }
-
-    print("| load | seconds |\n|---|---:|")
-    banks = {}
-    for table_format in ("jsonl", "csv", *(("parquet",) if find_spec("pyarrow") else ())):
-        file = make_table(hashes, table_format)
-        for name, numpy in (("NumPy", True), ("pure Python", False)):
-            begin = time.perf_counter()
-            with nullcontext() if numpy else without_numpy():
-                banks[name] = PHashBank(read_records(read_rows(file, table_format)))
-            print(f"| {table_format}, {name} | {time.perf_counter() - begin:.1f} |", flush=True)
-            file.seek(0)
 
     print("\n| query | hashes near it | median ms | slowest ms | all right |\n|---|---|---:|---:|---|")
     for kind, several in queries.items():

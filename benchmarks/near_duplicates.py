@@ -2,8 +2,8 @@
 Measure the search for near-duplicates against other ways to do it: time, peak memory, and that all find the
 same.
 
-Run it with ``python -m benchmarks.near_duplicates``; the group ``benchmark`` of dependencies brings the
-others. What is not installed is left out. Each figure comes from a process of its own.
+Run it with ``python -m benchmarks.near_duplicates``; the groups ``benchmark`` and ``engines`` of dependencies
+bring the others. What is not installed is named and left out. Each figure comes from a process of its own.
 """
 
 from __future__ import annotations
@@ -89,6 +89,36 @@ def faiss_flat(hashes: list[int], radius: int) -> list[int]:
     return (counts[: radius + 1] // 2).tolist()
 
 
+def faiss_multi_hash(hashes: list[int], radius: int) -> list[int]:
+    """Four chunks of 16 bits: two hashes within the radius differ in few enough bits of one of them."""
+    import faiss
+
+    codes = np.array(hashes, dtype=np.uint64).view(np.uint8).reshape(-1, 8)
+    index = faiss.IndexBinaryMultiHash(64, 4, 16)
+    index.nflip = radius // 4
+    index.add(codes)
+    _, distances, _ = index.range_search(codes, radius + 1)
+    counts = np.bincount(np.asarray(distances, dtype=np.int64), minlength=65)
+    counts[0] -= len(hashes)
+    return (counts[: radius + 1] // 2).tolist()
+
+
+def duckdb_join(hashes: list[int], radius: int) -> list[int]:
+    import duckdb
+    import pyarrow as pa
+
+    from airflow_provider_imagekit.similarity.sql import near_duplicates_sql
+
+    query = near_duplicates_sql(dialect="duckdb", radius=radius, rows=len(hashes))
+    with duckdb.connect() as connection:
+        texts = {"file_id": range(len(hashes)), "phash": [f"{bits:016x}" for bits in hashes]}
+        connection.register("given", pa.table({name: list(column) for name, column in texts.items()}))
+        connection.execute("CREATE TABLE library AS SELECT * FROM given")
+        found = connection.execute(f"SELECT distance, count(*) FROM ({query}) GROUP BY 1").fetchall()
+    counts = dict(found)
+    return [counts.get(distance, 0) for distance in range(radius + 1)]
+
+
 class Sampled(Exception):  # noqa: N818 - no error
     """A method so slow that only some queries were made: the share of them, and the clocks at the first."""
 
@@ -124,6 +154,8 @@ METHODS: list[tuple[str, Callable[[list[int], int], list[int]], str, int]] = [
     ("this package, NumPy", ours_numpy, "numpy", 10**7),
     ("this package, pure Python", ours_python, "sys", 100_000),
     ("faiss IndexBinaryFlat", faiss_flat, "faiss", 100_000),
+    ("faiss IndexBinaryMultiHash(64, 4, 16), nflip = radius // 4", faiss_multi_hash, "faiss", 100_000),
+    ("DuckDB, near_duplicates_sql", duckdb_join, "duckdb", 10**6),
     ("NumPy, all with all", numpy_all_with_all, "numpy", 100_000),
     ("Python, all with all", python_all_with_all, "sys", 10_000),
     ("imagededup brute force (C++)", imagededup_brute_force, "imagededup", 100_000),
@@ -175,6 +207,9 @@ def _measure(number: int, file: Path, radius: int) -> dict[str, object]:
 
 
 def compare(sizes: Sequence[int], radii: Sequence[int], repeat: int) -> None:
+    for name, _, module, _ in METHODS:
+        if find_spec(module) is None:
+            print(f"{name}: {module} is not installed; left out.")
     print("| hashes | radius | method | seconds | CPU seconds | extra MB | same pairs |")
     print("|---:|---:|---|---:|---:|---:|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:

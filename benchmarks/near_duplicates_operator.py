@@ -115,20 +115,20 @@ PARTS: dict[str, Callable[[str, str], Callable[[], dict[str, Any]]]] = {
 }
 
 
-def _memory(name: str) -> float:
+def memory(name: str) -> float:
     return int(Path("/proc/self/status").read_text().split(f"{name}:")[1].split()[0]) / 1024
 
 
 def measure_here(part: str, table: str, output: str, profile: bool) -> dict[str, Any]:
     run = PARTS[part](table, output)
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before, wall, cpu = _memory("VmRSS"), time.perf_counter(), time.process_time()
+    before, wall, cpu = memory("VmRSS"), time.perf_counter(), time.process_time()
     profiler = cProfile.Profile()
     found = profiler.runcall(run) if profile else run()
     figures = {
         "seconds": time.perf_counter() - wall,
         "cpu": time.process_time() - cpu,
-        "extra_mb": _memory("VmHWM") - before,
+        "extra_mb": memory("VmHWM") - before,
         "found": {name: value for name, value in found.items() if isinstance(value, int)},
     }
     if profile:
