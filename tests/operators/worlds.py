@@ -154,8 +154,8 @@ class World:
             secrets.token_hex(8), params={"value": value}, dag=dag, task=made, expanded_ti_count=None
         )
         about["ti"].task = made
-        about["ti"].xcom_pull = lambda **_: value
-        about["ti"].get_relevant_upstream_map_indexes = lambda **_: None  # Airflow 2 asks for them
+        about["ti"].xcom_pull = lambda *_, **__: value
+        about["ti"].get_relevant_upstream_map_indexes = lambda *_, **__: None  # Airflow 2 asks for them
         made.render_template_fields(about, _JINJA[native])
         try:
             found = made.execute(about)
