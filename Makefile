@@ -18,6 +18,8 @@ PYTHON_AIRFLOW2 ?= $(call first_python,python3 python3.12 python3.11,(3, 12))
 
 export PYTHONPATH := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Some machines forbid bytecode; then each of a whole Airflow's processes compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
@@ -35,7 +37,7 @@ airflow: .venv/.demo ## Start the whole Airflow, with the example DAGs or those 
 	@DAGS='$(DAGS)' .venv/bin/python -m demo.stack
 
 .PHONY: test
-test: lint .venv-sdk4/.done ## Lint, check the types and test on Airflow 3
+test: lint .venv-sdk4/.done .venv-release/.done ## Lint, check the types and test on Airflow 3
 	$(call debian,redis-server,redis-server)
 	$(call debian,chromedriver,chromium chromium-driver)
 	.venv/bin/pytest $(IN_PARALLEL)
@@ -88,8 +90,8 @@ docs: .venv/.docs ## Build the documentation's site into build/docs; every warni
 	@echo "build/docs/index.html"
 
 .PHONY: release-check
-release-check: .venv/.dev ## Build the release twice into dist/ and check it; RELEASE= is the version of the tag
-	.venv/bin/python scripts/release_check.py $(RELEASE)
+release-check: .venv-release/.done ## Build the release twice into dist/ and check it; RELEASE= is the version of the tag
+	.venv-release/bin/python scripts/release_check.py $(RELEASE)
 
 .PHONY: test-fast
 test-fast: lint ## Lint, types, and the tests without a whole Airflow: for the daily loop
@@ -107,8 +109,8 @@ lint: .venv/.dev ## Lint, check the format and the types
 	.venv/bin/mypy
 
 .PHONY: lint-workflows
-lint-workflows: .venv/.dev ## Look for weaknesses in the workflow files, without a network
-	.venv/bin/zizmor --offline --no-progress .github/workflows
+lint-workflows: .venv-release/.done ## Look for weaknesses in the workflow files, without a network
+	.venv-release/bin/zizmor --offline --no-progress .github/workflows
 
 .PHONY: constraints
 constraints: .venv/.demo ## Write the constraints files with today's versions
@@ -119,7 +121,7 @@ constraints: .venv/.demo ## Write the constraints files with today's versions
 
 .PHONY: clean
 clean: ## Remove the environments and everything built
-	rm -rf .venv .venv-airflow2 .venv-cluster .venv-sdk4 .venv-matrix build dist demo/out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-airflow2 .venv-cluster .venv-release .venv-sdk4 .venv-matrix build dist demo/out .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Environments. The stamp files make a second run a no-op until pyproject.toml or the constraints change.
 
@@ -130,7 +132,7 @@ clean: ## Remove the environments and everything built
 	@touch $@
 
 .venv/.dev: .venv/.demo
-	$(call install,.venv,-c constraints/airflow-3.txt -e '.[$(EXTRAS)]' --group dev --group release)
+	$(call install,.venv,-c constraints/airflow-3.txt -e '.[$(EXTRAS)]' --group dev)
 	$(call install,.venv,-c constraints/airflow-3.txt --no-deps --group axe)
 	@touch $@
 
@@ -140,6 +142,11 @@ clean: ## Remove the environments and everything built
 
 .venv/.docs: .venv/.demo
 	$(call install,.venv,-c constraints/airflow-3.txt --group docs)
+	@touch $@
+
+.venv-release/.done: pyproject.toml constraints/airflow-3.txt
+	$(call environment,.venv-release,$(PYTHON))
+	$(call install,.venv-release,-c constraints/airflow-3.txt --group release)
 	@touch $@
 
 # Amazon's client keeps back a package that the others have newer.

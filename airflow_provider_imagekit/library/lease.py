@@ -1,4 +1,4 @@
-"""One run at a time works on a table: a file beside the table says which."""
+"""One run at a time works on a table: a file beside the table says which, and another who wrote it last."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.exceptions import TableInUseError
+from airflow_provider_imagekit.exceptions import ImageKitInputError, TableInUseError
 from airflow_provider_imagekit.io.paths import read_locally
 from airflow_provider_imagekit.io.tables import json_line
 from airflow_provider_imagekit.io.together import atomic_write
@@ -25,9 +25,11 @@ class Lease:
     The right of a run to replace a table. It ends by itself some minutes after the run's last sign of life.
 
     A further try of the same run takes it over at once; the try before, should it still work, then stops.
+    Instances of one mapped task never take it one after the other: each would replace the other's rows.
 
     :param folder: where the lease is, beside the table.
-    :param owner: what identifies the run over all its tries.
+    :param owner: what identifies the run over all its tries; what follows its last slash is the index of the
+        instance of a mapped task.
     :param seconds: for which it lasts unless it is renewed.
     :param clock: seconds since the epoch.
     """
@@ -41,19 +43,28 @@ class Lease:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = folder / "lease.json"
+        self.writer = folder / "writer.json"
         self._folder = folder
         self._owner = owner
         self._seconds = seconds
         self._clock = clock
         self._token = uuid.uuid4().hex
         self._written: float | None = None
+        self._run, _, self._index = owner.rpartition("/")
+
+    @property
+    def of_mapped_task(self) -> bool:
+        """Whether the run is that of one instance of a mapped task."""
+        return self._index.isdigit()
 
     def acquire(self) -> None:
         """
         Take the lease.
 
         :raises TableInUseError: if another run has it.
+        :raises ImageKitInputError: if another instance of this mapped task has written the table.
         """
+        self._refuse_siblings(self._read_json(self.writer).get("owner"))
         held = self._read()
         if held.get("owner") not in (None, self._owner) and held["until"] > self._clock():
             raise self._in_use(held)
@@ -87,14 +98,39 @@ class Lease:
             self._path.unlink()
         self._written = None
 
+    def sign(self, stream: IO[bytes]) -> None:
+        """
+        Note whose the table is that is about to be put in place.
+
+        :param stream: becomes the file ``writer``.
+        """
+        stream.write(json_line({"owner": self._owner}))
+
+    def _refuse_siblings(self, writer: object) -> None:
+        run, _, index = str(writer).rpartition("/")
+        if self.of_mapped_task and run == self._run and index != self._index:
+            raise ImageKitInputError(
+                f"{self._folder.name.removesuffix('.run')} was written by instance {index} of this mapped "
+                f"task in the same DAG run; instance {self._index} would replace its rows.",
+                help="Put {{ ti.map_index }} into output_path, so that each instance has a table of its own.",
+            )
+
     def _read(self) -> dict[str, Any]:
-        """Return what the file says; nothing if it is none of a lease."""
+        """Return what the lease says; nothing if the file is not one."""
+        held = self._read_json(self._path)
         try:
-            with read_locally(self._path) as stream:
-                held = json.loads(stream.read(4096))
             return {"owner": str(held["owner"]), "token": held["token"], "until": float(held["until"])}
-        except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError):
             return {}
+
+    @staticmethod
+    def _read_json(path: StoragePath) -> dict[str, Any]:
+        try:
+            with read_locally(path) as stream:
+                found = json.loads(stream.read(4096))
+        except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def _write(self) -> None:
         self._written = self._clock()

@@ -105,7 +105,7 @@ class PHashGateOperator(ImageKitOperator):
         return value
 
     def _get_phash(self, **image: str) -> PHash | None:
-        """Ask for a hash; where there is none, nobody can decide, and that is a decision here."""
+        """Ask for a hash; where there is none, that is undecidable, which is a decision here."""
         try:
             return self.hook.get_phash(**image)
         except MissingPHashError as error:
@@ -118,7 +118,7 @@ class PHashGateOperator(ImageKitOperator):
 
     @abstractmethod
     def _consequence(self, decision: Decision, reason: str) -> dict[str, Any]:
-        """Return what XCom tells of what follows, or raise."""
+        """Return what XCom says of what follows, or raise."""
 
     @abstractmethod
     def _act(self, context: Context, value: dict[str, Any]) -> None:

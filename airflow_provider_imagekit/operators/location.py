@@ -43,8 +43,8 @@ class LocationCheckOperator(ImageKitOperator):
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
         task, without another try. (templated)
     :return: ``{"has_gps": true}``.
-    :raises AirflowFailException: if the picture shows where it was taken, and from the error that no retry
-        can mend.
+    :raises AirflowFailException: if the picture shows where it was taken, and from an error that a
+        retry cannot fix.
     :raises ImageKitError: for everything else that goes wrong.
     """
 

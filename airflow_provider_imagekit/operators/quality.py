@@ -205,7 +205,7 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
     def _tell(
         self, context: Context, rules: Iterable[Rule], inspection: Inspection, result: dict[str, Any]
     ) -> None:
-        """Tell the log, the outlets' events, the link and OpenLineage what was found."""
+        """Report what was found to the log, the outlets' events, the link and OpenLineage."""
         (self.log.warning if result["violations"] else self.log.info)("%s", _sentence(result))
         self._add_asset_event_extra(context, dict(result))
         checks = tuple(

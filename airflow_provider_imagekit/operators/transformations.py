@@ -58,7 +58,7 @@ class TransformationCheckOperator(ImageKitOperator):
         task, without another try. (templated)
     :return: ``{"passed": true, "checked": 3, "failed": 0, "variants": [{"url": …, "passed": …, "problems":
         […], "distance": …, "width": …, "height": …, "format": …, "size": …}, …]}``.
-    :raises AirflowFailException: for a problem, and from the error that no retry can mend.
+    :raises AirflowFailException: for a problem, and from an error that a retry cannot fix.
     :raises ImageKitError: for everything else that goes wrong.
     """
 

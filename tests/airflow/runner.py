@@ -32,7 +32,9 @@ def main(file: str, dag_id: str, conf: str, output: str) -> None:
     assert not bag.import_errors, bag.import_errors
     if not AIRFLOW_3:
         bag.sync_to_db()  # or events of assets that Airflow has never seen are dropped
-    run = bag.dags[dag_id].test(run_conf=json.loads(conf))
+    # As a run that an asset's event or a click started: it has no logical date.
+    dates = {"logical_date": None} if AIRFLOW_3 else {}
+    run = bag.dags[dag_id].test(run_conf=json.loads(conf), **dates)
     with create_session() as session:
         found = described(run, session)
     Path(output).write_text(json.dumps(found, default=str), encoding="utf-8")

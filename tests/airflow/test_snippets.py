@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import importlib
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import meta
 
 from airflow_provider_imagekit.compat import DAG
 from airflow_provider_imagekit.emulator import ImageKitEmulator
@@ -148,6 +150,52 @@ def test_every_command_in_a_sentence_would_be_understood(page: str) -> None:
         job = "emulator" if words[0] == "imagekit-emulator" else words[0]
         if job != "python" or words[2].startswith("benchmarks."):
             JOBS[job](words[1:])
+
+
+#: What the context of every run has; dates such as ``ds`` are absent where a run has no logical date.
+ALWAYS = {"params", "conn", "ti", "run_id", "dag_run", "macros"}
+DATES = """
+from airflow.sdk import DAG
+from airflow_provider_imagekit.compat import BaseOperator
+
+class Rendered(BaseOperator):
+    template_fields = ("texts",)
+
+    def __init__(self, *, texts, **kwargs):
+        super().__init__(**kwargs)
+        self.texts = texts
+
+    def execute(self, context):
+        assert context.get("logical_date") is None or LOGICAL
+        return self.texts
+
+with DAG("dates", schedule=None):
+    Rendered(task_id="rendered", texts=TEXTS)
+"""
+
+
+def templates() -> dict[str, set[str]]:
+    """Return the templates in the Python of all pages, each with the names that it needs."""
+    code = [one.source for page in PAGES for one in snippets(page) if one.language == "python"]
+    constants = [
+        node.value for one in code for node in ast.walk(ast.parse(one)) if isinstance(node, ast.Constant)
+    ]
+    texts = {text for text in constants if isinstance(text, str) and "{{" in text}
+    jinja = DAG("page", schedule=None).get_template_env()
+    return {text: meta.find_undeclared_variables(jinja.parse(text)) for text in texts}
+
+
+def test_no_template_of_a_page_needs_a_logical_date() -> None:
+    assert {text: names - ALWAYS for text, names in templates().items() if names - ALWAYS} == {}
+
+
+def test_the_dates_of_the_pages_render_in_a_run_without_a_logical_date(run_dag: RunDag) -> None:
+    texts = [text for text, names in templates().items() if names <= {"dag_run", "macros", "run_id"}]
+    assert len(texts) >= 3
+    source = f"TEXTS = {texts!r}\nLOGICAL = {not AIRFLOW_3}\n{DATES}"
+    run = run_dag(source, "dates")
+    assert run.state == "success", run.log[-3000:]
+    assert all(re.search(r"20\d\d-\d\d-\d\d", text) for text in run.xcom("rendered"))
 
 
 def test_the_smallest_dag(connection: str, imagekit: ImageKitEmulator, run_dag: RunDag) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_imagekit.exceptions import TableInUseError
+from airflow_provider_imagekit.exceptions import ImageKitInputError, TableInUseError
 from airflow_provider_imagekit.library.lease import Lease
 from tests.library.nightly import FILES, Nightly
 
@@ -47,6 +47,26 @@ def test_another_try_of_the_same_run_takes_over_and_the_first_one_stops(nightly_
             first.publish()
         second.fetch(plan)
         assert second.publish()["rows"] == FILES
+
+
+def test_instances_of_one_mapped_task_do_not_replace_each_others_table(nightly_jsonl: Nightly) -> None:
+    nightly_jsonl.run(run="dag/task/monday/0")
+    with (
+        nightly_jsonl.open(run="dag/task/monday/11") as other,
+        pytest.raises(ImageKitInputError, match=r"written by instance 0 .* instance 11 .*{{ ti.map_index }}"),
+    ):
+        other.plan()
+    for same_or_another_run in ("dag/task/monday/0", "dag/task/tuesday/11", "dag/task/wednesday/-1", "run"):
+        assert nightly_jsonl.run(run=same_or_another_run)[0].unchanged == FILES
+
+
+@pytest.mark.parametrize("damaged", ["", "[]", "{}", '{"owner": 7}', "no JSON", "[" * 5000])
+def test_a_damaged_note_of_who_wrote_the_table_stops_nobody(
+    damaged: str, nightly_jsonl: Nightly, folder: Path
+) -> None:
+    nightly_jsonl.run(run="dag/task/monday/0")
+    (folder / "writer.json").write_text(damaged)
+    assert nightly_jsonl.run(run="dag/task/monday/1")[0].unchanged == FILES
 
 
 def test_a_table_that_was_replaced_since_the_plan_is_not_overwritten(
