@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -14,6 +15,14 @@ from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arrow_blocks import (
+    TextColumns,
+    blocks_of,
+    csv_names,
+    has_arrow,
+    read_csv_block,
+    read_json_block,
+)
 from airflow_provider_imagekit.io.arrow_tables import (
     import_pyarrow,
     read_batches,
@@ -170,8 +179,8 @@ def write_columns(
 
 def read_columns(file: IO[bytes], table_format: str, columns: Columns) -> Iterator[dict[str, Any]]:
     """
-    Yield a table's rows as columns, some thousand rows at a time; texts and numbers of Parquet as arrays of
-    PyArrow, all else as lists.
+    Yield a table's rows as columns, some thousand rows at a time: arrays of PyArrow where it can read them,
+    else lists.
 
     :param file: opened for reading bytes; Parquet able to seek.
     :param table_format: one of :class:`TableFormat`.
@@ -183,8 +192,9 @@ def read_columns(file: IO[bytes], table_format: str, columns: Columns) -> Iterat
             there = zip(batch.schema.names, batch.columns, strict=True)
             yield {name: usual_values(name, column) for name, column in there}
     elif TableFormat(table_format) is TableFormat.CSV:
-        with _csv_text(file) as text:
-            yield from _csv_columns(text, columns)
+        yield from _csv_columns(file, columns)
+    elif has_arrow() and isinstance(columns, TextColumns):
+        yield from _json_columns(file, columns)
     else:
         yield from columns_of(read_rows(file, table_format), columns)
 
@@ -240,9 +250,9 @@ def _storable_rows(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         raise ImageKitInputError(f"A row cannot be read: {error}.") from None
 
 
-def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
+def _read_jsonl(file: IO[bytes] | IO[str], before: int = 0) -> Iterator[dict[str, Any]]:
     lines: Iterable[Any] = file
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=before + 1):
         if line.strip():
             yield json_row(line, number)
 
@@ -277,10 +287,29 @@ def _csv_row(names: list[str], cells: list[str]) -> dict[Any, Any]:
     return row if len(cells) <= len(names) else row | {None: cells[len(names) :]}
 
 
-def _csv_columns(text: IO[str], columns: Columns) -> Iterator[dict[str, list[Any]]]:
+def _csv_columns(file: IO[bytes], columns: Columns) -> Iterator[dict[str, Any]]:
     """Yield what :func:`columns_of` does of the rows, without a dictionary for each of them."""
-    rows = _cells(text)
-    names = next(rows, [])
+    names: list[str] = []
+    begin, line = 0, 0
+    for block in blocks_of(file) if has_arrow() else ():
+        rows = block
+        if not begin:
+            head, _, rows = block.removeprefix(codecs.BOM_UTF8).partition(b"\n")
+            names = csv_names(head)
+        cells = read_csv_block(rows, names, list(columns(names))) if names else None
+        if cells is None:  # PyArrow's part ends here, between two rows
+            break
+        yield cells
+        begin, line = begin + len(block), line + block.count(b"\n")
+    file.seek(begin)
+    with _csv_text(file) as text:
+        yield from _plain_csv_columns(_cells(text, line), names if begin else None, columns)
+
+
+def _plain_csv_columns(
+    rows: Iterator[list[str]], names: list[str] | None, columns: Columns
+) -> Iterator[dict[str, Any]]:
+    names = next(rows, []) if names is None else names
     while chunk := list(islice(rows, _BATCH)):
         whole = [row for row in chunk if row]
         if set(map(len, whole)) == {len(names)}:
@@ -290,14 +319,26 @@ def _csv_columns(text: IO[str], columns: Columns) -> Iterator[dict[str, list[Any
             yield from columns_of((_csv_row(names, row) for row in whole), columns)
 
 
-def _cells(text: IO[str]) -> Iterator[list[str]]:
+def _json_columns(file: IO[bytes], columns: TextColumns) -> Iterator[dict[str, Any]]:
+    line = 0
+    for block in blocks_of(file):
+        cells = read_json_block(block, columns)
+        if cells is not None:
+            yield cells
+        else:
+            yield from columns_of(_read_jsonl(io.BytesIO(block), line), columns)
+        line += block.count(b"\n")
+
+
+def _cells(text: IO[str], before: int = 0) -> Iterator[list[str]]:
+    """Yield the cells of rows; an error names the line, of which there were some before."""
     # One for the whole process, so it is only raised.
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
     rows = csv.reader(text)
     try:
         yield from rows
     except (csv.Error, UnicodeError) as error:
-        raise ImageKitInputError(f"Line {rows.line_num + 1} cannot be read: {error}.") from None
+        raise ImageKitInputError(f"Line {before + rows.line_num + 1} cannot be read: {error}.") from None
 
 
 def _write_jsonl(file: IO[bytes], chunks: Iterable[Chunk], columns: Mapping[str, type]) -> int:

@@ -132,13 +132,18 @@ def names_of(column: Column) -> Column:
     return column if is_arrow(column) else list(map(str, column))
 
 
-def concatenated(columns: Sequence[Column]) -> Column:
-    """Return columns of texts as one: an array of PyArrow if all are."""
+def concatenated(columns: list[Column]) -> Column:
+    """Return columns of texts, which are taken out of the list, as one: an array of PyArrow if all are."""
+    if len(columns) == 1:
+        return columns.pop()
     if not columns or not all(map(is_arrow, columns)):
         return list(chain.from_iterable(map(listed, columns)))
     import pyarrow as pa
 
-    return pa.concat_arrays(columns)
+    whole = pa.concat_arrays(columns)
+    columns.clear()
+    pa.default_memory_pool().release_unused()
+    return whole
 
 
 def last_places(column: Column, names: Column) -> Sequence[int]:
@@ -187,9 +192,12 @@ def are_distinct(column: Column) -> bool:
     """Return whether no text is in a column twice."""
     if not is_arrow(column):
         return len(set(column)) == len(column)
+    import pyarrow as pa
     import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-    return len(pc.unique(column)) == len(column)  # in half the time of count_distinct
+    distinct = len(pc.unique(column))  # in half the time of count_distinct
+    pa.default_memory_pool().release_unused()
+    return distinct == len(column)
 
 
 def without_blanks(column: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_imagekit.io.progress import track
 from airflow_provider_imagekit.io.text_columns import Column, listed, sorted_places, taken
 from airflow_provider_imagekit.similarity.origins import AllPictures, Origin
-from airflow_provider_imagekit.similarity.pairs.pairs import picked, use_numpy
+from airflow_provider_imagekit.similarity.pairs.pairs import picked, sorted_positions, use_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -158,22 +158,19 @@ class _Ranking:
 
     def __init__(self, pictures: AllPictures, numbers: Sequence[int], policy: SurvivorPolicy) -> None:
         pictures.load(policy.properties, numbers)
-        columns = policy.values(lambda name: pictures.values(name, numbers))
-        self._rows = list(zip(*columns, strict=True)) if columns else [()] * len(numbers)
+        self._columns = policy.values(lambda name: pictures.values(name, numbers))
         self._policy = policy
         names = taken(pictures.ids, numbers)
         #: The candidates by their names; and the place of each among them.
         self.by_name = sorted_places(names)
-        self.place = [0] * len(numbers)
-        for place, candidate in enumerate(self.by_name):
-            self.place[candidate] = place
+        self.place: Sequence[int] = sorted_positions(self.by_name)
         self._names = listed(names) if policy.kept else []
         self.is_reference = [origin is Origin.REFERENCE for origin in pictures.origins(numbers)]
         #: The candidates, the best first: references, then by the rules, then by name.
-        self.order = self._order(columns)
+        self.order = self._order()
 
-    def _order(self, columns: list[list[float]]) -> Sequence[int]:
-        ranks: list[Sequence[float]] = list(columns)
+    def _order(self) -> Sequence[int]:
+        ranks: list[Sequence[float]] = list(self._columns)
         if self._names:
             ranks.insert(0, [name not in self._policy.kept for name in self._names])
         if any(self.is_reference):
@@ -189,10 +186,11 @@ class _Ranking:
     def reasons(self, sizes: Sequence[int], candidates: Sequence[int]) -> list[str]:
         """Return why the first candidate of each group is kept rather than the others of it."""
         begins = list(accumulate(sizes, initial=0))
-        policy, names, rows = self._policy, self._names, self._rows
-        if use_numpy() and rows[:1] != [()] and rows:
-            reasons = policy.reasons_of(rows, candidates, sizes)
+        policy, names, columns = self._policy, self._names, self._columns
+        if use_numpy() and columns:
+            reasons = policy.reasons_of(columns, candidates, sizes)
         else:
+            rows = list(zip(*columns, strict=True)) if columns else [()] * len(self.place)
             groups = (candidates[begin:end] for begin, end in pairwise(begins))
             reasons = [policy.reason_of(*(rows[one] for one in group)) for group in groups]
         keepers = [candidates[begin] for begin in begins[:-1]]

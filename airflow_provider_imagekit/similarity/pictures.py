@@ -277,6 +277,8 @@ def read_pictures(
         if first == 1:
             id_column, phash_column = usual_columns(chunk, id_column, phash_column)
             check_columns(chunk, id_column, phash_column)
+        if not chunk:  # all rows are empty objects
+            raise nameless(first, id_column, chunk)
         rows = len(next(iter(chunk.values())))
         names, hashes = (chunk.get(column, [None] * rows) for column in (id_column, phash_column))
         kept = [not deleted for deleted in listed(chunk.get("deleted_at", [None] * rows))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError, InvalidPHashError
@@ -144,15 +145,27 @@ def columns_in_use(id_column: str, phash_column: str, others: Iterable[str] = ()
     :param phash_column: as :func:`read_records` takes it.
     :param others: columns that are needed besides.
     """
+    in_use, further = _InUse(id_column, phash_column), frozenset(others)
+    return partial(in_use, others=further) if further else in_use
 
-    def choose(names: Sequence[str]) -> Sequence[str]:
-        key, phash = usual_columns(names, id_column, phash_column)
+
+class _InUse:
+    """Chooses the columns of names and hashes, and of deletion."""
+
+    optional = ("deleted_at",)
+
+    def __init__(self, id_column: str, phash_column: str) -> None:
+        self._given = id_column, phash_column
+        names = (id_column,) if id_column else _ID_COLUMNS
+        hashes = (phash_column,) if phash_column else _PHASH_COLUMNS
+        self.texts = tuple(dict.fromkeys((*names, *hashes, *self.optional)))
+
+    def __call__(self, names: Sequence[str], others: frozenset[str] = frozenset()) -> Sequence[str]:
+        key, phash = usual_columns(names, *self._given)
         if key not in names or phash not in names:
             return names  # so that the error can list them
-        wanted = {key, phash, "deleted_at", *others}
+        wanted = {key, phash, *self.optional, *others}
         return [name for name in names if name in wanted]
-
-    return choose
 
 
 def usual_columns(names: Collection[str], id_column: str = "", phash_column: str = "") -> tuple[str, str]:

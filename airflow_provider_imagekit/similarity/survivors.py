@@ -171,26 +171,26 @@ class SurvivorPolicy:
         return f"uncertain: {reason}, but {' and '.join(sorted(doubts))}" if doubts else reason
 
     def reasons_of(
-        self, rows: Sequence[Sequence[float]], pictures: Sequence[int], sizes: Sequence[int]
+        self, columns: Sequence[Sequence[float]], pictures: Sequence[int], sizes: Sequence[int]
     ) -> list[str]:
         """
         Return what :meth:`reason_of` does, for many groups at once; needs NumPy.
 
-        :param rows: what the rules make of pictures.
-        :param pictures: the places in ``rows`` of each group's keeper and others.
+        :param columns: what each rule makes of pictures.
+        :param pictures: the places in these columns of each group's keeper and others.
         :param sizes: pictures of each group.
         """
         import numpy as np
 
         if not sizes:
             return []
-        values = np.array(rows, dtype=np.float64)[np.asarray(pictures)]
+        values = np.array(columns, dtype=np.float64)[:, np.asarray(pictures)]
         begins = np.cumsum([0, *sizes[:-1]])
-        best = np.repeat(values[begins], sizes, axis=0)
+        best = np.repeat(values[:, begins], sizes, axis=1)
         differs = values != best
-        beating = np.where(differs.any(axis=1), differs.argmax(axis=1), -1)
-        doubts = np.zeros(len(values), dtype=np.uint8)
-        for text, doubtful in self._doubts_of(values.T, best.T, beating):
+        beating = np.where(differs.any(axis=0), differs.argmax(axis=0), -1)
+        doubts = np.zeros(len(beating), dtype=np.uint8)
+        for text, doubtful in self._doubts_of(values, best, beating):
             doubts |= np.where(doubtful, np.uint8(1 << _DOUBT_TEXTS.index(text)), np.uint8(0))
         keys = zip(
             np.maximum.reduceat(beating, begins).tolist(),

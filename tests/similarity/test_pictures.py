@@ -134,6 +134,15 @@ def test_a_table_without_the_columns_is_refused_with_those_that_are_there(column
         read_pictures([columns], KeptColumns())
 
 
+def test_empty_objects_far_behind_are_refused_with_their_row() -> None:
+    rows = [*[{"id": "a", "pHash": "1"}] * 5_000, *[{}] * 5_000]
+    with pytest.raises(ImageKitInputError, match=r"Row 5001 has no 'id'"):
+        read_pictures(columns_of(rows, columns_in_use("", "")), KeptColumns())
+    rows = [*[{"id": "a", "pHash": "1"}] * 8_192, {}]
+    with pytest.raises(ImageKitInputError, match=r"Row 8193 has no 'id'"):
+        read_pictures(columns_of(rows, columns_in_use("", "")), KeptColumns())
+
+
 def test_pictures_that_are_known_with_the_same_hash_are_left_out() -> None:
     def table(**hashes: int | None) -> Pictures:
         return Pictures.of_records(
