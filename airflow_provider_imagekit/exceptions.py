@@ -6,7 +6,7 @@ Everything that this package raises.
     ImageKitError
     ├── ImageKitConfigurationError      the Airflow Connection cannot be used as it is (also a ValueError)
     ├── ImageKitInputError              an argument cannot be used as it is (also a ValueError)
-    │   └── InvalidPHashError           a text is no 64-bit pHash
+    │   └── InvalidPHashError           a text is not a 64-bit pHash
     ├── ImageKitTransportError          no answer: refused, reset, timed out
     ├── UnknownOutcomeError             a write that must not be repeated may or may not have been done
     ├── CallLimitError                  the task has made as many requests as max_calls allows
@@ -137,7 +137,7 @@ class ImageKitInputError(ImageKitError, ValueError):
 
 
 class InvalidPHashError(ImageKitInputError):
-    """Raised when a text is no 64-bit perceptual hash."""
+    """Raised when a text is not a 64-bit perceptual hash."""
 
 
 class ImageKitTransportError(ImageKitError):

@@ -84,7 +84,7 @@ def phash_distance(first: str, second: str) -> int:
 
     :param first: a hash, as :meth:`PHash.parse` reads it.
     :param second: another one.
-    :raises InvalidPHashError: if one of them is no 64-bit hash.
+    :raises InvalidPHashError: if one of them is not a 64-bit hash.
     """
     return PHash.parse(first).distance(PHash.parse(second))
 
@@ -98,6 +98,6 @@ def phash_similarity(first: str, second: str) -> float:
 
     :param first: a hash, as :meth:`PHash.parse` reads it.
     :param second: another one.
-    :raises InvalidPHashError: if one of them is no 64-bit hash.
+    :raises InvalidPHashError: if one of them is not a 64-bit hash.
     """
     return PHash.parse(first).similarity(PHash.parse(second))

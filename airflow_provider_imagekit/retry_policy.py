@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     try:
         from airflow_provider_imagekit.compat import RetryDecision, RetryPolicy
-    except ImportError:  # an Airflow before 3.3; the class tells this when it is used
+    except ImportError:  # an Airflow before 3.3; the class says so when it is used
         RetryDecision, RetryPolicy = None, object
 
 __all__ = ["ImageKitRetryPolicy"]

@@ -54,7 +54,7 @@ def load_json(body: bytes) -> Any:
 
     In ``exif`` a text ends at its first NUL, as EXIF's do; elsewhere NULs are left out.
 
-    :param body: UTF-8 text; NaN and the infinities, which are no JSON, become ``None``.
+    :param body: UTF-8 text; NaN and the infinities, which JSON does not have, become ``None``.
     :raises ValueError: if the body is not JSON, or is nested deeper than 50 levels.
     """
     try:

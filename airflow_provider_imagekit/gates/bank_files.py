@@ -14,10 +14,11 @@ from airflow_provider_imagekit.client.per_process import per_process
 from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import StorageError
 from airflow_provider_imagekit.gates.threads import in_thread
-from airflow_provider_imagekit.io.object_storage import read_table, storage_errors
+from airflow_provider_imagekit.io.object_storage import StoredTable, storage_errors
 from airflow_provider_imagekit.io.paths import forget_listings
 from airflow_provider_imagekit.similarity.bank import PHashBank
-from airflow_provider_imagekit.similarity.records import columns_in_use, read_records
+from airflow_provider_imagekit.similarity.pictures import KeptColumns, read_pictures
+from airflow_provider_imagekit.similarity.records import columns_in_use
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -30,8 +31,8 @@ __all__ = ["TIME_LIMIT", "BankCache", "BankLoads", "aload_bank", "load_bank"]
 #: Maximum seconds that a check waits for a bank. The load goes on, so that a later check finds it.
 TIME_LIMIT: Final = 120.0
 
-# A rest lets the event loop have the interpreter at once; they make a load some five percent longer.
-_ROWS_BETWEEN_RESTS, _REST = 500, 0.0002
+# A rest lets the event loop have the interpreter at once.
+_REST: Final = 0.0002
 
 
 def load_bank(
@@ -141,9 +142,11 @@ def _start(file: BankFile, low_information: frozenset[PHash]) -> Future[PHashBan
 
 def _load(file: BankFile, low_information: frozenset[PHash]) -> PHashBank:
     def load() -> PHashBank:
-        rows = read_table(file.path, columns_in_use(file.id_column, file.phash_column))
-        records = read_records(_with_rests(rows), id_column=file.id_column, phash_column=file.phash_column)
-        return PHashBank(records, low_information=low_information)
+        names = {"id_column": file.id_column, "phash_column": file.phash_column}
+        with StoredTable(file.path) as table:
+            chunks = table.columns(columns_in_use(file.id_column, file.phash_column))
+            pictures = read_pictures(_with_rests(chunks), KeptColumns(), **names)
+        return PHashBank(pictures, low_information=low_information)
 
     with storage_errors(file.path):
         path = ObjectStoragePath(file.path)
@@ -153,12 +156,11 @@ def _load(file: BankFile, low_information: frozenset[PHash]) -> PHashBank:
         return _banks().get(identity, load)
 
 
-def _with_rests(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield rows, and rest now and then, so that a triggerer's event loop need not fight for its turn."""
-    for number, row in enumerate(rows):
-        if number % _ROWS_BETWEEN_RESTS == 0:
-            time.sleep(_REST)
-        yield row
+def _with_rests(chunks: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield chunks, and rest between them, so that a triggerer's event loop need not fight for its turn."""
+    for chunk in chunks:
+        time.sleep(_REST)
+        yield chunk
 
 
 def _too_late(file: BankFile, time_limit: float) -> StorageError:

@@ -7,8 +7,17 @@ from datetime import datetime
 from typing import IO, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.text_columns import Column, is_arrow, taken
 
-__all__ = ["TakenColumns", "arrow_schema", "import_pyarrow", "read_batches", "values_of", "write_parquet"]
+__all__ = [
+    "TakenColumns",
+    "arrow_schema",
+    "import_pyarrow",
+    "read_batches",
+    "usual_values",
+    "values_of",
+    "write_parquet",
+]
 
 
 def import_pyarrow() -> tuple[Any, Any]:
@@ -102,6 +111,19 @@ def values_of(name: str, column: Any) -> list[Any]:
     return values
 
 
+def usual_values(name: str, column: Any) -> Any:
+    """Return texts and numbers as one array of PyArrow; others as :func:`values_of` does."""
+    arrow, _ = import_pyarrow()
+    kind = column.type
+    if arrow.types.is_dictionary(kind):
+        kind = kind.value_type
+    if arrow.types.is_string(kind) or arrow.types.is_large_string(kind):
+        column = column.cast(kind).cast(arrow.large_string())
+    elif not arrow.types.is_integer(kind) and not arrow.types.is_float64(kind):
+        return values_of(name, column)
+    return column.combine_chunks() if isinstance(column, arrow.ChunkedArray) else column
+
+
 class TakenColumns:
     """
     Some rows of a Parquet file, of which some columns are in memory.
@@ -127,16 +149,28 @@ class TakenColumns:
             if first < last:
                 kept.append(batch.take(import_pyarrow()[0].array(rows[first:last] - begin)))
             begin += batch.num_rows
-        self._table: Any = import_pyarrow()[0].Table.from_batches(kept) if kept else None
+        table = import_pyarrow()[0].Table.from_batches(kept) if kept else None
+        self._columns = (
+            {name: usual_values(name, table.column(name)) for name in table.column_names} if table else {}
+        )
         #: The columns that were found.
-        self.names: Sequence[str] = self._table.schema.names if self._table is not None else ()
+        self.names: Sequence[str] = tuple(self._columns)
 
-    def values(self, name: str, rows: Sequence[int]) -> list[Any]:
-        """Return a column's values in some of the kept rows."""
+    def cover(self, rows: Any) -> bool:
+        """Return whether all of some rows, a NumPy array, are kept."""
         import numpy as np
 
-        places = np.searchsorted(self._rows, np.asarray(rows, dtype=np.int64))
-        return values_of(name, self._table.column(name).take(import_pyarrow()[0].array(places)))
+        places = np.searchsorted(self._rows, rows)
+        return not len(rows) or (
+            bool(len(self._rows))
+            and bool((self._rows[np.minimum(places, len(self._rows) - 1)] == rows).all())
+        )
+
+    def values(self, name: str, rows: Sequence[int]) -> Any:
+        """Return a column's values in some of the kept rows: texts and numbers as an array of PyArrow."""
+        import numpy as np
+
+        return taken(self._columns[name], np.searchsorted(self._rows, np.asarray(rows, dtype=np.int64)))
 
 
 def arrow_schema(columns: Mapping[str, type]) -> Any:
@@ -183,6 +217,7 @@ def write_parquet(
     return count
 
 
-def _batch(arrow: Any, chunk: Mapping[str, Sequence[Any]], schema: Any) -> Any:
-    arrays = [arrow.array(chunk[field.name], type=field.type) for field in schema]
+def _batch(arrow: Any, chunk: Mapping[str, Column], schema: Any) -> Any:
+    columns = [(chunk[field.name], field.type) for field in schema]
+    arrays = [one.cast(kind) if is_arrow(one) else arrow.array(one, kind) for one, kind in columns]
     return arrow.RecordBatch.from_arrays(arrays, schema=schema)

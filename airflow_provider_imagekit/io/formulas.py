@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_imagekit.io.text_columns import listed
+
 __all__ = ["escape_formulas"]
 
 _BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
@@ -17,7 +19,7 @@ def escape_formulas(chunks: Iterable[Mapping[str, Sequence[Any]]]) -> Iterator[d
     :param chunks: some rows each, as columns.
     """
     for chunk in chunks:
-        yield {name: list(map(_escaped, column)) for name, column in chunk.items()}
+        yield {name: list(map(_escaped, listed(column))) for name, column in chunk.items()}
 
 
 def _escaped(value: Any) -> Any:

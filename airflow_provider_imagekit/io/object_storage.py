@@ -58,7 +58,7 @@ _STORE_PROVIDERS: Final = {
 
 def exists(path: str) -> bool:
     """
-    Tell whether there is a file.
+    Return whether there is a file.
 
     :param path: as ``ObjectStoragePath`` reads it.
     :raises StorageError: if the storage does not answer.
@@ -71,7 +71,7 @@ def exists(path: str) -> bool:
 
 def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
     """
-    Yield the rows of a table, whose form its name's ending tells: ``.jsonl``, ``.csv``, ``.parquet``.
+    Yield the rows of a table; the ending of its name gives its form: ``.jsonl``, ``.csv``, ``.parquet``.
 
     :param path: as ``ObjectStoragePath`` reads it; an Airflow Connection stands before the bucket
         (``s3://aws_default@bucket/table.parquet``).

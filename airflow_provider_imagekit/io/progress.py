@@ -23,20 +23,28 @@ class Progress:
     :param write: takes the lines.
     :param every: seconds between lines.
     :param clock: monotonic seconds.
+    :param error: what is raised after :meth:`stop`.
     """
 
     def __init__(
-        self, write: Callable[[str], None], *, every: float = 5.0, clock: Callable[[], float] = time.monotonic
+        self,
+        write: Callable[[str], None],
+        *,
+        every: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+        error: type[StoppedError] = StoppedError,
     ) -> None:
         self._write = write
+        self._error = error
         self._every = every
         self._clock = clock
-        self._stopped = False
+        #: Whether :meth:`stop` was called.
+        self.stopped = False
         self._begun = self._last = clock()
 
     def stop(self) -> None:
         """Make the next look raise; safe to call in a signal handler."""
-        self._stopped = True
+        self.stopped = True
 
     def begin(self) -> None:
         """Note that another phase begins."""
@@ -52,8 +60,8 @@ class Progress:
         :param unit: of ``done`` and ``total``.
         :raises StoppedError: after :meth:`stop`.
         """
-        if self._stopped:
-            raise StoppedError(f"{phase} was stopped after {done:,} {unit}.")
+        if self.stopped:
+            raise self._error(f"{phase} was stopped after {done:,} {unit}.")
         now = self._clock()
         if now - self._last < self._every:
             return

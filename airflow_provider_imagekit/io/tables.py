@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
-from itertools import chain, islice
-from math import isfinite
+from itertools import chain, islice, repeat, zip_longest
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arrow_tables import import_pyarrow, read_batches, values_of, write_parquet
+from airflow_provider_imagekit.io.arrow_blocks import (
+    TextColumns,
+    blocks_of,
+    csv_names,
+    has_arrow,
+    read_csv_block,
+    read_json_block,
+)
+from airflow_provider_imagekit.io.arrow_tables import (
+    import_pyarrow,
+    read_batches,
+    usual_values,
+    values_of,
+    write_parquet,
+)
+from airflow_provider_imagekit.io.text_columns import csv_texts, is_arrow, joined, json_parts, json_text
 
 __all__ = [
     "Chunk",
@@ -36,12 +52,10 @@ __all__ = [
 #: Returns the names of the columns to read, of those that a table has.
 Columns = Callable[[Sequence[str]], Collection[str]]
 #: Rows as columns of one length, by their names.
-Chunk = Mapping[str, Sequence[Any]]
+Chunk = Mapping[str, Any]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_CELL = 1 << 30
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 # Rows that are read into memory at a time, whole (EXIF makes it some 10 MB) or in the columns in use.
 _BATCH, _COLUMN_BATCH = 4096, 1 << 16
@@ -57,7 +71,7 @@ class TableFormat(StrEnum):
 
 def format_of(name: str) -> TableFormat:
     """
-    Tell a table's form by the ending of its name: ``.jsonl`` or ``.ndjson``, ``.csv``, ``.parquet``.
+    Return a table's form by the ending of its name: ``.jsonl`` or ``.ndjson``, ``.csv``, ``.parquet``.
 
     :raises ImageKitInputError: for other endings.
     """
@@ -163,9 +177,10 @@ def write_columns(
     return (_write_csv if form is TableFormat.CSV else _write_jsonl)(file, chunks, columns)
 
 
-def read_columns(file: IO[bytes], table_format: str, columns: Columns) -> Iterator[dict[str, list[Any]]]:
+def read_columns(file: IO[bytes], table_format: str, columns: Columns) -> Iterator[dict[str, Any]]:
     """
-    Yield a table's rows as columns, some thousand rows at a time.
+    Yield a table's rows as columns, some thousand rows at a time: arrays of PyArrow where it can read them,
+    else lists.
 
     :param file: opened for reading bytes; Parquet able to seek.
     :param table_format: one of :class:`TableFormat`.
@@ -175,7 +190,11 @@ def read_columns(file: IO[bytes], table_format: str, columns: Columns) -> Iterat
     if TableFormat(table_format) is TableFormat.PARQUET:
         for batch in read_batches(file, columns, _COLUMN_BATCH):
             there = zip(batch.schema.names, batch.columns, strict=True)
-            yield {name: values_of(name, column) for name, column in there}
+            yield {name: usual_values(name, column) for name, column in there}
+    elif TableFormat(table_format) is TableFormat.CSV:
+        yield from _csv_columns(file, columns)
+    elif has_arrow() and isinstance(columns, TextColumns):
+        yield from _json_columns(file, columns)
     else:
         yield from columns_of(read_rows(file, table_format), columns)
 
@@ -191,11 +210,6 @@ def columns_of(rows: Iterable[Mapping[str, Any]], columns: Columns) -> Iterator[
     while chunk := list(islice(remaining, _BATCH)):
         names = columns(list(dict.fromkeys(chain.from_iterable(chunk))))
         yield {name: [row.get(name) for row in chunk] for name in names}
-
-
-def json_text(value: Any) -> str:
-    """Return a value as JSON without needless spaces; what JSON cannot hold raises ``ValueError``."""
-    return _ENCODER.encode(value)
 
 
 def json_line(value: Any) -> bytes:
@@ -236,65 +250,106 @@ def _storable_rows(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         raise ImageKitInputError(f"A row cannot be read: {error}.") from None
 
 
-def _read_jsonl(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
+def _read_jsonl(file: IO[bytes] | IO[str], before: int = 0) -> Iterator[dict[str, Any]]:
     lines: Iterable[Any] = file
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=before + 1):
         if line.strip():
             yield json_row(line, number)
 
 
 def _read_csv(file: IO[bytes] | IO[str]) -> Iterator[dict[str, Any]]:
-    # One for the whole process, so it is only raised.
-    csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
     if isinstance(file.read(0), str):
         yield from _csv_rows(cast("IO[str]", file))
         return
-    text = io.TextIOWrapper(cast("IO[bytes]", file), encoding="utf-8-sig", newline="")
-    try:
+    with _csv_text(cast("IO[bytes]", file)) as text:
         yield from _csv_rows(text)
+
+
+@contextmanager
+def _csv_text(file: IO[bytes]) -> Iterator[IO[str]]:
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    try:
+        yield text
     finally:
         if not text.closed:
             text.detach()  # or it would close the caller's file
 
 
 def _csv_rows(text: IO[str]) -> Iterator[dict[str, Any]]:
-    rows = csv.DictReader(text)
+    rows = _cells(text)
+    names = next(rows, [])
+    yield from (_csv_row(names, row) for row in rows if row)
+
+
+def _csv_row(names: list[str], cells: list[str]) -> dict[Any, Any]:
+    """Return what ``csv.DictReader`` makes of a row: cells without a name stand under ``None``."""
+    row: dict[Any, Any] = dict(zip_longest(names, cells[: len(names)]))
+    return row if len(cells) <= len(names) else row | {None: cells[len(names) :]}
+
+
+def _csv_columns(file: IO[bytes], columns: Columns) -> Iterator[dict[str, Any]]:
+    """Yield what :func:`columns_of` does of the rows, without a dictionary for each of them."""
+    names: list[str] = []
+    begin, line = 0, 0
+    for block in blocks_of(file) if has_arrow() else ():
+        rows = block
+        if not begin:
+            head, _, rows = block.removeprefix(codecs.BOM_UTF8).partition(b"\n")
+            names = csv_names(head)
+        cells = read_csv_block(rows, names, list(columns(names))) if names else None
+        if cells is None:  # PyArrow's part ends here, between two rows
+            break
+        yield cells
+        begin, line = begin + len(block), line + block.count(b"\n")
+    file.seek(begin)
+    with _csv_text(file) as text:
+        yield from _plain_csv_columns(_cells(text, line), names if begin else None, columns)
+
+
+def _plain_csv_columns(
+    rows: Iterator[list[str]], names: list[str] | None, columns: Columns
+) -> Iterator[dict[str, Any]]:
+    names = next(rows, []) if names is None else names
+    while chunk := list(islice(rows, _BATCH)):
+        whole = [row for row in chunk if row]
+        if set(map(len, whole)) == {len(names)}:
+            cells = dict(zip(names, zip(*whole, strict=True), strict=True))
+            yield {name: list(cells[name]) for name in columns(list(cells))}
+        else:
+            yield from columns_of((_csv_row(names, row) for row in whole), columns)
+
+
+def _json_columns(file: IO[bytes], columns: TextColumns) -> Iterator[dict[str, Any]]:
+    line = 0
+    for block in blocks_of(file):
+        cells = read_json_block(block, columns)
+        if cells is not None:
+            yield cells
+        else:
+            yield from columns_of(_read_jsonl(io.BytesIO(block), line), columns)
+        line += block.count(b"\n")
+
+
+def _cells(text: IO[str], before: int = 0) -> Iterator[list[str]]:
+    """Yield the cells of rows; an error names the line, of which there were some before."""
+    # One for the whole process, so it is only raised.
+    csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
+    rows = csv.reader(text)
     try:
         yield from rows
     except (csv.Error, UnicodeError) as error:
-        raise ImageKitInputError(f"Line {rows.line_num + 1} cannot be read: {error}.") from None
+        raise ImageKitInputError(f"Line {before + rows.line_num + 1} cannot be read: {error}.") from None
 
 
 def _write_jsonl(file: IO[bytes], chunks: Iterable[Chunk], columns: Mapping[str, type]) -> int:
-    # One text a row from one template: no row becomes a dictionary.
-    names = ",".join(f"{json_text(name)}:%s".replace("%", "%%").replace("%%s", "%s") for name in columns)
-    line, count = f"{{{names}}}\n", 0
+    heads = [f"{',' if place else '{'}{json_text(name)}:" for place, name in enumerate(columns)]
+    count = 0
     for chunk in chunks:
-        texts = zip(*(_json_texts(chunk[name]) for name in columns), strict=True)
-        lines = [line % row for row in texts]
-        file.write("".join(lines).encode())
-        count += len(lines)
+        cells = (json_parts(chunk[name]) for name in columns)
+        parts = chain.from_iterable((head, *cell) for head, cell in zip(heads, cells, strict=True))
+        file.write(joined([*parts, "}\n"]))
+        count += len(chunk[next(iter(columns))])
     return count
-
-
-def _json_texts(column: Sequence[Any]) -> Iterator[str]:
-    kinds = set(map(type, column))
-    if len(kinds) == 1:
-        return map(_WRITERS.get(kinds.pop(), json_text), column)
-    return (_WRITERS.get(type(value), json_text)(value) for value in column)
-
-
-def _float_text(value: float) -> str:
-    return repr(value) if isfinite(value) else json_text(value)  # which refuses it
-
-
-_WRITERS: dict[type, Callable[[Any], str]] = {
-    str: json.encoder.encode_basestring,
-    int: str,
-    float: _float_text,
-    bool: {True: "true", False: "false"}.__getitem__,
-    type(None): lambda _: "null",
-}
 
 
 def _write_csv(file: IO[bytes], chunks: Iterable[Chunk], columns: Mapping[str, type]) -> int:
@@ -304,9 +359,14 @@ def _write_csv(file: IO[bytes], chunks: Iterable[Chunk], columns: Mapping[str, t
         writer.writerow(columns)
         count = 0
         for chunk in chunks:
-            rows = list(zip(*(chunk[name] for name in columns), strict=True))
-            writer.writerows(rows)
-            count += len(rows)
+            cells = [chunk[name] for name in columns]
+            count += len(cells[0])
+            if any(map(is_arrow, cells)):
+                ends = [*repeat(",", len(cells) - 1), "\r\n"]
+                parts = zip(map(csv_texts, cells), ends, strict=True)
+                file.write(joined(chain.from_iterable(parts)))
+            else:
+                writer.writerows(zip(*cells, strict=True))
         return count
     finally:
         text.detach()  # or it would close the caller's file

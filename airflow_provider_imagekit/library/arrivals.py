@@ -104,7 +104,7 @@ class Listing:
     What one look at a selection has shown.
 
     :param files: files as ImageKit lists them, since some floor.
-    :param present: ids of all files of the selection; ``None`` if nobody asked.
+    :param present: ids of all files of the selection; ``None`` if it was not asked for.
     """
 
     files: Sequence[Mapping[str, Any]]

@@ -41,20 +41,20 @@ def max_files(share: float, of: int) -> int:
 
 
 def is_lasting(error: Exception) -> bool:
-    """Tell whether the same version of the file will fail again: it is corrupt, or its name is impossible."""
+    """Return whether the same version of the file fails again: it is corrupt, or its name is impossible."""
     return isinstance(error, _LASTING)
 
 
 def is_of_the_run(error: Exception) -> bool:
-    """Tell whether every other file would fail as well: the key is wrong, or it is a bug."""
+    """Return whether every other file would fail as well: the key is wrong, or it is a bug."""
     return isinstance(error, _OF_THE_RUN) or not isinstance(error, ImageKitError)
 
 
 def error_row(listing: Row, error: ImageKitError) -> Row:
     """
-    Return what the errors file tells of a failure.
+    Return the row of the errors file for a failure.
 
-    :param listing: what the listing told of the file.
+    :param listing: columns of the listing of the file.
     :param error: what its metadata call met.
     """
     return {

@@ -11,13 +11,22 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.exceptions import ImageKitRateLimitError, LibraryStoppedError
+from airflow_provider_imagekit.client import endpoints
+from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitRateLimitError, LibraryStoppedError
+from airflow_provider_imagekit.io.progress import duration_text
+from airflow_provider_imagekit.library.failures import Failures, error_row, is_lasting, is_of_the_run
+from airflow_provider_imagekit.library.worklist import State
 
 if TYPE_CHECKING:
+    from airflow_provider_imagekit.client.client import ImageKitClient
+    from airflow_provider_imagekit.client.endpoints import Request
     from airflow_provider_imagekit.client.retry import Waits
-    from airflow_provider_imagekit.library.worklist import Task
+    from airflow_provider_imagekit.library.heartbeat import Heartbeat
+    from airflow_provider_imagekit.library.journal import Journal
+    from airflow_provider_imagekit.library.table.schema import Row
+    from airflow_provider_imagekit.library.worklist import Task, Worklist
 
-__all__ = ["Outcome", "fetch_all", "wait_for_limit"]
+__all__ = ["FetchProgress", "Fetching", "Outcome", "PatientClient", "fetch_all", "wait_for_limit"]
 
 # Seconds: how long nothing may arrive before the caller can look around, and how long calls may take to end.
 _TICK, _FAREWELL = 0.5, 0.5
@@ -139,3 +148,173 @@ def wait_for_limit(
             sleep(step)
             waits.add(step)
             remaining -= step
+
+
+class FetchProgress:
+    """
+    A line every few seconds about the fetching, and about what the rate limit costs it.
+
+    :param total: files to fetch.
+    :param threads: calls at once.
+    :param waits: what the rate limit costs the client.
+    :param write: takes the lines.
+    :param every: seconds between lines.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        threads: int,
+        waits: Waits,
+        write: Callable[[str], None],
+        every: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._total = total
+        self._threads = threads
+        self._waits = waits
+        self._write = write
+        self._every = every
+        self._clock = clock
+        self._start = self._last = clock()
+        self._waited, self._refused = waits.seconds, waits.refused
+
+    def look(self, done: int, failed: int) -> None:
+        """
+        Write a line if it is time to.
+
+        :param done: files answered so far, the failed ones among them.
+        :param failed: how many of them failed.
+        """
+        if self._clock() - self._last >= self._every:
+            self._last = self._clock()
+            self._write(self.line(done, failed))
+
+    def end(self, done: int, failed: int) -> None:
+        """Write the last line."""
+        self._write(self.line(done, failed))
+
+    def line(self, done: int, failed: int) -> str:
+        """Return the line of now; see :meth:`look`."""
+        elapsed = self._clock() - self._start
+        rate = done / elapsed if elapsed else 0.0
+        remaining = duration_text((self._total - done) / rate) if rate else "unknown"
+        waited = (self._waits.seconds - self._waited) / self._threads
+        return (
+            f"{done:,} of {self._total:,} files, {rate:.1f} a second, {failed:,} failed; {waited:,.0f} of "
+            f"{elapsed:,.0f} s waiting for the rate limit, {self._waits.refused - self._refused:,} refused; "
+            f"{remaining} left"
+        )
+
+
+class PatientClient:
+    """
+    Sends requests, and waits for the account's limit however long that takes.
+
+    :param client: sends them.
+    :param heartbeat: says whether the run must stop.
+    """
+
+    def __init__(self, client: ImageKitClient, heartbeat: Heartbeat) -> None:
+        self._client = client
+        self._heartbeat = heartbeat
+        self.waits = client.waits
+
+    def send(self, request: Request) -> Any:
+        """
+        Return the decoded answer to a request.
+
+        :raises LibraryStoppedError: if the run was told to stop.
+        :raises ImageKitError: the last try's error.
+        """
+        return wait_for_limit(
+            lambda: self._client.call(request),
+            stopped=lambda: self._heartbeat.stopped,
+            waits=self.waits,
+            sleep=self._client.sleep,
+        )
+
+    def metadata(self, task: Task) -> dict[str, Any]:
+        """Return the metadata of a file, as :meth:`send` does."""
+        request = (
+            endpoints.remote_url_metadata(task.url)
+            if task.file_id is None
+            else endpoints.file_metadata(task.file_id)
+        )
+        metadata: dict[str, Any] = self.send(request)
+        return metadata
+
+
+class Fetching:
+    """
+    Fetches the metadata of a worklist's files, and keeps what comes of each.
+
+    :param client: asks ImageKit.
+    :param worklist: the files; what came of them is noted there.
+    :param journal: keeps it for the next try.
+    :param build: returns the columns that a metadata object fills.
+    :param heartbeat: beats after each file, and twice a second while none comes.
+    :param threads: calls at once.
+    """
+
+    def __init__(
+        self,
+        client: PatientClient,
+        worklist: Worklist,
+        journal: Journal,
+        build: Callable[[dict[str, Any]], Row],
+        heartbeat: Heartbeat,
+        threads: int,
+    ) -> None:
+        self._client = client
+        self._worklist = worklist
+        self._journal = journal
+        self._build = build
+        self._heartbeat = heartbeat
+        self._threads = threads
+
+    def run(self, calls: int, max_failed: float, progress: FetchProgress) -> None:
+        """
+        Fetch what is to be fetched.
+
+        :param calls: metadata calls that the run plans.
+        :param max_failed: files that may fail, in this try and in earlier ones: a number or a share.
+        :param progress: writes the lines.
+        :raises TooManyFailedFilesError: if more files fail than may.
+        :raises LibraryStoppedError: if the run was told to stop.
+        :raises ImageKitError: if nothing comes back at all.
+        """
+        settled = self._worklist.counts()
+        failures = Failures(max_failed, calls + settled[State.FETCHED] + settled[State.FAILED])
+        for _ in range(settled[State.FAILED]):
+            failures.count(lasting=True)  # only what lasts is recalled from an earlier try
+        failures.check()
+        done = 0
+        for outcome in fetch_all(self._worklist.tasks(), self._client.metadata, threads=self._threads):
+            if self._heartbeat.stopped:
+                raise LibraryStoppedError(f"Stopped after {done:,} files, which the next try has.")
+            self._heartbeat.renew()
+            if outcome is not None:
+                done += 1
+                self._settle(outcome, failures)
+            progress.look(done, failures.failed)
+        progress.end(done, failures.failed)
+
+    def _settle(self, outcome: Outcome, failures: Failures) -> None:
+        """Keep what came of one file."""
+        task, error = outcome.task, outcome.error
+        event: dict[str, Any] = {"key": task.key, "version": task.version}
+        if error is None:
+            row = self._build(outcome.metadata or {})
+            self._worklist.settle(task.key, task.version, State.FETCHED, row)
+            self._journal.append(event | {"row": row})
+            failures.succeed()
+        elif is_of_the_run(error) or not isinstance(error, ImageKitError):
+            raise error
+        else:
+            failed = error_row(self._worklist.listing(task.key), error)
+            self._worklist.settle(task.key, task.version, State.FAILED, failed)
+            if is_lasting(error):
+                self._journal.append(event | {"failed": failed})
+            failures.fail(error)

@@ -15,6 +15,7 @@ from airflow_provider_imagekit.library.worklist import State
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.endpoints import Request
+    from airflow_provider_imagekit.library.heartbeat import Heartbeat
     from airflow_provider_imagekit.library.journal import Journal
     from airflow_provider_imagekit.library.sources import Source
     from airflow_provider_imagekit.library.table.schema import Row
@@ -48,7 +49,7 @@ def list_files(
     *,
     table: str | None,
     dry: bool,
-    check: Callable[[], None],
+    heartbeat: Heartbeat,
 ) -> int:
     """
     Fill the worklist from the journal and the source; return how many calls that cost.
@@ -59,17 +60,19 @@ def list_files(
     :param journal: has the pages that earlier tries listed, and gets the others.
     :param table: fingerprint of the table; a listing from before the table was replaced is of no use.
     :param dry: whether to leave nothing in the journal.
-    :param check: called for each page; raises if the run must stop.
+    :param heartbeat: beats for each page.
+    :raises LibraryStoppedError: if the run was told to stop.
     :raises ImageKitError: if the files cannot be listed.
     """
     listed = _recall_pages(journal, worklist, table) if source.costs_calls else _Listed()
     if listed.complete:
         return 0
-    calls = 0
+    calls = done = 0
     for page in source.pages(send, listed.last):
-        check()
+        heartbeat.beat("Listing", done, None, "files")
         files = [(item, listing_row(item)) for item in page.items if _is_file(item)]
         worklist.add((row, as_text(item.get("url"))) for item, row in files)
+        done += len(files)
         if source.costs_calls:
             calls += 1
             if not dry:

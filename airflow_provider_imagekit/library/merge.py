@@ -40,9 +40,11 @@ class Comparison:
         self._redact = redact
         self._files = worklist.listed()
         self._file = next(self._files, None)
-        self._standing: list[tuple[State, int | None, str]] = []
+        self._standing: list[tuple[State, int, bool, str]] = []
         #: Files of the table that were not marked as deleted, and how many of them are gone.
         self.before = self.gone = 0
+        #: Rows of the table without a file in the selection.
+        self.unlisted = 0
         #: What becomes of each row, as ``StoredTable.pieces`` takes it.
         self.marks = bytearray()
 
@@ -67,7 +69,7 @@ class Comparison:
         found = False
         while (file := self._file) is not None and (key is None or file.key < key):
             found = True
-            self._stands(file, State.NEW, len(self.marks))
+            self._stands(file, State.NEW)
         return found
 
     def _stays(self, key: str, row: Row, *, is_whole: bool) -> bool:
@@ -76,6 +78,7 @@ class Comparison:
         self.before += not is_deleted
         file = self._file
         if file is None or file.key != key:
+            self.unlisted += 1
             self.gone += not is_deleted
             return is_deleted and is_whole and self._redact(row) == row
         state = self._state(row, file)
@@ -86,7 +89,7 @@ class Comparison:
             and _is_listed_so(row, file)
             and self._redact(row) == row
         )
-        self._stands(file, state, None if stays else len(self.marks))
+        self._stands(file, state, stays=stays)
         return stays
 
     def _state(self, row: Row, file: Listed) -> State:
@@ -96,8 +99,8 @@ class Comparison:
             return State.UNREADABLE
         return State.FAILED_BEFORE if row["error"] else State.UNCHANGED
 
-    def _stands(self, file: Listed, state: State, place: int | None) -> None:
-        self._standing.append((state, place, file.key))
+    def _stands(self, file: Listed, state: State, *, stays: bool = False) -> None:
+        self._standing.append((state, len(self.marks), stays, file.key))
         self._file = next(self._files, None)
 
     def _note(self) -> None:

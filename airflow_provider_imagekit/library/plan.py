@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from airflow_provider_imagekit.io.progress import duration_text
+from airflow_provider_imagekit.library.worklist import State
 
 __all__ = ["Plan"]
 
@@ -37,6 +39,29 @@ class Plan:
     deleted: int
     list_calls: int
     requests_per_second: float | None
+
+    @classmethod
+    def of(
+        cls,
+        counts: Counter[State],
+        *,
+        deleted: int,
+        list_calls: int,
+        requests_per_second: float | None,
+    ) -> Self:
+        """Return the plan for files of which so many stand where."""
+        return cls(
+            files=counts.total(),
+            new=counts[State.NEW],
+            changed=counts[State.CHANGED],
+            failed_before=counts[State.FAILED_BEFORE],
+            fetched_before=counts[State.FETCHED],
+            unchanged=counts[State.UNCHANGED],
+            unreadable=counts[State.UNREADABLE] + counts[State.FAILED],
+            deleted=deleted,
+            list_calls=list_calls,
+            requests_per_second=requests_per_second,
+        )
 
     @property
     def metadata_calls(self) -> int:

@@ -1,4 +1,4 @@
-"""Which files a run is about: a search, or names that somebody gives."""
+"""Which files a run is about: a search, or files that are named."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Search:
 @dataclass(frozen=True, slots=True)
 class Given:
     """
-    Files that somebody names.
+    Files that are named one by one.
 
     :param records: as ImageKit lists them, or at least with ``fileId`` or ``url``.
     :param name: what the names are from.
@@ -126,7 +126,7 @@ def files_of_urls(urls: Iterable[Any]) -> Iterator[Record]:
     """
     Yield a record for each delivery URL.
 
-    :raises ImageKitInputError: for a URL that is no text or blank, with its position.
+    :raises ImageKitInputError: for a URL that is not a text, or blank, with its position.
     """
     return files_of_rows(({"url": url} for url in urls), url_column="url")
 

@@ -99,7 +99,7 @@ class Worklist:
             PRAGMA synchronous = OFF;
             CREATE TABLE file (
                 key TEXT PRIMARY KEY, url TEXT, version TEXT, listing BLOB, state INTEGER, place INTEGER,
-                result BLOB
+                stays INTEGER, result BLOB
             );
             BEGIN;
             """
@@ -121,7 +121,7 @@ class Worklist:
             name = None if row["file_id"] else url
             rows.append((row_key(row), name, version_of(row, self._changed_by), listing, State.NEW))
         self._database.executemany(
-            "INSERT INTO file VALUES (?, ?, ?, ?, ?, 0, NULL) ON CONFLICT (key) DO UPDATE SET "
+            "INSERT INTO file VALUES (?, ?, ?, ?, ?, 0, 0, NULL) ON CONFLICT (key) DO UPDATE SET "
             "url = excluded.url, version = excluded.version, listing = excluded.listing",
             rows,
         )
@@ -140,21 +140,25 @@ class Worklist:
         (listing,) = self._database.execute("SELECT listing FROM file WHERE key = ?", (key,)).fetchone()
         return _listing(listing)
 
-    def mark(self, marks: Iterable[tuple[State, int | None, str]]) -> None:
+    def mark(self, marks: Iterable[tuple[State, int, bool, str]]) -> None:
         """
         Note where files stand.
 
-        :param marks: of each file its state, its place as :class:`Entry` has it, and its key. Without a place
-            its row stays as it is stored, whatever is settled later.
+        :param marks: of each file its state, its place as :class:`Entry` has it, whether its row stays as it
+            is stored, and its key.
         """
-        self._database.executemany("UPDATE file SET state = ?, place = ? WHERE key = ?", marks)
+        self._database.executemany("UPDATE file SET state = ?, place = ?, stays = ? WHERE key = ?", marks)
 
     def settle(self, key: str, version: str | None, state: State, result: Row) -> None:
-        """Note what came of a file, if it is in the selection in this version and the table lacks it."""
+        """Note what came of a file, if it is in the selection in this version; its row does not stay then."""
         self._database.execute(
-            "UPDATE file SET state = ?, result = ? WHERE key = ? AND version IS ? AND state NOT IN (?, ?)",
-            (state, marshal.dumps(result), key, version, State.UNCHANGED, State.UNREADABLE),
+            "UPDATE file SET state = ?, result = ?, stays = -abs(stays) WHERE key = ? AND version IS ?",
+            (state, marshal.dumps(result), key, version),
         )
+
+    def overruled(self) -> Iterator[int]:
+        """Yield the places of rows that were to stay, of files of which something was settled since."""
+        return (place for (place,) in self._database.execute("SELECT place FROM file WHERE stays < 0"))
 
     def tasks(self) -> Iterator[Task]:
         """Yield the files to fetch by key; what is settled meanwhile may be so."""
@@ -163,7 +167,7 @@ class Worklist:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the files whose rows are to be written by key."""
-        query = "SELECT key, place, state, listing, result FROM file WHERE place IS NOT NULL ORDER BY key"
+        query = "SELECT key, place, state, listing, result FROM file WHERE stays <= 0 ORDER BY key"
         for key, place, state, listing, result in self._database.execute(query):
             yield Entry(key, place, State(state), _listing(listing), _load(result) if result else {})
 
@@ -172,6 +176,10 @@ class Worklist:
         query = "SELECT result FROM file WHERE state = ? ORDER BY key"
         for (result,) in self._database.execute(query, (State.FAILED,)):
             yield _load(result)
+
+    def error_classes(self) -> Counter[str]:
+        """Return how many files failed with which class of error."""
+        return Counter(error["error"] for error in self.errors())
 
     def counts(self) -> Counter[State]:
         """Return how many files stand where."""

@@ -105,19 +105,12 @@ class PHashGateOperator(ImageKitOperator):
         return value
 
     def _get_phash(self, **image: str) -> PHash | None:
-        """Ask for a hash; where there is none, nobody can decide, and that is a decision here."""
+        """Ask for a hash; where there is none, that is undecidable, which is a decision here."""
         try:
             return self.hook.get_phash(**image)
         except MissingPHashError as error:
             self.log.info("%s", error)
             return None
-
-    def _push(self, context: Context, value: dict[str, Any]) -> None:
-        # Airflow 3 skips tasks by an exception, so that what execute() returns then never becomes an XCom.
-        if self.do_xcom_push:
-            for key, item in value.items() if self.multiple_outputs else ():
-                context["ti"].xcom_push(key=key, value=item)
-            context["ti"].xcom_push(key="return_value", value=value)
 
     @abstractmethod
     def _check_arguments(self, context: Context) -> None:
@@ -125,7 +118,7 @@ class PHashGateOperator(ImageKitOperator):
 
     @abstractmethod
     def _consequence(self, decision: Decision, reason: str) -> dict[str, Any]:
-        """Return what XCom tells of what follows, or raise."""
+        """Return what XCom says of what follows, or raise."""
 
     @abstractmethod
     def _act(self, context: Context, value: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What operators on whole tables of hashes share: where they read, where they write, what they tell."""
+"""What operators on whole tables of hashes share: where they read, where they write, what they report."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
 
     Paths are those of Airflow's ``ObjectStoragePath``, with the Airflow Connection before the bucket, if it
     needs one: ``s3://aws_default@bucket/dedup``. Tables are ``.jsonl``, ``.csv`` or ``.parquet``; rows with a
-    ``deleted_at`` are passed over.
+    ``deleted_at`` are skipped.
 
     :param output_path: folder to write to. (templated)
     :param input_path: table of hashes; columns such as ``path``, ``url``, ``width``, ``height``, ``size``,
@@ -101,7 +101,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
     :return: ``radius``, ``compared``, ``groups``, ``duplicates``, ``low_information``, ``without_phash``,
         ``pairs`` as counts, and ``groups_path``, ``pairs_path``, ``report_path``. The events of assets that
         are outlets carry the same.
-    :raises AirflowFailException: from the error that no retry can mend.
+    :raises AirflowFailException: from an error that a retry cannot fix.
     :raises StorageError: if a storage does not answer.
     """
 

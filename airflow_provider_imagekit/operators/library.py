@@ -58,10 +58,10 @@ class LibraryMetadataOperator(ImageKitOperator):
     """
     Bring a table of the media library's metadata up to date, for as few calls as there are changes.
 
-    It lists the files, holds them against the table as it is, says what it is going to cost, fetches new and
+    It lists the files, compares them with the table, logs what the run is going to cost, fetches new and
     changed files with many calls at once within the account's request budget, and puts the new table in place
     of the old one whole. A killed or failed try goes on where it was on the next one. Files that are gone are
-    marked; a bad file never fails the run, it is told of in the errors file.
+    marked; a bad file never fails the run, it is listed in the errors file.
 
     .. seealso:: ``docs/library.md`` for the table's columns, the cost, and several workers.
 
@@ -81,7 +81,7 @@ class LibraryMetadataOperator(ImageKitOperator):
     :param updated_after: only files updated at or after this moment. (templated)
         Give each window a table of its own: files of the table that are outside count as deleted.
     :param file_ids: ids of files, or records as ImageKit lists them: a list, or a text with commas. Ids alone
-        tell no version, so these files are fetched by every run. (templated)
+        have no version, so these files are fetched by every run. (templated)
     :param urls: delivery URLs of the account; fetched by every run as well. (templated)
     :param input_path: a table of files (``.jsonl``, ``.csv``, ``.parquet``), or what ``ListFilesOperator``
         returns with ``output_path``: all of its pointers, or one of them. With ``versionInfo`` or
@@ -92,7 +92,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         ``keep``. (templated)
     :param personal: what becomes of serial numbers and people's names: ``drop`` (the default) or ``keep``.
         (templated)
-    :param timezone: zone of cameras' clocks where the file does not tell; by default ``UTC``. (templated)
+    :param timezone: zone of cameras' clocks where the file does not say; by default ``UTC``. (templated)
     :param changed_by: what shows that a file has changed, so that its metadata is fetched again: ``version``
         (the default; an edit of tags costs no metadata call) or ``version_and_time``. (templated)
     :param full_refresh: whether to fetch everything and write the table again, without deleted files; by
@@ -114,7 +114,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         task, without another try. (templated)
     :return: ``path``, ``errors_path``, ``counts``, ``plan``, ``seconds``; each under its own key too, and in
         the events of the task's assets.
-    :raises AirflowFailException: from the error that no retry can mend.
+    :raises AirflowFailException: from an error that a retry cannot fix.
     :raises ImageKitError: for everything else that goes wrong; the next try goes on.
     """
 

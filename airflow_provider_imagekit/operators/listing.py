@@ -150,7 +150,7 @@ class ListFilesOperator(ImageKitOperator):
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
         task, without another try. (templated)
     :return: the files; or with ``output_path`` for each batch ``path``, ``batch``, ``batches``, ``count``.
-    :raises AirflowFailException: from the error that no retry can mend, such as a listing too long for XCom.
+    :raises AirflowFailException: from an error that a retry cannot fix, such as a listing too long for XCom.
     :raises ImageKitError: for everything else that goes wrong.
     """
 

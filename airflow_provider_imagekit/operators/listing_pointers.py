@@ -70,7 +70,7 @@ def read_listing(listed: Any) -> Iterator[dict[str, Any]]:
     items = [listed] if isinstance(listed, Mapping) else listed
     if not isinstance(items, Sequence) or not all(isinstance(item, Mapping) for item in items):
         raise ImageKitInputError(
-            f"{listed!r:.200} is no listing.", help="Pass files.output of a ListFilesOperator."
+            f"{listed!r:.200} is not a listing.", help="Pass files.output of a ListFilesOperator."
         )
     if not items or "batches" not in items[0]:
         yield from (dict(item) for item in items)

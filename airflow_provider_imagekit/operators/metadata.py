@@ -106,7 +106,7 @@ class FileMetadataOperator(_MetadataOperator):
     infinities become null, NUL characters go. If the task has assets as outlets, their events carry
     ``file_id``, ``version_id`` (which costs one more request), ``pHash``, ``width``, ``height`` and ``size``.
 
-    Errors that no retry can mend fail the task without another try: 400, 401, 403, and 404 unless
+    Errors that a retry cannot fix fail the task without another try: 400, 401, 403, and 404 unless
     ``on_missing`` says otherwise.
 
     :param file_id: ImageKit's id of the file. (templated)
@@ -128,7 +128,7 @@ class FileMetadataOperator(_MetadataOperator):
     :param file_url: delivery URL of the file, for the task's link "ImageKit file"; the listing has it as
         ``url``, the metadata has not. (templated)
     :return: ``width``, ``height``, ``size``, ``format``, ``pHash``, ``exif`` …, each of which can be absent.
-    :raises AirflowFailException: from the error that no retry can mend.
+    :raises AirflowFailException: from an error that a retry cannot fix.
     :raises ImageKitError: for everything else that goes wrong.
     """
 
@@ -192,7 +192,7 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
     Fetch the metadata behind a delivery URL of the account: ``GET /v1/metadata?url=``.
 
     It works for files of the media library and of every origin attached to the account, and with a
-    transformation in the URL it tells of the transformed picture. XCom, asset events and errors are those of
+    transformation in the URL it describes the transformed picture. XCom, asset events and errors are those of
     :class:`FileMetadataOperator`, with ``url`` in place of ``file_id``.
 
     :param url: an address below one of the account's URL endpoints, as a browser would open it; it is
@@ -210,7 +210,7 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
         (templated)
     :param on_missing: what a 404 does: ``fail`` at once, ``skip``, or ``retry``. (templated)
     :return: as :class:`FileMetadataOperator`.
-    :raises AirflowFailException: from the error that no retry can mend.
+    :raises AirflowFailException: from an error that a retry cannot fix.
     :raises ImageKitError: for everything else that goes wrong.
     """
 

@@ -35,7 +35,7 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
     :param follow_task_ids_if_similar: task or task group to run if the distance is at most ``max_distance``;
         one id, a list, or an empty list for none. (templated)
     :param follow_task_ids_if_different: likewise, if it is larger. (templated)
-    :param follow_task_ids_if_undecidable: likewise, if there is no telling; unless given, the task fails
+    :param follow_task_ids_if_undecidable: likewise, if it cannot be decided; unless given, the task fails
         then. (templated)
     :param file_id: id of the picture in the media library. (templated)
     :param url: delivery URL of the picture. (templated)
@@ -62,7 +62,7 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
         task, without another try. (templated)
     :return: ``decision`` (``similar``, ``different``, ``undecidable``), ``branch`` (the ids followed), and
         the verdict as :class:`~airflow_provider_imagekit.sensors.phash.PHashDistanceSensor` returns it.
-    :raises AirflowFailException: from the error that no retry can mend.
+    :raises AirflowFailException: from an error that a retry cannot fix.
     :raises ImageKitError: for everything else that goes wrong.
     """
 
@@ -190,7 +190,7 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
         task, without another try. (templated)
     :return: ``decision``, ``continued`` (whether the tasks behind run), and the verdict as
         :class:`PHashBranchOperator` returns it.
-    :raises AirflowFailException: from the error that no retry can mend.
+    :raises AirflowFailException: from an error that a retry cannot fix.
     :raises ImageKitError: for everything else that goes wrong.
     """
 

@@ -22,9 +22,9 @@ def project(metadata: dict[str, Any], *, fields: Any = None, exclude: Any = ()) 
     :param metadata: as ImageKit answers.
     :param fields: dotted paths to keep, such as ``pHash`` or ``exif.image.Make``: a sequence, or a text with
         commas; ``None`` keeps all. What the answer lacks is left out.
-    :param exclude: dotted paths to drop, such as ``exif.gps``; what the answer lacks is passed over.
-    :raises ImageKitInputError: for a path that is no text, or whose first part neither ImageKit documents nor
-        the answer holds.
+    :param exclude: dotted paths to drop, such as ``exif.gps``; what the answer lacks is skipped.
+    :raises ImageKitInputError: for a path that is not a text, or whose first part neither ImageKit documents
+        nor the answer holds.
     """
     kept = metadata if fields is None else _keep(metadata, _paths(fields, "fields", metadata))
     return _drop(kept, _paths(exclude, "exclude", metadata))

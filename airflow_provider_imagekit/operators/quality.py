@@ -30,6 +30,7 @@ from airflow_provider_imagekit.operators.base import (
     fail_without_retry,
 )
 from airflow_provider_imagekit.operators.branching import check_task_ids, take_branch
+from airflow_provider_imagekit.operators.picture import metadata_of
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -180,10 +181,7 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
     def _row_of_file(self) -> Mapping[str, Any]:
         """Return one file as a row of the table."""
         row = dict.fromkeys(column.name for column in COLUMNS)
-        if is_absent(self.url):
-            metadata = self.hook.get_file_metadata(str(self.file_id))
-        else:
-            metadata = self.hook.get_remote_url_metadata(str(self.url))
+        _, metadata = metadata_of(self.hook, self.file_id, self.url)
         built = RowBuilder(UTC, Privacy()).build(metadata)
         return row | built | {"file_id": self.file_id, "url": self.url}
 
@@ -209,7 +207,7 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
     def _tell(
         self, context: Context, rules: Iterable[Rule], inspection: Inspection, result: dict[str, Any]
     ) -> None:
-        """Tell the log, the outlets' events, the link and OpenLineage what was found."""
+        """Report what was found to the log, the outlets' events, the link and OpenLineage."""
         (self.log.warning if result["violations"] else self.log.info)("%s", _sentence(result))
         self._add_asset_event_extra(context, dict(result))
         checks = tuple(
@@ -222,12 +220,6 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
             columns = {name: kind.__name__ for name, kind in VIOLATION_COLUMNS.items()}
             self.written_datasets = (table(path, columns=columns, rows=result["violations"]),)
             ImageKitReportLink.persist(context, path, self.report_url)
-
-    def _push(self, context: Context, result: dict[str, Any]) -> None:
-        # What a task that fails or skips others returns never becomes an XCom.
-        if self.do_xcom_push:
-            for key, value in {**result, "return_value": result}.items():
-                context["ti"].xcom_push(key=key, value=value)
 
 
 def _with_link(violation: dict[str, Any]) -> dict[str, Any]:

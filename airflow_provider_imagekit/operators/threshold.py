@@ -28,7 +28,7 @@ _PLOT_FORMATS = ("png", "svg", "pdf")
 class ThresholdReportOperator(HashTableOperator):
     """
     Report for each distance how many pairs of a library it finds, how many of them chance would give, and,
-    with pairs that somebody judged, its precision and recall; and suggest one.
+    with pairs that a person judged, its precision and recall; and suggest one.
 
     Into ``output_path`` go ``threshold.md`` and ``threshold.json``, and a plot if asked for. The suggestion
     goes to XCom, for the next task: ``max_distance=report.output["suggested_radius"]``.
@@ -55,7 +55,7 @@ class ThresholdReportOperator(HashTableOperator):
     :param report_url: where people read the report, for the task's link. (templated)
     :return: ``suggested_radius``, ``risk`` (in words), ``pictures``, ``left_out``, ``labels`` (counts), and
         ``report_path``, ``json_path``, ``plot_path``.
-    :raises AirflowFailException: from the error that no retry can mend.
+    :raises AirflowFailException: from an error that a retry cannot fix.
     :raises StorageError: if a storage does not answer.
     """
 

@@ -32,7 +32,7 @@ def search_in_window(search_query: Any, window: Mapping[str, Any], context: Cont
         the window, the upper one is not, so that windows that follow each other share no file.
     :param context: the task's context, whose DAG gives the zone of a value without one.
     :return: a search; ``None`` for none.
-    :raises ImageKitInputError: if a value is no moment, or the window ends before it starts.
+    :raises ImageKitInputError: if a value is not a moment, or the window ends before it starts.
     """
     query = optional_text(search_query, "search_query")
     bounds = {name: moment_of(name, value, context) for name, value in window.items() if not is_absent(value)}

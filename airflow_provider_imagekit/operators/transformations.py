@@ -58,7 +58,7 @@ class TransformationCheckOperator(ImageKitOperator):
         task, without another try. (templated)
     :return: ``{"passed": true, "checked": 3, "failed": 0, "variants": [{"url": …, "passed": …, "problems":
         […], "distance": …, "width": …, "height": …, "format": …, "size": …}, …]}``.
-    :raises AirflowFailException: for a problem, and from the error that no retry can mend.
+    :raises AirflowFailException: for a problem, and from an error that a retry cannot fix.
     :raises ImageKitError: for everything else that goes wrong.
     """
 
@@ -121,7 +121,7 @@ class TransformationCheckOperator(ImageKitOperator):
         wrong = [variant for variant in found if not variant["passed"]]
         report = {"passed": not wrong, "checked": len(found), "failed": len(wrong), "variants": found}
         if wrong and fail_on_problem:
-            context["ti"].xcom_push(key="return_value", value=report)
+            self._push(context, report)
             lines = (f"{variant['url']}: {' '.join(variant['problems'])}" for variant in wrong)
             raise AirflowFailException(
                 f"{len(wrong)} of {len(found)} variants are not as asked:\n" + "\n".join(lines)

@@ -30,7 +30,7 @@ from airflow_provider_imagekit.library.failures import max_files
 from airflow_provider_imagekit.library.journal import Journal
 from airflow_provider_imagekit.library.updates.change import Change, Targets
 from airflow_provider_imagekit.library.updates.fields import FieldSchemas
-from airflow_provider_imagekit.library.updates.run import ROW_COLUMNS, UpdateRun
+from airflow_provider_imagekit.library.updates.update_run import ROW_COLUMNS, UpdateRun
 from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry
 from airflow_provider_imagekit.operators.base_write import (
     WritingOperator,

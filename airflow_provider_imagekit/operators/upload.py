@@ -303,7 +303,7 @@ class UploadFileOperator(WritingOperator):
 
 
 def _is_own(context: Context, source: SourceFile, file: Mapping[str, Any]) -> bool:
-    """Tell whether an earlier try of this task, whose answer was lost, has uploaded the file."""
+    """Return whether an earlier try of this task, whose answer was lost, has uploaded the file."""
     start = getattr(context.get("dag_run"), "start_date", None)
     try:
         created = datetime.fromisoformat(str(file.get("createdAt")))

@@ -202,7 +202,7 @@ def _hash_at(url: str, client: ImageKitClient) -> PHash | None:
         return None
     except ImageKitBadRequestError as error:
         raise ImageKitInputError(
-            f"file is {mask_signature(url)!r}, whose hash ImageKit does not tell before the upload: "
+            f"file is {mask_signature(url)!r}, whose hash ImageKit does not return before the upload: "
             f"{error.message}",
             help="With duplicate_of, a URL must be one of the account's own; else download the file first.",
         ) from error

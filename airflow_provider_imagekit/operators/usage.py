@@ -27,8 +27,8 @@ class UsageOperator(ImageKitOperator):
     """
     Look at the account's usage of this month (UTC), and fail or skip if a share of the plan is used.
 
-    The API does not tell what a plan contains, so ``limits`` says it. A sensor that waits until less is used
-    is :class:`~airflow_provider_imagekit.sensors.usage.UsageSensor`.
+    The API does not return what a plan contains, so ``limits`` says it. A sensor that waits until less is
+    used is :class:`~airflow_provider_imagekit.sensors.usage.UsageSensor`.
 
     :param limits: what the plan contains in a month, by counter: ``bandwidthBytes``,
         ``mediaLibraryStorageBytes``, ``originalCacheStorageBytes``, ``extensionUnitsCount``,

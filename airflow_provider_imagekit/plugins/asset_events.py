@@ -93,7 +93,7 @@ def _report_to(session: Any, name: str, event: Mapping[str, Any], arrival: Arriv
     asset = _locked_asset(session, name)
     state = _State(session, asset)
     identity = digest_of("event", json.dumps(event.get("id")))
-    # A changed version is told each time that ImageKit tells it; an upload once, whoever is first.
+    # A changed version is reported each time that ImageKit reports it; an upload once, whoever is first.
     told = {identity} | ({arrival.digest} if arrival and event["type"] != "file.updated" else set())
     if told & state.reported():
         return 0

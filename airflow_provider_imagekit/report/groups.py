@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
-from itertools import islice, repeat
+from itertools import accumulate, chain, compress, count, islice
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from airflow_provider_imagekit.io.tables import json_text
+from airflow_provider_imagekit.io.text_columns import (
+    Column,
+    as_text,
+    changed,
+    coded,
+    found,
+    hash_texts,
+    is_arrow,
+    joined,
+    json_parts,
+    json_text,
+    listed,
+    replaced,
+    taken,
+    text_column,
+)
 from airflow_provider_imagekit.phash import PHASH_BITS
-from airflow_provider_imagekit.report.thumbnails import thumbnail_step, thumbnail_url, web_url
+from airflow_provider_imagekit.report.thumbnails import PLAIN, thumbnail_step, thumbnail_url, web_url
 from airflow_provider_imagekit.similarity.groups import GroupChunk
 from airflow_provider_imagekit.similarity.near_duplicates import NearDuplicates
 from airflow_provider_imagekit.similarity.origins import Origin
-from airflow_provider_imagekit.similarity.records import as_number
+from airflow_provider_imagekit.similarity.records import as_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -29,15 +43,16 @@ __all__ = ["write_groups_page"]
 THUMBNAIL: Final = (480, 360)
 
 # Seconds and milliseconds only make a time harder to read.
-_ISO_SECONDS: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d):\d\d(?:\.\d+)?")
+_ISO_SECONDS: Final = r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}):[0-9]{2}(?:\.[0-9]+)?"
+_FOLDER: Final = r"(?s)^.*/"
+# A path in the root; and what follows the folder, of a path whose root is written twice.
+_IN_ROOT: Final = r"(?s)^(/[^/]*|[^/]+)$"
+_BEHIND: Final = r"(?s)/?[^/]*$"
 
 _LABELS: Final = ("Dimensions", "File size", "Format", "Created", "Folder")
 
 _PROPERTIES: Final = ("path", "url", "thumbnail", "size", "width", "height", "format", "created")
-_PHASH: Final = f"%0{PHASH_BITS // 4}x"
 _ORIGINS: Final = {origin: number for number, origin in enumerate(Origin)}
-# Where these stand in what the page holds of a picture.
-_DISTANCE, _ORIGIN, _BYTES = 5, 6, 7
 _GROUPS_AT_ONCE: Final = 5_000
 
 
@@ -86,13 +101,9 @@ def write_groups_page(
     written = file.write(_fill(before, values).encode())
     properties = dict.fromkeys((*_PROPERTIES, *fields))
     for chunk in _chunks(groups, properties, limit):
-        pictures = list(_pictures(chunk, fields, step))
-        begin = 0
-        for reason, size in zip(chunk.reasons, chunk.sizes, strict=True):
-            group = pictures[begin : begin + size]
-            index.append(_summary(group))
-            written += file.write(f"{_embedded([reason, *group])}\n".encode())
-            begin += size
+        lines, summaries = _lines(chunk, fields, step)
+        index += summaries
+        written += file.write(lines)
     data = {
         "labels": [*_LABELS, *fields],
         "bits": PHASH_BITS,
@@ -115,41 +126,61 @@ def _chunks(
         yield GroupChunk.of_groups(part, properties)
 
 
-def _summary(group: Sequence[list[Any]]) -> tuple[Any, ...]:
-    """Return what orders and filters need of a group, so that the browser reads only what it shows."""
-    keeper, *copies = group
-    origins = {picture[_ORIGIN] for picture in group}
-    flags = (keeper[_ORIGIN] == _ORIGINS[Origin.REFERENCE]) + 2 * (_ORIGINS[Origin.KNOWN] in origins)
-    distances = [copy[_DISTANCE] for copy in copies]
-    sizes = sum(copy[_BYTES] for copy in copies)
-    return keeper[1] or keeper[0], len(copies), sizes, min(distances), max(distances), flags
-
-
-def _pictures(chunk: GroupChunk, fields: Sequence[str], step: str) -> Iterator[list[Any]]:
-    """Yield what the page holds of each picture."""
-    values = chunk.values
-    paths = ["" if path is None else str(path) for path in values["path"]]
-    urls = list(map(web_url, values["url"]))
-    return map(
-        list,
-        zip(
-            chunk.ids,
-            (path.rpartition("/")[2] for path in paths),
-            urls,
-            map(_thumbnail, urls, values["thumbnail"], repeat(step)),
-            map(_PHASH.__mod__, chunk.bits),
-            chunk.distances,
-            map(_ORIGINS.__getitem__, chunk.origins),
-            (max(0, int(as_number(size))) for size in values["size"]),
-            map(_dimensions, values["width"], values["height"]),
-            map(_text, values["size"]),
-            map(_text, values["format"]),
-            (_ISO_SECONDS.sub(_shown_time, _text(created)) for created in values["created"]),
-            (path.rpartition("/")[0] or "/" if path else "" for path in paths),
-            *(map(_text, values[name]) for name in fields),
-            strict=True,
-        ),
+def _lines(chunk: GroupChunk, fields: Sequence[str], step: str) -> tuple[bytes, list[tuple[Any, ...]]]:
+    """Return a line of JSON for each group, and what orders and filters need of it without reading it."""
+    like = chunk.ids
+    values = {name: as_text(column, like=like, absent="") for name, column in chunk.values.items()}
+    names = replaced(values["path"], _FOLDER, "")
+    urls, thumbnails = _addresses(chunk.values["url"], chunk.values["thumbnail"], step, like)
+    width, height, size = (as_numbers(chunk.values[name]) for name in ("width", "height", "size"))
+    sizes = [max(0, int(number)) for number in size]
+    origins = list(map(_ORIGINS.__getitem__, chunk.origins))
+    columns = (
+        *(chunk.ids, names, urls, hash_texts(chunk.bits, like=like)),
+        coded(range(PHASH_BITS + 1), chunk.distances, like=like),
+        coded(range(len(_ORIGINS)), origins, like=like),
+        *(sizes, text_column(list(map(_dimensions, width, height)), like=like)),
+        *(values["size"], values["format"], replaced(values["created"], _ISO_SECONDS, r"\1 \2")),
+        replaced(replaced(values["path"], _IN_ROOT, "//"), _BEHIND, ""),
+        *map(values.__getitem__, fields),
     )
+    cells = list(map(json_parts, columns))
+    cells.insert(3, [thumbnails])
+    before = [
+        text
+        for reason, size in zip(chunk.reasons, chunk.sizes, strict=True)
+        for text in (f"[{json_text(reason)},[", *[",["] * (size - 1))
+    ]
+    after = [text for size in chunk.sizes for text in (*["]"] * (size - 1), "]]\n")]
+    parts = chain([before], *([*cell, ","] for cell in cells[:-1]), [*cells[-1], after])
+    return joined(parts).replace(b"<", b"\\u003c"), list(_summaries(chunk, names, sizes, origins))
+
+
+def _summaries(
+    chunk: GroupChunk, names: Column, sizes: list[int], origins: list[int]
+) -> Iterator[tuple[Any, ...]]:
+    keepers = list(accumulate(chunk.sizes[:-1], initial=0)) if chunk.sizes else []
+    shown = (listed(taken(column, keepers)) for column in (names, chunk.ids))
+    for keeper, size, name, number in zip(keepers, chunk.sizes, *shown, strict=True):
+        end = keeper + size
+        copies, distances = slice(keeper + 1, end), chunk.distances[keeper + 1 : end]
+        known = _ORIGINS[Origin.KNOWN] in origins[keeper:end]
+        flags = (origins[keeper] == _ORIGINS[Origin.REFERENCE]) + 2 * known
+        yield name or number, size - 1, sum(sizes[copies]), min(distances), max(distances), flags
+
+
+def _addresses(urls: Column, others: Column, step: str, like: Column) -> tuple[Column, list[str]]:
+    """Return addresses, and thumbnails as JSON: 1 where the browser can make it of the address."""
+    if not (is_arrow(urls) and is_arrow(like)):
+        urls = text_column([url if isinstance(url, str) else None for url in listed(urls)], like=like)
+    plain = zip(listed(found(urls, PLAIN)), listed(found(urls, "/tr:")), strict=True)
+    unusual = [not address or step for address, step in plain]
+    urls = changed(urls, unusual, web_url)
+    thumbnails, places = ["1"] * len(unusual), list(compress(count(), unusual))
+    rows = zip(places, *(listed(taken(column, places)) for column in (urls, others)), strict=True)
+    for place, url, other in rows:
+        thumbnails[place] = json_text(_thumbnail(url, other, step))
+    return urls, thumbnails
 
 
 def _thumbnail(url: str | None, other: Any, step: str) -> Any:
@@ -160,17 +191,9 @@ def _thumbnail(url: str | None, other: Any, step: str) -> Any:
     return 1 if thumbnail == f"{url}?tr={step}" else thumbnail
 
 
-def _dimensions(width: Any, height: Any) -> str:
-    columns, rows = int(as_number(width)), int(as_number(height))
+def _dimensions(width: float, height: float) -> str:
+    columns, rows = int(width), int(height)
     return f"{columns} × {rows}" if columns and rows else ""
-
-
-def _shown_time(found: re.Match[str]) -> str:
-    return f"{found[1]} {found[2]}"
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
 
 
 def _embedded(data: Any) -> str:

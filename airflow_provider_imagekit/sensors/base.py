@@ -19,7 +19,7 @@ from airflow_provider_imagekit.compat import (
 )
 from airflow_provider_imagekit.exceptions import CallLimitError, ImageKitAuthError, ImageKitError
 from airflow_provider_imagekit.gates.polling import Poll, not_yet, until_next_check
-from airflow_provider_imagekit.operators.base import ImageKitTask
+from airflow_provider_imagekit.operators.base import DEFERRAL_FAILED, ImageKitTask
 from airflow_provider_imagekit.triggers.base_polling import MIN_POKE_INTERVAL
 from airflow_provider_imagekit.triggers.event import read_event
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.triggers.base_polling import PollingTrigger
 
 __all__ = ["MIN_RESCHEDULE_INTERVAL", "ImageKitSensor"]
-
-# Airflow's name for "the deferral failed"; it has moved between versions, the value has not.
-_DEFERRAL_FAILED = "__fail__"
 
 # What Airflow 3 and Airflow 2 call a deferral whose time is over; older ones have no type for it.
 _TIME_IS_OVER = ("Trigger timeout", "Trigger/execution timeout")
@@ -137,7 +134,7 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         trigger, too, Airflow 2 would retry after a timeout, and ``never_fail`` would skip after one.
         """
         self._label(context)
-        if next_method != _DEFERRAL_FAILED:
+        if next_method != DEFERRAL_FAILED:
             return getattr(self, next_method)(context, **(next_kwargs or {}))
         reason = (next_kwargs or {}).get("error", "unknown")
         reason = str(getattr(reason, "value", reason))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.io.text_columns import filtered, listed, taken
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.bank_search import NumpyScan, PythonIndex
-from airflow_provider_imagekit.similarity.pairs.pairs import use_numpy
+from airflow_provider_imagekit.similarity.pairs.pairs import places_in, use_numpy
+from airflow_provider_imagekit.similarity.pictures import Pictures
 from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.verdict import Decision, is_low_information
 
@@ -44,7 +47,7 @@ class Match:
 
 class PHashBank:
     """
-    Hashes that pictures are held against: banned pictures, approved masters, the catalogue.
+    Hashes that pictures are compared with: banned pictures, approved masters, the catalogue.
 
     Exact. A million hashes take 8 MB and their names, and with NumPy one look is a scan of 2 milliseconds;
     without it, an index of 16 MB more answers as fast within a small radius.
@@ -56,19 +59,21 @@ class PHashBank:
 
     def __init__(
         self,
-        records: Iterable[HashRecord],
+        records: Iterable[HashRecord] | Pictures,
         *,
         low_information: Collection[PHash] = frozenset(),
     ) -> None:
-        self.skipped = 0
-        self._ids: list[str] = []
-        self._hashes = array("Q")
-        for record in records:
-            if record.phash is None or is_low_information(record.phash, low_information):
-                self.skipped += 1
-                continue
-            self._ids.append(record.id)
-            self._hashes.append(record.phash.bits)
+        pictures = records if isinstance(records, Pictures) else Pictures.of_records(records)
+        # A picture without a hash has a zero in its place.
+        low = places_in(pictures.bits, {0, *(phash.bits for phash in low_information)})
+        self.skipped = len(low)
+        self._ids, self._hashes = pictures.ids, pictures.bits
+        if low:
+            useful = bytearray(b"\x01") * len(pictures)
+            for place in low:
+                useful[place] = 0
+            self._ids = filtered(pictures.ids, useful)
+            self._hashes = array("Q", compress(pictures.bits, useful))
         search = NumpyScan if use_numpy() else PythonIndex
         self._search: NumpyScan | PythonIndex = search(self._hashes)
 
@@ -84,11 +89,11 @@ class PHashBank:
         return cls((HashRecord(str(phash), phash) for phash in parsed), **options)
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._hashes)
 
     def nearest(self, phash: PHash) -> Match | None:
         """Return the nearest picture, the first of several; ``None`` if the bank is empty."""
-        if not self._ids:
+        if not self._hashes:
             return None
         distance, position = self._search.nearest(phash.bits)
         return self._match(distance, position)
@@ -97,18 +102,18 @@ class PHashBank:
         """
         Find all pictures within a radius.
 
-        :param phash: the hash to hold against the bank.
+        :param phash: the hash to compare with the bank.
         :param radius: the largest distance.
         :param limit: return no more than this.
         :return: the matches, nearest first and then in the bank's order, and how many there are in all.
         """
-        if not self._ids or radius < 0:
+        if not self._hashes or radius < 0:
             return [], 0
         hits, count = self._search.within(phash.bits, radius, len(self) if limit is None else limit)
         return [self._match(*hit) for hit in hits], count
 
     def _match(self, distance: int, position: int) -> Match:
-        return Match(self._ids[position], PHash(self._hashes[position]), distance)
+        return Match(listed(taken(self._ids, [position]))[0], PHash(self._hashes[position]), distance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +162,12 @@ def judge_against(
     max_matches: int = MAX_MATCHES,
 ) -> BankVerdict:
     """
-    Hold a picture against every picture of a bank; the nearest decides.
+    Compare a picture with every picture of a bank; the nearest decides.
 
     So ``max_distance`` matches a picture that is in the bank, and ``min_distance`` alone one that is not.
 
     :param phash: hash of the picture; ``None`` if it has none.
-    :param bank: the pictures to hold it against. Nothing is similar to an empty one.
+    :param bank: the pictures to compare it with. Nothing is similar to an empty one.
     :param bounds: the distances that match.
     :param low_information: hashes besides zero that cannot be decided on.
     :param max_matches: list no more matches than this.

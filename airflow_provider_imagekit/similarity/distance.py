@@ -116,7 +116,7 @@ class DistanceBounds:
         )
 
     def contains(self, distance: int) -> bool:
-        """Tell whether this distance matches."""
+        """Return whether this distance matches."""
         return (self.max_distance is None or distance <= self.max_distance) and (
             self.min_distance is None or distance >= self.min_distance
         )

@@ -5,13 +5,22 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from functools import cached_property
-from itertools import accumulate, chain, count, islice, repeat
+from itertools import accumulate, chain, compress, count, islice, repeat
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_imagekit.io.text_columns import (
+    Column,
+    as_text,
+    coded,
+    hash_texts,
+    listed,
+    taken,
+    text_column,
+)
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.distance import check_radius
 from airflow_provider_imagekit.similarity.groups import (
-    Cluster,
+    Clusters,
     Group,
     GroupChunk,
     Member,
@@ -19,7 +28,7 @@ from airflow_provider_imagekit.similarity.groups import (
 )
 from airflow_provider_imagekit.similarity.origins import AllPictures, Origin
 from airflow_provider_imagekit.similarity.pairs.neighbours import NeighbourGraph
-from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs
+from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs, picked, places_in
 from airflow_provider_imagekit.similarity.pairs.search import join
 from airflow_provider_imagekit.similarity.pictures import Pictures
 from airflow_provider_imagekit.similarity.records import KNOWN_COLUMNS
@@ -29,6 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_imagekit.similarity.records import HashRecord
+
+    #: Numbers of pictures, numbers of the others, and distances.
+    _PairColumns = tuple[Sequence[int], Sequence[int], Sequence[int]]
 
 __all__ = [
     "GROUP_COLUMNS",
@@ -70,7 +82,9 @@ PAIR_COLUMNS: Final[Mapping[str, type]] = {
 # Rows of a table that are written at once.
 _ROWS = 20_000
 
-_PHASH: Final = f"%0{PHASH_BITS // 4}x"
+_ORIGINS: Final = [origin.value for origin in Origin]
+_PLACES: Final = {origin: place for place, origin in enumerate(Origin)}
+_DISTANCES: Final = range(PHASH_BITS + 1)
 _SIMILARITY: Final = [1 - distance / PHASH_BITS for distance in range(PHASH_BITS + 1)]
 
 
@@ -90,11 +104,11 @@ class NearDuplicates:
         compared: int,
         unmatched_preferences: list[str],
         pictures: AllPictures,
-        members: Sequence[int],
+        members: array[int],
         graph: NeighbourGraph,
-        clusters: list[Cluster],
+        clusters: Clusters,
         apart: tuple[list[int], list[int]],
-        not_duplicates: Collection[frozenset[str]],
+        strangers: Mapping[int, Collection[int]],
     ) -> None:
         self.radius = radius
         self.compared = compared
@@ -104,22 +118,20 @@ class NearDuplicates:
         self._graph = graph
         self._clusters = clusters
         self._apart = apart
-        self._not_duplicates = not_duplicates
+        self._strangers = strangers
 
     @cached_property
     def groups(self) -> list[Group]:
         """Groups, largest first, with records of all their pictures."""
-        self._pictures.load(KNOWN_COLUMNS, _numbers_of(self._clusters))
-        return [group for part in _in_parts(self._clusters) for group in self._groups(part)]
+        self._pictures.load(KNOWN_COLUMNS, self._clusters.numbers)
+        return [group for part in self._clusters.parts() for group in self._groups(part)]
 
-    def _groups(self, clusters: Sequence[Cluster]) -> Iterator[Group]:
-        numbers = _numbers_of(clusters)
-        records, origins = iter(self._pictures.records(numbers)), iter(self._pictures.origins(numbers))
-        for _, others, distances, reason in clusters:
-            keeper = Member(next(records), next(origins), 0)
-            size = len(others)
-            members = map(Member, islice(records, size), islice(origins, size), distances)
-            yield Group(keeper, tuple(members), reason)
+    def _groups(self, part: Clusters) -> Iterator[Group]:
+        records, origins = self._pictures.records(part.numbers), self._pictures.origins(part.numbers)
+        members = map(Member, records, origins, part.distances)
+        for size, reason in zip(part.sizes, part.reasons, strict=True):
+            keeper, *others = islice(members, size)
+            yield Group(keeper, tuple(others), reason)
 
     def chunks(self, properties: Collection[str], limit: int | None = None) -> Iterator[GroupChunk]:
         """
@@ -128,16 +140,16 @@ class NearDuplicates:
         :param properties: properties to return, under ImageKit's names or the table's.
         :param limit: the number of groups; all unless given.
         """
-        pictures, clusters = self._pictures, self._clusters[:limit]
-        pictures.load(properties, _numbers_of(clusters))
-        for part in _in_parts(clusters):
-            numbers = _numbers_of(part)
+        pictures, clusters = self._pictures, self._clusters
+        pictures.load(properties, clusters.numbers[: sum(clusters.sizes[:limit])])
+        for part in clusters.parts(limit):
+            numbers = part.numbers
             yield GroupChunk(
-                [1 + len(one.members) for one in part],
-                [one.reason for one in part],
-                [pictures.ids[number] for number in numbers],
-                [pictures.bits[number] for number in numbers],
-                [distance for one in part for distance in (0, *one.distances)],
+                part.sizes,
+                part.reasons,
+                taken(pictures.ids, numbers),
+                picked(pictures.bits, numbers),
+                part.distances,
                 pictures.origins(numbers),
                 {name: pictures.values(name, numbers) for name in properties},
             )
@@ -158,7 +170,7 @@ class NearDuplicates:
             "radius": self.radius,
             "compared": self.compared,
             "groups": len(self._clusters),
-            "duplicates": sum(len(cluster.members) for cluster in self._clusters),
+            "duplicates": len(self._clusters.numbers) - len(self._clusters),
             "low_information": len(self._apart[0]),
             "without_phash": len(self._apart[1]),
         }
@@ -167,28 +179,25 @@ class NearDuplicates:
         """Yield a row of :data:`GROUP_COLUMNS` for every picture of every group, its keeper first."""
         return _rows(self.group_columns())
 
-    def group_columns(self) -> Iterator[dict[str, Sequence[Any]]]:
+    def group_columns(self) -> Iterator[dict[str, Column]]:
         """Yield what :meth:`group_rows` does as columns, some thousand rows at a time."""
         first = 1
         for chunk in self.chunks(("path", "url")):
-            sizes, keepers = chunk.sizes, accumulate(chunk.sizes[:-1], initial=0)
+            sizes, keepers, like = chunk.sizes, accumulate(chunk.sizes[:-1], initial=0), chunk.ids
             yield {
                 "group": list(_repeated(count(first), sizes)),
-                "keeper_id": list(_repeated((chunk.ids[at] for at in keepers), sizes)),
+                "keeper_id": taken(chunk.ids, list(_repeated(keepers, sizes))),
                 "id": chunk.ids,
-                "keep": [keep for size in sizes for keep in (True, *[False] * (size - 1))],
-                "reason": list(chain.from_iterable(map(_first, chunk.reasons, sizes))),
-                "distance": chunk.distances,
-                "similarity": [_SIMILARITY[distance] for distance in chunk.distances],
-                "phash": [_PHASH % bits for bits in chunk.bits],
-                "origin": [origin.value for origin in chunk.origins],
-                "path": list(map(_text, chunk.values["path"])),
-                "url": list(map(_text, chunk.values["url"])),
+                "keep": coded((False, True), _first(repeat(1), sizes, 0), like=like),
+                "reason": text_column(_first(chunk.reasons, sizes, ""), like=like),
+                "distance": coded(_DISTANCES, chunk.distances, like=like),
+                "similarity": coded(_SIMILARITY, chunk.distances, like=like),
+                "phash": hash_texts(chunk.bits, like=like),
+                "origin": _origins(chunk.origins, like),
+                "path": as_text(chunk.values["path"], like=like, absent=None),
+                "url": as_text(chunk.values["url"], like=like, absent=None),
             }
             first += len(sizes)
-
-    def _phashes(self, numbers: Iterable[int]) -> list[str]:
-        return [_PHASH % self._pictures.bits[number] for number in numbers]
 
     def pair_rows(self) -> Iterator[dict[str, Any]]:
         """
@@ -203,34 +212,43 @@ class NearDuplicates:
         """
         return _rows(self.pair_columns())
 
-    def pair_columns(self) -> Iterator[dict[str, Sequence[Any]]]:
+    def pair_columns(self) -> Iterator[dict[str, Column]]:
         """Yield what :meth:`pair_rows` does as columns, some thousand rows at a time."""
-        pictures, pairs = self._pictures, self._pairs()
-        while chunk := list(islice(pairs, _ROWS)):
-            numbers, others, distances = zip(*chunk, strict=True)
+        pictures, like = self._pictures, self._pictures.ids
+        for numbers, others, distances in chain(self._pairs(), self._pairs_of_crowds()):
             yield {
-                "id": [pictures.ids[number] for number in numbers],
-                "other_id": [pictures.ids[number] for number in others],
-                "distance": distances,
-                "similarity": [_SIMILARITY[distance] for distance in distances],
-                "phash": self._phashes(numbers),
-                "other_phash": self._phashes(others),
-                "other_origin": [origin.value for origin in pictures.origins(others)],
+                "id": taken(pictures.ids, numbers),
+                "other_id": taken(pictures.ids, others),
+                "distance": coded(_DISTANCES, distances, like=like),
+                "similarity": coded(_SIMILARITY, distances, like=like),
+                "phash": hash_texts(picked(pictures.bits, numbers), like=like),
+                "other_phash": hash_texts(picked(pictures.bits, others), like=like),
+                "other_origin": _origins(pictures.origins(others), like),
             }
 
-    def _pairs(self) -> Iterator[tuple[int, int, int]]:
-        """Yield numbers and distance of the pairs to list; of two origins, the new picture's first."""
-        members, strangers, ids = self._members, self._not_duplicates, self._pictures.ids
-        for position, other, distance in self._graph.pairs():
-            number, other_number = members[position], members[other]
-            if not strangers or frozenset((ids[number], ids[other_number])) not in strangers:
-                yield number, other_number, distance
-        crowded = {members[position] for position in self._graph.crowded_positions()}
-        for cluster in self._clusters if crowded else ():
-            for member, distance in zip(cluster.members, cluster.distances, strict=True):
-                if cluster.keeper in crowded and member in crowded:
-                    one, other = sorted((cluster.keeper, member), key=self._is_old)
-                    yield one, other, distance
+    def _pairs(self) -> Iterator[_PairColumns]:
+        """Yield numbers and distances of the pairs to list; of two origins, the new picture's first."""
+        strangers = self._strangers
+        for positions, other_positions, distances in self._graph.pair_columns():
+            numbers, others = picked(self._members, positions), picked(self._members, other_positions)
+            if strangers:
+                pairs = zip(numbers, others, strict=True)
+                kept = [one not in strangers or other not in strangers[one] for one, other in pairs]
+                numbers, others = (array("q", compress(one, kept)) for one in (numbers, others))
+                yield numbers, others, list(compress(distances, kept))
+            else:
+                yield numbers, others, distances
+
+    def _pairs_of_crowds(self) -> Iterator[_PairColumns]:
+        crowded = {self._members[position] for position in self._graph.crowded_positions()}
+        pairs = (
+            (*sorted((keeper, member), key=self._is_old), distance)
+            for keeper, member, distance in (self._clusters.stars() if crowded else ())
+            if keeper in crowded and member in crowded
+        )
+        while part := list(islice(pairs, _ROWS)):
+            numbers, others, distances = zip(*part, strict=True)
+            yield numbers, others, distances
 
     def _is_old(self, number: int) -> bool:
         return self._pictures.origin(number) is not Origin.NEW
@@ -261,7 +279,7 @@ def find_near_duplicates(
         that is among the others too counts as a reference.
     :param policy: which picture of a group to keep; by default the one with most pixels, then the
         oldest, then the largest file.
-    :param not_duplicates: pairs of names that somebody marked as no duplicates; they are never paired or
+    :param not_duplicates: pairs of names that a reviewer marked as no duplicates; they are never paired or
         grouped with each other.
     :param low_information: hashes besides zero that say nothing about likeness; their pictures are set apart.
     :param max_pairs: refuse more pairs than this.
@@ -274,8 +292,8 @@ def find_near_duplicates(
     members, begin_of_old, apart = _to_compare(pictures, low_information)
     new, old = _hashes(pictures, members, begin_of_old)
     graph = NeighbourGraph(new, old, radius=number, max_pairs=max_pairs, search=search)
-    policy = policy or SurvivorPolicy()
-    clusters = group_around_keepers(pictures, members, graph, policy, not_duplicates)
+    policy, strangers = policy or SurvivorPolicy(), pictures.strangers(not_duplicates)
+    clusters = group_around_keepers(pictures, members, graph, policy, strangers)
     return NearDuplicates(
         radius=number,
         compared=begin_of_old,
@@ -285,7 +303,7 @@ def find_near_duplicates(
         graph=graph,
         clusters=clusters,
         apart=apart,
-        not_duplicates=not_duplicates,
+        strangers=strangers,
     )
 
 
@@ -319,23 +337,23 @@ def _all_pictures(*tables: Iterable[HashRecord] | Pictures) -> AllPictures:
 def _hashes(
     pictures: AllPictures, members: Sequence[int], begin_of_old: int
 ) -> tuple[array[int], array[int]]:
-    hashes = array("Q", map(pictures.bits.__getitem__, members))
+    hashes = picked(pictures.bits, members)
     return hashes[:begin_of_old], hashes[begin_of_old:]
 
 
 def _to_compare(
     pictures: AllPictures, low_information: Collection[PHash]
-) -> tuple[Sequence[int], int, tuple[list[int], list[int]]]:
+) -> tuple[array[int], int, tuple[list[int], list[int]]]:
     """Return the numbers of the pictures to compare, new ones first; how many are new; others."""
-    numbers = pictures.numbers()
+    numbers = array("q", pictures.numbers())
     low = {0, *(phash.bits for phash in low_information)}
-    doubtful = [number for number in numbers if pictures.bits[number] in low]
+    doubtful = [numbers[place] for place in places_in(picked(pictures.bits, numbers), low)]
     without = [number for number in doubtful if number in pictures.without]
     flat = [number for number in doubtful if number not in pictures.without]
     apart = set(doubtful)
-    rest = [number for number in numbers if number not in apart] if apart else numbers
+    rest = array("q", (number for number in numbers if number not in apart)) if apart else numbers
     begin, end = (bisect_left(rest, bound) for bound in pictures.bounds(Origin.NEW))
-    return array("q", chain(rest[begin:end], rest[:begin], rest[end:])), end - begin, (flat, without)
+    return rest[begin:end] + rest[:begin] + rest[end:], end - begin, (flat, without)
 
 
 def _unmatched(pictures: AllPictures, policy: SurvivorPolicy) -> list[str]:
@@ -346,36 +364,24 @@ def _unmatched(pictures: AllPictures, policy: SurvivorPolicy) -> list[str]:
         if not preferences:
             break
         part = numbers[begin : begin + _ROWS]
-        preferences.look(pictures.values("path", part), pictures.values("format", part))
+        preferences.look(*(listed(pictures.values(name, part)) for name in ("path", "format")))
     return preferences.texts()
 
 
-def _numbers_of(clusters: Iterable[Cluster]) -> list[int]:
-    return [number for one in clusters for number in (one.keeper, *one.members)]
+def _first(values: Iterable[Any], sizes: Iterable[int], other: Any) -> list[Any]:
+    """Return for each group its value, and another for all but its first row."""
+    return [one for value, size in zip(values, sizes, strict=False) for one in (value, *[other] * (size - 1))]
 
 
-def _in_parts(clusters: list[Cluster]) -> Iterator[list[Cluster]]:
-    """Yield the clusters some thousand pictures at a time."""
-    begin, rows = 0, 0
-    for end, cluster in enumerate(clusters, start=1):
-        rows += len(cluster.members) + 1
-        if rows >= _ROWS or end == len(clusters):
-            yield clusters[begin:end]
-            begin, rows = end, 0
-
-
-def _first(text: str, size: int) -> tuple[str, ...]:
-    return (text, *[""] * (size - 1))
+def _origins(origins: Iterable[Origin], like: Column) -> Column:
+    return coded(_ORIGINS, list(map(_PLACES.__getitem__, origins)), like=like)
 
 
 def _repeated(values: Iterable[Any], times: Iterable[int]) -> Iterator[Any]:
     return chain.from_iterable(map(repeat, values, times))
 
 
-def _rows(chunks: Iterable[dict[str, Sequence[Any]]]) -> Iterator[dict[str, Any]]:
+def _rows(chunks: Iterable[dict[str, Column]]) -> Iterator[dict[str, Any]]:
     for chunk in chunks:
-        yield from (dict(zip(chunk, row, strict=True)) for row in zip(*chunk.values(), strict=True))
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+        rows = zip(*map(listed, chunk.values()), strict=True)
+        yield from (dict(zip(chunk, row, strict=True)) for row in rows)

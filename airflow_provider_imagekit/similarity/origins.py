@@ -9,9 +9,16 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.text_columns import (
+    Column,
+    are_distinct,
+    concatenated,
+    listed,
+    places_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from airflow_provider_imagekit.similarity.pictures import Pictures
     from airflow_provider_imagekit.similarity.records import HashRecord
@@ -42,10 +49,9 @@ class AllPictures:
             self._begins.append(self._begins[-1] + len(pictures))
         filled = [table for table, pictures in enumerate(self._tables) if len(pictures)]
         self._only = filled[0] if len(filled) == 1 else None
-        only = self._tables[filled[0]] if len(filled) == 1 else None
         #: Names and hashes by number; 0 without a hash.
-        self.ids = only.ids if only else list(chain(*(one.ids for one in self._tables)))
-        self.bits = only.bits if only else array("Q", chain(*(one.bits for one in self._tables)))
+        self.ids = concatenated([self._tables[table].ids for table in filled])
+        self.bits = sum((pictures.bits for pictures in self._tables), start=array("Q"))
         self.without = {
             begin + number
             for begin, pictures in zip(self._begins, self._tables, strict=False)
@@ -58,10 +64,10 @@ class AllPictures:
 
         :raises ImageKitInputError: if a name stands in its table twice.
         """
-        if len(set(self.ids)) == len(self.ids):
+        if are_distinct(self.ids):
             return range(len(self.ids))
         first: dict[str, int] = {}
-        for number, name in enumerate(self.ids):
+        for number, name in enumerate(listed(self.ids)):
             if self.origin(first.setdefault(name, number)) is self.origin(number) and first[name] != number:
                 raise ImageKitInputError(
                     f"The {self.origin(number)} picture {name!r:.200} stands in its table twice.",
@@ -73,6 +79,16 @@ class AllPictures:
         """Return the first number of the pictures of an origin, and the one behind the last."""
         table = self._origins.index(origin)
         return self._begins[table], self._begins[table + 1]
+
+    def strangers(self, not_duplicates: Collection[frozenset[str]]) -> dict[int, set[int]]:
+        """Return for the pictures of marked pairs of names the others of these pairs, by their numbers."""
+        number_of = places_of(self.ids, set(chain.from_iterable(not_duplicates))) if not_duplicates else {}
+        strangers: dict[int, set[int]] = {}
+        for pair in not_duplicates:
+            for name in pair & number_of.keys():
+                others = {number_of[other] for other in pair if other != name and other in number_of}
+                strangers.setdefault(number_of[name], set()).update(others)
+        return strangers
 
     def _table(self, number: int) -> int:
         return bisect(self._begins, number) - 1
@@ -89,7 +105,8 @@ class AllPictures:
 
     def records(self, numbers: Sequence[int]) -> list[HashRecord]:
         """Return pictures with what is loaded of their attributes."""
-        return self._gather(numbers, lambda pictures, own: pictures.records(own))
+        records: list[HashRecord] = self._gather(numbers, lambda pictures, own: pictures.records(own))
+        return records
 
     def load(self, properties: Iterable[str], numbers: Sequence[int]) -> None:
         """Make sure that properties of some pictures can be asked for."""
@@ -97,19 +114,17 @@ class AllPictures:
         for pictures, own, _ in self._split(sorted(numbers)):
             pictures.load(names, own)
 
-    def values(self, name: str, numbers: Sequence[int]) -> list[Any]:
-        """Return a loaded property of some pictures; ``None`` where it is absent or blank."""
+    def values(self, name: str, numbers: Sequence[int]) -> Column:
+        """Return a loaded property of some pictures as a column; ``None`` where it is absent or blank."""
         return self._gather(numbers, lambda pictures, own: pictures.values(name, own))
 
-    def _gather(
-        self, numbers: Sequence[int], ask: Callable[[Pictures, Sequence[int]], list[Any]]
-    ) -> list[Any]:
+    def _gather(self, numbers: Sequence[int], ask: Callable[[Pictures, Sequence[int]], Column]) -> Any:
         """Return what the tables answer, in the order of the numbers."""
         answers: list[Any] = [None] * len(numbers)
         for pictures, own, places in self._split(numbers):
             if len(own) == len(numbers):
                 return ask(pictures, own)
-            for place, answer in zip(places, ask(pictures, own), strict=True):
+            for place, answer in zip(places, listed(ask(pictures, own)), strict=True):
                 answers[place] = answer
         return answers
 

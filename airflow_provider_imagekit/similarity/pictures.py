@@ -1,13 +1,28 @@
-"""Pictures as columns: names and hashes of all, and attributes of those that somebody asks about."""
+"""Pictures as columns: names and hashes of all, and attributes of those that are asked for."""
 
 from __future__ import annotations
 
 import sys
 from array import array
+from binascii import unhexlify
 from itertools import compress, repeat
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from airflow_provider_imagekit.io.text_columns import (
+    Column,
+    concatenated,
+    filtered,
+    has_blanks,
+    is_arrow,
+    joined,
+    last_places,
+    listed,
+    names_of,
+    taken,
+    without_blanks,
+)
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
+from airflow_provider_imagekit.similarity.pairs.pairs import picked
 from airflow_provider_imagekit.similarity.records import (
     ALIASES,
     HashRecord,
@@ -34,8 +49,8 @@ class Attributes(Protocol):
     def load(self, names: Collection[str], numbers: Sequence[int]) -> None:
         """Make sure that columns can be asked for, of some pictures (ascending)."""
 
-    def values(self, name: str, numbers: Sequence[int]) -> list[Any]:
-        """Return values of a column, of pictures for which it was loaded; ``None`` where there is none."""
+    def values(self, name: str, numbers: Sequence[int]) -> Column:
+        """Return a column of pictures for which it was loaded; ``None`` where there is no value."""
 
     def loaded(self) -> Collection[str]:
         """Return the columns that there are."""
@@ -48,7 +63,7 @@ class Table(Protocol):
     def can_take(self) -> bool:
         """Return whether the columns of some rows can be read later."""
 
-    def columns(self, columns: Columns) -> Iterator[dict[str, list[Any]]]:
+    def columns(self, columns: Columns) -> Iterator[dict[str, Column]]:
         """Yield rows as columns."""
 
     def take(self, names: Iterable[str], rows: Any) -> Any:
@@ -59,14 +74,14 @@ class Pictures:
     """
     Pictures of one table.
 
-    :param ids: their names.
+    :param ids: their names, as a column.
     :param bits: their hashes; 0 for those without one.
     :param without: numbers of the pictures without a hash.
     :param attributes: what else is known of them.
     """
 
     def __init__(
-        self, ids: list[str], bits: array[int], without: Collection[int], attributes: Attributes
+        self, ids: Column, bits: array[int], without: Collection[int], attributes: Attributes
     ) -> None:
         self.ids = ids
         self.bits = bits
@@ -87,22 +102,24 @@ class Pictures:
             _OfRecords(records),
         )
 
-    def values(self, name: str, numbers: Sequence[int]) -> list[Any]:
+    def values(self, name: str, numbers: Sequence[int]) -> Column:
         """
         Return a property of some pictures under ImageKit's name for it or a table's.
 
         :param name: ``path``, ``created``, ``size``, or any column; it must be loaded.
         :param numbers: the pictures.
-        :return: its values; ``None`` where it is absent or blank.
+        :return: its values as a column; ``None`` where it is absent or blank.
         """
+        there = [column for column in ALIASES.get(name, (name,)) if column in self.attributes.loaded()]
+        columns = [self.attributes.values(column, numbers) for column in there]
+        if len(columns) == 1 and is_arrow(columns[0]):
+            return without_blanks(columns[0])
         values: list[Any] = [None] * len(numbers)
-        for column in ALIASES.get(name, (name,)):
-            if column in self.attributes.loaded():
-                others = self.attributes.values(column, numbers)
-                values = [
-                    (None if other == "" else other) if value is None else value
-                    for value, other in zip(values, others, strict=True)
-                ]
+        for others in map(listed, columns):
+            values = [
+                (None if other == "" else other) if value is None else value
+                for value, other in zip(values, others, strict=True)
+            ]
         return values
 
     def load(self, properties: Iterable[str], numbers: Sequence[int]) -> None:
@@ -119,37 +136,34 @@ class Pictures:
         if isinstance(self.attributes, _OfRecords):
             return list(map(self.attributes.records.__getitem__, numbers))
         names = list(self.attributes.loaded())
-        columns = [self.attributes.values(name, numbers) for name in names]
+        columns = [listed(self.attributes.values(name, numbers)) for name in names]
         rows = zip(*columns, strict=True) if columns else repeat((), len(numbers))
+        ids = listed(taken(self.ids, numbers))
         return [
-            HashRecord(self.ids[number], self.phash(number), dict(zip(names, row, strict=True)))
-            for number, row in zip(numbers, rows, strict=True)
+            HashRecord(name, self.phash(number), dict(zip(names, row, strict=True)))
+            for name, number, row in zip(ids, numbers, rows, strict=True)
         ]
 
     def unlike(self, known: Pictures) -> Pictures:
         """Return the pictures that are not among known ones, or have another hash there."""
-        before = {name: known.phash(number) for number, name in enumerate(known.ids)}
-        absent = object()
-        numbers = array(
-            "q",
-            (n for n, name in enumerate(self.ids) if before.get(name, absent) != self.phash(n)),
-        )
+        place = last_places(known.ids, self.ids)
+        numbers = array("q", (n for n, at in enumerate(place) if at < 0 or known.phash(at) != self.phash(n)))
         without = {place for place, number in enumerate(numbers) if number in self.without}
-        ids, bits = list(map(self.ids.__getitem__, numbers)), array("Q", map(self.bits.__getitem__, numbers))
+        ids, bits = taken(self.ids, numbers), picked(self.bits, numbers)
         return Pictures(ids, bits, without, _Renumbered(self.attributes, numbers))
 
 
 class _Renumbered:
-    def __init__(self, attributes: Attributes, numbers: Sequence[int]) -> None:
+    def __init__(self, attributes: Attributes, numbers: array[int]) -> None:
         self._attributes = attributes
         self._numbers = numbers
         self.loaded = attributes.loaded
 
     def load(self, names: Collection[str], numbers: Sequence[int]) -> None:
-        self._attributes.load(names, [self._numbers[number] for number in numbers])
+        self._attributes.load(names, picked(self._numbers, numbers))
 
-    def values(self, name: str, numbers: Sequence[int]) -> list[Any]:
-        return self._attributes.values(name, [self._numbers[number] for number in numbers])
+    def values(self, name: str, numbers: Sequence[int]) -> Column:
+        return self._attributes.values(name, picked(self._numbers, numbers))
 
 
 class _OfRecords:
@@ -198,7 +212,7 @@ class KeptColumns:
 
 class TakenAttributes:
     """
-    Columns that are read from the table when somebody asks for them, of some pictures; needs NumPy.
+    Columns that are read from the table when they are asked for, of some pictures; needs NumPy.
 
     :param table: the table; it stays open.
     """
@@ -223,16 +237,18 @@ class TakenAttributes:
         return self._is_picture[np.asarray(numbers, dtype=np.int64)]
 
     def load(self, names: Collection[str], numbers: Sequence[int]) -> None:
-        """Read columns."""
-        self._taken = {name: one for name, one in self._taken.items() if name not in names}
-        if names:
-            taken = self._table.take(names, self._rows(numbers))
+        """Read the columns that are not there yet."""
+        rows = self._rows(numbers)
+        wanted = [name for name in names if name not in self._taken or not self._taken[name].cover(rows)]
+        for name in wanted:
+            self._taken.pop(name, None)
+        if wanted:
+            taken = self._table.take(wanted, rows)
             self._taken |= dict.fromkeys(taken.names, taken)
 
-    def values(self, name: str, numbers: Sequence[int]) -> list[Any]:
+    def values(self, name: str, numbers: Sequence[int]) -> Column:
         """Return values of a column."""
-        values: list[Any] = self._taken[name].values(name, self._rows(numbers))
-        return values
+        return self._taken[name].values(name, self._rows(numbers))
 
     def loaded(self) -> Collection[str]:
         """Return the columns that were read."""
@@ -240,7 +256,7 @@ class TakenAttributes:
 
 
 def read_pictures(
-    chunks: Iterable[Mapping[str, list[Any]]],
+    chunks: Iterable[Mapping[str, Column]],
     attributes: KeptColumns | TakenAttributes,
     *,
     id_column: str = "",
@@ -255,37 +271,72 @@ def read_pictures(
     :param phash_column: likewise.
     :raises ImageKitInputError: if a column is missing, a name is blank, or a hash is malformed; with the row.
     """
-    ids: list[str] = []
+    ids: list[Column] = []
     bits, without, first = array("Q"), set[int](), 1
     for chunk in chunks:
         if first == 1:
             id_column, phash_column = usual_columns(chunk, id_column, phash_column)
             check_columns(chunk, id_column, phash_column)
+        if not chunk:  # all rows are empty objects
+            raise nameless(first, id_column, chunk)
         rows = len(next(iter(chunk.values())))
-        names, hashes = (chunk.get(column) or [None] * rows for column in (id_column, phash_column))
-        kept = [not deleted for deleted in chunk.get("deleted_at") or [None] * rows]
-        values = list(compress(hashes, kept))
-        parsed = None if None in names or "" in names else _parse_all(values)
-        bits += parsed or _parse_each(zip(names, hashes, kept, strict=True), first, id_column, chunk)
-        without.update(at for at, value in enumerate(values, len(ids)) if value is None or value == "")
-        ids += map(str, compress(names, kept))
-        others = {name: column for name, column in chunk.items() if name not in (id_column, phash_column)}
+        names, hashes = (chunk.get(column, [None] * rows) for column in (id_column, phash_column))
+        kept = [not deleted for deleted in listed(chunk.get("deleted_at", [None] * rows))]
+        values = filtered(hashes, kept)
+        parsed = None if has_blanks(names) else _parse_all(values)
+        if parsed is None:
+            each = zip(listed(names), listed(hashes), kept, strict=True)
+            parsed = _parse_each(each, first, id_column, chunk), _blanks(listed(values))
+        without.update(len(bits) + place for place in parsed[1])
+        bits += parsed[0]
+        ids.append(names_of(filtered(names, kept)))
+        others = {
+            name: listed(column) for name, column in chunk.items() if name not in (id_column, phash_column)
+        }
         attributes.add(others, kept)
         first += rows
-    return Pictures(ids, bits, without, attributes)
+    return Pictures(concatenated(ids), bits, without, attributes)
 
 
-def _parse_all(values: list[Any]) -> array[int] | None:
-    """Return hashes of 16 digits or none; ``None`` if there are others."""
-    if None in values or "" in values:
+def _parse_all(values: Column) -> tuple[array[int], list[int]] | None:
+    """Return hashes of 16 digits, and the places of those that are absent; ``None`` if there are others."""
+    if is_arrow(values):
+        return _parse_array(values)
+    blanks = _blanks(values)
+    if blanks:
         values = [_NO_HASH if value is None or value == "" else value for value in values]
     try:
         digits = "".join(values)
         packed = bytes.fromhex(digits) if set(map(len, values)) <= {_DIGITS} else b""
     except (TypeError, ValueError):
         return None
-    if 2 * len(packed) != len(digits):  # blanks between digits are read as nothing
+    # Blanks between digits are read as nothing.
+    return (_unpacked(packed), blanks) if 2 * len(packed) == len(digits) else None
+
+
+def _blanks(values: list[Any]) -> list[int]:
+    return [place for place, value in enumerate(values) if value is None or value == ""]
+
+
+def _parse_array(values: Any) -> tuple[array[int], list[int]] | None:
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from pyarrow import compute
+
+    if not pa.types.is_large_string(values.type):
+        return _parse_all(values.to_pylist())
+    values = values.fill_null("")
+    blank = compute.equal(values, "")
+    values = compute.if_else(blank, _NO_HASH, values)
+    digits = joined([values])
+    try:
+        packed = unhexlify(digits)
+    except ValueError:
         return None
+    usual = compute.all(compute.equal(compute.binary_length(values), _DIGITS)).as_py()
+    return (_unpacked(packed), compute.indices_nonzero(blank).to_pylist()) if usual is not False else None
+
+
+def _unpacked(packed: bytes) -> array[int]:
     bits = array("Q", packed)
     if sys.byteorder == "little":
         bits.byteswap()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError, InvalidPHashError
+from airflow_provider_imagekit.io.text_columns import is_arrow, listed
 from airflow_provider_imagekit.phash import PHash
 
 if TYPE_CHECKING:
@@ -14,10 +16,12 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.io.tables import Columns
 
 __all__ = [
+    "ABSURD",
     "ALIASES",
     "KNOWN_COLUMNS",
     "HashRecord",
     "as_number",
+    "as_numbers",
     "check_columns",
     "columns_in_use",
     "nameless",
@@ -45,7 +49,8 @@ KNOWN_COLUMNS: Final = (
     *("width", "height", "format", "url", "thumbnail"),
 )
 
-_ABSURD: Final = 1e15
+#: A number above this is larger than any picture's.
+ABSURD: Final = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,18 @@ def as_number(value: Any) -> float:
         number = float(value or 0)
     except (TypeError, ValueError, OverflowError):
         return 0.0
-    return number if abs(number) < _ABSURD else 0.0
+    return number if abs(number) < ABSURD else 0.0
+
+
+def as_numbers(column: Any) -> list[float]:
+    """Return what :func:`as_number` makes of each value of a column."""
+    if not is_arrow(column) or str(column.type) == "large_string":
+        return list(map(as_number, listed(column)))
+    import numpy as np
+
+    numbers = column.fill_null(0).to_numpy(zero_copy_only=False).astype(np.float64)
+    usual: list[float] = np.where(np.abs(numbers) < ABSURD, numbers, 0.0).tolist()
+    return usual
 
 
 def read_records(
@@ -129,15 +145,27 @@ def columns_in_use(id_column: str, phash_column: str, others: Iterable[str] = ()
     :param phash_column: as :func:`read_records` takes it.
     :param others: columns that are needed besides.
     """
+    in_use, further = _InUse(id_column, phash_column), frozenset(others)
+    return partial(in_use, others=further) if further else in_use
 
-    def choose(names: Sequence[str]) -> Sequence[str]:
-        key, phash = usual_columns(names, id_column, phash_column)
+
+class _InUse:
+    """Chooses the columns of names and hashes, and of deletion."""
+
+    optional = ("deleted_at",)
+
+    def __init__(self, id_column: str, phash_column: str) -> None:
+        self._given = id_column, phash_column
+        names = (id_column,) if id_column else _ID_COLUMNS
+        hashes = (phash_column,) if phash_column else _PHASH_COLUMNS
+        self.texts = tuple(dict.fromkeys((*names, *hashes, *self.optional)))
+
+    def __call__(self, names: Sequence[str], others: frozenset[str] = frozenset()) -> Sequence[str]:
+        key, phash = usual_columns(names, *self._given)
         if key not in names or phash not in names:
             return names  # so that the error can list them
-        wanted = {key, phash, "deleted_at", *others}
+        wanted = {key, phash, *self.optional, *others}
         return [name for name in names if name in wanted]
-
-    return choose
 
 
 def usual_columns(names: Collection[str], id_column: str = "", phash_column: str = "") -> tuple[str, str]:

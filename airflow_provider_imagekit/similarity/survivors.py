@@ -9,10 +9,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.similarity.records import as_number
+from airflow_provider_imagekit.io.text_columns import found, is_arrow, listed
+from airflow_provider_imagekit.similarity.records import as_number, as_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_imagekit.similarity.records import HashRecord
 
@@ -38,6 +39,8 @@ _DOUBTS: Final[Mapping[str, str]] = {
     "oldest": "another is older",
     "newest": "another is newer",
 }
+
+_DOUBT_TEXTS: Final = (*_DOUBTS.values(), "another is hardly smaller")
 
 # At equal pixels a re-encoding changes bytes by more than this factor; an overlay or a new tone by less, in
 # either direction, so that a smaller difference says nothing.
@@ -92,16 +95,23 @@ class SurvivorPolicy:
         """Return the properties of pictures that the rules look at."""
         return list(dict.fromkeys(name for rule in self.deciding for name in _INPUTS[rule]))
 
-    def values(self, values_of: Callable[[str], Iterable[Any]]) -> list[list[float]]:
+    def values(self, values_of: Callable[[str], Any]) -> list[list[float]]:
         """
         Return for each deciding rule what it makes of every picture; the least is the best.
 
-        :param values_of: returns all pictures' values of a property.
+        :param values_of: returns all pictures' values of a property, as a column.
         """
-        return [
-            [_VALUES[rule](self, *inputs) for inputs in zip(*map(values_of, _INPUTS[rule]), strict=True)]
-            for rule in self.deciding
-        ]
+        return [self._values(rule, list(map(values_of, _INPUTS[rule]))) for rule in self.deciding]
+
+    def _values(self, rule: str, inputs: list[Any]) -> list[float]:
+        if rule == "most_pixels":
+            width, height = map(as_numbers, inputs)
+            return [-int(columns * rows) for columns, rows in zip(width, height, strict=True)]
+        if rule == "largest":
+            return [-size for size in as_numbers(*inputs)]
+        if rule in {"oldest", "newest"} and (times := _usual_times(*inputs)) is not None:
+            return times if rule == "oldest" else [_backwards(time) for time in times]
+        return [_VALUES[rule](self, *row) for row in zip(*map(listed, inputs), strict=True)]
 
     def _of(self, record: HashRecord) -> list[float]:
         return [_VALUES[rule](self, *map(record.get, _INPUTS[rule])) for rule in self.deciding]
@@ -133,43 +143,104 @@ class SurvivorPolicy:
         picture, or where the keeper is hardly larger than one that equals it otherwise. A preference leaves
         no doubt.
         """
-        return self.reason_of(keeper.id, self._of(keeper), map(self._of, others))
+        return (
+            "chosen" if keeper.id in self.kept else self.reason_of(self._of(keeper), *map(self._of, others))
+        )
 
-    def reason_of(self, name: str, best: Sequence[float], others: Iterable[Sequence[float]]) -> str:
+    def reason_of(self, best: Sequence[float], *others: Sequence[float]) -> str:
         """
-        Return what :meth:`reason` does, of what the rules make of the pictures.
+        Return what :meth:`reason` does for a keeper that no person chose.
 
-        :param name: of the keeper.
-        :param best: a value of it for each rule.
+        :param best: what each rule makes of the keeper.
         :param others: the same of the others.
         """
-        if name in self.kept:
-            return "chosen"
         decisive, doubts = -1, set[str]()
         for values in others:
-            beating = next((at for at, value in enumerate(values) if value != best[at]), -1)
-            decisive = max(decisive, beating)
-            doubts.update(self._doubts(beating, best, values))
+            for beating, (value, least) in enumerate(zip(values, best, strict=True)):
+                if value != least:
+                    decisive = max(decisive, beating)
+                    if self.deciding[beating] in _DOUBTS:
+                        doubts.update(self._doubts(beating, best, values))
+                    break
+        return self._text(decisive, doubts)
+
+    def _text(self, decisive: int, doubts: Collection[str]) -> str:
         if decisive < 0:
             return ""
         reason = RULES[self.deciding[decisive]]
         return f"uncertain: {reason}, but {' and '.join(sorted(doubts))}" if doubts else reason
 
+    def reasons_of(
+        self, columns: Sequence[Sequence[float]], pictures: Sequence[int], sizes: Sequence[int]
+    ) -> list[str]:
+        """
+        Return what :meth:`reason_of` does, for many groups at once; needs NumPy.
+
+        :param columns: what each rule makes of pictures.
+        :param pictures: the places in these columns of each group's keeper and others.
+        :param sizes: pictures of each group.
+        """
+        import numpy as np
+
+        if not sizes:
+            return []
+        values = np.array(columns, dtype=np.float64)[:, np.asarray(pictures)]
+        begins = np.cumsum([0, *sizes[:-1]])
+        best = np.repeat(values[:, begins], sizes, axis=1)
+        differs = values != best
+        beating = np.where(differs.any(axis=0), differs.argmax(axis=0), -1)
+        doubts = np.zeros(len(beating), dtype=np.uint8)
+        for text, doubtful in self._doubts_of(values, best, beating):
+            doubts |= np.where(doubtful, np.uint8(1 << _DOUBT_TEXTS.index(text)), np.uint8(0))
+        keys = zip(
+            np.maximum.reduceat(beating, begins).tolist(),
+            np.bitwise_or.reduceat(doubts, begins).tolist(),
+            strict=True,
+        )
+        texts: dict[tuple[int, int], str] = {}
+        reasons = []
+        for key in keys:
+            if key not in texts:
+                said = [text for bit, text in enumerate(_DOUBT_TEXTS) if key[1] >> bit & 1]
+                texts[key] = self._text(key[0], said)
+            reasons.append(texts[key])
+        return reasons
+
+    def _doubts_of(self, values: Any, best: Any, beating: Any) -> Iterator[tuple[str, Any]]:
+        """Yield what :meth:`_doubts` does, and of which pictures."""
+        rules = self.deciding
+        for before, rule in enumerate(rules):
+            if rule not in _DOUBTS:
+                continue
+            here = beating == before
+            if rule == "largest":
+                yield "another is hardly smaller", here & (best[before] > _MUCH_LARGER * values[before])
+            for at in range(before + 1, len(rules)):
+                if rules[at] == "largest":
+                    preferred = here & (values[at] < _MUCH_LARGER * best[at])
+                    if "most_pixels" in rules:
+                        pixels = rules.index("most_pixels")
+                        preferred &= best[pixels] == values[pixels]
+                    yield _DOUBTS["largest"], preferred
+                elif rules[at] in _DOUBTS:
+                    yield _DOUBTS[rules[at]], here & (values[at] < best[at]) & (best[at] < _NO_TIME)
+
     def _doubts(self, beating: int, best: Sequence[float], values: Sequence[float]) -> Iterator[str]:
         """Yield what speaks for a picture that the rule at ``beating`` puts behind the keeper."""
         rules = self.deciding
-        if beating < 0 or rules[beating] not in _DOUBTS:
-            return
         if rules[beating] == "largest" and best[beating] > _MUCH_LARGER * values[beating]:
             yield "another is hardly smaller"
-        for at, rule in enumerate(rules[beating + 1 :], beating + 1):
+        for at in range(beating + 1, len(rules)):
+            if values[at] >= best[at]:
+                continue
+            rule = rules[at]
             if rule == "largest":
                 same_pixels = "most_pixels" not in rules or _equal_at(
                     rules.index("most_pixels"), best, values
                 )
                 preferred = same_pixels and values[at] < _MUCH_LARGER * best[at]
             else:
-                preferred = rule in _DOUBTS and values[at] < best[at] < _NO_TIME
+                preferred = rule in _DOUBTS and best[at] < _NO_TIME
             if preferred:
                 yield _DOUBTS[rule]
 
@@ -265,9 +336,14 @@ def _created(_: SurvivorPolicy, value: Any) -> float:
 
 
 def _newest(policy: SurvivorPolicy, value: Any) -> float:
-    created = _created(policy, value)
-    return created if created == _NO_TIME else -created
+    return _backwards(_created(policy, value))
 
+
+def _backwards(time: float) -> float:
+    return time if time == _NO_TIME else -time
+
+
+_USUAL_TIME: Final = r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z$"
 
 _VALUES: Final[Mapping[str, Callable[..., float]]] = {
     "preferred_folder": _folder,
@@ -277,6 +353,24 @@ _VALUES: Final[Mapping[str, Callable[..., float]]] = {
     "oldest": _created,
     "newest": _newest,
 }
+
+
+def _usual_times(column: Any) -> list[float] | None:
+    """Return what :func:`_created` makes of texts as ImageKit writes times; ``None`` for another column."""
+    if not is_arrow(column) or str(column.type) != "large_string":
+        return None
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from pyarrow import compute
+
+    if not compute.all(found(column, _USUAL_TIME)).as_py():
+        return None
+    try:
+        times = column.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).cast(pa.float64())
+    except pa.ArrowInvalid:  # such as the 30th of February
+        return None
+    seconds: list[float] = compute.divide(times, 1e6).fill_null(_NO_TIME).to_pylist()
+    return seconds
+
 
 # The properties of a picture that a rule looks at.
 _INPUTS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -1,4 +1,4 @@
-"""The one verdict that every gate uses: similar, different, or nobody can tell."""
+"""The one verdict that every gate uses: similar, different, or undecidable."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Decision(StrEnum):
 
 def is_low_information(phash: PHash, skip: Collection[PHash] = frozenset()) -> bool:
     """
-    Tell whether a hash says too little about its picture to compare it.
+    Return whether a hash says too little about its picture to compare it.
 
     Black and fully transparent pictures hash to zero. Other flat pictures hash to rounding noise, which no
-    rule can tell from a real hash: list those of your library in ``skip``.
+    rule can distinguish from a real hash: list those of your library in ``skip``.
 
     :param phash: the hash.
     :param skip: hashes that are low-information besides zero.
@@ -46,7 +46,7 @@ class Verdict:
     :param distance: 0 to 64 bits; ``None`` if undecidable.
     :param similarity: ``1 - distance / 64``; ``None`` if undecidable.
     :param phash: hash of the picture; ``None`` if it has none.
-    :param reference_phash: hash of the picture that it was held against; ``None`` if it has none.
+    :param reference_phash: hash of the picture that it was compared with; ``None`` if it has none.
     :param reason: one sentence for the log.
     """
 
@@ -83,7 +83,7 @@ def judge(
     ``min_distance`` alone a match is a picture that is different.
 
     :param phash: hash of the picture; ``None`` if it has none (videos, some vector files).
-    :param reference: hash of the picture to hold it against; ``None`` if it has none.
+    :param reference: hash of the picture to compare it with; ``None`` if it has none.
     :param bounds: the distances that match.
     :param low_information: hashes besides zero that cannot be decided on (see :func:`is_low_information`).
     """

@@ -47,8 +47,8 @@ How to read a cell:
 - **fails**: no further try, whatever the task's `retries`: an operator raises `AirflowFailException` from the
   error named.
 - **raises**: the error named, which is Airflow's to retry as the task's `retries` say. A sensor never turns
-  it into a skip, `soft_fail` or not. With `ImageKitRetryPolicy` (Airflow 3.3 and later) errors that no retry
-  mends fail at once here, too.
+  it into a skip, `soft_fail` or not. With `ImageKitRetryPolicy` (Airflow 3.3 and later) errors that a retry
+  cannot fix fail at once here, too.
 - **goes on**: the library's run comes to its end without the file, whose error is in the errors table, and
   fails only if more files than `max_failed` have one; see [library.md](library.md).
 - **a repeat is unsafe**: the answer to a write was lost, so it may have been done, and a second request could

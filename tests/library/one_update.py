@@ -9,7 +9,7 @@ from pathlib import Path
 from airflow_provider_imagekit.client import ImageKitClient
 from airflow_provider_imagekit.library.journal import Journal
 from airflow_provider_imagekit.library.updates.change import Change
-from airflow_provider_imagekit.library.updates.run import UpdateRun
+from airflow_provider_imagekit.library.updates.update_run import UpdateRun
 
 TAG = "duplicate"
 

@@ -15,8 +15,7 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator, RateLimits
 from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
 from airflow_provider_imagekit.io.arguments import count_or_share
 from airflow_provider_imagekit.library.failures import Failures
-from airflow_provider_imagekit.library.fetch import fetch_all
-from airflow_provider_imagekit.library.progress import Progress
+from airflow_provider_imagekit.library.fetch import FetchProgress, fetch_all
 from airflow_provider_imagekit.library.worklist import Task
 from tests.library.nightly import FILES, Nightly
 from tests.support import Clock
@@ -131,15 +130,15 @@ def lines() -> list[str]:
 
 
 @pytest.fixture
-def progress(lines: list[str]) -> Callable[[Clock], Progress]:
-    def make(clock: Clock) -> Progress:
-        return Progress(1000, 10, Waits(), lines.append, 10.0, clock)
+def progress(lines: list[str]) -> Callable[[Clock], FetchProgress]:
+    def make(clock: Clock) -> FetchProgress:
+        return FetchProgress(1000, 10, Waits(), lines.append, 10.0, clock)
 
     return make
 
 
 def test_progress_is_told_every_so_many_seconds(
-    lines: list[str], progress: Callable[[Clock], Progress]
+    lines: list[str], progress: Callable[[Clock], FetchProgress]
 ) -> None:
     clock = Clock()
     told = progress(clock)

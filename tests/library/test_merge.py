@@ -19,7 +19,7 @@ from airflow_provider_imagekit.library.table.files import write_table
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.table.rows import ChangedBy, listing_row
 from airflow_provider_imagekit.library.table.schema import COLUMNS, LISTING_COLUMNS, Row
-from airflow_provider_imagekit.library.table.stored import KEPT, stored_table
+from airflow_provider_imagekit.library.table.stored import KEPT, REWRITTEN, stored_table
 from airflow_provider_imagekit.library.worklist import State, Worklist
 
 NIGHT, EARLIER = "2026-02-02T00:00:00.000Z", "2026-01-01T00:00:00.000Z"
@@ -95,9 +95,11 @@ def night(
     worklist.add((listing_row({"fileId": key, **listing}), None) for key, listing in selection.items())
     comparison = Comparison(worklist, ChangedBy.VERSION, privacy.apply)
     comparison.compare(usable(table.rows(), "table"))
-    for task in list(worklist.tasks()):
-        if task.key in results:
-            worklist.settle(task.key, task.version, State.FETCHED, results[task.key])
+    for file in list(worklist.listed()):
+        if file.key in results:
+            worklist.settle(file.key, file.version, State.FETCHED, results[file.key])
+    for place in worklist.overruled():
+        comparison.marks[place] = REWRITTEN
     pieces = merged(table.pieces(comparison.marks), worklist.entries(), run_time=NIGHT, redact=privacy.apply)
     count = write_table(output, pieces, form)
     worklist.close()
@@ -118,7 +120,7 @@ def by_rows(
         now, old = listing_row({"fileId": key, **listing}), before.get(key)
         version = now["version_id"] or now["updated_at"]
         is_known = old and version and (old["version_id"] or old["updated_at"]) == version
-        if is_known and old["error"] in (None, "ImageKitBadRequestError"):
+        if is_known and old["error"] in (None, "ImageKitBadRequestError") and key not in results:
             new[key] = privacy.apply(old) | now | {"deleted_at": None}
         else:
             new[key] = dict.fromkeys(NAMES) | results.get(key, {}) | now

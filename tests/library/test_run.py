@@ -74,8 +74,16 @@ class TestFirstRun:
 
     def test_a_line_about_the_progress_ends_the_fetching(self, nightly: Nightly) -> None:
         nightly.run(progress_seconds=0.0)
-        assert nightly.lines[-1].startswith(f"{FILES} of {FILES} files, ")
-        assert len(nightly.lines) > 2
+        fetching = [line for line in nightly.lines if " files, " in line and " refused; " in line]
+        assert fetching[-1].startswith(f"{FILES} of {FILES} files, ")
+        assert len(fetching) > 2
+
+    def test_listing_comparing_and_writing_report_progress_too(self, nightly: Nightly) -> None:
+        nightly.run(progress_seconds=0.0)
+        nightly.run(progress_seconds=0.0)
+        phases = [line.partition(":")[0] for line in nightly.lines]
+        assert {"Listing", "Comparing the table", "Writing the table"} <= set(phases)
+        assert nightly.lines[-1].startswith(f"Writing the table: {FILES} of {FILES} rows, ")
 
 
 class TestNextRun:
@@ -293,6 +301,28 @@ class TestFailures:
         assert lists == LISTED
         assert metadata <= FILES + 16
         assert len(nightly.rows()) == FILES
+
+    @pytest.mark.parametrize("phase", ["Listing", "Comparing the table", "Writing the table"])
+    def test_stopping_in_any_phase_leaves_the_table_and_half_of_nothing(
+        self, nightly: Nightly, phase: str
+    ) -> None:
+        def write(line: str) -> None:
+            if line.startswith(phase):
+                run.stop()
+
+        nightly.run()
+        before = nightly.output.read_bytes()
+        with (  # noqa: PT012 - whichever of the steps it is
+            pytest.raises(LibraryStoppedError),
+            nightly.open(run="one", progress_seconds=0.0, write=write) as run,
+        ):
+            run.fetch(run.plan())
+            run.publish()
+        left = {path.name for path in nightly.output.parent.rglob("*") if path.is_file()}
+        assert nightly.output.read_bytes() == before
+        assert not [name for name in left if name.startswith(("unfinished", "former"))]
+        plan, counts = nightly.run(run="one")
+        assert (plan.files, counts["unchanged"]) == (FILES, FILES)
 
 
 class TestSources:

@@ -42,7 +42,7 @@ class TestReadListing:
 
     @pytest.mark.parametrize("other", [None, "text", 7, ["text"]])
     def test_what_is_no_listing_is_refused(self, other: Any) -> None:
-        with pytest.raises(ImageKitInputError, match="is no listing"):
+        with pytest.raises(ImageKitInputError, match="is not a listing"):
             ids(other)
 
     def test_a_file_that_is_gone_is_named(self, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError
 from airflow_provider_imagekit.io.object_storage import StoredTable
 from airflow_provider_imagekit.io.tables import columns_of, read_rows
+from airflow_provider_imagekit.io.text_columns import listed
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.pictures import (
     KeptColumns,
@@ -62,7 +63,7 @@ def shown(pictures: Pictures) -> list[Any]:
     pictures.load(("path", "width"), numbers)
     hashes = map(pictures.phash, numbers)
     properties = (pictures.values(name, numbers) for name in ("path", "width"))
-    return list(zip(pictures.ids, hashes, *properties, strict=True))
+    return list(zip(listed(pictures.ids), hashes, *map(listed, properties), strict=True))
 
 
 def stored(path: Path, *, taken: bool) -> list[Any]:
@@ -116,8 +117,8 @@ def test_columns_of_a_few_rows_are_read_from_many_batches(tmp_path: Path) -> Non
         wanted = [0, 5, 70_000, len(pictures) - 1]
         pictures.load(["path"], wanted)
         expected = [f"/{pictures.ids[number]}" for number in wanted]
-        assert pictures.values("path", wanted) == expected
-        assert pictures.values("path", wanted[::-1]) == expected[::-1]
+        assert listed(pictures.values("path", wanted)) == expected
+        assert listed(pictures.values("path", wanted[::-1])) == expected[::-1]
         assert [record.get("path") for record in pictures.records(wanted)] == expected
 
 
@@ -131,6 +132,15 @@ def test_columns_of_a_few_rows_are_read_from_many_batches(tmp_path: Path) -> Non
 def test_a_table_without_the_columns_is_refused_with_those_that_are_there(columns: Any, text: str) -> None:
     with pytest.raises(ImageKitInputError, match=f"{text}.*there are: {', '.join(columns)}"):
         read_pictures([columns], KeptColumns())
+
+
+def test_empty_objects_far_behind_are_refused_with_their_row() -> None:
+    rows = [*[{"id": "a", "pHash": "1"}] * 5_000, *[{}] * 5_000]
+    with pytest.raises(ImageKitInputError, match=r"Row 5001 has no 'id'"):
+        read_pictures(columns_of(rows, columns_in_use("", "")), KeptColumns())
+    rows = [*[{"id": "a", "pHash": "1"}] * 8_192, {}]
+    with pytest.raises(ImageKitInputError, match=r"Row 8193 has no 'id'"):
+        read_pictures(columns_of(rows, columns_in_use("", "")), KeptColumns())
 
 
 def test_pictures_that_are_known_with_the_same_hash_are_left_out() -> None:

@@ -63,7 +63,7 @@ def custom_metadata_of(value: Any, fields: Iterable[Mapping[str, Any]] = ()) -> 
 
     :param value: names to texts, numbers, booleans, lists of these, or ``None``.
     :param fields: the account's custom metadata fields.
-    :raises ApiError: 400 for anything else, for a name that is no field, for one that is read-only.
+    :raises ApiError: 400 for anything else, for a name that is not a field, for one that is read-only.
     """
     if not isinstance(value, dict):
         raise ApiError(400, "Invalid custom metadata.", errors={})

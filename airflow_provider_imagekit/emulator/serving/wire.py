@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Protocol", "capture", "send_with_fault"]
 
 _TRANSPORT = "imagekit_emulator_transport"
-_GARBAGE = b"\x16\x03\x01 this is no HTTP\r\n\r\n"
+_GARBAGE = b"\x16\x03\x01 this is not HTTP\r\n\r\n"
 _FLUSH_SECONDS = 0.05
 
 

@@ -1,5 +1,5 @@
 """
-What of a row may reveal where somebody was, or who.
+What of a row may reveal where a person was, or who.
 
 Names of fields that do are never complete: a comment, XMP or a maker's notes can hold coordinates and names
 alike. So fields stay that are known to hold neither, and what is unknown goes.

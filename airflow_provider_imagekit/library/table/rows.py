@@ -44,7 +44,7 @@ _PLAIN_COLUMNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 #: Fields of the metadata that columns hold, or that say nothing (``quality`` is 0 in every known answer).
 _IN_COLUMNS = {field for field, _ in _PLAIN_COLUMNS.values()} | {"exif", "pHash", "quality"}
 
-#: What of a listed file is used, or tells it from a folder.
+#: What of a listed file is used, or distinguishes it from a folder.
 LISTED_FIELDS = (
     "fileId",
     "folderId",

@@ -13,7 +13,7 @@ from airflow_provider_imagekit.library.table.check import wrong_column
 from airflow_provider_imagekit.library.table.coerce import iso
 from airflow_provider_imagekit.library.table.schema import COLUMNS, LISTING_COLUMNS, TYPES, Kind, Row
 
-__all__ = ["APART", "KEPT", "REWRITTEN", "Piece", "Stored", "StoredTable", "stored_table"]
+__all__ = ["APART", "KEPT", "REWRITTEN", "Piece", "Stored", "StoredTable", "rows_in", "stored_table"]
 
 #: What becomes of a stored row: it is read to be written again, or it stays; or it stays and begins a piece.
 REWRITTEN, KEPT, APART = 0, 1, 2
@@ -27,6 +27,12 @@ _NAMES = [column.name for column in COLUMNS]
 _KIND = {column.name: column.kind for column in COLUMNS}
 # EXIF makes the rows large: that many are some 10 MB.
 _BATCH: Final = 4096
+
+
+def rows_in(piece: Piece) -> int:
+    """Return how many rows a piece is."""
+    rows: int = getattr(piece, "num_rows", 1)
+    return rows
 
 
 class StoredTable(Protocol):
@@ -93,8 +99,9 @@ def _read_line(line: bytes) -> tuple[Row, bool] | None:
         row, end = _scan(text, 0)
     except (ValueError, StopIteration, RecursionError):
         return None
-    # An escape may stand for half a character.
-    as_written = type(row) is dict and list(row) == _NAMES and text[end:] in ("\n", "") and "\\u" not in text
+    # An escape may stand for half a character. Most lines have no backslash at all, which is found faster.
+    has_escape = "\\" in text and "\\u" in text
+    as_written = type(row) is dict and list(row) == _NAMES and text[end:] in ("\n", "") and not has_escape
     return (row, True) if as_written and wrong_column(row) is None else None
 
 

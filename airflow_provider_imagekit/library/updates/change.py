@@ -84,7 +84,7 @@ class Change:
 
     def is_done(self, step: Step, file: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
         """
-        Tell whether a file has already what a step would give it.
+        Return whether a file has already what a step would give it.
 
         :param step: the step.
         :param file: the file's details, as ImageKit has them.

@@ -54,7 +54,7 @@ class Chunk:
 
 
 def found_before(difference: int, chunks: tuple[Chunk, ...]) -> bool:
-    """Tell whether one of these chunks finds two hashes of this difference (their xor)."""
+    """Return whether one of these chunks finds two hashes of this difference (their xor)."""
     return any(chunk.value(difference).bit_count() <= chunk.budget for chunk in chunks)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from array import array
 from functools import partial
-from itertools import accumulate, chain, combinations, compress, count, product
+from itertools import accumulate, chain, combinations, compress, islice, product, repeat
 from operator import not_
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
@@ -14,8 +14,10 @@ from airflow_provider_imagekit.similarity.pairs.pairs import (
     CROWD,
     DistinctHashes,
     Pairs,
+    picked,
     sorted_positions,
     use_numpy,
+    where,
 )
 from airflow_provider_imagekit.similarity.pairs.search import join
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["NeighbourGraph"]
+
+# Pairs that are spelled out at once.
+_PAIRS = 20_000
 
 
 class NeighbourGraph:
@@ -63,34 +68,22 @@ class NeighbourGraph:
         search = partial(search, radius=radius, max_pairs=max_pairs, counts=self._counts)
         self._among = search(self._new.hashes, tallies=(new_tally, new_tally))
         self._across = search(self._new.hashes, self._old.hashes, tallies=(new_tally, old_tally))
-        self._crowded = array("q", (node for node, near in enumerate(self._near_counts()) if near > CROWD))
+        near = new_tally.near + old_tally.near
+        # Between crowded nodes, of which one became so by the other search, there is no arc.
+        self._crowded = array("q", where(near, CROWD))
         self._crowded_hashes = array("Q", map(self._hash, self._crowded))
-        self._arcs = self._all_arcs()
-
-    def _near_counts(self) -> Iterator[int]:
-        return chain.from_iterable(tally.near for tally in self._tallies)
-
-    def _all_arcs(self) -> _Arcs:
-        arcs = _Arcs(len(self._new) + len(self._old))
-        arcs.add(self._among, 0)
-        arcs.add(self._across, len(self._new))
-        crowded = frozenset(self._crowded)
-        arcs.sort(without=crowded)  # those between crowded nodes of which one became so by the other search
-        return arcs
+        self.arcs = _Arcs((self._among, self._across), self._new_nodes, len(near), frozenset(self._crowded))
+        self._nodes = where(near, 0)
 
     def is_crowded(self, node: int) -> bool:
         """Return whether more than ``CROWD`` pictures are near each one of a node."""
         new, old = self._tallies
-        return new.is_crowded(node) if node < len(self._new) else old.is_crowded(node - len(self._new))
+        return new.is_crowded(node) if node < self._new_nodes else old.is_crowded(node - self._new_nodes)
 
     def crowded_positions(self) -> Iterator[int]:
         """Yield the positions of the pictures of crowded nodes."""
         for node in self._crowded:
             yield from self.pictures(node)
-
-    def nodes(self) -> Iterator[int]:
-        """Yield the nodes that have near pictures, in their own or another node."""
-        yield from (node for node, near in enumerate(self._near_counts()) if near)
 
     def pictures(self, node: int) -> Sequence[int]:
         """Return the positions of the pictures of a node."""
@@ -98,11 +91,56 @@ class NeighbourGraph:
             return self._new.carriers(node)
         return [position + self._old_begin for position in self._old.carriers(node - self._new_nodes)]
 
+    def nodes(self) -> Sequence[int]:
+        """Return the nodes that have near pictures, in their own or another node."""
+        return self._nodes
+
+    def candidates(self) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+        """
+        Return the pictures that have near ones: their positions, in the order of their nodes; the node of
+        each; and for each node, and the end, how many there are before it.
+        """
+        carriers = self._tallies[0].carriers + self._tallies[1].carriers
+        if use_numpy():
+            import numpy as np
+
+            nodes, counts = np.asarray(self._nodes), np.zeros(len(carriers) + 1, np.int64)
+            counts[nodes + 1] = np.asarray(carriers)[nodes]
+            old = int(np.searchsorted(nodes, self._new_nodes))
+            new = self._new.all_carriers(nodes[:old])
+            others = self._old.all_carriers(nodes[old:] - self._new_nodes) + self._old_begin
+            positions = np.concatenate((new, others)).tolist()
+            node_of = np.repeat(nodes, counts[nodes + 1]).tolist()
+            return positions, node_of, array("q", np.cumsum(counts).tobytes())
+        near = array("q", bytes(8 * len(carriers)))
+        for node in self._nodes:
+            near[node] = carriers[node]
+        positions = list(chain.from_iterable(map(self.pictures, self._nodes)))
+        node_of = list(chain.from_iterable(repeat(node, near[node]) for node in self._nodes))
+        return positions, node_of, array("q", accumulate(near, initial=0))
+
+    def plain_nodes(self, begins: Sequence[int]) -> bytes:
+        """
+        Return for each node whether it is one picture, not crowded, with near nodes of one picture each.
+
+        :param begins: what :meth:`candidates` returns last.
+        """
+        if not use_numpy():
+            return bytes(len(begins) - 1)
+        import numpy as np
+
+        plain = np.diff(begins) == 1
+        ends, others = self.arcs.columns()
+        plain[ends[~plain[others]]] = False
+        plain[np.asarray(self._crowded)] = False
+        flags: bytes = plain.tobytes()
+        return flags
+
     def near(self, node: int) -> Iterator[tuple[int, int]]:
         """Yield the nodes near a node, and their distances; a node of new pictures is near itself."""
-        if node < len(self._new):
+        if node < self._new_nodes:
             yield node, 0
-        yield from self._arcs.of(node)
+        yield from self.arcs.of(node)
         if self.is_crowded(node):
             bits, are_new = self._hash(node), node < len(self._new)
             for index in self._scan(bits):
@@ -133,24 +171,64 @@ class NeighbourGraph:
 
         :raises ImageKitInputError: if there are more than ``max_pairs``.
         """
-        for number, pair in enumerate(self._pairs(), start=1):
-            if number > self._max_pairs:
-                raise self._too_many()
-            yield pair
+        for columns in self.pair_columns():
+            yield from zip(*columns, strict=True)
 
-    def _pairs(self) -> Iterator[tuple[int, int, int]]:
-        tally = self._tallies[0]
-        for node in compress(count(), map((1).__lt__, tally.carriers)):
+    def pair_columns(self) -> Iterator[tuple[Sequence[int], Sequence[int], Sequence[int]]]:
+        """
+        Yield what :meth:`pairs` does as three columns, some thousand pairs at a time.
+
+        :raises ImageKitInputError: if there are more than ``max_pairs``.
+        """
+        count = 0
+        for columns in chain(_in_columns(self._equal_pairs()), self._unequal_pairs()):
+            count += len(columns[0])
+            if count > self._max_pairs:
+                raise self._too_many()
+            yield columns
+
+    def _equal_pairs(self) -> Iterator[tuple[int, int, int]]:
+        for node in where(self._tallies[0].carriers, 1):
             if not self.is_crowded(node):
                 for position, other in combinations(self.pictures(node), 2):
                     yield position, other, 0
+
+    def _unequal_pairs(self) -> Iterator[tuple[Sequence[int], Sequence[int], Sequence[int]]]:
+        for shift, pairs in ((0, self._among), (self._new_nodes, self._across)):
+            if not use_numpy():
+                yield from _in_columns(self._spelled_out(pairs, shift))
+                continue
+            for begin in range(0, len(pairs), _PAIRS):
+                yield self._expanded(pairs, slice(begin, begin + _PAIRS), shift)
+
+    def _spelled_out(self, pairs: Pairs, shift: int) -> Iterator[tuple[int, int, int]]:
         crowded = frozenset(self._crowded)
-        for shift, pairs in ((0, self._among), (len(self._new), self._across)):
-            for first, second, distance in pairs:
-                if crowded and first in crowded and second + shift in crowded:
-                    continue
-                for position, other in product(self.pictures(first), self.pictures(second + shift)):
-                    yield position, other, distance
+        for first, second, distance in pairs:
+            if crowded and first in crowded and second + shift in crowded:
+                continue
+            for position, other in product(self.pictures(first), self.pictures(second + shift)):
+                yield position, other, distance
+
+    def _expanded(self, pairs: Pairs, part: slice, shift: int) -> tuple[Any, Any, Any]:
+        """Return what :meth:`_spelled_out` does, of some pairs."""
+        import numpy as np
+
+        first, second, distance = (
+            np.asarray(column)[part] for column in (pairs.first, pairs.second, pairs.distance)
+        )
+        if self._crowded:
+            kept = ~(np.isin(first, self._crowded) & np.isin(second + shift, self._crowded))
+            first, second, distance = first[kept], second[kept], distance[kept]
+        others, old_begin = (self._old, self._old_begin) if shift else (self._new, 0)
+        own_counts, other_counts = self._new.counts(first), others.counts(second)
+        counts = own_counts * other_counts
+        place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        own, other = np.divmod(place, np.repeat(other_counts, counts))
+        return (
+            self._new.carriers_at(np.repeat(first, counts), own),
+            others.carriers_at(np.repeat(second, counts), other) + old_begin,
+            np.repeat(distance, counts),
+        )
 
     def _too_many(self) -> ImageKitInputError:
         often = max(range(len(self._new)), key=self._new.count)
@@ -163,42 +241,59 @@ class NeighbourGraph:
         )
 
 
+def _in_columns(
+    pairs: Iterator[tuple[int, int, int]],
+) -> Iterator[tuple[Sequence[int], Sequence[int], Sequence[int]]]:
+    while part := list(islice(pairs, _PAIRS)):
+        first, second, distance = zip(*part, strict=True)
+        yield first, second, distance
+
+
 class _Arcs:
     """
     The near nodes of each node.
 
+    :param pairs: the pairs of new nodes, and of a new and an old one.
+    :param new_nodes: how many new nodes there are; the old ones follow them.
     :param nodes: how many nodes there are.
+    :param without: nodes between which there is no arc.
     """
 
-    def __init__(self, nodes: int) -> None:
-        self._nodes = nodes
-        self._ends, self._others, self._distances = array("q"), array("q"), array("B")
-        self._starts = array("q")
-
-    def add(self, pairs: Pairs, shift: int) -> None:
-        """Add pairs in both directions; the second node of each is that many farther."""
-        second = array("q", map(shift.__add__, pairs.second)) if shift else pairs.second
-        self._ends += pairs.first + second
-        self._others += second + pairs.first
-        self._distances += pairs.distance + pairs.distance
-
-    def sort(self, *, without: frozenset[int]) -> None:
-        """Put the arcs in order, without those between two of some nodes."""
+    def __init__(
+        self, pairs: tuple[Pairs, Pairs], new_nodes: int, nodes: int, without: frozenset[int]
+    ) -> None:
+        among, across = pairs
+        second = array("q", map(new_nodes.__add__, across.second))
+        ends = among.first + among.second + across.first + second
+        others = among.second + among.first + second + across.first
+        distances = among.distance + among.distance + across.distance + across.distance
         if without:
-            both = (a in without and b in without for a, b in zip(self._ends, self._others, strict=True))
+            both = (a in without and b in without for a, b in zip(ends, others, strict=True))
             kept = bytes(map(not_, both))
-            self._ends, self._others = (array("q", compress(one, kept)) for one in (self._ends, self._others))
-            self._distances = array("B", compress(self._distances, kept))
-        order = sorted_positions(self._ends)
-        counts = array("q", bytes(8 * (self._nodes + 1)))
-        for end in self._ends:
-            counts[end + 1] += 1
-        self._starts = array("q", accumulate(counts))
-        self._others = array("q", map(self._others.__getitem__, order))
-        self._distances = array("B", map(self._distances.__getitem__, order))
-        del self._ends
+            ends, others = (array("q", compress(one, kept)) for one in (ends, others))
+            distances = array("B", compress(distances, kept))
+        order = sorted_positions(ends)
+        self._starts = _starts(ends, nodes)
+        self._others, self._distances = picked(others, order), picked(distances, order)
+
+    def columns(self) -> tuple[Any, Any]:
+        """Return the nodes of each arc, as NumPy arrays."""
+        import numpy as np
+
+        return np.repeat(np.arange(len(self._starts) - 1), np.diff(self._starts)), np.asarray(self._others)
 
     def of(self, node: int) -> Iterator[tuple[int, int]]:
-        """Yield the nodes near a node, and their distances."""
+        """Return the nodes near a node, and their distances."""
         arcs = slice(self._starts[node], self._starts[node + 1])
         return zip(self._others[arcs], self._distances[arcs], strict=True)
+
+
+def _starts(ends: array[int], nodes: int) -> array[int]:
+    if use_numpy():
+        import numpy as np
+
+        return array("q", np.cumsum(np.bincount(np.asarray(ends) + 1, minlength=nodes + 1)).tobytes())
+    counts = array("q", bytes(8 * (nodes + 1)))
+    for end in ends:
+        counts[end + 1] += 1
+    return array("q", accumulate(counts))

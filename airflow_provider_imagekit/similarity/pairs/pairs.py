@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import compress, islice, repeat
 from operator import ne, sub
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 __all__ = [
     "CROWD",
@@ -22,9 +22,12 @@ __all__ = [
     "DistinctHashes",
     "Pairs",
     "Tally",
+    "picked",
+    "places_in",
     "sorted_positions",
     "too_many_pairs",
     "use_numpy",
+    "where",
     "without_numpy",
 ]
 
@@ -93,6 +96,12 @@ class DistinctHashes:
 
     def tally(self, *, of_new: bool) -> Tally:
         """Return a tally before a search; among new pictures, those of equal hash are near each other."""
+        if use_numpy():
+            import numpy as np
+
+            counts = np.diff(np.asarray(self._starts))
+            near_counts = counts - 1 if of_new else np.zeros_like(counts)
+            return Tally(array("q", counts.tobytes()), array("q", near_counts.tobytes()))
         carriers = array("q", map(sub, self._starts[1:], self._starts))
         near = map(sub, carriers, repeat(1)) if of_new else repeat(0, len(carriers))
         return Tally(carriers, array("q", near))
@@ -103,6 +112,27 @@ class DistinctHashes:
     def carriers(self, number: int) -> array[int]:
         """Return the positions, ascending, that carry the distinct hash of this number."""
         return self._order[self._starts[number] : self._starts[number + 1]]
+
+    def counts(self, numbers: Any) -> Any:
+        """Return how many carry each distinct hash of these numbers, as a NumPy array."""
+        import numpy as np
+
+        starts = np.asarray(self._starts)
+        return starts[numbers + 1] - starts[numbers]
+
+    def carriers_at(self, numbers: Any, places: Any) -> Any:
+        """Return for each number the carrier at a place, 0 for its first, as a NumPy array."""
+        import numpy as np
+
+        return np.asarray(self._order)[np.asarray(self._starts)[numbers] + places]
+
+    def all_carriers(self, numbers: Any) -> Any:
+        """Return the positions that carry the distinct hashes of these numbers, as a NumPy array."""
+        import numpy as np
+
+        counts = self.counts(numbers)
+        places = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return self.carriers_at(np.repeat(numbers, counts), places)
 
     def count(self, number: int) -> int:
         """Return how many carry the distinct hash of this number."""
@@ -151,6 +181,35 @@ def sorted_positions(keys: Sequence[int]) -> array[int]:
     import numpy as np
 
     return array("q", np.argsort(np.asarray(keys), kind="stable").astype(np.int64).tobytes())
+
+
+def picked(values: array[int], positions: Sequence[int]) -> array[int]:
+    """Return the values at some positions."""
+    if not use_numpy():
+        return array(values.typecode, map(values.__getitem__, positions))
+    import numpy as np
+
+    return array(values.typecode, np.asarray(values)[np.asarray(positions, dtype=np.int64)].tobytes())
+
+
+def where(values: array[int], bound: int) -> array[int]:
+    """Return the positions of the values above a bound."""
+    if not use_numpy():
+        return array("q", compress(range(len(values)), map(bound.__lt__, values)))
+    import numpy as np
+
+    return array("q", np.flatnonzero(np.asarray(values) > bound).astype(np.int64).tobytes())
+
+
+def places_in(hashes: array[int], wanted: Collection[int]) -> list[int]:
+    """Return the places of hashes that are among some."""
+    if use_numpy():
+        import numpy as np
+
+        few = np.array(sorted(wanted), dtype=np.uint64)
+        places: list[int] = np.flatnonzero(np.isin(np.asarray(hashes), few)).tolist()
+        return places
+    return [place for place, bits in enumerate(hashes) if bits in wanted]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Pairs of pictures that somebody judged."""
+"""Pairs of pictures that a person judged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ANSWERS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": F
 @dataclass(frozen=True, slots=True)
 class LabelledPair:
     """
-    Two pictures of which somebody said whether they are the same.
+    Two pictures of which a person said whether they are the same.
 
     :param distance: 0 to 64.
     :param same: what was said.
@@ -33,7 +33,7 @@ def read_labels(
     rows: Iterable[Mapping[str, Any]], phashes: Mapping[str, PHash | None] | None = None
 ) -> Iterator[LabelledPair]:
     """
-    Read judged pairs; those with a picture that has no hash are passed over.
+    Read judged pairs; those with a picture that has no hash are skipped.
 
     :param rows: with ``same`` (true or false, yes or no, 1 or 0), and either ``phash`` and ``other_phash`` or
         ``id`` and ``other_id``.
@@ -61,7 +61,7 @@ def _phash(
     name = str(row.get(id_column))
     if name not in phashes:
         raise ImageKitInputError(
-            f"Label {number} has no {column!r}, and its {id_column!r} is no picture of the library.",
+            f"Label {number} has no {column!r}, and its {id_column!r} is not a picture of the library.",
             help="Give the two hashes, or two names that are in the table of hashes.",
         )
     return phashes[name]

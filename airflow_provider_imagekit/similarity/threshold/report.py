@@ -114,10 +114,10 @@ def threshold_report(
 
     Suggested is, of the radii at which chance gives at most ``max_false_share`` of the pairs found: with
     labels the one that finds most of the pairs labelled the same, with at least ``min_precision`` of its
-    labelled pairs being so; without labels the widest up to 8, since wider ones need somebody's eyes.
+    labelled pairs being so; without labels the widest up to 8, since a person must look at wider ones.
 
     :param records: pictures of the library: all, for the number of chance pairs grows with the square.
-    :param labels: pairs that somebody judged (see
+    :param labels: pairs that a person judged (see
         :func:`~airflow_provider_imagekit.similarity.threshold.labels.read_labels`).
     :param max_radius: the widest radius to report, up to 16.
     :param max_false_share: 0 to 1.
@@ -201,8 +201,8 @@ def _suggest(
 def _risk(row: RadiusRow, labels: Sequence[LabelledPair], max_false_share: float) -> str:
     parts = [
         f"Of {row.found_pairs:,} pairs found, chance gives about {_count(row.chance_pairs)} by the spread of",
-        f"this library's distances, and {_count(row.chance_pairs_high)} if its pictures are as hard to tell",
-        "apart as skies and walls.",
+        f"this library's distances, and {_count(row.chance_pairs_high)} if its pictures are as alike",
+        "as skies and walls.",
     ]
     if row.false_share > max_false_share:
         parts.append(

@@ -13,7 +13,7 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitServerError, LibraryStoppedError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.library.updates.change import Change
-from airflow_provider_imagekit.library.updates.run import UpdateRun
+from airflow_provider_imagekit.library.updates.update_run import UpdateRun
 from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
 from tests import pictures
 from tests.doubles import context

@@ -160,7 +160,7 @@ class TestLabels:
         [
             ({"phash": "1", "other_phash": "2"}, "Label 1 says None under 'same'"),
             ({"phash": "1", "other_phash": "2", "same": "maybe"}, "'maybe'.*true or false"),
-            ({"id": "a", "other_id": "zzz", "same": True}, "'other_id' is no picture of the library"),
+            ({"id": "a", "other_id": "zzz", "same": True}, "'other_id' is not a picture of the library"),
         ],
     )
     def test_what_cannot_be_read_is_refused(self, row, error):

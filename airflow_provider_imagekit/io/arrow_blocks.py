@@ -1,0 +1,120 @@
+"""Blocks of CSV and of JSON Lines that PyArrow reads, where it can only read what Python's own readers do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from importlib.util import find_spec
+from typing import IO, Any, Protocol, runtime_checkable
+
+from airflow_provider_imagekit.io.text_columns import json_text
+
+__all__ = ["TextColumns", "blocks_of", "csv_names", "has_arrow", "read_csv_block", "read_json_block"]
+
+_BLOCK = 1 << 22
+
+
+@runtime_checkable
+class TextColumns(Protocol):
+    """Chooses columns as ``Columns`` of :mod:`~airflow_provider_imagekit.io.tables` does, which are texts."""
+
+    #: All names that it looks for.
+    texts: Sequence[str]
+    #: Those of them that may be null in all rows as well as not be there.
+    optional: Sequence[str]
+
+    def __call__(self, names: Sequence[str]) -> Collection[str]:
+        """Return the columns to read."""
+
+
+def has_arrow() -> bool:
+    """Return whether PyArrow and NumPy are installed."""
+    return find_spec("pyarrow") is not None and find_spec("numpy") is not None
+
+
+def blocks_of(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield a file in blocks of whole lines, of some megabytes or one line."""
+    whole = rest = b""
+    while data := file.read(_BLOCK):
+        end = data.rfind(b"\n") + 1
+        if end:
+            if whole:
+                yield whole
+            whole, rest = rest + data[:end], data[end:]
+        else:
+            rest += data
+    if whole + rest:
+        yield whole + rest  # a last line without an end is no block of its own
+
+
+def csv_names(line: bytes) -> list[str]:
+    """Return the names of columns; none where only Python's reader knows what the line means."""
+    line = line.removesuffix(b"\r")
+    try:
+        return [] if b'"' in line or b"\r" in line or not line else line.decode().split(",")
+    except UnicodeDecodeError:
+        return []
+
+
+def read_csv_block(block: bytes, names: Sequence[str], chosen: Sequence[str]) -> dict[str, Any] | None:
+    """
+    Return columns of a block of CSV; ``None`` where only Python's reader knows what it means.
+
+    :param block: whole lines, without the line of names.
+    :param names: of all columns.
+    :param chosen: of the columns to return.
+    """
+    if b'"' in block or block.count(b"\r") != block.count(b"\r\n") or len(set(names)) != len(names):
+        return None
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from pyarrow import csv
+
+    options = {
+        "read_options": csv.ReadOptions(column_names=names, use_threads=False, block_size=len(block) + 1),
+        "convert_options": csv.ConvertOptions(
+            column_types=dict.fromkeys(chosen, pa.large_string()), include_columns=chosen
+        ),
+    }
+    return _read(lambda: csv.read_csv(pa.BufferReader(block), **options))
+
+
+def read_json_block(block: bytes, columns: TextColumns) -> dict[str, Any] | None:
+    """
+    Return columns of a block of JSON Lines; ``None`` where only Python's reader knows what it means.
+
+    :param block: whole lines.
+    :param columns: the columns to return.
+    """
+    lines = block.removesuffix(b"\n")
+    rows = lines.count(b"\n") + 1
+    # Each line is one object: PyArrow would take two of a line, and one of two lines.
+    if lines[:1] + lines[-1:] != b"{}" or lines.count(b"}\n{") != rows - 1:
+        return None
+    import pyarrow as pa
+    from pyarrow import json
+
+    schema = pa.schema([(name, pa.string()) for name in columns.texts])
+    options = {
+        "read_options": json.ReadOptions(use_threads=False, block_size=len(block) + 1),
+        "parse_options": json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+    }
+    found = _read(lambda: json.read_json(pa.BufferReader(block), **options)) or {}
+    there = [name for name, values in found.items() if len(values) == rows and values.null_count < rows]
+    # A column of nulls is there, and one that no row has is not.
+    doubtful = set(columns.texts) - {*there, *columns.optional}
+    # An escape may spell its name.
+    named = any(json_text(name).encode() in block for name in doubtful)
+    if not there or named or (doubtful and b"\\u" in block):
+        return None
+    return {name: found[name] for name in columns(there)}
+
+
+def _read(read: Callable[[], Any]) -> dict[str, Any] | None:
+    import pyarrow as pa
+
+    try:
+        table = read()
+        table.validate(full=True)  # bytes that are no UTF-8
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    columns = zip(table.column_names, table.columns, strict=True)
+    return {name: column.combine_chunks().cast(pa.large_string()) for name, column in columns}

@@ -1,0 +1,35 @@
+"""The words of the package and its documentation: plain English, and the field's terms."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "airflow_provider_imagekit"
+
+# What is said instead.
+INSTEAD = {
+    r"\b(held|holds?)( \w+)? against\b": "compared with",
+    r"(?<!\.)\btell(s|ing)?\b(?!( [\w']+|\W+)* apart\b)|\btold (of|how|what)\b": "return, report, identify",
+    r"\bmend(s|ed|ing|able)?\b": "fix or recover",
+    r"\bpassed over\b": "skipped",
+    r"\banew\b": "again",
+    r"\b(some|no)body\b": "user, reviewer, or passive",
+    r"(?<!\bthere )(?<!\bwhich )\b(is|are) no (?!longer\b|more\b|such\b|one\b)\w+": "is not a",
+}
+CODE = re.compile(r"`[^`]*`|\.tell\(|\bfile\.tell\b")
+TEXTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *PACKAGE.rglob("*.py")])
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: str(text.relative_to(ROOT)))
+def test_the_text_has_none_of_the_words_that_have_a_plainer_one(text: Path) -> None:
+    content = CODE.sub("``", text.read_text("utf-8"))
+    found = {
+        f"{found[0]!r} instead of {plain!r}"
+        for words, plain in INSTEAD.items()
+        for found in re.finditer(words, content, re.IGNORECASE)
+    }
+    assert found == set()
