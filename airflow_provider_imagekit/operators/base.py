@@ -147,7 +147,9 @@ class ImageKitTask:
         timeout, retries, calls = self.request_timeout, self.max_retries, self.max_calls
         return ImageKitHook(
             text(self.imagekit_conn_id, "imagekit_conn_id"),
-            request_timeout=None if is_absent(timeout) else number(timeout, "request_timeout", least=0.1),
+            request_timeout=None
+            if is_absent(timeout)
+            else number(timeout, "request_timeout", least=0.1, most=86_400),
             max_retries=None if is_absent(retries) else whole_number(retries, "max_retries"),
             max_calls=whole_number(calls, "max_calls", least=1) if self._has_ceiling else None,
         )
