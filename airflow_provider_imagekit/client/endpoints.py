@@ -82,6 +82,8 @@ def _spelled(text: str) -> str:
     )
 
 
+# Of a URL; without a colon it is the id of an Airflow Connection, as in s3://aws_default@bucket.
+_PASSWORD = re.compile(r"(?<=://)[^/?#\s@:]*:[^/?#\s]*@")
 _SIGNATURE = re.compile(
     f"(?i)({_spelled('ik-s')}(?:{_spelled('=')}|['\"]?\\s*:\\s*['\"]?))(?:[0-9a-z]|%(?:25)*[3-7][0-9a-f](?<!3d))+"
 )
@@ -263,7 +265,9 @@ def list_files(
 
 
 def mask_signature(text: str) -> str:
-    """Hide the signature of signed URLs in a text: with it, anyone can open a private file."""
+    """Hide the signatures of URLs in a text, with which anyone can open a private file, and passwords."""
+    if "@" in text:
+        text = _PASSWORD.sub("***@", text)
     if "%" not in text and "ik-s" not in text.lower():
         return text  # as nearly all are, in the thousands of a listing
     return _SIGNATURE.sub(r"\1***", text)
