@@ -147,6 +147,8 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
     def _wait_here(self, context: Context) -> Any:
         """Wait in Airflow's own loop, and repeat the last reason when the time is over."""
         self._keep_checks_apart()
+        if self.reschedule:
+            self._ends = self._end_of_rescheduled(context)
         try:
             return super().execute(context)
         except AirflowSkipException as skip:
@@ -189,12 +191,21 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         if self.exponential_backoff:
             return ""
         interval = max(self.poke_interval, MIN_POKE_INTERVAL) if self.deferrable else self.poke_interval
-        return f" {until_next_check(interval, self._ends - time.monotonic())}"
+        left = self._ends - time.monotonic()
+        return f" {until_next_check(interval, left, beyond=not self.deferrable)}"
+
+    def _end_of_rescheduled(self, context: Context) -> float:
+        """Return when the wait is over whose first check another process made; Airflow 2 does not say."""
+        ask = getattr(context["ti"], "get_first_reschedule_date", None)
+        if ask is None:
+            return math.inf
+        first = ask(context) or datetime.now(UTC)
+        return time.monotonic() + self.timeout - (datetime.now(UTC) - first).total_seconds()
 
     @cached_property
     def _ends(self) -> float:
-        """When the wait that has its first check now is over; in reschedule mode no check knows the first."""
-        return math.inf if self.reschedule else time.monotonic() + self.timeout
+        """When the wait that has its first check now is over."""
+        return time.monotonic() + self.timeout
 
     def _time_is_over(self, reason: str = "") -> NoReturn:
         found = f" The last check: {reason}" if reason else ""
