@@ -74,6 +74,10 @@ METADATA_FIELDS = frozenset(
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
+_NO_ENDPOINT = (
+    " If a template takes its beginning from there, set url_endpoint in the extra of the Airflow Connection."
+)
+
 
 def _spelled(text: str) -> str:
     """Return a pattern for a text of which any character can be percent-encoded, once or more often."""
@@ -228,7 +232,8 @@ def parse_url(value: object, name: str) -> str:
     if parts.scheme.lower() not in {"http", "https"} or not host:
         raise ImageKitInputError(
             f"{name} is {mask_signature(text)[:200]!r}, which is not an http or https URL.",
-            help="Pass the whole address, such as https://ik.imagekit.io/your_imagekit_id/folder/file.jpg.",
+            help="Pass the whole address, such as https://ik.imagekit.io/your_imagekit_id/folder/file.jpg."
+            + (_NO_ENDPOINT if text.startswith("/") else ""),
         )
     return text
 
