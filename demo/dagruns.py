@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from demo.environment import airflow_command, airflow_environment
+from demo.environment import airflow_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,12 +68,15 @@ def run_dags(
         for folder in folders:
             shutil.copytree(folder, dags, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
         environment = airflow_environment(Path(home), dags, connection)
-        _migrate(environment, output)
         plan = Path(home, "plan.json")
         plan.write_text(json.dumps([[run.dag_id, run.conf, arguments] for run in runs]), encoding="utf-8")
         planned = {run.dag_id: run for run in runs}
+        started = time.monotonic()
+        print("  making Airflow's metadata database ...", end="", flush=True)
         for event in _events(plan, environment, output):
             match event["event"]:
+                case "database":
+                    print(f" {time.monotonic() - started:.1f} s", flush=True)
                 case "start":
                     print(f"  {event['dag_id']} ", end="", flush=True)
                     if action := on_start.get(event["dag_id"]):
@@ -84,15 +87,6 @@ def run_dags(
                     print(f" {event['state']}, {event['seconds']} s", flush=True)
                     run = planned[event["dag_id"]]
                     yield Ended(run, event["state"], event["seconds"], event["results"])
-
-
-def _migrate(environment: dict[str, str], output: IO[bytes]) -> None:
-    started = time.monotonic()
-    print("  making Airflow's metadata database ...", end="", flush=True)
-    migration = airflow_command("db", "migrate")
-    if subprocess.run(migration, env=environment, stdout=output, stderr=output, check=False).returncode:
-        raise DagRunsError("Airflow could not make its metadata database.")
-    print(f" {time.monotonic() - started:.1f} s", flush=True)
 
 
 def _events(plan: Path, environment: dict[str, str], output: IO[bytes]) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 DEMO_DAG_ID = "imagekit_demo"
 HERO_DAG_ID = "example_imagekit_hero_replaced"
+WATCH_DAG_ID = "imagekit_demo_watch"
 HERO, NEW_HERO = "banners/hero.jpg", "banners/autumn.jpg"
+WATCHED = "/incoming"
 
 #: Largest distance that is called similar: the level ``near_duplicate``.
 MAX_DISTANCE = 8
@@ -39,7 +41,9 @@ class Run:
 
 def _describe_all(results: Results) -> str:
     similar = sum(found["decision"] == "similar" for found in results["compare"][0])
-    return f"{len(results['metadata'])} pictures, {len(results['compare'][0])} comparisons, {similar} similar"
+    return (
+        f"{len(results['metadata'][0])} pictures, {len(results['compare'][0])} comparisons, {similar} similar"
+    )
 
 
 def _describe_saving(results: Results) -> str:
@@ -75,6 +79,11 @@ def _describe_quarantine(results: Results) -> str:
 def _describe_check(results: Results) -> str:
     widths = ", ".join(f"{name}: {distance} bits" for name, distance in results["check"][0].items())
     return f"dimensions as asked, same picture ({widths})"
+
+
+def _describe_watch(results: Results) -> str:
+    event, found = results["watch"][0], results["metadata"][0]
+    return f"{event['files'][0]['filePath']} arrived: {found['width']} x {found['height']}, {found['pHash']}"
 
 
 def _describe_parts(results: Results) -> str:
@@ -132,6 +141,7 @@ def sample_runs(catalogue: Catalogue) -> list[Run]:
         Run(HERO_DAG_ID, "Wait for a new hero picture", lambda found: found["start_campaign"][0], {}),
         Run("example_imagekit_searchable_metadata", "Metadata made searchable", _describe_search, {}),
         Run("example_imagekit_quarantine", "Quarantine of arrivals", _describe_quarantine, {}),
+        Run(WATCH_DAG_ID, "Started by an upload", _describe_watch, {}),
     ]
 
 

@@ -12,6 +12,7 @@ import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import requests
 
@@ -19,11 +20,21 @@ from demo.catalogue import build
 from demo.dagruns import DagRunsError, Ended, run_dags
 from demo.environment import CONNECTION_VARIABLE, EXAMPLE_DAGS, REPOSITORY
 from demo.page import as_html
-from demo.plan import DEMO_DAG_ID, HERO, HERO_DAG_ID, MAX_DISTANCE, NEW_HERO, own_runs, sample_runs
+from demo.plan import (
+    DEMO_DAG_ID,
+    HERO,
+    HERO_DAG_ID,
+    MAX_DISTANCE,
+    NEW_HERO,
+    WATCH_DAG_ID,
+    WATCHED,
+    own_runs,
+    sample_runs,
+)
 from demo.report import Comparison, Picture, Report, Scenario, as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import FrameType
 
     from airflow_provider_imagekit.emulator import ImageKitEmulator
@@ -32,7 +43,7 @@ OUT = REPOSITORY / "demo" / "out"
 LOG = OUT / "airflow.log"
 PAGE = OUT / "index.html"
 DAG_FOLDERS = (EXAMPLE_DAGS, REPOSITORY / "demo" / "dags")
-HERO_SECONDS = 120
+WAIT_SECONDS = 120
 PREVIEW = "tr=w-240"
 
 
@@ -51,24 +62,47 @@ def demonstrate() -> Report:
     with ImageKitEmulator(library=library) as imagekit:
         print(f"ImageKit: a local server at {imagekit.url}")
         connection = json.dumps(imagekit.airflow_connection)
-        on_start = {HERO_DAG_ID: partial(replace_watched_hero, imagekit, library)}
-        runs = run_dags(sample_runs(catalogue), DAG_FOLDERS, connection, LOG, on_start)
+        runs = run_dags(sample_runs(catalogue), DAG_FOLDERS, connection, LOG, meanwhile(imagekit, library))
         return collect("a local ImageKit server over the sample catalogue", runs)
+
+
+def meanwhile(imagekit: ImageKitEmulator, library: Path) -> dict[str, Callable[[], None]]:
+    """Return what happens in the media library while a DAG waits for it, by DAG id."""
+    return {
+        HERO_DAG_ID: partial(replace_watched_hero, imagekit, library),
+        WATCH_DAG_ID: partial(upload_to_watched_folder, imagekit, library),
+    }
 
 
 def replace_watched_hero(imagekit: ImageKitEmulator, library: Path) -> None:
     """Put the new hero picture in the place of the old one once the sensor has looked at the old one."""
     asked = f"/v1/files/{imagekit.file_id(HERO)}/metadata"
     before = sum(request.path == asked for request in imagekit.requests)
-    deadline = time.monotonic() + HERO_SECONDS
-    while time.monotonic() < deadline:
-        # One request of the task that remembers the hash, one of the sensor's first check.
-        if sum(request.path == asked for request in imagekit.requests) >= before + 2:
-            arriving = library / "banners" / ".arriving"
-            shutil.copyfile(library / NEW_HERO, arriving)
-            arriving.replace(library / HERO)
-            return
+    # One request of the task that remembers the hash, one of the sensor's first check.
+    if _comes(lambda: sum(request.path == asked for request in imagekit.requests) >= before + 2):
+        arriving = library / "banners" / ".arriving"
+        shutil.copyfile(library / NEW_HERO, arriving)
+        arriving.replace(library / HERO)
+
+
+def upload_to_watched_folder(imagekit: ImageKitEmulator, library: Path) -> None:
+    """Upload a picture once the watcher has looked at the folder, which is empty then."""
+    from airflow_provider_imagekit.client import ImageKitClient
+
+    folder = f"path={quote(WATCHED, safe='')}"
+    if _comes(lambda: any(folder in request.raw_target for request in imagekit.requests)):
+        with ImageKitClient(imagekit.private_key, base_url=imagekit.url) as client:
+            client.upload_file((library / NEW_HERO).read_bytes(), "autumn.jpg", folder=WATCHED)
+
+
+def _comes(condition: Callable[[], bool]) -> bool:
+    """Wait until a condition holds; return whether it did."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.2)
+    return True
 
 
 def collect(source: str, runs: Iterable[Ended]) -> Report:
@@ -87,9 +121,10 @@ def collect(source: str, runs: Iterable[Ended]) -> Report:
 def add_findings(report: Report, results: dict[str, list[Any]]) -> None:
     """Read the results of the demo DAG: pictures with their metadata, and comparisons."""
     [listed], [copies], [verdicts] = results["list_pictures"], results["deliveries"], results["compare"]
+    [metadatas] = results["metadata"]
     pictures = {
         file["path"]: Picture.of(file["path"], metadata, preview(f"{file['url']}?{PREVIEW}"))
-        for file, metadata in zip(listed, results["metadata"], strict=True)
+        for file, metadata in zip(listed, metadatas, strict=True)
     }
     report.pictures.extend(sorted(pictures.values(), key=lambda picture: picture.path))
     for copy, metadata in zip(copies, results["delivered"], strict=True):

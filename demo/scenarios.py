@@ -1,5 +1,5 @@
 """
-Run DAGs in this process's own Airflow and report what happens, one JSON object a line.
+Make this process's own Airflow, run DAGs in it, and report what happens, one JSON object a line.
 
 ``python -m demo.scenarios PLAN FD`` reads ``[[dag_id, conf, arguments of dag.test()], ...]`` from the file
 PLAN and writes to the file descriptor FD; Airflow's own logs go where standard output and error go.
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
+from airflow.utils import db
 
 try:
     from airflow.dag_processing.dagbag import DagBag
@@ -65,6 +66,9 @@ def activate_assets(bag: DagBag) -> None:
 
 def main() -> None:
     progress = Progress(os.fdopen(int(sys.argv[2]), "w", encoding="utf-8"))
+    # Here, since a process of its own would import all of Airflow once more.
+    db.upgradedb()
+    progress.report("database")
     get_listener_manager().add_listener(progress)
     bag = DagBag(dag_folder=os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     activate_assets(bag)

@@ -17,7 +17,7 @@ from airflow_provider_imagekit.compat import DAG, ObjectStoragePath, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.phash import PHashShortCircuitOperator
 
-ENDPOINT = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}"
+ENDPOINT = "{{ conn.imagekit_default.extra_dejson.get('url_endpoint', '') }}"
 HOME = os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())
 
 with DAG(

@@ -14,7 +14,7 @@ from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.operators.phash import PHashBranchOperator
 
-ENDPOINT = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}"
+ENDPOINT = "{{ conn.imagekit_default.extra_dejson.get('url_endpoint', '') }}"
 
 with DAG(
     dag_id="example_imagekit_before_upload",

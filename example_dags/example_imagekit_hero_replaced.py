@@ -46,7 +46,7 @@ with DAG(
         reference_phash=now.output["pHash"],
         min_distance=16,
         deferrable=True,
-        poke_interval=10,
+        poke_interval=5,
         timeout=timedelta(days=2).total_seconds(),
         outlets=[Asset("imagekit-hero")],
     )

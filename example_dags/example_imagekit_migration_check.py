@@ -15,7 +15,7 @@ import pendulum
 from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
 
-ENDPOINT = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}"
+ENDPOINT = "{{ conn.imagekit_default.extra_dejson.get('url_endpoint', '') }}"
 #: What the site asks for: transformation, and what must come of it.
 VARIANTS: dict[str, dict[str, Any]] = {
     "w-160,h-160,c-at_max": {"width": 160, "max_bytes": 30_000},

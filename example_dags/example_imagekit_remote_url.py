@@ -12,7 +12,7 @@ import pendulum
 from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.operators.metadata import RemoteUrlMetadataOperator
 
-URL = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}{{ params.path }}"
+URL = "{{ conn.imagekit_default.extra_dejson.get('url_endpoint', '') }}{{ params.path }}"
 
 with DAG(
     dag_id="example_imagekit_remote_url",

@@ -16,7 +16,7 @@ import pendulum
 from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 
-ENDPOINT = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}"
+ENDPOINT = "{{ conn.imagekit_default.extra_dejson.get('url_endpoint', '') }}"
 
 with DAG(
     dag_id="example_imagekit_similarity_gate",

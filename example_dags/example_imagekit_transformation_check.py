@@ -15,7 +15,7 @@ from airflow_provider_imagekit.compat import DAG, AirflowFailException, Param, t
 from airflow_provider_imagekit.operators.metadata import RemoteUrlMetadataOperator
 from airflow_provider_imagekit.phash import phash_distance
 
-URL = "{{ conn.imagekit_default.extra_dejson.url_endpoint }}{{ params.path }}"
+URL = "{{ conn.imagekit_default.extra_dejson.get('url_endpoint', '') }}{{ params.path }}"
 WIDTHS = (160, 320, 640)
 MAX_DISTANCE = 4
 

@@ -74,6 +74,10 @@ METADATA_FIELDS = frozenset(
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
+_NO_ENDPOINT = (
+    " If a template takes its beginning from there, set url_endpoint in the extra of the Airflow Connection."
+)
+
 
 def _spelled(text: str) -> str:
     """Return a pattern for a text of which any character can be percent-encoded, once or more often."""
@@ -82,6 +86,8 @@ def _spelled(text: str) -> str:
     )
 
 
+# Of a URL; without a colon it is the id of an Airflow Connection, as in s3://aws_default@bucket.
+_PASSWORD = re.compile(r"(?<=://)[^/?#\s@:]*:[^/?#\s]*@")
 _SIGNATURE = re.compile(
     f"(?i)({_spelled('ik-s')}(?:{_spelled('=')}|['\"]?\\s*:\\s*['\"]?))(?:[0-9a-z]|%(?:25)*[3-7][0-9a-f](?<!3d))+"
 )
@@ -226,7 +232,8 @@ def parse_url(value: object, name: str) -> str:
     if parts.scheme.lower() not in {"http", "https"} or not host:
         raise ImageKitInputError(
             f"{name} is {mask_signature(text)[:200]!r}, which is not an http or https URL.",
-            help="Pass the whole address, such as https://ik.imagekit.io/your_imagekit_id/folder/file.jpg.",
+            help="Pass the whole address, such as https://ik.imagekit.io/your_imagekit_id/folder/file.jpg."
+            + (_NO_ENDPOINT if text.startswith("/") else ""),
         )
     return text
 
@@ -263,7 +270,9 @@ def list_files(
 
 
 def mask_signature(text: str) -> str:
-    """Hide the signature of signed URLs in a text: with it, anyone can open a private file."""
+    """Hide the signatures of URLs in a text, with which anyone can open a private file, and passwords."""
+    if "@" in text:
+        text = _PASSWORD.sub("***@", text)
     if "%" not in text and "ik-s" not in text.lower():
         return text  # as nearly all are, in the thousands of a listing
     return _SIGNATURE.sub(r"\1***", text)

@@ -80,16 +80,17 @@ def not_yet(error: ImageKitError) -> Poll:
     return Poll(matched=False, value=None, reason=f"Not yet: {error}")
 
 
-def until_next_check(wait: float, left: float) -> str:
+def until_next_check(wait: float, left: float, *, beyond: bool = False) -> str:
     """
     Say when the next check comes and how long the wait may still last.
 
     :param wait: seconds until the next check.
     :param left: seconds until the wait is over; infinite if unknown.
+    :param beyond: whether the check after that is made all the same, as Airflow's own loop does.
     """
     rest = f"{max(left, 0):.0f} s left."
     if wait >= left:
-        return f"No further check; {rest}"
+        return f"{f'One more check in {wait:.0f} s' if beyond and left > 0 else 'No further check'}; {rest}"
     return f"Next check in {wait:.0f} s; {rest}" if left < math.inf else f"Next check in {wait:.0f} s."
 
 

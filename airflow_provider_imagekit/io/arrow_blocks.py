@@ -43,7 +43,7 @@ def blocks_of(file: IO[bytes]) -> Iterator[bytes]:
         else:
             rest += data
     if whole + rest:
-        yield whole + rest  # a last line without an end is no block of its own
+        yield whole + rest  # a last line without an end makes no block of its own
 
 
 def csv_names(line: bytes) -> list[str]:
@@ -113,7 +113,7 @@ def _read(read: Callable[[], Any]) -> dict[str, Any] | None:
 
     try:
         table = read()
-        table.validate(full=True)  # bytes that are no UTF-8
+        table.validate(full=True)  # bytes that are not UTF-8
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
     columns = zip(table.column_names, table.columns, strict=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONNECTION_ARGUMENTS",
+    "DEFERRAL_FAILED",
     "MAX_LABEL",
     "PICTURE_LINKS",
     "ImageKitOperator",
@@ -42,6 +43,9 @@ PICTURE_LINKS: Final = (ImageKitFileLink(), ImageKitMediaLibraryLink())
 #: The arguments of every task that asks ImageKit; not those of Airflow that sound alike: ``timeout`` of a
 #: sensor is for its whole wait, ``execution_timeout`` for a try, ``retries`` counts tries.
 CONNECTION_ARGUMENTS: Final = ("imagekit_conn_id", "request_timeout", "max_retries", "max_calls")
+
+#: Airflow's name for "the deferral failed"; it has moved between versions, the value has not.
+DEFERRAL_FAILED: Final = "__fail__"
 
 _LABEL = "imagekit_label"
 _SUBJECTS = ("file_id", "url")
@@ -143,7 +147,9 @@ class ImageKitTask:
         timeout, retries, calls = self.request_timeout, self.max_retries, self.max_calls
         return ImageKitHook(
             text(self.imagekit_conn_id, "imagekit_conn_id"),
-            request_timeout=None if is_absent(timeout) else number(timeout, "request_timeout", least=0.1),
+            request_timeout=None
+            if is_absent(timeout)
+            else number(timeout, "request_timeout", least=0.1, most=86_400),
             max_retries=None if is_absent(retries) else whole_number(retries, "max_retries"),
             max_calls=whole_number(calls, "max_calls", least=1) if self._has_ceiling else None,
         )
@@ -228,6 +234,13 @@ class ImageKitOperator(ImageKitTask, BaseOperator):
     # Without one of its own, Airflow's partial() finds no defaults behind the mixin, and inlets are None.
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+
+    def _push(self, context: Context, value: dict[str, Any]) -> None:
+        """Store the task's XCom now: what a task that fails or skips others returns never becomes one."""
+        if self.do_xcom_push:
+            parts = value if self.multiple_outputs else {}
+            for key, item in {**parts, "return_value": value}.items():
+                context["ti"].xcom_push(key=key, value=item)
 
 
 def _alias_events(event: Any) -> Any:

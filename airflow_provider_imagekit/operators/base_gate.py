@@ -112,13 +112,6 @@ class PHashGateOperator(ImageKitOperator):
             self.log.info("%s", error)
             return None
 
-    def _push(self, context: Context, value: dict[str, Any]) -> None:
-        # Airflow 3 skips tasks by an exception, so that what execute() returns then never becomes an XCom.
-        if self.do_xcom_push:
-            for key, item in value.items() if self.multiple_outputs else ():
-                context["ti"].xcom_push(key=key, value=item)
-            context["ti"].xcom_push(key="return_value", value=value)
-
     @abstractmethod
     def _check_arguments(self, context: Context) -> None:
         """Refuse arguments of the operator's own that cannot be used."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import named, optional_text, refuse_nothing, text
+from airflow_provider_imagekit.io.arguments import named
 from airflow_provider_imagekit.io.object_storage import read_table
-from airflow_provider_imagekit.io.tables import format_of
 from airflow_provider_imagekit.links.imagekit import ImageKitReportLink
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
 from airflow_provider_imagekit.operators.hash_tables import HashTables
@@ -48,9 +47,7 @@ class HashTableOperator(HashTables, ImageKitOperator):
         "report_url",
     )
     label_arguments = ("input_path", "output_path")
-    #: Arguments that name a table to read.
-    _table_arguments: ClassVar[tuple[str, ...]] = ("input_path",)
-    _named: tuple[str, ...] = ()
+    _text_arguments = ("id_column", "phash_column", "report_url")
     template_fields_renderers = {"records": "json"}  # noqa: RUF012 - Airflow's own declaration
     operator_extra_links = (ImageKitReportLink(),)
 
@@ -89,19 +86,6 @@ class HashTableOperator(HashTables, ImageKitOperator):
             ImageKitReportLink.persist(context, found["report_path"], self.report_url)
         self._add_asset_event_extra(context, found)
         return found
-
-    def _given_tables(self) -> tuple[str, ...]:
-        """Return the tables that the DAG author named, before a template makes nothing of one."""
-        return tuple(name for name in self._table_arguments if getattr(self, name) is not None)
-
-    def _read_texts(self) -> None:
-        refuse_nothing({name: getattr(self, name) for name in self._named}, self._named)
-        self.output_path = text(self.output_path, "output_path")
-        for name in ("id_column", "phash_column", "report_url", *self._table_arguments):
-            setattr(self, name, optional_text(getattr(self, name), name))
-        for name in self._named:
-            with named(name):
-                format_of(getattr(self, name))
 
     @abstractmethod
     def _find(self) -> dict[str, Any]:

@@ -75,6 +75,7 @@ class PlanNearDuplicatesOperator(HashTables, ImageKitOperator):
         "max_pairs",
     )
     label_arguments = ("input_path", "output_path")
+    _table_arguments = ("input_path", "known_path", "reference_path")
     template_fields_renderers = {"records": "json"}  # noqa: RUF012 - Airflow's own declaration
 
     def __init__(
@@ -107,11 +108,13 @@ class PlanNearDuplicatesOperator(HashTables, ImageKitOperator):
         self.max_distance = max_distance
         self.force = force
         self.max_pairs = max_pairs
+        self._named = self._given_tables()
 
     def execute(self, context: Context) -> Any:
         """Read the tables and write their hashes; see the class."""
         self._label(context)
         with fail_without_retry(), ExitStack() as resources, progress_to(self._progress):
+            self._read_texts()
             parts = whole_number(self.parts, "parts", least=1, most=_MAX_PARTS)
             plan: dict[str, Any] = {
                 "hashes_path": self._path("parts/hashes.bin"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import named
+from airflow_provider_imagekit.io.arguments import named, optional_text, refuse_nothing, text
 from airflow_provider_imagekit.io.object_storage import StoredTable, exists
 from airflow_provider_imagekit.io.progress import Progress, track
-from airflow_provider_imagekit.io.tables import columns_of, storable
+from airflow_provider_imagekit.io.tables import columns_of, format_of, storable
 from airflow_provider_imagekit.similarity.pictures import (
     KeptColumns,
     Pictures,
@@ -38,6 +38,12 @@ class HashTables:
     known_path: str | None = None
     reference_path: str | None = None
 
+    #: Arguments that name a table to read.
+    _table_arguments: ClassVar[tuple[str, ...]] = ("input_path",)
+    _text_arguments: ClassVar[tuple[str, ...]] = ("id_column", "phash_column")
+    #: Those of the tables that the DAG author named.
+    _named: tuple[str, ...] = ()
+
     @cached_property
     def _progress(self) -> Progress:
         return Progress(self.log.info)
@@ -45,6 +51,19 @@ class HashTables:
     def on_kill(self) -> None:
         """Stop within a second; nothing half written is left."""
         self._progress.stop()
+
+    def _given_tables(self) -> tuple[str, ...]:
+        """Return the tables that the DAG author named, before a template makes nothing of one."""
+        return tuple(name for name in self._table_arguments if getattr(self, name) is not None)
+
+    def _read_texts(self) -> None:
+        refuse_nothing({name: getattr(self, name) for name in self._named}, self._named)
+        self.output_path = text(self.output_path, "output_path")
+        for name in (*self._text_arguments, *self._table_arguments):
+            setattr(self, name, optional_text(getattr(self, name), name))
+        for name in self._named:
+            with named(name):
+                format_of(getattr(self, name))
 
     def _tables(self, resources: ExitStack) -> dict[str, Pictures]:
         """Return the tables that :func:`find_near_duplicates` takes."""

@@ -16,7 +16,11 @@ from airflow_provider_imagekit.gates.jobs import FOLDER, PURGE, check_job
 from airflow_provider_imagekit.gates.polling import Poll, not_yet
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, flag, number, text
-from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry
+from airflow_provider_imagekit.operators.base import (
+    CONNECTION_ARGUMENTS,
+    DEFERRAL_FAILED,
+    fail_without_retry,
+)
 from airflow_provider_imagekit.operators.base_write import WritingOperator
 from airflow_provider_imagekit.triggers.event import read_event
 from airflow_provider_imagekit.triggers.waiting import JobTrigger
@@ -28,8 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["FolderJobOperator", "PurgeCacheOperator"]
 
 _ACTIONS: Final = ("copy", "move", "rename")
-# Airflow's name for "the deferral failed"; it has moved between versions, the value has not.
-_DEFERRAL_FAILED: Final = "__fail__"
 # Seconds that Airflow gives a trigger to fire after its own deadline.
 _GRACE: Final = 60.0
 
@@ -90,7 +92,7 @@ class _JobOperator(WritingOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after the deferral; a trigger that failed does not have the job asked for again."""
-        if next_method == _DEFERRAL_FAILED:
+        if next_method == DEFERRAL_FAILED:
             raise self._failed(f"The trigger failed: {(next_kwargs or {}).get('error', 'unknown')}.")
         return super().resume_execution(next_method, next_kwargs, context)
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.client.endpoints import mask_signature, parse_file_id, parse_url
 from airflow_provider_imagekit.compat import AirflowFailException
-from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import flag, is_absent, text
+from airflow_provider_imagekit.io.arguments import flag
 from airflow_provider_imagekit.library.table.capture import place
 from airflow_provider_imagekit.library.table.coerce import as_dict
 from airflow_provider_imagekit.operators.base import (
@@ -17,6 +15,7 @@ from airflow_provider_imagekit.operators.base import (
     ImageKitOperator,
     fail_without_retry,
 )
+from airflow_provider_imagekit.operators.picture import metadata_of
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -77,7 +76,7 @@ class LocationCheckOperator(ImageKitOperator):
         self._label(context)
         with fail_without_retry():
             fails = flag(self.fail_on_location, "fail_on_location")
-            name, metadata = self._metadata()
+            name, metadata = metadata_of(self.hook, self.file_id, self.url)
         has_gps = place(as_dict(metadata.get("exif"))).latitude is not None
         self.log.info("%s %s where it was taken.", name, "shows" if has_gps else "does not show")
         if has_gps and fails:
@@ -86,12 +85,3 @@ class LocationCheckOperator(ImageKitOperator):
                 "URL without md-true, or upload the picture again without them."
             )
         return {"has_gps": has_gps}
-
-    def _metadata(self) -> tuple[str, dict[str, Any]]:
-        if is_absent(self.file_id) == is_absent(self.url):
-            raise ImageKitInputError("Exactly one of file_id and url is needed.")
-        if is_absent(self.url):
-            file_id = parse_file_id(text(self.file_id, "file_id"), "file_id")
-            return f"file_id {file_id}", self.hook.get_file_metadata(file_id)
-        url = parse_url(self.url, "url")
-        return f"url {mask_signature(url)}", self.hook.get_remote_url_metadata(url)

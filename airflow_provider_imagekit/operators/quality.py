@@ -10,7 +10,7 @@ from airflow_provider_imagekit.assets.datasets import Check, table
 from airflow_provider_imagekit.compat import AirflowFailException, BranchMixIn
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import is_absent, items, optional_text, texts
+from airflow_provider_imagekit.io.arguments import is_absent, items, named, optional_text, text, texts
 from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
 from airflow_provider_imagekit.io.tables import check_format, format_of, write_rows
 from airflow_provider_imagekit.library.quality import (
@@ -30,6 +30,7 @@ from airflow_provider_imagekit.operators.base import (
     fail_without_retry,
 )
 from airflow_provider_imagekit.operators.branching import check_task_ids, take_branch
+from airflow_provider_imagekit.operators.picture import metadata_of
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context
@@ -132,7 +133,8 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
             output_path = optional_text(self.output_path, "output_path")
             branches = self._branches(context, rules)
             if output_path is not None:
-                check_format(format_of(output_path))
+                with named("output_path"):
+                    check_format(format_of(output_path))
                 check_output(output_path)
             inspection = Inspection(rules)
             result = self._inspect(inspection, self._rows(rules), output_path)
@@ -151,7 +153,7 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
         absent = [name for name, ids in given.items() if is_absent(ids)]
         if len(absent) == 1 or (absent and any(rule.severity is Severity.BRANCH for rule in rules)):
             raise ImageKitInputError(
-                f"{absent[0]} is {given[absent[0]]!r}.",
+                f"{' and '.join(f'{name} is {ids!r:.60}' for name, ids in given.items())}.",
                 help="Pass ids of tasks to both of the follow_task_ids, or to neither of them and no rule "
                 "with the severity branch.",
             )
@@ -162,26 +164,24 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
         return tuple(ways.values())
 
     def _rows(self, rules: Iterable[Rule]) -> Iterator[Mapping[str, Any]]:
-        named = {name: getattr(self, name) for name in ("input_path", "file_id", "url")}
-        given = [name for name, value in named.items() if not is_absent(value)]
+        sources = {name: getattr(self, name) for name in ("input_path", "file_id", "url")}
+        given = [name for name, value in sources.items() if not is_absent(value)]
         if len(given) != 1:
             raise ImageKitInputError(
-                f"Exactly one of {', '.join(named)} is needed; given: {', '.join(given) or 'none'}."
+                f"Exactly one of {', '.join(sources)} is needed; given: {', '.join(given) or 'none'}."
             )
         if given == ["input_path"]:
             wanted = {*_NAMED, *(column for rule in rules for column in rule.columns)}
-            return read_table(
-                str(self.input_path), lambda names: [name for name in names if name in wanted] or names
-            )
+            path = text(self.input_path, "input_path")
+            with named("input_path"):
+                format_of(path)
+            return read_table(path, lambda names: [name for name in names if name in wanted] or names)
         return iter([self._row_of_file()])
 
     def _row_of_file(self) -> Mapping[str, Any]:
         """Return one file as a row of the table."""
         row = dict.fromkeys(column.name for column in COLUMNS)
-        if is_absent(self.url):
-            metadata = self.hook.get_file_metadata(str(self.file_id))
-        else:
-            metadata = self.hook.get_remote_url_metadata(str(self.url))
+        _, metadata = metadata_of(self.hook, self.file_id, self.url)
         built = RowBuilder(UTC, Privacy()).build(metadata)
         return row | built | {"file_id": self.file_id, "url": self.url}
 
@@ -220,12 +220,6 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
             columns = {name: kind.__name__ for name, kind in VIOLATION_COLUMNS.items()}
             self.written_datasets = (table(path, columns=columns, rows=result["violations"]),)
             ImageKitReportLink.persist(context, path, self.report_url)
-
-    def _push(self, context: Context, result: dict[str, Any]) -> None:
-        # What a task that fails or skips others returns never becomes an XCom.
-        if self.do_xcom_push:
-            for key, value in {**result, "return_value": result}.items():
-                context["ti"].xcom_push(key=key, value=value)
 
 
 def _with_link(violation: dict[str, Any]) -> dict[str, Any]:

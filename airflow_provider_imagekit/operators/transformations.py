@@ -121,7 +121,7 @@ class TransformationCheckOperator(ImageKitOperator):
         wrong = [variant for variant in found if not variant["passed"]]
         report = {"passed": not wrong, "checked": len(found), "failed": len(wrong), "variants": found}
         if wrong and fail_on_problem:
-            context["ti"].xcom_push(key="return_value", value=report)
+            self._push(context, report)
             lines = (f"{variant['url']}: {' '.join(variant['problems'])}" for variant in wrong)
             raise AirflowFailException(
                 f"{len(wrong)} of {len(found)} variants are not as asked:\n" + "\n".join(lines)

@@ -13,6 +13,7 @@ from airflow_provider_imagekit.io.arguments import (
     flag,
     is_absent,
     mapping,
+    named,
     optional_text,
     text,
     texts,
@@ -262,7 +263,8 @@ class UpdateFilesOperator(WritingOperator):
         if not names:
             return targets
         schemas = FieldSchemas(self.hook.list_custom_metadata_fields())
-        schemas.check_names(sorted(names))
+        with named("custom_metadata"):
+            schemas.check_names(sorted(names))
         return {file_id: schemas.fit(values, f"File {file_id}") for file_id, values in targets.items()}
 
     def _journal(self, context: Context, output: str, digest: str) -> Journal:

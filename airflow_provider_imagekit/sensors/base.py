@@ -19,7 +19,7 @@ from airflow_provider_imagekit.compat import (
 )
 from airflow_provider_imagekit.exceptions import CallLimitError, ImageKitAuthError, ImageKitError
 from airflow_provider_imagekit.gates.polling import Poll, not_yet, until_next_check
-from airflow_provider_imagekit.operators.base import ImageKitTask
+from airflow_provider_imagekit.operators.base import DEFERRAL_FAILED, ImageKitTask
 from airflow_provider_imagekit.triggers.base_polling import MIN_POKE_INTERVAL
 from airflow_provider_imagekit.triggers.event import read_event
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.triggers.base_polling import PollingTrigger
 
 __all__ = ["MIN_RESCHEDULE_INTERVAL", "ImageKitSensor"]
-
-# Airflow's name for "the deferral failed"; it has moved between versions, the value has not.
-_DEFERRAL_FAILED = "__fail__"
 
 # What Airflow 3 and Airflow 2 call a deferral whose time is over; older ones have no type for it.
 _TIME_IS_OVER = ("Trigger timeout", "Trigger/execution timeout")
@@ -137,7 +134,7 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         trigger, too, Airflow 2 would retry after a timeout, and ``never_fail`` would skip after one.
         """
         self._label(context)
-        if next_method != _DEFERRAL_FAILED:
+        if next_method != DEFERRAL_FAILED:
             return getattr(self, next_method)(context, **(next_kwargs or {}))
         reason = (next_kwargs or {}).get("error", "unknown")
         reason = str(getattr(reason, "value", reason))
@@ -150,6 +147,8 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
     def _wait_here(self, context: Context) -> Any:
         """Wait in Airflow's own loop, and repeat the last reason when the time is over."""
         self._keep_checks_apart()
+        if self.reschedule:
+            self._ends = self._end_of_rescheduled(context)
         try:
             return super().execute(context)
         except AirflowSkipException as skip:
@@ -192,12 +191,21 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         if self.exponential_backoff:
             return ""
         interval = max(self.poke_interval, MIN_POKE_INTERVAL) if self.deferrable else self.poke_interval
-        return f" {until_next_check(interval, self._ends - time.monotonic())}"
+        left = self._ends - time.monotonic()
+        return f" {until_next_check(interval, left, beyond=not self.deferrable)}"
+
+    def _end_of_rescheduled(self, context: Context) -> float:
+        """Return when the wait is over whose first check another process made; Airflow 2 does not say."""
+        ask = getattr(context["ti"], "get_first_reschedule_date", None)
+        if ask is None:
+            return math.inf
+        first = ask(context) or datetime.now(UTC)
+        return time.monotonic() + self.timeout - (datetime.now(UTC) - first).total_seconds()
 
     @cached_property
     def _ends(self) -> float:
-        """When the wait that has its first check now is over; in reschedule mode no check knows the first."""
-        return math.inf if self.reschedule else time.monotonic() + self.timeout
+        """When the wait that has its first check now is over."""
+        return time.monotonic() + self.timeout
 
     def _time_is_over(self, reason: str = "") -> NoReturn:
         found = f" The last check: {reason}" if reason else ""

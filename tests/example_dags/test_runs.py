@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,9 @@ from demo.catalogue import build
 from demo.dagruns import Ended, run_dags
 from demo.environment import EXAMPLE_DAGS, REPOSITORY
 from demo.page import as_html
-from demo.plan import DEMO_DAG_ID, HERO_DAG_ID, sample_runs
+from demo.plan import DEMO_DAG_ID, HERO_DAG_ID, WATCH_DAG_ID, sample_runs
 from demo.report import Report
-from demo.run import collect, replace_watched_hero
+from demo.run import collect, meanwhile
 from tests.support import AIRFLOW_3
 
 WAITS_FOR_A_PERSON = {"example_imagekit_review_duplicates"}
@@ -44,7 +43,7 @@ def findings(tmp_path_factory: pytest.TempPathFactory, log: Path) -> tuple[dict[
     folders = (EXAMPLE_DAGS, REPOSITORY / "demo" / "dags")
     with ImageKitEmulator(library=library) as imagekit:
         connection = json.dumps(imagekit.airflow_connection)
-        on_start = {HERO_DAG_ID: partial(replace_watched_hero, imagekit, library)}
+        on_start = meanwhile(imagekit, library)
         ended: list[Ended] = []
 
         def as_they_end() -> Iterator[Ended]:
@@ -72,7 +71,7 @@ def test_every_example_is_run_and_succeeds(runs: dict[str, Ended], log: Path) ->
     states = {dag_id: run.state for dag_id, run in runs.items()}
     examples = {file.stem for file in EXAMPLE_DAGS.glob("example_*.py")}
     examples -= WAITS_FOR_A_PERSON | WAITS_FOR_AN_UPLOAD
-    assert states == dict.fromkeys(examples | {DEMO_DAG_ID}, "success"), log.read_text()[-5000:]
+    assert states == dict.fromkeys(examples | {DEMO_DAG_ID, WATCH_DAG_ID}, "success"), log.read_text()[-5000:]
 
 
 def test_metadata_of_one_file_comes_without_its_place(runs: dict[str, Ended]) -> None:
@@ -114,6 +113,13 @@ def test_the_campaign_starts_when_the_hero_picture_was_replaced(runs: dict[str, 
     assert verdict["reference_phash"] == before["pHash"] != verdict["phash"]
     assert verdict["distance"] >= 16
     assert run.seconds >= 5, "the sensor did not wait"
+
+
+def test_an_upload_starts_what_the_watcher_is_for(runs: dict[str, Ended]) -> None:
+    [event], [metadata] = runs[WATCH_DAG_ID].results["watch"], runs[WATCH_DAG_ID].results["metadata"]
+    assert (event["count"], event["new"]) == (1, 1)
+    assert event["files"][0]["filePath"] == "/incoming/autumn.jpg"
+    assert set(metadata) == {"width", "height", "pHash"}
 
 
 def test_the_nightly_table_has_every_picture_and_is_asked_with_duckdb(runs: dict[str, Ended]) -> None:

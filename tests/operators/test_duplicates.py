@@ -282,7 +282,7 @@ class TestThreshold:
             ({"min_precision": "high"}, "min_precision is 'high'"),
             ({"max_distance": 20}, "stay at 16"),
             ({"labels": ["a"]}, "labels is"),
-            ({"labels": [{"id": "a", "other_id": "nobody", "same": 1}]}, "'other_id' is no picture"),
+            ({"labels": [{"id": "a", "other_id": "nobody", "same": 1}]}, "'other_id' is not a picture"),
         ],
         ids=str,
     )

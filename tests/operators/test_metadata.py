@@ -16,6 +16,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitNotFoundError,
     ImageKitServerError,
 )
+from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, RemoteUrlMetadataOperator
 from tests import pictures
 from tests.doubles import context
@@ -220,6 +221,6 @@ class TestInput:
             RemoteUrlMetadataOperator(task_id="t", url=url).execute(context())
 
     def test_every_argument_is_templated(self) -> None:
-        common = {"imagekit_conn_id", "fields", "exclude", "gps", "personal", "on_missing"}
+        common = {*CONNECTION_ARGUMENTS, "fields", "exclude", "gps", "personal", "on_missing"}
         assert set(FileMetadataOperator.template_fields) == common | {"file_id", "file_url"}
         assert set(RemoteUrlMetadataOperator.template_fields) == common | {"url"}

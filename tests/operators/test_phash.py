@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_imagekit.compat import AirflowFailException
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS
 from airflow_provider_imagekit.operators.phash import PHashBranchOperator, PHashShortCircuitOperator
 from tests import doubles, pictures
 
@@ -168,7 +169,7 @@ class TestInput:
     def test_every_argument_is_templated(self) -> None:
         common = {"file_id", "url", "phash", "max_distance", "low_information", "max_matches"}
         common |= {f"reference_{name}" for name in ("file_id", "url", "phash", "bank")}
-        common |= {"bank_id_column", "bank_phash_column", "force", "imagekit_conn_id"}
+        common |= {"bank_id_column", "bank_phash_column", "force", *CONNECTION_ARGUMENTS}
         follow = {f"follow_task_ids_if_{name}" for name in ("similar", "different", "undecidable")}
         assert set(PHashBranchOperator.template_fields) == common | follow
         assert set(PHashShortCircuitOperator.template_fields) == common | {

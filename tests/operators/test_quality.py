@@ -13,6 +13,7 @@ from airflow_provider_imagekit.compat import AirflowFailException
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.operators.quality import ImageQualityOperator
 from tests import pictures
+from tests.doubles import TaskInstance
 
 ROWS = [
     {"file_id": "a", "path": "/a.jpg", "url": "https://x/a.jpg", "width": 1200, "deleted_at": None},
@@ -20,17 +21,6 @@ ROWS = [
     {"file_id": "c", "path": "/c.jpg", "url": "https://x/c.jpg", "width": 1, "deleted_at": "2026-01-01"},
 ]
 RULE = {"rule": "min_width", "value": 1000}
-
-
-class TaskInstance:
-    dag_id = task_id = run_id = "one"
-    map_index = -1
-
-    def __init__(self) -> None:
-        self.pushed: dict[str, Any] = {}
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        self.pushed[key] = value
 
 
 class Checked(ImageQualityOperator):
@@ -89,6 +79,18 @@ def test_a_broken_rule_fails_the_task_after_its_counts_are_told(checked: str) ->
     with pytest.raises(AirflowFailException, match=r"1 of 2 files keep all rules.*min_width: 1"):
         operator.execute({"ti": ti})
     assert ti.pushed["broken"] == {"min_width": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keys"),
+    [({"multiple_outputs": False}, {"return_value"}), ({"do_xcom_push": False}, set())],
+    ids=str,
+)
+def test_xcom_has_no_more_than_the_task_is_asked_for(
+    arguments: dict[str, Any], keys: set[str], checked: str
+) -> None:
+    _, ti = run(rules=[RULE | {"severity": "warn"}], input_path=checked, **arguments)
+    assert set(ti.pushed) == keys
 
 
 @pytest.mark.parametrize(("value", "branch"), [(200, ["publish"]), (1000, ["review"])])

@@ -7,6 +7,7 @@ import pytest
 from airflow_provider_imagekit.compat import AirflowFailException
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitAuthError
+from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS
 from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
 from tests import pictures
 from tests.doubles import context
@@ -65,6 +66,16 @@ def test_all_that_is_wrong_is_told_before_the_task_fails(master: str, imagekit: 
     assert check(**arguments, fail_on_problem=False)["failed"] == report["failed"] == 4
 
 
+def test_a_task_that_fails_pushes_no_xcom_if_it_is_not_to(master: str) -> None:
+    task = context()
+    operator = TransformationCheckOperator(
+        task_id="check", url=master, variants=[{"url": master, "width": 1}], do_xcom_push=False
+    )
+    with pytest.raises(AirflowFailException):
+        operator.execute(task)
+    assert "return_value" not in task["ti"].pushed
+
+
 def test_the_master_may_be_a_file_or_a_hash(master: str, imagekit: ImageKitEmulator) -> None:
     variants = [{"url": f"{master}?tr=w-320"}]
     assert check(file_id=imagekit.file_id(pictures.ORIGINAL), variants=variants)["passed"]
@@ -117,5 +128,5 @@ def test_every_argument_is_templated() -> None:
         "low_information",
         "force",
         "fail_on_problem",
-        "imagekit_conn_id",
+        *CONNECTION_ARGUMENTS,
     }

@@ -22,6 +22,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitResponseError,
 )
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.operators.base import label_of
 from tests import pictures
 from tests.support import Clock, client_of
 
@@ -206,3 +207,17 @@ def test_a_configuration_error_shows_no_secret_in_a_traceback_with_locals(
 
 def test_a_redactor_shows_nothing_of_itself() -> None:
     assert repr(Redactor(KEY)) == "Redactor()"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://joe:hunter2@shop.example/a.jpg", "https://***@shop.example/a.jpg"),
+        ("at https://joe:p@ss@shop.example/a.jpg?b=1,", "at https://***@shop.example/a.jpg?b=1,"),
+        ("https://:hunter2@shop.example", "https://***@shop.example"),
+        ("s3://aws_default@bucket/a@2x.jpg", "s3://aws_default@bucket/a@2x.jpg"),
+        ("https://ik.imagekit.io/demo/a:b@2x.jpg", "https://ik.imagekit.io/demo/a:b@2x.jpg"),
+    ],
+)
+def test_a_password_in_a_url_is_hidden_and_the_id_of_a_connection_is_not(url: str, shown: str) -> None:
+    assert mask_signature(url) == label_of(url) == shown

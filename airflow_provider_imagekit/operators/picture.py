@@ -1,0 +1,34 @@
+"""The metadata of the one picture that a task is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.client.endpoints import mask_signature, parse_file_id, parse_url
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arguments import is_absent, text
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+
+__all__ = ["metadata_of"]
+
+
+def metadata_of(hook: ImageKitHook, file_id: object, url: object) -> tuple[str, dict[str, Any]]:
+    """
+    Fetch the metadata of a picture.
+
+    :param hook: asks ImageKit.
+    :param file_id: id of the picture in the media library.
+    :param url: its delivery URL; exactly one of these two.
+    :return: the picture in words, without a signature, and its metadata.
+    :raises ImageKitInputError: if both or none are given, or the one is not valid.
+    :raises ImageKitError: as the hook does.
+    """
+    if is_absent(file_id) == is_absent(url):
+        raise ImageKitInputError("Exactly one of file_id and url is needed.")
+    if is_absent(url):
+        file_id = parse_file_id(text(file_id, "file_id"), "file_id")
+        return f"file_id {file_id}", hook.get_file_metadata(file_id)
+    url = parse_url(url, "url")
+    return f"url {mask_signature(url)}", hook.get_remote_url_metadata(url)
