@@ -296,7 +296,8 @@ def _csv_columns(file: IO[bytes], columns: Columns) -> Iterator[dict[str, Any]]:
         if not begin:
             head, _, rows = block.removeprefix(codecs.BOM_UTF8).partition(b"\n")
             names = csv_names(head)
-        cells = read_csv_block(rows, names, list(columns(names))) if names else None
+        blank = not rows or rows.isspace()  # without a row no column is missing
+        cells = read_csv_block(rows, names, list(columns(names))) if names and not blank else None
         if cells is None:  # PyArrow's part ends here, between two rows
             break
         yield cells

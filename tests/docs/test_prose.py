@@ -13,7 +13,8 @@ PACKAGE = ROOT / "airflow_provider_imagekit"
 # What is said instead.
 INSTEAD = {
     r"\b(held|holds?)( \w+)? against\b": "compared with",
-    r"(?<!\.)\btell(s|ing)?\b(?!( [\w']+|\W+)* apart\b)|\btold (of|how|what)\b": "return, report, identify",
+    r"(?<!\.)\btell(s|ing)?\b(?!(\W+[\w']+){0,6}\W+apart\b)": "return, report, identify",
+    r"\btold (of|how|what)\b": "return, report, identify",
     r"\bmend(s|ed|ing|able)?\b": "fix or recover",
     r"\bpassed over\b": "skipped",
     r"\banew\b": "again",

@@ -26,6 +26,7 @@ MAY_BE_REFUSED = {
     "/v1/metadata", "/v1/files", "/api/v1/files/upload", "/demo/{file_path}", "/v1/files/purge",
     "/v1/accounts/usage", "/v1/bulkJobs/copyFolder", "/v1/bulkJobs/moveFolder", "/v1/bulkJobs/renameFolder",
     "/v1/customMetadataFields", "/v1/accounts/webhooks", "/v1/accounts/webhooks/{webhook_id}",
+    "/v1/files/{file_id}/details",  # of custom metadata, the account's own fields decide
 }  # fmt: skip
 # A form carries text alone, so what violates a type before it is sent may be valid when it arrives.
 FORMS = {"/api/v1/files/upload"}

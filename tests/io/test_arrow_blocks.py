@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_imagekit.exceptions import ImageKitError
@@ -103,6 +103,7 @@ def test_json_lines_are_read_as_python_reads_them(lines: list[bytes], end: bytes
     assert by_blocks(text, "jsonl") == by_rows(text, "jsonl")
 
 
+@example(head=b"pHash", rows=[b"", b""], end=b"\n", last=False)
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=300)
 @given(HEADS, st.lists(ROWS, max_size=6), st.sampled_from([b"\n", b"\r\n"]), st.booleans())
 def test_csv_is_read_as_python_reads_it(head: bytes, rows: list[bytes], end: bytes, last: bool) -> None:
