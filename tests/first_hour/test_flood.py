@@ -36,6 +36,8 @@ def test_refusals_are_one_line_and_no_file_is_given_up(
         refused = [request for request in imagekit.requests if request.status == 429]
     assert (counts["fetched"], counts["failed"]) == (FILES, 0)
     assert refused, "the limit was never met"
-    [line] = warnings_of(capsys, caplog)
+    lines = warnings_of(capsys, caplog)
+    assert len(lines) == 1, lines
+    [line] = lines
     assert "over its rate limit" in line
     assert "send 27 requests a second" in line
