@@ -63,12 +63,38 @@ def _emulator(library: Path) -> Iterator[ImageKitEmulator]:
         yield emulator
 
 
+def renew(emulator: ImageKitEmulator) -> None:
+    emulator.clear()
+    emulator.private_key = f"private_{secrets.token_urlsafe(20)}="
+
+
 @pytest.fixture
-def imagekit(_emulator: ImageKitEmulator) -> ImageKitEmulator:
-    """The local server: no faults, no past requests, and a key (so a request budget) of the test's own."""
-    _emulator.clear()
-    _emulator.private_key = f"private_{secrets.token_urlsafe(20)}="
-    return _emulator
+def imagekit(_emulator: ImageKitEmulator) -> Iterator[ImageKitEmulator]:
+    """
+    The local server: no faults, no past requests, and a key (so a request budget) of the test's own.
+
+    A test that adds or removes files uses another one, or the next test would find another library.
+    """
+    renew(_emulator)
+    before = {file["filePath"] for file in _emulator.files()}
+    yield _emulator
+    assert {file["filePath"] for file in _emulator.files()} == before
+
+
+@pytest.fixture(scope="session")
+def _written_emulator(library: Path) -> Iterator[ImageKitEmulator]:
+    with ImageKitEmulator(library=library) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def written_imagekit(
+    _written_emulator: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+) -> ImageKitEmulator:
+    """Another such server, for tests that add files to it; ``imagekit_default`` names it."""
+    renew(_written_emulator)
+    monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(_written_emulator.airflow_connection))
+    return _written_emulator
 
 
 @pytest.fixture

@@ -216,22 +216,22 @@ def test_airflow_converts_an_asset() -> None:
 
 
 def test_a_hook_notes_what_it_reads_and_writes(
-    imagekit: ImageKitEmulator, connection: str, monkeypatch: pytest.MonkeyPatch
+    written_imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = importlib.import_module(inspect.unwrap(compat.get_hook_lineage_collector).__module__)
     collector = module.HookLineageCollector()
     monkeypatch.setattr(compat, "get_hook_lineage_collector", lambda: collector)
-    hook = ImageKitHook(connection)
-    hook.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
-    hook.get_remote_url_metadata(f"{imagekit.url_endpoint}/tr:w-10/{pictures.ORIGINAL}")
+    hook = ImageKitHook()
+    hook.get_file_metadata(written_imagekit.file_id(pictures.ORIGINAL))
+    hook.get_remote_url_metadata(f"{written_imagekit.url_endpoint}/tr:w-10/{pictures.ORIGINAL}")
     list(hook.list_files(path="/shop"))
     hook.upload_file(b"GIF89a", "new.gif", folder="/shop", unique_name=False)
     collected = collector.collected_assets if AIRFLOW_3 else collector.collected_datasets
-    endpoint = imagekit.url_endpoint.removeprefix("http")
+    endpoint = written_imagekit.url_endpoint.removeprefix("http")
     read = [(each.asset if AIRFLOW_3 else each.dataset).uri for each in collected.inputs]
     written = [(each.asset if AIRFLOW_3 else each.dataset).uri for each in collected.outputs]
     assert read == [
-        f"imagekit{endpoint}?fileId={imagekit.file_id(pictures.ORIGINAL)}",
+        f"imagekit{endpoint}?fileId={written_imagekit.file_id(pictures.ORIGINAL)}",
         f"imagekit{endpoint}/{pictures.ORIGINAL}",
         f"imagekit{endpoint}/shop",
     ]

@@ -17,7 +17,7 @@ from airflow_provider_imagekit.operators.phash import PHashBranchOperator, PHash
 from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
 from airflow_provider_imagekit.operators.usage import UsageOperator
 from tests.faults.says import BRANCH, CHECK, LIBRARY, LISTING, SHORT_CIRCUIT, USAGE
-from tests.faults.scene import PLENTY, Scene, reference
+from tests.faults.scene import PLENTY, Scene
 
 __all__ = ["CALLS", "OPERATORS", "FileFailedError"]
 
@@ -45,7 +45,7 @@ def run_branch(scene: Scene) -> Any:
     return scene.run(
         Branch,
         file_id=scene.file_id,
-        reference_phash=reference(scene.imagekit),
+        reference_phash=scene.reference,
         follow_task_ids_if_similar="same",
         follow_task_ids_if_different="other",
         follow_task_ids_if_undecidable="ask",
@@ -56,13 +56,13 @@ def run_short_circuit(scene: Scene) -> Any:
     return scene.run(
         PHashShortCircuitOperator,
         file_id=scene.file_id,
-        reference_phash=reference(scene.imagekit),
+        reference_phash=scene.reference,
         on_undecidable="continue",
     )["decision"]
 
 
 def run_transformation_check(scene: Scene) -> Any:
-    phash, variants = reference(scene.imagekit), [{"url": scene.url}]
+    phash, variants = scene.reference, [{"url": scene.url}]
     return scene.run(TransformationCheckOperator, phash=phash, variants=variants)["passed"]
 
 

@@ -41,6 +41,7 @@ class Scene:
         self.connection = connection_id(imagekit)
         self.file_id = imagekit.file_id(pictures.ORIGINAL)
         self.url = imagekit.file_url(pictures.ORIGINAL)
+        self.reference = reference(imagekit)  # now, before the fault begins
         self.requests: int | None = None
         self.waited = 0.0
         self._budget = RateLimiter(clock=self.clock, sleep=self.clock.sleep)

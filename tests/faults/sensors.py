@@ -17,7 +17,7 @@ from airflow_provider_imagekit.sensors.usage import UsageSensor
 from airflow_provider_imagekit.triggers.files import ImageKitFilesTrigger
 from tests.doubles import context
 from tests.faults.says import NEW_FILES, USAGE_SENSOR
-from tests.faults.scene import PLENTY, Scene, reference
+from tests.faults.scene import PLENTY, Scene
 from tests.support import AIRFLOW_3
 
 __all__ = ["JOBS", "POKE_INTERVAL", "SENSORS", "WATCHER"]
@@ -52,8 +52,9 @@ class _UsageSensor(_Clocked, UsageSensor):
 
 
 def phash_sensor(scene: Scene, **mode: Any) -> Any:
-    phash = reference(scene.imagekit)
-    return _sensor(scene, _PHashSensor, file_id=scene.file_id, reference_phash=phash, max_distance=8, **mode)
+    return _sensor(
+        scene, _PHashSensor, file_id=scene.file_id, reference_phash=scene.reference, max_distance=8, **mode
+    )
 
 
 def new_files_sensor(scene: Scene, **mode: Any) -> Any:

@@ -67,16 +67,16 @@ def ask_by_trigger() -> None:
 def test_the_key_is_in_no_log_and_no_traceback(
     caller: str,
     fault: Fault,
-    imagekit: ImageKitEmulator,
+    written_imagekit: ImageKitEmulator,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv(*faulty_connection(imagekit, fault))
+    monkeypatch.setenv(*faulty_connection(written_imagekit, fault))
     logging.getLogger("urllib3").setLevel(logging.DEBUG)
     caplog.set_level(logging.DEBUG)
     told: list[BaseException] = []
-    meet(fault, caller, imagekit, told=told)
+    meet(fault, caller, written_imagekit, told=told)
     output = capfd.readouterr()
     texts = [caplog.text, output.out, output.err]
     for error in told:
@@ -84,7 +84,10 @@ def test_the_key_is_in_no_log_and_no_traceback(
         texts += [repr(error), json.dumps(getattr(error, "details", dict)(), default=str)]
     everything = "\n".join(texts)
     assert everything
-    for secret in (imagekit.private_key, base64.b64encode(f"{imagekit.private_key}:".encode()).decode()):
+    for secret in (
+        written_imagekit.private_key,
+        base64.b64encode(f"{written_imagekit.private_key}:".encode()).decode(),
+    ):
         assert secret not in everything
     assert caller in CALLERS
 
