@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_imagekit.exceptions import ImageKitInputError, TooManyFailedFilesError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import (
+    about,
     count_or_share,
     flag,
     is_absent,
@@ -245,7 +246,8 @@ class UpdateFilesOperator(WritingOperator):
             return ((file_id, {}) for file_id in file_ids_of(self.file_ids, "file_ids"))
         where = mapping(self.where, "where")
         needed = dict.fromkeys(columns, None)
-        rows = matching_rows(self._table(), where, optional_text(self.id_column, "id_column"))
+        table = f"input_path {self.input_path}" if given == ["input_path"] else "records"
+        rows = about(table, matching_rows(self._table(), where, optional_text(self.id_column, "id_column")))
         return ((file_id, _with_columns(row, needed)) for file_id, row in rows)
 
     def _table(self) -> Iterator[Mapping[str, Any]]:
