@@ -211,7 +211,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
                 not_duplicates=not_duplicates,
                 low_information=parse_low_information(self.low_information),
                 max_pairs=whole_number(self.max_pairs, "max_pairs"),
-                search=self._search(resources),
+                search=self._search(),
                 **tables,
             )
             for preference in found.unmatched_preferences:
@@ -222,7 +222,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
             decided = {"kept": policy.kept, "not_duplicates": not_duplicates}
             return found.counts() | self._write(found, decided)
 
-    def _search(self, resources: ExitStack) -> Callable[..., Pairs]:
+    def _search(self) -> Callable[..., Pairs]:
         """Return what finds the pairs, or has found them in parts."""
         if self.parts is None:
             return join
@@ -233,7 +233,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
                 f"parts is {self.parts!r:.200}.",
                 help="Pass what the mapped SearchNearDuplicatesOperator returned.",
             ) from error
-        return MergedSearch(resources.enter_context(open_locally(path)) for path in paths)
+        with ExitStack() as opened:
+            return MergedSearch(opened.enter_context(open_locally(path)) for path in paths)
 
     def _other_columns(self) -> Iterable[str]:
         return (*KNOWN_COLUMNS, *texts(self.report_fields, "report_fields"))
