@@ -18,7 +18,13 @@ from airflow_provider_imagekit.io.object_storage import (
     upload_together,
 )
 from airflow_provider_imagekit.io.progress import progress_to, track
-from airflow_provider_imagekit.io.tables import Chunk, TableFormat, check_format, write_columns
+from airflow_provider_imagekit.io.tables import (
+    Chunk,
+    TableFormat,
+    check_format,
+    columns_needed,
+    write_columns,
+)
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.report.groups import write_groups_page
 from airflow_provider_imagekit.similarity.distance import check_radius
@@ -243,7 +249,9 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self, argument: str, read: Callable[[Iterable[dict[str, Any]]], frozenset[Any]]
     ) -> frozenset[Any]:
         with named(argument):
-            return read(read_table(getattr(self, argument)) if self._is_there(argument) else ())
+            path = getattr(self, argument)
+            in_use = columns_needed(["id"], ["other_id", "decision"])
+            return read(read_table(path, in_use) if self._is_there(argument) else ())
 
     def _write(self, found: NearDuplicates, decided: dict[str, Any]) -> dict[str, Any]:
         written: dict[str, Any] = {}
