@@ -9,7 +9,7 @@ from typing import Any, Final
 from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import choice, flag, named, optional_text, texts, whole_number
+from airflow_provider_imagekit.io.arguments import choice, flag, named, texts, whole_number
 from airflow_provider_imagekit.io.formulas import escape_formulas
 from airflow_provider_imagekit.io.object_storage import (
     check_output,
@@ -131,6 +131,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         "report_fields",
     )
 
+    _text_arguments = ("id_column", "phash_column", "report_url", "report_title")
     _table_arguments = ("input_path", "known_path", "reference_path", "not_duplicates_path", "keep_path")
 
     def __init__(
@@ -273,7 +274,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
                         file,
                         found,
                         limit=MAX_PAGE_GROUPS,
-                        title=optional_text(self.report_title, "report_title") or "",
+                        title=self.report_title or "",
                         note=self._note(found),
                         fields=fields,
                         **decided,

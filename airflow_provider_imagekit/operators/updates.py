@@ -25,7 +25,7 @@ from airflow_provider_imagekit.io.object_storage import (
     storage_path,
     upload_together,
 )
-from airflow_provider_imagekit.io.tables import Columns, check_format, format_of, write_rows
+from airflow_provider_imagekit.io.tables import Columns, check_format, format_of, storable, write_rows
 from airflow_provider_imagekit.library.failures import max_files
 from airflow_provider_imagekit.library.journal import Journal
 from airflow_provider_imagekit.library.updates.change import Change, Targets
@@ -258,7 +258,7 @@ class UpdateFilesOperator(WritingOperator):
             raise ImageKitInputError(
                 f"records is {records!r:.100}.", help='Pass a list of objects such as {"fileId": …}.'
             )
-        return iter(records)
+        return map(storable, records)
 
     def _checked(self, targets: dict[str, dict[str, Any]]) -> Targets:
         """Return the targets with values as the account's fields take them."""
