@@ -20,7 +20,6 @@ from airflow_provider_imagekit.io.object_storage import (
 from airflow_provider_imagekit.io.progress import progress_to, track
 from airflow_provider_imagekit.io.tables import Chunk, TableFormat, check_format, write_columns
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
-from airflow_provider_imagekit.report.groups import write_groups_page
 from airflow_provider_imagekit.similarity.distance import check_radius
 from airflow_provider_imagekit.similarity.near_duplicates import (
     GROUP_COLUMNS,
@@ -36,6 +35,7 @@ from airflow_provider_imagekit.similarity.records import (
     read_id_pairs,
     read_kept,
 )
+from airflow_provider_imagekit.similarity.review.groups_page import write_groups_page
 from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
 
 __all__ = ["MAX_PAGE_GROUPS", "FindNearDuplicatesOperator"]
