@@ -17,7 +17,7 @@ from airflow_provider_imagekit.gates.threads import in_thread
 from airflow_provider_imagekit.io.object_storage import StoredTable, address_errors, storage_errors
 from airflow_provider_imagekit.io.paths import forget_listings
 from airflow_provider_imagekit.similarity.bank import PHashBank
-from airflow_provider_imagekit.similarity.pictures import KeptColumns, read_pictures
+from airflow_provider_imagekit.similarity.picture_columns import KeptColumns, read_pictures
 from airflow_provider_imagekit.similarity.records import columns_in_use
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import flag, is_absent, items, refuse_nothing, text
@@ -11,10 +11,7 @@ from airflow_provider_imagekit.io.tables import Columns, columns_needed
 from airflow_provider_imagekit.operators.base import ImageKitOperator
 from airflow_provider_imagekit.operators.dry_run import DryRunArgument
 
-if TYPE_CHECKING:
-    from airflow_provider_imagekit.compat import Context
-
-__all__ = ["WritingOperator", "columns_matched", "file_ids_of", "identity_of", "matching_rows"]
+__all__ = ["WritingOperator", "columns_matched", "file_ids_of", "matching_rows"]
 
 _ID_COLUMNS = ("fileId", "file_id", "id")
 
@@ -33,16 +30,6 @@ class WritingOperator(ImageKitOperator):
     def _refuse_nothing(self, names: Iterable[str], given: Sequence[str]) -> None:
         """Refuse an argument that the author gave and a template made nothing of."""
         refuse_nothing({name: getattr(self, name) for name in names}, given)
-
-
-def identity_of(context: Context) -> str:
-    """
-    Return what is the same in all tries of a task, and in no other task.
-
-    :param context: the task's context.
-    """
-    ti = context["ti"]
-    return f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
 
 
 def file_ids_of(value: Any, argument: str) -> list[str]:

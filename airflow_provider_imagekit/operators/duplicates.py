@@ -26,7 +26,6 @@ from airflow_provider_imagekit.io.tables import (
     write_columns,
 )
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
-from airflow_provider_imagekit.report.groups import write_groups_page
 from airflow_provider_imagekit.similarity.distance import check_radius
 from airflow_provider_imagekit.similarity.near_duplicates import (
     GROUP_COLUMNS,
@@ -42,6 +41,7 @@ from airflow_provider_imagekit.similarity.records import (
     read_id_pairs,
     read_kept,
 )
+from airflow_provider_imagekit.similarity.review.groups_page import write_groups_page
 from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
 
 __all__ = ["MAX_PAGE_GROUPS", "FindNearDuplicatesOperator"]

@@ -11,6 +11,7 @@ from airflow_provider_imagekit.compat import AirflowFailException, BranchMixIn
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import is_absent, items, named, optional_text, text, texts
+from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
 from airflow_provider_imagekit.io.tables import check_format, format_of, write_rows
 from airflow_provider_imagekit.library.quality import (
@@ -28,6 +29,7 @@ from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
     ImageKitOperator,
     fail_without_retry,
+    identity_of,
 )
 from airflow_provider_imagekit.operators.branching import check_task_ids, take_branch
 from airflow_provider_imagekit.operators.picture import metadata_of
@@ -138,7 +140,8 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
                     check_format(format_of(output_path))
                 check_output(output_path)
             inspection = Inspection(rules)
-            result = self._inspect(inspection, self._rows(rules), output_path)
+            with only_writer(output_path, identity_of(context)):
+                result = self._inspect(inspection, self._rows(rules), output_path)
         self._tell(context, rules, inspection, result)
         broken = inspection.severity in (Severity.FAIL, Severity.BRANCH)
         result["branch"] = list(branches[broken]) if branches else None

@@ -19,6 +19,7 @@ from airflow_provider_imagekit.io.arguments import (
     texts,
     whole_number,
 )
+from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import (
     check_output,
     read_table,
@@ -31,12 +32,11 @@ from airflow_provider_imagekit.library.journal import Journal
 from airflow_provider_imagekit.library.updates.change import Change, Targets
 from airflow_provider_imagekit.library.updates.fields import FieldSchemas
 from airflow_provider_imagekit.library.updates.update_run import ROW_COLUMNS, UpdateRun
-from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry
+from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry, identity_of
 from airflow_provider_imagekit.operators.base_write import (
     WritingOperator,
     columns_matched,
     file_ids_of,
-    identity_of,
     matching_rows,
 )
 
@@ -190,8 +190,9 @@ class UpdateFilesOperator(WritingOperator):
         plan = self._run.plan()
         only_plan = self._only_plan(str(plan))
         if not only_plan:
-            self._run.run()
-            self._publish(self._run, output)
+            with only_writer(output, identity_of(context)):
+                self._run.run()
+                self._publish(self._run, output)
             self._check_failed(self._run, max_files(allowed, len(targets)), output)
         return self._result(self._run, only_plan) | {"plan": plan.as_dict(), "output_path": output}
 

@@ -19,8 +19,8 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, flag, mapping, optional_text, text, texts
 from airflow_provider_imagekit.library.table.privacy import Privacy
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
-from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry
-from airflow_provider_imagekit.operators.base_write import WritingOperator, identity_of
+from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry, identity_of
+from airflow_provider_imagekit.operators.base_write import WritingOperator
 from airflow_provider_imagekit.operators.upload_source import (
     Catalogue,
     SourceFile,
