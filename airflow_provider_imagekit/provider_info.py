@@ -25,7 +25,7 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     "timeout": {
         "kind": "number",
         "default": 60.0,
-        "label": "Timeout (seconds)",
+        "label": "Timeout in seconds",
         "help": "Maximum seconds until a whole answer has arrived, connecting included.",
         "schema": {"type": ["number", "null"], "minimum": 1},
     },
@@ -39,7 +39,7 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     "max_wait": {
         "kind": "number",
         "default": 120.0,
-        "label": "Longest wait (seconds)",
+        "label": "Longest wait in seconds",
         "help": "Maximum seconds that one call waits in all, for the rate limit and between retries.",
         "schema": {"type": ["number", "null"], "minimum": 0},
     },
@@ -122,6 +122,18 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
 }
 
 
+#: What the form calls the standard fields, in its order; errors call them the same.
+STANDARD_FIELDS = {"host": "API base URL (host)", "password": "Private key (password)"}
+
+#: Where a person finds the key.
+KEY_PLACE = "ImageKit's dashboard shows it under Developer options"
+
+
+def field_label(name: str) -> str:
+    """Return what form and errors call a field: its label, and its name in JSON, URI and command line."""
+    return STANDARD_FIELDS.get(name) or f"{CONNECTION_FIELDS[name]['label']} ({name})"
+
+
 def value_if_empty(name: str) -> str:
     """Return in words what an empty field of ``extra`` means; empty where it means nothing."""
     field = CONNECTION_FIELDS[name]
@@ -132,7 +144,7 @@ def value_if_empty(name: str) -> str:
 def _form_field(name: str) -> dict[str, Any]:
     field, empty = CONNECTION_FIELDS[name], value_if_empty(name)
     return {
-        "label": field["label"],
+        "label": field_label(name),
         "description": f"{field['help']}{f' Empty: {empty}.' if empty else ''}",
         "schema": field["schema"],
     }
@@ -145,9 +157,9 @@ CONNECTION_TYPE: dict[str, Any] = {
     "ui-field-behaviour": {
         # The port stays: without one the Test button of Airflow 3.3.1 and 3.3.2 fails (apache/airflow#73298).
         "hidden-fields": ["schema", "login", "extra"],
-        "relabeling": {"password": "Private key", "host": "API base URL"},
+        "relabeling": STANDARD_FIELDS,
         "placeholders": {
-            "password": "private_…",
+            "password": f"private_… {KEY_PLACE}",
             "host": "empty for https://api.imagekit.io",
             "port": "443",
         },

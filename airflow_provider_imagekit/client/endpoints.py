@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.provider_info import field_label
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -75,7 +76,8 @@ METADATA_FIELDS = frozenset(
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _NO_ENDPOINT = (
-    " If a template takes its beginning from there, set url_endpoint in the extra of the Airflow Connection."
+    f" If a template takes its beginning from there, set {field_label('url_endpoint')} in the Airflow "
+    "Connection's extra."
 )
 
 

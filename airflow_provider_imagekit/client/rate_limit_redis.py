@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
+from airflow_provider_imagekit.provider_info import field_label
 
 __all__ = ["RedisRateLimiter"]
 
@@ -187,7 +188,7 @@ def _storage(url: str) -> Any:
         from limits.storage import RedisStorage
     except ImportError as error:
         raise ImageKitConfigurationError(
-            "rate_limit_url in the Airflow Connection's extra needs the package extra redis.",
+            f"{field_label('rate_limit_url')} of the Airflow Connection needs the package extra redis.",
             help="Install airflow-provider-imagekit[redis] on every machine that runs tasks or triggers.",
         ) from error
     if url.split("://", maxsplit=1)[0] in RedisStorage.STORAGE_SCHEME:
@@ -202,6 +203,6 @@ def _storage(url: str) -> Any:
             pass
     # The address can hold a password, so it is not repeated here.
     raise ImageKitConfigurationError(
-        "rate_limit_url in the Airflow Connection's extra cannot be used.",
+        f"{field_label('rate_limit_url')} of the Airflow Connection cannot be used.",
         help="Use an address such as redis://:password@host:6379/0, or rediss:// for TLS.",
     )

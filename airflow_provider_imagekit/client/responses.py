@@ -22,6 +22,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitServerError,
     ImageKitStatusError,
 )
+from airflow_provider_imagekit.provider_info import KEY_PLACE, STANDARD_FIELDS
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.endpoints import Request
@@ -100,10 +101,10 @@ _BY_STATUS: dict[int, type[ImageKitStatusError]] = {
 }
 
 _HELP: dict[int, str] = {
-    401: "Put the private key into the password of the Airflow Connection.",
+    401: f"Put the account's key into {STANDARD_FIELDS['password']} of the Airflow Connection. {KEY_PLACE}.",
     403: (
-        "Check the password of the Airflow Connection: it must be a private key of this account, whole "
-        "(keys often end in '='), not expired, and allowed to read media assets."
+        f"Check {STANDARD_FIELDS['password']} of the Airflow Connection: it must be a private key of this "
+        f"account, whole (keys often end in '='), not expired, and allowed to read media assets. {KEY_PLACE}."
     ),
     404: "Check the id or URL; a file that was just uploaded can take a moment to appear.",
     429: "Lower requests_per_second in the Airflow Connection, or run fewer tasks at once (an Airflow pool).",
@@ -117,7 +118,9 @@ _NOT_YOURS_HELP = (
 )
 
 
-_FOREIGN_HELP = "Check the host of the Airflow Connection: ImageKit's API is at api.imagekit.io."
+_FOREIGN_HELP = (
+    f"Check {STANDARD_FIELDS['host']} of the Airflow Connection: ImageKit's API is at api.imagekit.io."
+)
 
 
 class _Answer:

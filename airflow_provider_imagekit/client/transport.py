@@ -22,6 +22,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitOversizeError,
     ImageKitTransportError,
 )
+from airflow_provider_imagekit.provider_info import STANDARD_FIELDS, field_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -103,7 +104,8 @@ class Transport:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ImageKitTransportError(
                 f"No answer from {self._base_url}: {self._redactor.text(_cause(error))}.",
-                help="Check the network, the host of the Airflow Connection and its proxies.",
+                help=f"Check the network, and {STANDARD_FIELDS['host']} and {field_label('proxies')} of the "
+                "Airflow Connection.",
                 sent=not _never_connected(error),
             ) from None
 
@@ -132,16 +134,16 @@ def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
         url = urllib3.util.Url()
     if url.auth or "@" in base_url:  # a key can hold a slash, which ends what is read as auth
         raise ImageKitConfigurationError(
-            "The base URL holds a user or a password.",
-            help="Put the private key into the password of the Airflow Connection, not before the host.",
+            f"{STANDARD_FIELDS['host']} holds a user or a password.",
+            help=f"Put the account's key into {STANDARD_FIELDS['password']} of the Airflow Connection.",
         )
     is_local = url.host is not None and is_loopback(url.host)
     allowed = ("https", "http") if is_local or allow_http else ("https",)
     if not url.host or url.scheme not in allowed:
         raise ImageKitConfigurationError(
-            f"The base URL {Redactor('').text(base_url)!r} cannot be used.",
+            f"{STANDARD_FIELDS['host']} {Redactor('').text(base_url)!r} cannot be used.",
             help="Use https; plain http would show the private key to the network, and is for loopback "
-            "alone. For a local ImageKit server in another container set allow_http in the extra.",
+            f"alone. For a local ImageKit server in another container set {field_label('allow_http')}.",
         )
     if url.scheme == "http" and not is_local:
         log.warning(

@@ -11,18 +11,27 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_imagekit.client.endpoints import DEFAULT_BASE_URL
+from airflow_provider_imagekit.client.redaction import Redactor
 from airflow_provider_imagekit.client.settings import ClientSettings, is_loopback
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
-from airflow_provider_imagekit.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE, value_if_empty
+from airflow_provider_imagekit.provider_info import (
+    CONNECTION_FIELDS,
+    CONNECTION_TYPE,
+    KEY_PLACE,
+    STANDARD_FIELDS,
+    field_label,
+    value_if_empty,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Connection
 
 __all__ = ["client_settings", "unknown_fields", "uses_login", "webhook_settings"]
 
-_KEY_HELP = "Put the account's private key (private_…) into the password of the Airflow Connection."
+_HOST, _KEY = (f"{STANDARD_FIELDS[name]} of the Airflow Connection" for name in ("host", "password"))
+_KEY_HELP = f"Put the account's private key (private_…) there. {KEY_PLACE}."
 _TYPE = CONNECTION_TYPE["connection-type"]
-_DELIVERY_HOST = "ik.imagekit.io"
+_API_HOST = "api.imagekit.io"
 #: Minimum length of a signing key.
 _MIN_SECRET = 16
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
@@ -33,18 +42,22 @@ def client_settings(connection: Connection, extra: Mapping[str, Any]) -> ClientS
     Read an Airflow Connection of type ``imagekit``.
 
     Values may arrive as strings, since forms and URIs know nothing else; blank ones count as absent, and
-    unknown ``extra`` fields for nothing.
+    unknown ``extra`` fields for nothing. Of several mistakes, the first in the form's order is named.
 
     :param connection: the Airflow Connection.
     :param extra: its ``extra`` field, parsed.
     :raises ImageKitConfigurationError: naming the field that cannot be used.
     """
+    _check_type(connection)
+    base_url = _base_url(connection)
+    key = _private_key(connection)
+    _check_url_endpoint(_text(extra, "url_endpoint"), base_url)
     settings = {
         name: _READERS[field["kind"]](extra, name)
         for name, field in CONNECTION_FIELDS.items()
         if name in ClientSettings.__slots__
     }
-    return ClientSettings(_private_key(connection), _base_url(connection), **settings)
+    return ClientSettings(key, base_url, **settings)
 
 
 def webhook_settings(extra: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -60,13 +73,13 @@ def webhook_settings(extra: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[st
     secrets = tuple(str(part).strip() for part in parts)
     if not secrets or not all(key.startswith("whsec_") and len(key) >= _MIN_SECRET for key in secrets):
         raise ImageKitConfigurationError(
-            "webhook_secrets in the Airflow Connection's extra is empty or not a list of signing keys.",
+            f"{_extra('webhook_secrets')} is empty or not a list of signing keys.",
             help="Use the key whsec_... that ImageKit showed when the webhook was made; several with commas.",
         )
     assets = {name: folder for name, folder in _object(extra, "webhook_assets") if name}
     if not assets:
         raise ImageKitConfigurationError(
-            "webhook_assets in the Airflow Connection's extra is empty.",
+            f"{_extra('webhook_assets')} is empty.",
             help='Use an object of assets and folders, such as {"pictures": "/products"}; "" for all files.',
         )
     return secrets, assets
@@ -88,26 +101,37 @@ def uses_login(connection: Connection) -> bool:
     return not (connection.password or "").strip() and (connection.login or "").startswith("private_")
 
 
-def _private_key(connection: Connection) -> str:
-    key = str((connection.login if uses_login(connection) else connection.password) or "").strip()
-    if not key:
-        raise ImageKitConfigurationError("The Airflow Connection has no private key.", help=_KEY_HELP)
+def _extra(name: str) -> str:
+    return f"{field_label(name)} in the Airflow Connection's extra"
+
+
+def _given_key(connection: Connection) -> str:
+    return str((connection.login if uses_login(connection) else connection.password) or "").strip()
+
+
+def _check_type(connection: Connection) -> None:
     kind = getattr(connection, "conn_type", None) or _TYPE
-    if kind != _TYPE and not key.startswith("private_"):
+    if kind != _TYPE and not _given_key(connection).startswith("private_"):
         raise ImageKitConfigurationError(
             f"The Airflow Connection has the type {str(kind)[:100]!r}; its password is not sent to ImageKit.",
             help=f"Name a connection of the type {_TYPE}.",
         )
+
+
+def _private_key(connection: Connection) -> str:
+    key = _given_key(connection)
+    if not key:
+        raise ImageKitConfigurationError(f"{_KEY} is empty.", help=_KEY_HELP)
     if set(key) == {"*"}:
         raise ImageKitConfigurationError(
-            "The form sent '***' in place of the private key.",
+            f"{_KEY} came from the form as '***'.",
             help="Type the key in again before testing: Airflow does not show the stored one to the form.",
         )
     if key.startswith("public_"):
-        raise ImageKitConfigurationError("The password holds the public key.", help=_KEY_HELP)
+        raise ImageKitConfigurationError(f"{_KEY} holds the public key.", help=_KEY_HELP)
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ImageKitConfigurationError(
-            "The private key holds blanks or characters that no key has.", help=_KEY_HELP
+            f"{_KEY} holds blanks or characters that no key has.", help=_KEY_HELP
         )
     return key
 
@@ -121,20 +145,38 @@ def _base_url(connection: Connection) -> str:
         host = f"{scheme or ('http' if is_loopback(host.partition(':')[0]) else 'https')}://{host}"
     try:
         parts = urlsplit(host)
+        name = parts.hostname or ""
     except ValueError as error:
-        raise ImageKitConfigurationError(
-            f"host of the Airflow Connection is {host!r}, which is not a valid address: {error}.",
-            help=f"Leave host empty for {DEFAULT_BASE_URL}.",
-        ) from None
-    if parts.hostname == _DELIVERY_HOST:
-        raise ImageKitConfigurationError(
-            f"host of the Airflow Connection is {host!r}, which delivers files and is not the API.",
-            help="Leave host empty for https://api.imagekit.io, and put a URL endpoint into the extra field "
-            "url_endpoint; the key was not sent.",
-        )
+        raise _wrong_host(host, f"is not a valid address: {error}") from None
+    if name != _API_HOST and (name == "imagekit.io" or name.endswith(".imagekit.io")):
+        raise _wrong_host(host, "is of ImageKit and is not its API")
+    behind = re.search(r":[0-9]+$", parts.path) or parts.query or parts.fragment
+    if behind or name in {"", "none"} or parts.netloc.endswith(":"):  # as of https:/host
+        raise _wrong_host(host, "is not the address of an API: a host, then a port, then a path")
     if connection.port and not re.search(r":[0-9]+$", parts.netloc):
         parts = parts._replace(netloc=f"{parts.netloc}:{connection.port}")
     return parts.geturl()
+
+
+def _wrong_host(host: str, reason: str) -> ImageKitConfigurationError:
+    return ImageKitConfigurationError(
+        f"{_HOST} is {Redactor('').text(host)!r}, which {reason}.",
+        help=f"Leave it empty for {DEFAULT_BASE_URL}. A URL endpoint belongs into "
+        f"{field_label('url_endpoint')}. The key was not sent.",
+    )
+
+
+def _check_url_endpoint(url_endpoint: str | None, base_url: str) -> None:
+    """Refuse what templates cannot begin an address with, and an API that is the URL endpoint itself."""
+    if url_endpoint is None:
+        return
+    if not re.match(r"https?://[^/]", url_endpoint):
+        raise ImageKitConfigurationError(
+            f"{_extra('url_endpoint')} is {url_endpoint!r}.",
+            help="Use the whole address, such as https://ik.imagekit.io/your_imagekit_id.",
+        )
+    if url_endpoint.rstrip("/") == base_url:
+        raise _wrong_host(base_url, "is the URL endpoint and delivers files")
 
 
 def _absent(value: Any) -> bool:
@@ -157,7 +199,7 @@ def _number(extra: Mapping[str, Any], name: str) -> float | None:
         number = math.nan
     if not (math.isfinite(number) and (number > 0 or (number == 0 and not above_zero))):
         raise ImageKitConfigurationError(
-            f"{name} in the Airflow Connection's extra is {value!r}.",
+            f"{_extra(name)} is {value!r}.",
             help=f"Use a number {'above' if above_zero else 'of at least'} 0, or leave it out for "
             f"{value_if_empty(name)}.",
         )
@@ -168,18 +210,14 @@ def _number(extra: Mapping[str, Any], name: str) -> float | None:
 def _integer(extra: Mapping[str, Any], name: str) -> int:
     number = _number(extra, name) or 0.0
     if not number.is_integer():
-        raise ImageKitConfigurationError(
-            f"{name} in the Airflow Connection's extra is {number:g}.", help="Use a whole number."
-        )
+        raise ImageKitConfigurationError(f"{_extra(name)} is {number:g}.", help="Use a whole number.")
     return int(number)
 
 
 def _switch(extra: Mapping[str, Any], name: str) -> bool:
     value = _switch_or_path(extra, name)
     if isinstance(value, str):
-        raise ImageKitConfigurationError(
-            f"{name} in the Airflow Connection's extra is {value!r}.", help="Use true or false."
-        )
+        raise ImageKitConfigurationError(f"{_extra(name)} is {value!r}.", help="Use true or false.")
     return value
 
 
@@ -203,7 +241,7 @@ def _object(extra: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
         pairs = None
     if not isinstance(pairs, Mapping):
         raise ImageKitConfigurationError(
-            f"{name} in the Airflow Connection's extra is not a JSON object.",
+            f"{_extra(name)} is not a JSON object.",
             help='Use an object such as {"https": "http://proxy.example:3128"}.',
         )
     return tuple(sorted((str(key), str(item)) for key, item in pairs.items()))

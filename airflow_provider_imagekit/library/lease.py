@@ -1,16 +1,15 @@
-"""One run at a time works on a table: a file beside the table says which, and another who wrote it last."""
+"""One run at a time works on a table: a file beside the table says which."""
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.exceptions import ImageKitInputError, TableInUseError
-from airflow_provider_imagekit.io.paths import read_locally
+from airflow_provider_imagekit.exceptions import TableInUseError
+from airflow_provider_imagekit.io.mapped import Mark, read_json
 from airflow_provider_imagekit.io.tables import json_line
 from airflow_provider_imagekit.io.together import atomic_write
 
@@ -28,8 +27,8 @@ class Lease:
     Instances of one mapped task never take it one after the other: each would replace the other's rows.
 
     :param folder: where the lease is, beside the table.
-    :param owner: what identifies the run over all its tries; what follows its last slash is the index of the
-        instance of a mapped task.
+    :param owner: what identifies the run over all its tries; see
+        :class:`~airflow_provider_imagekit.io.mapped.Mark`.
     :param seconds: for which it lasts unless it is renewed.
     :param clock: seconds since the epoch.
     """
@@ -43,19 +42,13 @@ class Lease:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = folder / "lease.json"
-        self.writer = folder / "writer.json"
+        self.mark = Mark(folder / "writer.json", folder.name.removesuffix(".run"), owner)
         self._folder = folder
         self._owner = owner
         self._seconds = seconds
         self._clock = clock
         self._token = uuid.uuid4().hex
         self._written: float | None = None
-        self._run, _, self._index = owner.rpartition("/")
-
-    @property
-    def of_mapped_task(self) -> bool:
-        """Whether the run is that of one instance of a mapped task."""
-        return self._index.isdigit()
 
     def acquire(self) -> None:
         """
@@ -64,7 +57,7 @@ class Lease:
         :raises TableInUseError: if another run has it.
         :raises ImageKitInputError: if another instance of this mapped task has written the table.
         """
-        self._refuse_siblings(self._read_json(self.writer).get("owner"))
+        self.mark.refuse_siblings()
         held = self._read()
         if held.get("owner") not in (None, self._owner) and held["until"] > self._clock():
             raise self._in_use(held)
@@ -98,39 +91,13 @@ class Lease:
             self._path.unlink()
         self._written = None
 
-    def sign(self, stream: IO[bytes]) -> None:
-        """
-        Note whose the table is that is about to be put in place.
-
-        :param stream: becomes the file ``writer``.
-        """
-        stream.write(json_line({"owner": self._owner}))
-
-    def _refuse_siblings(self, writer: object) -> None:
-        run, _, index = str(writer).rpartition("/")
-        if self.of_mapped_task and run == self._run and index != self._index:
-            raise ImageKitInputError(
-                f"{self._folder.name.removesuffix('.run')} was written by instance {index} of this mapped "
-                f"task in the same DAG run; instance {self._index} would replace its rows.",
-                help="Put {{ ti.map_index }} into output_path, so that each instance has a table of its own.",
-            )
-
     def _read(self) -> dict[str, Any]:
         """Return what the lease says; nothing if the file is not one."""
-        held = self._read_json(self._path)
+        held = read_json(self._path)
         try:
             return {"owner": str(held["owner"]), "token": held["token"], "until": float(held["until"])}
         except (ValueError, TypeError, KeyError):
             return {}
-
-    @staticmethod
-    def _read_json(path: StoragePath) -> dict[str, Any]:
-        try:
-            with read_locally(path) as stream:
-                found = json.loads(stream.read(4096))
-        except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
-            return {}
-        return found if isinstance(found, dict) else {}
 
     def _write(self) -> None:
         self._written = self._clock()

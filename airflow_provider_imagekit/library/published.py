@@ -111,9 +111,9 @@ class PublishedTable:
         with appear_together(self._workplace) as write:
             with write(self.errors) as stream:
                 _write_errors(worklist.errors(), stream)
-            if self._lease.of_mapped_task:
-                with write(self._lease.writer) as stream:
-                    self._lease.sign(stream)
+            if (mark := self._lease.mark).of_mapped_task:
+                with write(mark.path) as stream:
+                    mark.write(stream)
             with write(self._path) as stream:
                 written = write_table(stream, new, self._form)
             self._check()

@@ -28,6 +28,7 @@ __all__ = [
     "ImageKitOperator",
     "ImageKitTask",
     "fail_without_retry",
+    "identity_of",
     "is_mapped",
     "label_of",
     "nothing_found",
@@ -76,6 +77,16 @@ def nothing_found(given: Mapping[str, Any]) -> str:
     """
     asked = ", ".join(f"{name}={value!r:.200}" for name, value in given.items() if not is_absent(value))
     return f"No files were found with {asked or 'no filter'}. Check it if some were expected."
+
+
+def identity_of(context: Context) -> str:
+    """
+    Return what is the same in all tries of a task, and in no other task.
+
+    :param context: the task's context.
+    """
+    ti = context["ti"]
+    return f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
 
 
 def is_mapped(context: Context) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import named
+from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.links.imagekit import ImageKitReportLink
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, identity_of
 from airflow_provider_imagekit.operators.hash_tables import HashTables
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
 from airflow_provider_imagekit.similarity.records import read_records
@@ -47,7 +48,7 @@ class HashTableOperator(HashTables, ImageKitOperator):
         "report_url",
     )
     label_arguments = ("input_path", "output_path")
-    _text_arguments = ("id_column", "phash_column", "report_url")
+    _text_arguments: ClassVar[tuple[str, ...]] = ("id_column", "phash_column", "report_url")
     template_fields_renderers = {"records": "json"}  # noqa: RUF012 - Airflow's own declaration
     operator_extra_links = (ImageKitReportLink(),)
 
@@ -80,7 +81,8 @@ class HashTableOperator(HashTables, ImageKitOperator):
         self._label(context)
         with fail_without_retry():
             self._read_texts()
-            found = self._find()
+            with only_writer(self._path(""), identity_of(context), name="output"):
+                found = self._find()
         if found.get("report_path"):
             self.log.info("The report is at %s.", found["report_path"])
             ImageKitReportLink.persist(context, found["report_path"], self.report_url)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import choice, flag, named, optional_text, texts, whole_number
+from airflow_provider_imagekit.io.arguments import choice, flag, named, texts, whole_number
 from airflow_provider_imagekit.io.formulas import escape_formulas
 from airflow_provider_imagekit.io.object_storage import (
     check_output,
@@ -18,9 +18,14 @@ from airflow_provider_imagekit.io.object_storage import (
     upload_together,
 )
 from airflow_provider_imagekit.io.progress import progress_to, track
-from airflow_provider_imagekit.io.tables import Chunk, TableFormat, check_format, write_columns
+from airflow_provider_imagekit.io.tables import (
+    Chunk,
+    TableFormat,
+    check_format,
+    columns_needed,
+    write_columns,
+)
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
-from airflow_provider_imagekit.report.groups import write_groups_page
 from airflow_provider_imagekit.similarity.distance import check_radius
 from airflow_provider_imagekit.similarity.near_duplicates import (
     GROUP_COLUMNS,
@@ -36,6 +41,7 @@ from airflow_provider_imagekit.similarity.records import (
     read_id_pairs,
     read_kept,
 )
+from airflow_provider_imagekit.similarity.review.groups_page import write_groups_page
 from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
 
 __all__ = ["MAX_PAGE_GROUPS", "FindNearDuplicatesOperator"]
@@ -125,6 +131,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         "report_fields",
     )
 
+    _text_arguments = ("id_column", "phash_column", "report_url", "report_title")
     _table_arguments = ("input_path", "known_path", "reference_path", "not_duplicates_path", "keep_path")
 
     def __init__(
@@ -211,7 +218,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
                 not_duplicates=not_duplicates,
                 low_information=parse_low_information(self.low_information),
                 max_pairs=whole_number(self.max_pairs, "max_pairs"),
-                search=self._search(resources),
+                search=self._search(),
                 **tables,
             )
             for preference in found.unmatched_preferences:
@@ -222,7 +229,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
             decided = {"kept": policy.kept, "not_duplicates": not_duplicates}
             return found.counts() | self._write(found, decided)
 
-    def _search(self, resources: ExitStack) -> Callable[..., Pairs]:
+    def _search(self) -> Callable[..., Pairs]:
         """Return what finds the pairs, or has found them in parts."""
         if self.parts is None:
             return join
@@ -233,7 +240,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
                 f"parts is {self.parts!r:.200}.",
                 help="Pass what the mapped SearchNearDuplicatesOperator returned.",
             ) from error
-        return MergedSearch(resources.enter_context(open_locally(path)) for path in paths)
+        with ExitStack() as opened:
+            return MergedSearch(opened.enter_context(open_locally(path)) for path in paths)
 
     def _other_columns(self) -> Iterable[str]:
         return (*KNOWN_COLUMNS, *texts(self.report_fields, "report_fields"))
@@ -242,7 +250,9 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self, argument: str, read: Callable[[Iterable[dict[str, Any]]], frozenset[Any]]
     ) -> frozenset[Any]:
         with named(argument):
-            return read(read_table(getattr(self, argument)) if self._is_there(argument) else ())
+            path = getattr(self, argument)
+            in_use = columns_needed(["id"], ["other_id", "decision"])
+            return read(read_table(path, in_use) if self._is_there(argument) else ())
 
     def _write(self, found: NearDuplicates, decided: dict[str, Any]) -> dict[str, Any]:
         written: dict[str, Any] = {}
@@ -264,7 +274,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
                         file,
                         found,
                         limit=MAX_PAGE_GROUPS,
-                        title=optional_text(self.report_title, "report_title") or "",
+                        title=self.report_title or "",
                         note=self._note(found),
                         fields=fields,
                         **decided,

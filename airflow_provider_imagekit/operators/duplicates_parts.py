@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
 from airflow_provider_imagekit.io.arguments import flag, whole_number
+from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import open_locally, upload_together
 from airflow_provider_imagekit.io.progress import Progress, progress_to
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry
+from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, identity_of
 from airflow_provider_imagekit.operators.hash_tables import HashTables
 from airflow_provider_imagekit.similarity.distance import check_radius
 from airflow_provider_imagekit.similarity.near_duplicates import hashes_to_compare
@@ -124,7 +125,11 @@ class PlanNearDuplicatesOperator(HashTables, ImageKitOperator):
             }
             low_information = parse_low_information(self.low_information)
             new, old = hashes_to_compare(**self._tables(resources), low_information=low_information)
-            with upload_together() as upload, upload(plan["hashes_path"]) as file:
+            with (
+                only_writer(plan["hashes_path"], identity_of(context)),
+                upload_together() as upload,
+                upload(plan["hashes_path"]) as file,
+            ):
                 write_hashes(file, new, old)
         self.log.info("%s pictures, and %s known ones and references.", f"{len(new):,}", f"{len(old):,}")
         return [plan | {"part": number} for number in range(parts)]

@@ -32,6 +32,7 @@ from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
     ImageKitOperator,
     fail_without_retry,
+    identity_of,
     is_mapped,
     nothing_found,
 )
@@ -234,7 +235,7 @@ class LibraryMetadataOperator(ImageKitOperator):
             source,
             output,
             self._settings(),
-            run=_identity(context),
+            run=identity_of(context),
             run_time=_run_time(context),
             write=self.log.info,
             warn=self.log.warning,
@@ -269,12 +270,6 @@ class LibraryMetadataOperator(ImageKitOperator):
             max_deleted=count_or_share(self.max_deleted, "max_deleted"),
             threads=whole_number(self.threads, "threads", least=1, most=_MOST_THREADS),
         )
-
-
-def _identity(context: Context) -> str:
-    """Return what is the same in all tries of a task, and in no other task."""
-    ti = context["ti"]
-    return f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}"
 
 
 def _run_time(context: Context) -> datetime:

@@ -22,6 +22,7 @@ from airflow_provider_imagekit.io.arguments import (
     texts,
     whole_number,
 )
+from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import check_output, storage_faults, storage_path
 from airflow_provider_imagekit.io.tables import TableFormat, format_of, json_line
 from airflow_provider_imagekit.io.together import atomic_write, remove_leftovers
@@ -31,6 +32,7 @@ from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
     ImageKitOperator,
     fail_without_retry,
+    identity_of,
     nothing_found,
 )
 from airflow_provider_imagekit.operators.listing_pointers import pointers
@@ -225,7 +227,8 @@ class ListFilesOperator(ImageKitOperator):
             search = search_in_window(self.search_query, window, context)
             ImageKitMediaLibraryLink.persist(context)
             ImageKitReportLink.persist(context, output_path or "")
-            listed = self._to_xcom(search) if output_path is None else self._to_file(search, output_path)
+            with only_writer(output_path, identity_of(context)):
+                listed = self._to_xcom(search) if output_path is None else self._to_file(search, output_path)
         count = len(listed) if output_path is None else sum(pointer["count"] for pointer in listed)
         where = f" to {output_path}" if output_path else ""
         self.log.info("Listed %d file%s%s.", count, "" if count == 1 else "s", where)
@@ -294,6 +297,8 @@ class ListFilesOperator(ImageKitOperator):
 
     def _records(self, search: str | None, default_fields: Sequence[str]) -> Iterator[dict[str, Any]]:
         fields = self._fields() or default_fields
+        if self.hook.get_conn().drop_personal_data:
+            fields = [field for field in fields if field != "embeddedMetadata"]
         for record in self.hook.list_files(
             search_query=search,
             **{name: optional_text(getattr(self, name), name) for name in _SEARCH},

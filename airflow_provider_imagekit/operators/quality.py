@@ -11,6 +11,7 @@ from airflow_provider_imagekit.compat import AirflowFailException, BranchMixIn
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import is_absent, items, named, optional_text, text, texts
+from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
 from airflow_provider_imagekit.io.tables import check_format, format_of, write_rows
 from airflow_provider_imagekit.library.quality import (
@@ -28,6 +29,7 @@ from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
     ImageKitOperator,
     fail_without_retry,
+    identity_of,
 )
 from airflow_provider_imagekit.operators.branching import check_task_ids, take_branch
 from airflow_provider_imagekit.operators.picture import metadata_of
@@ -131,13 +133,15 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
         with fail_without_retry():
             rules = parse_rules(items(self.rules, "rules"))
             output_path = optional_text(self.output_path, "output_path")
+            self.report_url = optional_text(self.report_url, "report_url")
             branches = self._branches(context, rules)
             if output_path is not None:
                 with named("output_path"):
                     check_format(format_of(output_path))
                 check_output(output_path)
             inspection = Inspection(rules)
-            result = self._inspect(inspection, self._rows(rules), output_path)
+            with only_writer(output_path, identity_of(context)):
+                result = self._inspect(inspection, self._rows(rules), output_path)
         self._tell(context, rules, inspection, result)
         broken = inspection.severity in (Severity.FAIL, Severity.BRANCH)
         result["branch"] = list(branches[broken]) if branches else None

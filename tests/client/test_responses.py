@@ -66,7 +66,7 @@ class TestAnswers:
         assert REQUEST_ID in str(caught.value)
 
     def test_a_wrong_key_is_told_apart_from_a_missing_one(self) -> None:
-        with pytest.raises(ImageKitAuthError, match="Put the private key into the password"):
+        with pytest.raises(ImageKitAuthError, match=r"account.s key into Private key \(password\)"):
             answer(401, {"message": "Your request does not contain private API key.", "help": HELP})
         with pytest.raises(ImageKitAuthError, match="must be a private key of this account"):
             answer(403, {"message": "Your account cannot be authenticated.", "help": HELP})

@@ -30,5 +30,7 @@ def test_the_error_names_the_field_and_is_not_the_template_engines(template: str
     conn = SimpleNamespace(imagekit_default=SimpleNamespace(extra_dejson={}))
     params = SimpleNamespace(path="/hero.jpg")
     url = jinja.from_string(template).render(conn=conn, params=params).removesuffix("/hero.jpg")
-    with pytest.raises(ImageKitInputError, match="set url_endpoint in the extra of the Airflow Connection"):
+    with pytest.raises(
+        ImageKitInputError, match=r"set URL endpoint \(url_endpoint\) in the Airflow Connection's"
+    ):
         endpoints.remote_url_metadata(f"{url}/hero.jpg")

@@ -116,8 +116,6 @@ def _ended(raised: Exception, caller: str) -> tuple[str, str]:
     raise raised
 
 
-def connection(imagekit: ImageKitEmulator, fault: Fault) -> tuple[str, str]:
+def connection(imagekit: ImageKitEmulator) -> tuple[str, str]:
     """Return name and value of the environment variable that is the Airflow Connection to a server."""
-    found = imagekit.airflow_connection
-    found["extra"] |= fault.extra
-    return f"AIRFLOW_CONN_{connection_id(imagekit).upper()}", json.dumps(found)
+    return f"AIRFLOW_CONN_{connection_id(imagekit).upper()}", json.dumps(imagekit.airflow_connection)

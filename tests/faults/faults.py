@@ -131,7 +131,6 @@ def lasts(error: str) -> tuple[Says, Says]:
 
 
 ANSWER = json.dumps({"width": 640, "pHash": "f06830ca9f1e3e90"})
-SLOW = {"timeout": SHORT_TIMEOUT}
 WAITING = Says(WAITS)
 FINE = Says(SUCCESS, xcom=AS_ANSWERED)
 FOUND = {CHECK: Says(FAILS, REPORT)}
@@ -230,22 +229,22 @@ FAULTS = [
         *passes(RESPONSE),
     ),
     Fault("connection refused", down, *passes(TRANSPORT)),
-    Fault("connect timeout", deaf, *passes(TRANSPORT), extra=SLOW),
+    Fault("connect timeout", deaf, *passes(TRANSPORT), timeout=SHORT_TIMEOUT),
     Fault("connection reset before the answer", answers(drop="before"), *passes(TRANSPORT)),
     Fault("connection reset in mid-body", answers(drop="middle"), *passes(TRANSPORT)),
     Fault("no HTTP at all", answers(garbage=True), *passes(TRANSPORT)),
-    Fault("read timeout", answers(delay=2.0), *passes(TRANSPORT), extra=SLOW),
+    Fault("read timeout", answers(delay=2.0), *passes(TRANSPORT), timeout=SHORT_TIMEOUT),
     Fault(
         "a body that drips byte by byte",
         answers(status=200, body="{" + " " * 60, drip=0.02),
         *passes(TRANSPORT),
-        extra=SLOW,
+        timeout=SHORT_TIMEOUT,
     ),
     Fault(
         "headers that drip byte by byte",
         answers(status=200, body=ANSWER, drip_headers=0.02),
         *passes(TRANSPORT),
-        extra=SLOW,
+        timeout=SHORT_TIMEOUT,
     ),
     Fault(
         "a body over the size limit",

@@ -21,7 +21,7 @@ Server = Callable[[ImageKitEmulator], AbstractContextManager[object]]
 # Errors that every other file would meet as well, so that a library stops at the first.
 OF_THE_RUN = ("ImageKitAuthError",)
 
-#: Airflow Connection's timeout in the rows in which the server lets its callers wait.
+#: Seconds until a request is given up while a fault lasts in which the server lets its callers wait.
 SHORT_TIMEOUT = 0.4
 
 SUCCESS, WAITS, FAILS, RETRIES = "success", "waits on", "fails, no retry", "fails, may be retried"
@@ -90,7 +90,8 @@ class Fault:
     :param but: what operators must make of it that differ from a call; ``None`` where it is none of theirs.
     :param checks: for how many checks of a sensor it lasts.
     :param before: what a sensor's first check meets before the fault begins with the second.
-    :param extra: fields of the Airflow Connection.
+    :param timeout: seconds until a request is given up while it lasts; before and after it, and by default,
+        those of the Airflow Connection, which a busy machine keeps.
     """
 
     name: str
@@ -100,7 +101,7 @@ class Fault:
     but: dict[str, Says | None] = field(default_factory=dict)
     checks: int = 1
     before: dict[str, Any] | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    timeout: float | None = None
 
     def operator(self, name: str) -> Says | None:
         """Return what an operator must make of it."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.client.endpoints import Request
+from airflow_provider_imagekit.client.limits import RetryLimits
 from airflow_provider_imagekit.client.rate_limit import RateLimiter
 from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.emulator import ImageKitEmulator
@@ -25,6 +28,17 @@ PLENTY = {"bandwidthBytes": 1e15}
 T = TypeVar("T")
 
 MOST_CHECKS = 80
+
+
+class _SceneClient(ImageKitClient):
+    """Gives a request up after the fault's own seconds, while the fault lasts."""
+
+    scene: Scene
+
+    def call(self, request: Request, *, limits: RetryLimits | None = None) -> Any:
+        if self.scene.fault_lasts:
+            limits = replace(limits or self.limits, timeout=self.scene.fault.timeout)
+        return super().call(request, limits=limits)
 
 
 class Scene:
@@ -50,6 +64,11 @@ class Scene:
         self._check = 0
         self._lasting = contextlib.ExitStack()
         self.client_of = functools.cache(self._client_of)
+
+    @property
+    def fault_lasts(self) -> bool:
+        """Whether the fault is at work now."""
+        return self._check >= self._starts_at and self.requests is None
 
     @property
     def went_on(self) -> bool:
@@ -93,13 +112,15 @@ class Scene:
         self._lasting.close()
 
     def _client_of(self, settings: ClientSettings) -> ImageKitClient:
-        return ImageKitClient(
+        client = _SceneClient(
             settings,
             budget=self._budget,
             write_budget=self._write_budget,
             sleep=self.clock.sleep,
             jitter=lambda: 1.0,
         )
+        client.scene = self
+        return client
 
 
 def connection_id(imagekit: ImageKitEmulator) -> str:

@@ -18,7 +18,7 @@ import pytest
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from tests import pictures
 from tests.faults.callers import CALLERS, Outcome, connection, meet, says, well
-from tests.faults.faults import FAULTS, WELL
+from tests.faults.faults import FAULTS
 from tests.faults.page import PAGE, render
 from tests.faults.says import Fault
 from tests.support import AIRFLOW_3
@@ -46,9 +46,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         }
         with pytest.MonkeyPatch.context() as patch:
             for server in servers.values():
-                patch.setenv(*connection(server, WELL))
-            expected = {caller: well(server, caller) for caller, server in servers.items()}
-        yield {caller: (server, expected[caller]) for caller, server in servers.items()}
+                patch.setenv(*connection(server))
+            yield {caller: (server, well(server, caller)) for caller, server in servers.items()}
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +71,7 @@ class TestFault:
         stage: Stage,
         threads: ThreadPoolExecutor,
         results: dict[tuple[str, str], Outcome | None],
-        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        for server, _ in stage.values():
-            monkeypatch.setenv(*connection(server, fault))
         outcomes = threads.map(lambda caller: meet(fault, caller, *stage[caller]), CALLERS)
         for caller, outcome in zip(CALLERS, outcomes, strict=True):
             results[fault.name, caller] = outcome

@@ -10,9 +10,16 @@ import pytest
 from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
 from airflow_provider_imagekit.hooks.connection import client_settings, unknown_fields, uses_login
-from airflow_provider_imagekit.provider_info import CONNECTION_FIELDS, value_if_empty
+from airflow_provider_imagekit.provider_info import (
+    CONNECTION_FIELDS,
+    CONNECTION_TYPE,
+    STANDARD_FIELDS,
+    value_if_empty,
+)
 
 KEY = "private_AbC+dEf/gHi123456789012345="
+#: Kinds of fields that refuse a word.
+NEVER_A_WORD = {"number", "integer", "switch", "object"}
 
 
 def read(extra: dict[str, Any] | None = None, **fields: Any) -> ClientSettings:
@@ -89,7 +96,6 @@ def test_verify_takes_the_path_of_a_ca_bundle() -> None:
         ({"host": "https://gateway/imagekit", "port": 443}, "https://gateway:443/imagekit"),
         ({"host": "gateway/imagekit/", "port": 8443}, "https://gateway:8443/imagekit"),
         ({"host": "https://gateway:8443/imagekit", "port": 443}, "https://gateway:8443/imagekit"),
-        ({"host": "https://gateway/imagekit:443"}, "https://gateway/imagekit:443"),
     ],
 )
 def test_host_port_and_schema_make_the_base_url(fields: dict[str, Any], base_url: str) -> None:
@@ -99,9 +105,9 @@ def test_host_port_and_schema_make_the_base_url(fields: dict[str, Any], base_url
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"password": None}, "has no private key"),
-        ({"password": "  "}, "has no private key"),
-        ({"password": "***"}, "in place of the private key"),
+        ({"password": None}, "is empty"),
+        ({"password": "  "}, "is empty"),
+        ({"password": "***"}, "came from the form as"),
         ({"password": "public_abc="}, "public key"),
         ({"password": "private_a b"}, "blanks or characters"),
         ({"password": "private_ü"}, "blanks or characters"),
@@ -147,7 +153,9 @@ def test_impossible_values_are_refused(extra: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("value", "allowed"), [(True, True), ("true", True), ("", False), ("no", False)])
 def test_allow_http_is_a_switch(value: Any, allowed: bool) -> None:
     assert read({"allow_http": value}).allow_http is allowed
-    with pytest.raises(ImageKitConfigurationError, match="allow_http in the Airflow Connection's extra"):
+    with pytest.raises(
+        ImageKitConfigurationError, match=r"Allow plain http \(allow_http\) in the Airflow Connection's extra"
+    ):
         read({"allow_http": "perhaps"})
 
 
@@ -159,11 +167,16 @@ def test_the_key_is_in_no_repr() -> None:
 
 def test_each_field_of_the_table_is_in_the_documentation_word_for_word() -> None:
     text = (Path(__file__).parents[2] / "docs" / "connection.md").read_text("utf-8")
-    rows = [line for line in text.splitlines() if line.startswith("| Extra `")]
-    assert rows == [
-        f"| Extra `{name}` | {field['help']} | {value_if_empty(name)} |"
+    rows = [
+        f"| {field['label']} (`{name}`) | {field['help']} | {value_if_empty(name)} |"
         for name, field in CONNECTION_FIELDS.items()
     ]
+    assert "\n".join(rows) in text
+    places = [
+        text.index(f"\n| {label.replace('(', '(`').replace(')', '`)')} |")
+        for label in (*STANDARD_FIELDS.values(), "Port (port)")
+    ]
+    assert places == sorted(places)
 
 
 def test_each_setting_is_a_field_of_the_table_or_a_standard_field() -> None:
@@ -173,12 +186,65 @@ def test_each_setting_is_a_field_of_the_table_or_a_standard_field() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["ik.imagekit.io", "https://ik.imagekit.io/demo", "http://IK.imagekit.io", "ik.imagekit.io:443"]
+    ("host", "reason"),
+    [
+        ("ik.imagekit.io", "is of ImageKit and is not its API"),
+        ("https://ik.imagekit.io/demo", "is of ImageKit and is not its API"),
+        ("http://IK.imagekit.io", "is of ImageKit and is not its API"),
+        ("ik.imagekit.io:443", "is of ImageKit and is not its API"),
+        ("https://imagekit.io/dashboard", "is of ImageKit and is not its API"),
+        ("upload.imagekit.io", "is of ImageKit and is not its API"),
+        ("https://images.shop.example/demo/", "is the URL endpoint and delivers files"),
+        ("https://gateway/imagekit:443", "is not the address of an API: a host, then a port, then a path"),
+        ("gateway/imagekit:443", "is not the address of an API"),
+        ("https:/gateway", "is not the address of an API"),
+        ("gateway?key=1", "is not the address of an API"),
+        ("None", "is not the address of an API"),
+        ("https://[::1", "is not a valid address"),
+    ],
 )
-def test_the_host_that_delivers_files_is_refused_before_the_key_is_sent(host: str) -> None:
-    with pytest.raises(ImageKitConfigurationError, match="delivers files and is not the API"):
-        read(host=host)
+def test_a_host_that_is_not_an_api_is_refused_before_the_key_is_sent(host: str, reason: str) -> None:
+    with pytest.raises(ImageKitConfigurationError) as caught:
+        read({"url_endpoint": "https://images.shop.example/demo"}, host=host)
+    assert str(caught.value).startswith("API base URL (host) of the Airflow Connection is '")
+    assert reason in str(caught.value)
+    assert "Leave it empty for https://api.imagekit.io" in str(caught.value)
     assert read(host="ik.imagekit.io.example").base_url == "https://ik.imagekit.io.example"
+
+
+@pytest.mark.parametrize("url_endpoint", ["ik.imagekit.io/demo", "/demo", "https://", "https:///demo"])
+def test_a_url_endpoint_without_a_scheme_is_refused(url_endpoint: str) -> None:
+    with pytest.raises(ImageKitConfigurationError, match=r"^URL endpoint \(url_endpoint\) .* is '"):
+        read({"url_endpoint": url_endpoint})
+
+
+def test_errors_name_the_fields_as_the_form_does_in_its_order() -> None:
+    labels = [*CONNECTION_TYPE["ui-field-behaviour"]["relabeling"].values()]
+    labels += [field["label"] for field in CONNECTION_TYPE["conn-fields"].values()]
+    wrong: dict[str, Any] = {"url_endpoint": "demo"}
+    wrong |= {
+        name: "?"
+        for name, field in CONNECTION_FIELDS.items()
+        if field["kind"] in NEVER_A_WORD and name != "webhook_assets"  # which the receiver alone reads
+    }
+    fields: dict[str, Any] = {"host": "ik.imagekit.io", "password": ""}
+    named = []
+    for name in [*fields, *wrong]:
+        with pytest.raises(ImageKitConfigurationError) as caught:
+            read(wrong, **fields)
+        named.append(next(label for label in labels if str(caught.value).startswith(label)))
+        fields |= {"host": "", "password": KEY} if name == "password" else {"host": ""}
+        wrong.pop(name, None)
+    assert named == [label for label in labels if label in named]
+    assert len(named) >= 9
+
+
+def test_the_error_of_a_missing_key_and_the_form_say_where_the_key_is_found() -> None:
+    with pytest.raises(ImageKitConfigurationError, match="dashboard shows it under Developer options"):
+        read(password="")
+    placeholder = CONNECTION_TYPE["ui-field-behaviour"]["placeholders"]["password"]
+    assert "Developer options" in placeholder
+    assert "Developer options" in (Path(__file__).parents[2] / "docs" / "connection.md").read_text("utf-8")
 
 
 def test_a_password_of_another_service_is_not_sent_to_imagekit() -> None:

@@ -109,7 +109,7 @@ class TestTestConnection:
 
     def test_a_missing_key(self, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
         ok, message = connect(monkeypatch, imagekit, password=None).test_connection()
-        assert (ok, "has no private key" in message) == (False, True)
+        assert (ok, "Private key (password) of the Airflow Connection is empty" in message) == (False, True)
 
     def test_a_key_that_got_lost_on_the_way(self, connection: str, imagekit: ImageKitEmulator) -> None:
         imagekit.inject(status=401, body={"message": "Your request does not contain private API key."})

@@ -40,7 +40,7 @@ try:
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
     form = next(found for found in HookMetaService.hook_meta_data() if found.connection_type == "imagekit")
     if form.standard_fields is not None:  # as on 3.0 without the FAB provider
-        assert form.standard_fields.password.title == "Private key", form
+        assert form.standard_fields.password.title == "Private key (password)", form
         assert form.extra_fields["rate_limit_url"]["schema"]["format"] == "password", form
 except ImportError:
     from wtforms import PasswordField

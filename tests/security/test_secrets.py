@@ -27,7 +27,7 @@ from tests.faults.faults import FAULTS, Fault
 PACKAGE = Path(__file__).parents[2] / "airflow_provider_imagekit"
 
 # The slow ones hold nothing else than the quick ones.
-QUICK = [fault for fault in FAULTS if not fault.extra]
+QUICK = [fault for fault in FAULTS if not fault.timeout]
 
 
 def ask_by_hook() -> None:
@@ -72,7 +72,7 @@ def test_the_key_is_in_no_log_and_no_traceback(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv(*faulty_connection(written_imagekit, fault))
+    monkeypatch.setenv(*faulty_connection(written_imagekit))
     logging.getLogger("urllib3").setLevel(logging.DEBUG)
     caplog.set_level(logging.DEBUG)
     told: list[BaseException] = []

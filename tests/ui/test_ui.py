@@ -38,7 +38,7 @@ FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--window-size=1100,1250"),
 ]
-STANDARD_LABELS = {"Description", "API base URL", "Private key", "Port"}
+STANDARD_LABELS = {"Description", "API base URL (host)", "Private key (password)", "Port"}
 HIDDEN_LABELS = {"Login", "Schema", "Host", "Password"}
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
@@ -118,7 +118,7 @@ def test_the_connection_form_shows_its_fields_and_saves(browser: Browser, imagek
     kind = browser.find("[role=dialog] input[role=combobox]")
     kind.send_keys("ImageKit")
     browser.find("[role=dialog] [role=option], [role=listbox] [role=option]").click()
-    browser.shows("Private key")
+    browser.shows("Private key (password)")
     assert labels(browser) >= STANDARD_LABELS
     assert not labels(browser) & HIDDEN_LABELS
     host, _, port = imagekit.url.rpartition(":")
@@ -129,7 +129,7 @@ def test_the_connection_form_shows_its_fields_and_saves(browser: Browser, imagek
     secret.send_keys(imagekit.private_key)
     browser.photograph("connection-form")
     browser.button("Extra Fields").click()
-    browser.shows("URL endpoint")
+    browser.shows("URL endpoint (url_endpoint)")
     for field in CONNECTION_TYPE["conn-fields"].values():
         assert field["label"] in labels(browser)
         assert " ".join(field["description"].split()) in " ".join(browser.text().split())
