@@ -37,6 +37,10 @@ def row_of(content: bytes, privacy: Privacy = KEEP) -> dict[str, Any]:
         ("clock-with-odd-gps-date.jpg", "2022-09-10T12:00:00.000Z", "zone"),
         ("offset-in-clock.jpg", "2004-09-05T07:39:06.000Z", "offset"),
         ("afternoon.jpg", "2004-09-04T14:42:10.000Z", "zone"),
+        ("offset.jpg", "2022-09-10T17:00:00.000Z", "offset"),
+        ("offset-of-edit.jpg", "2022-09-10T12:00:00.000Z", "zone"),
+        ("offset-of-edit-alone.jpg", "2022-09-10T12:00:00.000Z", "zone"),
+        ("offset-of-edit-at-once.jpg", "2022-09-10T03:00:00.000Z", "offset"),
         ("offset-impossible.jpg", "2022-09-10T12:00:00.000Z", "zone"),
     ],
 )
