@@ -110,4 +110,4 @@ def test_a_metadata_call_stays_within_the_rooms_that_it_needs(imagekit: ImageKit
     rooms = {path.parts[0] for path in files if len(path.parts) > 1}
     # io holds the readers of templated arguments.
     assert {"operators", "hooks", "client"} <= rooms <= {"operators", "hooks", "client", "io", "links"}
-    assert len(files) <= 24, files
+    assert len(files) <= 22, files

@@ -15,6 +15,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitInputError,
     StorageError,
 )
+from airflow_provider_imagekit.io.arguments import optional_text
 from airflow_provider_imagekit.io.arrow_tables import TakenColumns
 from airflow_provider_imagekit.io.paths import check_writable, forget_listings, read_locally
 from airflow_provider_imagekit.io.tables import Columns, TableFormat, format_of, read_columns, read_rows
@@ -173,16 +174,20 @@ def upload_together() -> Iterator[Callable[[str], AbstractContextManager[IO[byte
         yield open_file
 
 
-def check_output(path: str) -> None:
+def check_output(*paths: str) -> None:
     """
-    Make sure that a file can be written, before any work is done for it.
+    Make sure that files can be written, before any work is done for them.
 
-    :param path: as ``ObjectStoragePath`` reads it.
-    :raises ImageKitInputError: if it cannot.
+    :param paths: as ``ObjectStoragePath`` reads them; those of one folder cost one attempt.
+    :raises ImageKitInputError: if one cannot.
     :raises StorageError: if the storage does not answer.
     """
-    with storage_faults([path]):
-        check_writable(storage_path(path, "output_path"), "output_path")
+    folders: list[StoragePath] = []
+    for path in paths:
+        with storage_faults([path]):
+            target = storage_path(path, "output_path")
+            check_writable(target, "output_path", beside=folders)
+        folders.append(target.parent)
 
 
 @contextmanager
@@ -279,8 +284,8 @@ def storage_path(address: Any, argument: str) -> StoragePath:
     :param argument: its name, for the error.
     :raises ImageKitInputError: if it is none.
     """
-    text = str(address or "").strip()
-    if not text or text.endswith("/"):
+    text = optional_text(str(address or ""), argument) or ""
+    if not text or text.endswith("/") or "\0" in text:
         raise ImageKitInputError(
             f"{argument} is {address!r}, which names no file.",
             help="Use such as s3://bucket/library.parquet or /data/library.jsonl.",

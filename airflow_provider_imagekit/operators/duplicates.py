@@ -196,11 +196,10 @@ class FindNearDuplicatesOperator(HashTableOperator):
 
     def _find(self) -> dict[str, Any]:
         self.output_format = choice(self.output_format, "output_format", TableFormat)
-        for name in ("escape_formulas", "write_pairs", "write_report"):
-            flag(getattr(self, name), name)
+        flag(self.escape_formulas, "escape_formulas")
         with named("output_format"):
             check_format(self.output_format)
-        check_output(self._path(f"groups.{self.output_format}"))
+        check_output(*self._outputs().values())
         radius = check_radius(self.max_distance, "max_distance", force=flag(self.force, "force"))
         policy = SurvivorPolicy(
             texts(self.survivor_rules, "survivor_rules"),
@@ -254,20 +253,26 @@ class FindNearDuplicatesOperator(HashTableOperator):
             in_use = columns_needed(["id"], ["other_id", "decision"])
             return read(read_table(path, in_use) if self._is_there(argument) else ())
 
+    def _outputs(self) -> dict[str, str]:
+        """Return the paths of the files to write."""
+        outputs = {"groups_path": self._path(f"groups.{self.output_format}")}
+        if flag(self.write_pairs, "write_pairs"):
+            outputs["pairs_path"] = self._path(f"pairs.{self.output_format}")
+        if flag(self.write_report, "write_report"):
+            outputs["report_path"] = self._path("groups.html")
+        return outputs
+
     def _write(self, found: NearDuplicates, decided: dict[str, Any]) -> dict[str, Any]:
-        written: dict[str, Any] = {}
-        written["groups_path"] = self._path(f"groups.{self.output_format}")
+        written: dict[str, Any] = self._outputs()
         with upload_together() as upload:
             with upload(written["groups_path"]) as file:
                 groups = self._cells(_tracked("Writing groups", found.group_columns()))
                 write_columns(file, groups, GROUP_COLUMNS, self.output_format)
-            if flag(self.write_pairs, "write_pairs"):
-                written["pairs_path"] = self._path(f"pairs.{self.output_format}")
+            if "pairs_path" in written:
                 with upload(written["pairs_path"]) as file:
                     pairs = self._cells(_tracked("Writing pairs", found.pair_columns()))
                     written["pairs"] = write_columns(file, pairs, PAIR_COLUMNS, self.output_format)
-            if flag(self.write_report, "write_report"):
-                written["report_path"] = self._path("groups.html")
+            if "report_path" in written:
                 fields = texts(self.report_fields, "report_fields")
                 with upload(written["report_path"]) as file:
                     write_groups_page(

@@ -118,7 +118,8 @@ class ThresholdReportOperator(HashTableOperator):
             plot_format = choice(self.plot_format, "plot_format", _PLOT_FORMATS)
             with named("plot_format"):
                 check_plot()
-        check_output(self._path("threshold.md"))
+        names = ["threshold.md", "threshold.json", *([f"threshold.{plot_format}"] if plot_format else [])]
+        check_output(*map(self._path, names))
         records = list(self._input())
         report = threshold_report(
             records,

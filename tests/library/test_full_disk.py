@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -26,11 +27,17 @@ def run_with(
         if most_bytes is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 
-    # Without -B the limit would cut the bytecode that the process caches.
-    command = [sys.executable, "-B", "-m", "tests.library.one_run"]
-    command += [server.url, server.private_key, str(output)]
+    command = [sys.executable, "-m", "tests.library.one_run", server.url, server.private_key, str(output)]
+    # Python would cut off the bytecode that it keeps, too.
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
-        [*command, "tonight"], cwd=ROOT, preexec_fn=limit, capture_output=True, text=True, check=False
+        [*command, "tonight"],
+        cwd=ROOT,
+        env=environment,
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
