@@ -29,7 +29,7 @@ from airflow_provider_imagekit.io.tables import write_rows
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.bank import PHashBank
 from airflow_provider_imagekit.similarity.pairs.pairs import without_numpy
-from airflow_provider_imagekit.similarity.pictures import KeptColumns, Pictures
+from airflow_provider_imagekit.similarity.picture_columns import KeptColumns, Pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

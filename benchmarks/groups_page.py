@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_imagekit.phash import PHash
-from airflow_provider_imagekit.report.groups import write_groups_page
 from airflow_provider_imagekit.similarity.near_duplicates import find_near_duplicates
 from airflow_provider_imagekit.similarity.records import HashRecord
+from airflow_provider_imagekit.similarity.review.groups_page import write_groups_page
 from tests.browser import browser
 
 OPENED = "const [n] = performance.getEntriesByType('navigation'); return n.loadEventEnd - n.startTime;"

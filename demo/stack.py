@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 LOGIN = REPOSITORY / ".airflow" / "login.json"
 START_SECONDS = 180
 STOP_SECONDS = 20
+#: Of the log of a process that has ended.
+LAST_LINES = 20
 
 
 class StackError(Exception):
@@ -145,7 +147,9 @@ class AirflowStack:
         for name, process in self._processes.items():
             ended = process.poll()
             if ended is not None:
-                raise StackError(f"Airflow's {name} ended with exit code {ended}; see {self._log(name)}")
+                log = self._log(name)
+                last = "\n".join(log.read_text("utf-8", "replace").splitlines()[-LAST_LINES:])
+                raise StackError(f"Airflow's {name} ended with exit code {ended}; see {log}\n{last}")
 
     def health(self) -> dict[str, Any]:
         """Return the state of each component; nothing while the API server does not answer."""

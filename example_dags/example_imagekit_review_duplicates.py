@@ -20,7 +20,7 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
 from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
-from airflow_provider_imagekit.report.thumbnails import thumbnail_step, thumbnail_url
+from airflow_provider_imagekit.similarity.review.thumbnails import thumbnail_step, thumbnail_url
 
 HOME = os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())
 

@@ -22,7 +22,6 @@ JOBS = {
     "gates": "one check of a gate",
     "library": "table of a media library",
     "similarity": "verdict, banks, duplicates",
-    "report": "the page to look at",
     "client": "one HTTP call",
     "io": "files, tables, storage",
     "emulator": "the local ImageKit server",

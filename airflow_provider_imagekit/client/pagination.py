@@ -45,7 +45,8 @@ def pages(
     update an item can move from a page still to come to one that is past.
 
     A page shorter than asked for does not end the listing, for a server may return fewer items than it has.
-    A further call confirms the end: it brings nothing that was not on the page before.
+    A further call confirms the end: it brings nothing that was not on the page before. A listing that starts
+    from the beginning again, or has no steady order, ends with the first page that brings nothing new since.
 
     :param fetch: from ``skip`` and ``limit`` to that part of the listing.
     :param size: items to ask for at a time.
@@ -56,12 +57,14 @@ def pages(
     before = known if after else None
     longest = len(known)
     steps_back = 0
+    first: str | None = None
+    seen: set[str] | None = None  # kept only where the order is not steady: it grows with the library
     while True:
         start = max(skip - 1, 0) if known else skip
         items = fetch(start, size)
         if known and (not items or identity(items[0]) not in known) and steps_back < _MOST_STEPS_BACK:
             steps_back += 1
-            before = None  # a page that overlaps the one before does not show where the listing ends
+            before = seen = None  # a page that repeats known ones does not show where the listing ends
             skip = max(start - max(longest // 2, 1), 0)
             known = known if skip else set()
             continue
@@ -69,6 +72,11 @@ def pages(
         known = {identity(item) for item in items}
         longest = max(longest, len(items))
         yield Page(items, skip)
-        if before is not None and known <= before:
+        if any(earlier is not None and known <= earlier for earlier in (before, seen)):
             return
+        if seen is not None:
+            seen |= known
+        elif steps_back == _MOST_STEPS_BACK or (start and first in known):
+            seen = set(known)
+        first = first or next(iter(map(identity, items)), None)
         before = known

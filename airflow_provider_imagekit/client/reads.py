@@ -140,11 +140,14 @@ class Reads(Caller):
         """
         wanted = f"/{path.strip().lstrip('/')}"
         alike: dict[str, Any] | None = None
-        for folder in dict.fromkeys(map(posixpath.dirname, (wanted, *_spellings(wanted)))):
+        # macOS writes an accent beside its letter, Linux and the web write both as one: the same name.
+        composed, apart = (unicodedata.normalize(form, wanted) for form in ("NFC", "NFD"))
+        for folder in dict.fromkeys(map(posixpath.dirname, (wanted, composed, apart))):
             for file in self.list_files(path=folder):
-                if file.get("filePath") == wanted:
+                there = str(file.get("filePath"))
+                if there == wanted:
                     return file
-                if alike is None and file.get("filePath") in _spellings(wanted):
+                if alike is None and unicodedata.normalize("NFC", there) == composed:
                     alike = file
             if alike is not None:
                 return alike
@@ -152,8 +155,3 @@ class Reads(Caller):
             f"There is no {wanted} in the media library.",
             help="Paths are case-sensitive; a file that was just uploaded can take a moment to appear.",
         )
-
-
-def _spellings(path: str) -> tuple[str, str]:
-    """Return a path with accents in their letters, and beside them, as macOS writes names."""
-    return unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)

@@ -14,10 +14,10 @@ from airflow_provider_imagekit.client.per_process import per_process
 from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import StorageError
 from airflow_provider_imagekit.gates.threads import in_thread
-from airflow_provider_imagekit.io.object_storage import StoredTable, storage_errors
+from airflow_provider_imagekit.io.object_storage import StoredTable, address_errors, storage_errors
 from airflow_provider_imagekit.io.paths import forget_listings
 from airflow_provider_imagekit.similarity.bank import PHashBank
-from airflow_provider_imagekit.similarity.pictures import KeptColumns, read_pictures
+from airflow_provider_imagekit.similarity.picture_columns import KeptColumns, read_pictures
 from airflow_provider_imagekit.similarity.records import columns_in_use
 
 if TYPE_CHECKING:
@@ -149,10 +149,11 @@ def _load(file: BankFile, low_information: frozenset[PHash]) -> PHashBank:
         return PHashBank(pictures, low_information=low_information)
 
     with storage_errors(file.path):
-        path = ObjectStoragePath(file.path)
-        forget_listings(path)
-        # What a storage reports of a file differs: modification time, ETag, generation. All of it counts.
-        identity = (file, low_information, str(path.fs.info(path.path)))
+        with address_errors(file.path):
+            path = ObjectStoragePath(file.path)
+            forget_listings(path)
+            # What a storage reports of a file differs: modification time, ETag, generation. All of it counts.
+            identity = (file, low_information, str(path.fs.info(path.path)))
         return _banks().get(identity, load)
 
 

@@ -49,6 +49,7 @@ _FLAGS = {
     "off": False,
 }
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_WORDS: Mapping[str, int] = MappingProxyType({})
 _NATIVE = (
     "render_template_as_native_obj made a number of it; set a quoted value, or turn native rendering off."
@@ -108,7 +109,7 @@ def optional_text(value: object, argument: str) -> str | None:
 
     :param value: a text, or a whole number that native rendering made of one.
     :param argument: its name, for the error.
-    :raises ImageKitInputError: for anything else; a number with lost digits among it.
+    :raises ImageKitInputError: for anything else; a number with lost digits and half a character among it.
     """
     if is_absent(value):
         return None
@@ -121,6 +122,11 @@ def optional_text(value: object, argument: str) -> str | None:
     if isinstance(_literal(value), list | dict):
         raise ImageKitInputError(
             f"{argument} is {value!r:.60}, a list instead of a text.", help="Pass one text."
+        )
+    if not value.isascii() and _SURROGATE.search(value):
+        raise ImageKitInputError(
+            f"{argument} has half a character.",
+            help="Such text comes from bytes that were decoded with a wrong encoding; decode them as UTF-8.",
         )
     return value.strip()
 

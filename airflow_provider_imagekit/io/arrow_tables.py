@@ -112,13 +112,21 @@ def values_of(name: str, column: Any) -> list[Any]:
 
 
 def usual_values(name: str, column: Any) -> Any:
-    """Return texts and numbers as one array of PyArrow; others as :func:`values_of` does."""
+    """
+    Return texts and numbers as one array of PyArrow; others as :func:`values_of` does.
+
+    :raises ImageKitInputError: as :func:`values_of` does, and for a text that is not UTF-8.
+    """
     arrow, _ = import_pyarrow()
     kind = column.type
     if arrow.types.is_dictionary(kind):
         kind = kind.value_type
     if arrow.types.is_string(kind) or arrow.types.is_large_string(kind):
         column = column.cast(kind).cast(arrow.large_string())
+        try:
+            column.validate(full=True)  # PyArrow reads bytes that are not UTF-8 as a text
+        except arrow.ArrowInvalid as error:
+            raise ImageKitInputError(f"The column {name!r} holds an unreadable value: {error}.") from None
     elif not arrow.types.is_integer(kind) and not arrow.types.is_float64(kind):
         return values_of(name, column)
     return column.combine_chunks() if isinstance(column, arrow.ChunkedArray) else column

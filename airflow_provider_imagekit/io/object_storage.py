@@ -15,6 +15,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitInputError,
     StorageError,
 )
+from airflow_provider_imagekit.io.arguments import optional_text
 from airflow_provider_imagekit.io.arrow_tables import TakenColumns
 from airflow_provider_imagekit.io.paths import check_writable, forget_listings, read_locally
 from airflow_provider_imagekit.io.tables import Columns, TableFormat, format_of, read_columns, read_rows
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "StoredTable",
+    "address_errors",
     "check_output",
     "exists",
     "open_locally",
@@ -63,7 +65,7 @@ def exists(path: str) -> bool:
     :param path: as ``ObjectStoragePath`` reads it.
     :raises StorageError: if the storage does not answer.
     """
-    with storage_errors(path):
+    with storage_errors(path), address_errors(path):
         file = ObjectStoragePath(path)
         forget_listings(file)
         return bool(file.exists())
@@ -82,7 +84,7 @@ def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, 
     with storage_errors(path):
         table_format = format_of(path)
         # A copy on this machine can seek, as Parquet must, and costs no call to the storage a line.
-        with read_locally(ObjectStoragePath(path)) as file:
+        with open_locally(path) as file:
             yield from _readable(path, read_rows(file, table_format, columns))
 
 
@@ -95,7 +97,9 @@ def open_locally(path: str) -> Iterator[IO[bytes]]:
     :raises ImageKitInputError: if there is no such file, or it cannot be read.
     :raises StorageError: if the storage does not answer.
     """
-    with storage_errors(path), read_locally(ObjectStoragePath(path)) as file:
+    with storage_errors(path), ExitStack() as opened:
+        with address_errors(path):
+            file = opened.enter_context(read_locally(ObjectStoragePath(path)))
         yield file
 
 
@@ -113,7 +117,7 @@ class StoredTable:
     def __enter__(self) -> Self:
         with storage_errors(self._path):
             self._form = format_of(self._path)
-            self._file = self._resources.enter_context(read_locally(ObjectStoragePath(self._path)))
+            self._file = self._resources.enter_context(open_locally(self._path))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -170,16 +174,20 @@ def upload_together() -> Iterator[Callable[[str], AbstractContextManager[IO[byte
         yield open_file
 
 
-def check_output(path: str) -> None:
+def check_output(*paths: str) -> None:
     """
-    Make sure that a file can be written, before any work is done for it.
+    Make sure that files can be written, before any work is done for them.
 
-    :param path: as ``ObjectStoragePath`` reads it.
-    :raises ImageKitInputError: if it cannot.
+    :param paths: as ``ObjectStoragePath`` reads them; those of one folder cost one attempt.
+    :raises ImageKitInputError: if one cannot.
     :raises StorageError: if the storage does not answer.
     """
-    with storage_faults([path]):
-        check_writable(storage_path(path, "output_path"), "output_path")
+    folders: list[StoragePath] = []
+    for path in paths:
+        with storage_faults([path]):
+            target = storage_path(path, "output_path")
+            check_writable(target, "output_path", beside=folders)
+        folders.append(target.parent)
 
 
 @contextmanager
@@ -223,12 +231,30 @@ def storage_errors(path: str) -> Iterator[None]:
         raise ImageKitInputError(f"There is no file at {path}.", help=help_text) from None
     except PermissionError as error:
         raise ImageKitInputError(f"The file at {path} may not be opened: {error}.") from None
-    except (ValueError, ImportError) as error:  # an unknown scheme, or one whose library is missing
-        raise ImageKitInputError(f"{path} cannot be read: {error}.", help=_store_help(path)) from None
     except Exception as error:
         if not isinstance(error, OSError) and not _is_from(error, _STORAGE_LIBRARIES):
             raise
         raise StorageError(f"{path}: the storage does not answer: {error!r}.") from error
+
+
+@contextmanager
+def address_errors(path: str) -> Iterator[None]:
+    """
+    Raise what an address causes that names no file: an unknown scheme, or one whose library is missing.
+
+    Only for opening a file: what is computed of its content raises errors of the same classes.
+
+    :param path: for the text.
+    :raises ImageKitInputError: from the error.
+    """
+    try:
+        yield
+    except ImageKitError:
+        raise
+    except (ValueError, ImportError) as error:
+        if _is_from(error, _STORAGE_LIBRARIES):
+            raise
+        raise ImageKitInputError(f"{path} cannot be read: {error}.", help=_store_help(path)) from None
 
 
 def _readable(path: str, rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -258,8 +284,8 @@ def storage_path(address: Any, argument: str) -> StoragePath:
     :param argument: its name, for the error.
     :raises ImageKitInputError: if it is none.
     """
-    text = str(address or "").strip()
-    if not text or text.endswith("/"):
+    text = optional_text(str(address or ""), argument) or ""
+    if not text or text.endswith("/") or "\0" in text:
         raise ImageKitInputError(
             f"{argument} is {address!r}, which names no file.",
             help="Use such as s3://bucket/library.parquet or /data/library.jsonl.",

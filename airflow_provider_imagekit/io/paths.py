@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
+import stat
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, Self, TypeGuard
@@ -34,6 +36,7 @@ _LASTING = {
     errno.ENOTDIR,
     errno.EISDIR,
     errno.ELOOP,
+    errno.ENAMETOOLONG,
     errno.ENOENT,
     errno.EEXIST,
 }
@@ -93,25 +96,33 @@ def files_in(folder: StoragePath) -> list[StoragePath]:
         return []
 
 
-def check_writable(path: StoragePath, argument: str) -> None:
+def check_writable(path: StoragePath, argument: str, *, beside: Collection[StoragePath] = ()) -> None:
     """
     Make sure that a file can be written, before any work is done for it.
 
     :param path: the file; its folder can be missing.
     :param argument: name of the argument that says so, for the error.
+    :param beside: folders that were found writable; only the name of a file in one of them is looked at.
     :raises ImageKitInputError: if it cannot.
     """
     folder = path.parent
     try:
-        if is_local(path) and path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "It is a folder", str(path))
-        while is_local(folder) and not folder.exists():
+        _check_name(path)
+        if folder in beside:
+            return
+        missing: list[str] = []
+        while is_local(folder) and not os.path.lexists(folder):  # a link that leads nowhere is in the way
+            missing.append(folder.name)
             folder = folder.parent
+        for name in missing:
+            _check_name(folder / name)
         probe = folder / f"unfinished-{uuid.uuid4().hex[:8]}-{path.name}"
-        with probe.open("wb") as stream:
-            stream.write(b"\n")
-        with suppress(FileNotFoundError):  # so says a store that fails for a moment
-            probe.unlink()
+        try:
+            with probe.open("wb") as stream:
+                stream.write(b"\n")
+        finally:  # a full disk takes the empty file
+            with suppress(FileNotFoundError):  # so says a store that fails for a moment
+                probe.unlink()
     except OSError as error:
         if error.errno is not None and error.errno not in _LASTING:
             raise
@@ -151,3 +162,11 @@ def copy(source: StoragePath, outgoing: IO[bytes]) -> None:
     """Copy a file of any store into an opened one."""
     with source.open("rb") as incoming:
         shutil.copyfileobj(incoming, outgoing, _CHUNK)
+
+
+def _check_name(path: StoragePath) -> None:
+    """Raise an ``OSError`` for a folder, a loop of links, and a name that the disk does not take."""
+    if is_local(path):
+        with suppress(FileNotFoundError):
+            if stat.S_ISDIR(path.stat().st_mode):
+                raise IsADirectoryError(errno.EISDIR, "It is a folder", str(path))

@@ -37,6 +37,7 @@ __all__ = [
     "Columns",
     "TableFormat",
     "check_format",
+    "columns_needed",
     "columns_of",
     "format_of",
     "json_line",
@@ -113,6 +114,18 @@ def read_rows(
         return _read_parquet(cast("IO[bytes]", file), columns)
     rows = (_read_csv if form is TableFormat.CSV else _read_jsonl)(file)
     return _storable_rows(rows) if isinstance(file.read(0), str) else rows
+
+
+def columns_needed(needed: Iterable[str], others: Iterable[str] = ()) -> Columns:
+    """
+    Return what chooses columns; it chooses all where one is missing, so that an error can list them.
+
+    :param needed: the columns without which a row is refused.
+    :param others: columns that are read where they are.
+    """
+    all_needed = frozenset(needed)
+    chosen = all_needed | frozenset(others)
+    return lambda names: [name for name in names if name in chosen] if all_needed <= {*names} else names
 
 
 def storable(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import named
@@ -48,7 +48,7 @@ class HashTableOperator(HashTables, ImageKitOperator):
         "report_url",
     )
     label_arguments = ("input_path", "output_path")
-    _text_arguments = ("id_column", "phash_column", "report_url")
+    _text_arguments: ClassVar[tuple[str, ...]] = ("id_column", "phash_column", "report_url")
     template_fields_renderers = {"records": "json"}  # noqa: RUF012 - Airflow's own declaration
     operator_extra_links = (ImageKitReportLink(),)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_imagekit.client.endpoints import parse_file_id
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import flag, is_absent, items, refuse_nothing, text
+from airflow_provider_imagekit.io.tables import Columns, columns_needed
 from airflow_provider_imagekit.operators.base import ImageKitOperator
 from airflow_provider_imagekit.operators.dry_run import DryRunArgument
 
-__all__ = ["WritingOperator", "file_ids_of", "matching_rows"]
+__all__ = ["WritingOperator", "columns_matched", "file_ids_of", "matching_rows"]
 
 _ID_COLUMNS = ("fileId", "file_id", "id")
 
@@ -45,6 +46,25 @@ def file_ids_of(value: Any, argument: str) -> list[str]:
     return list(dict.fromkeys(parse_file_id(text(each, argument), argument) for each in found))
 
 
+def columns_matched(where: Iterable[str], id_column: str | None, others: Iterable[str]) -> Columns:
+    """
+    Return what chooses the columns that :func:`matching_rows` needs.
+
+    :param where: the columns of its conditions.
+    :param id_column: as :func:`matching_rows` takes it.
+    :param others: columns that are needed besides.
+    """
+
+    def in_use(names: Sequence[str]) -> Collection[str]:
+        return columns_needed([_usual_id_column(names, id_column), *where, *others])(names)
+
+    return in_use
+
+
+def _usual_id_column(names: Collection[str], id_column: str | None) -> str:
+    return id_column or next((name for name in _ID_COLUMNS if name in names), _ID_COLUMNS[0])
+
+
 def matching_rows(
     rows: Iterable[Mapping[str, Any]], where: Mapping[str, Any], id_column: str | None
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -59,7 +79,7 @@ def matching_rows(
     wanted = [(name, _is_in(value)) for name, value in where.items()]
     for number, row in enumerate(rows, start=1):
         if number == 1:
-            id_column = id_column or next((name for name in _ID_COLUMNS if name in row), "fileId")
+            id_column = _usual_id_column(row, id_column)
         for name in (str(id_column), *where):
             if name not in row:
                 columns = ", ".join(map(str, row))

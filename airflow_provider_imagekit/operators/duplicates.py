@@ -9,7 +9,7 @@ from typing import Any, Final
 from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import choice, flag, named, optional_text, texts, whole_number
+from airflow_provider_imagekit.io.arguments import choice, flag, named, texts, whole_number
 from airflow_provider_imagekit.io.formulas import escape_formulas
 from airflow_provider_imagekit.io.object_storage import (
     check_output,
@@ -18,9 +18,14 @@ from airflow_provider_imagekit.io.object_storage import (
     upload_together,
 )
 from airflow_provider_imagekit.io.progress import progress_to, track
-from airflow_provider_imagekit.io.tables import Chunk, TableFormat, check_format, write_columns
+from airflow_provider_imagekit.io.tables import (
+    Chunk,
+    TableFormat,
+    check_format,
+    columns_needed,
+    write_columns,
+)
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
-from airflow_provider_imagekit.report.groups import write_groups_page
 from airflow_provider_imagekit.similarity.distance import check_radius
 from airflow_provider_imagekit.similarity.near_duplicates import (
     GROUP_COLUMNS,
@@ -36,6 +41,7 @@ from airflow_provider_imagekit.similarity.records import (
     read_id_pairs,
     read_kept,
 )
+from airflow_provider_imagekit.similarity.review.groups_page import write_groups_page
 from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, SurvivorPolicy
 
 __all__ = ["MAX_PAGE_GROUPS", "FindNearDuplicatesOperator"]
@@ -125,6 +131,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         "report_fields",
     )
 
+    _text_arguments = ("id_column", "phash_column", "report_url", "report_title")
     _table_arguments = ("input_path", "known_path", "reference_path", "not_duplicates_path", "keep_path")
 
     def __init__(
@@ -189,11 +196,10 @@ class FindNearDuplicatesOperator(HashTableOperator):
 
     def _find(self) -> dict[str, Any]:
         self.output_format = choice(self.output_format, "output_format", TableFormat)
-        for name in ("escape_formulas", "write_pairs", "write_report"):
-            flag(getattr(self, name), name)
+        flag(self.escape_formulas, "escape_formulas")
         with named("output_format"):
             check_format(self.output_format)
-        check_output(self._path(f"groups.{self.output_format}"))
+        check_output(*self._outputs().values())
         radius = check_radius(self.max_distance, "max_distance", force=flag(self.force, "force"))
         policy = SurvivorPolicy(
             texts(self.survivor_rules, "survivor_rules"),
@@ -211,7 +217,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
                 not_duplicates=not_duplicates,
                 low_information=parse_low_information(self.low_information),
                 max_pairs=whole_number(self.max_pairs, "max_pairs"),
-                search=self._search(resources),
+                search=self._search(),
                 **tables,
             )
             for preference in found.unmatched_preferences:
@@ -222,7 +228,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
             decided = {"kept": policy.kept, "not_duplicates": not_duplicates}
             return found.counts() | self._write(found, decided)
 
-    def _search(self, resources: ExitStack) -> Callable[..., Pairs]:
+    def _search(self) -> Callable[..., Pairs]:
         """Return what finds the pairs, or has found them in parts."""
         if self.parts is None:
             return join
@@ -233,7 +239,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
                 f"parts is {self.parts!r:.200}.",
                 help="Pass what the mapped SearchNearDuplicatesOperator returned.",
             ) from error
-        return MergedSearch(resources.enter_context(open_locally(path)) for path in paths)
+        with ExitStack() as opened:
+            return MergedSearch(opened.enter_context(open_locally(path)) for path in paths)
 
     def _other_columns(self) -> Iterable[str]:
         return (*KNOWN_COLUMNS, *texts(self.report_fields, "report_fields"))
@@ -242,29 +249,37 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self, argument: str, read: Callable[[Iterable[dict[str, Any]]], frozenset[Any]]
     ) -> frozenset[Any]:
         with named(argument):
-            return read(read_table(getattr(self, argument)) if self._is_there(argument) else ())
+            path = getattr(self, argument)
+            in_use = columns_needed(["id"], ["other_id", "decision"])
+            return read(read_table(path, in_use) if self._is_there(argument) else ())
+
+    def _outputs(self) -> dict[str, str]:
+        """Return the paths of the files to write."""
+        outputs = {"groups_path": self._path(f"groups.{self.output_format}")}
+        if flag(self.write_pairs, "write_pairs"):
+            outputs["pairs_path"] = self._path(f"pairs.{self.output_format}")
+        if flag(self.write_report, "write_report"):
+            outputs["report_path"] = self._path("groups.html")
+        return outputs
 
     def _write(self, found: NearDuplicates, decided: dict[str, Any]) -> dict[str, Any]:
-        written: dict[str, Any] = {}
-        written["groups_path"] = self._path(f"groups.{self.output_format}")
+        written: dict[str, Any] = self._outputs()
         with upload_together() as upload:
             with upload(written["groups_path"]) as file:
                 groups = self._cells(_tracked("Writing groups", found.group_columns()))
                 write_columns(file, groups, GROUP_COLUMNS, self.output_format)
-            if flag(self.write_pairs, "write_pairs"):
-                written["pairs_path"] = self._path(f"pairs.{self.output_format}")
+            if "pairs_path" in written:
                 with upload(written["pairs_path"]) as file:
                     pairs = self._cells(_tracked("Writing pairs", found.pair_columns()))
                     written["pairs"] = write_columns(file, pairs, PAIR_COLUMNS, self.output_format)
-            if flag(self.write_report, "write_report"):
-                written["report_path"] = self._path("groups.html")
+            if "report_path" in written:
                 fields = texts(self.report_fields, "report_fields")
                 with upload(written["report_path"]) as file:
                     write_groups_page(
                         file,
                         found,
                         limit=MAX_PAGE_GROUPS,
-                        title=optional_text(self.report_title, "report_title") or "",
+                        title=self.report_title or "",
                         note=self._note(found),
                         fields=fields,
                         **decided,

@@ -11,7 +11,7 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
 from airflow_provider_imagekit.io.arguments import flag, whole_number
 from airflow_provider_imagekit.io.mapped import only_writer
-from airflow_provider_imagekit.io.object_storage import open_locally, upload_together
+from airflow_provider_imagekit.io.object_storage import check_output, open_locally, upload_together
 from airflow_provider_imagekit.io.progress import Progress, progress_to
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, identity_of
 from airflow_provider_imagekit.operators.hash_tables import HashTables
@@ -124,6 +124,7 @@ class PlanNearDuplicatesOperator(HashTables, ImageKitOperator):
                 "of": parts,
             }
             low_information = parse_low_information(self.low_information)
+            check_output(plan["hashes_path"])
             new, old = hashes_to_compare(**self._tables(resources), low_information=low_information)
             with (
                 only_writer(plan["hashes_path"], identity_of(context)),
@@ -166,6 +167,7 @@ class SearchNearDuplicatesOperator(ImageKitOperator):
         with fail_without_retry(), progress_to(self._progress):
             path, number, of, limits = self._arguments()
             part_path = f"{path.rpartition('/')[0]}/pairs-{number:05}-of-{of:05}.bin"
+            check_output(part_path)
             with (
                 open_locally(path) as hashes,
                 upload_together() as upload,

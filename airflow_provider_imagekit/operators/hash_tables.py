@@ -12,7 +12,7 @@ from airflow_provider_imagekit.io.arguments import named, optional_text, refuse_
 from airflow_provider_imagekit.io.object_storage import StoredTable, exists, storage_path
 from airflow_provider_imagekit.io.progress import Progress, track
 from airflow_provider_imagekit.io.tables import columns_of, format_of, storable
-from airflow_provider_imagekit.similarity.pictures import (
+from airflow_provider_imagekit.similarity.picture_columns import (
     KeptColumns,
     Pictures,
     TakenAttributes,

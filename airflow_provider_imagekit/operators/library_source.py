@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +19,7 @@ from airflow_provider_imagekit.io.arguments import (
 )
 from airflow_provider_imagekit.io.object_storage import storage_path
 from airflow_provider_imagekit.io.paths import read_locally
-from airflow_provider_imagekit.io.tables import format_of, read_rows
+from airflow_provider_imagekit.io.tables import columns_needed, format_of, read_rows
 from airflow_provider_imagekit.library.sources import Given, Search, files_of_rows, files_of_urls
 from airflow_provider_imagekit.library.table.rows import LISTED_FIELDS
 from airflow_provider_imagekit.library.table.schema import LISTING_COLUMNS
@@ -119,13 +119,7 @@ def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Gi
         stream = resources.enter_context(read_locally(path))
     except FileNotFoundError:
         raise ImageKitInputError(f"input_path: there is no file {path}.") from None
-    needed = {*columns.values(), *LISTED_FIELDS, *LISTING_COLUMNS}
-
-    def in_use(names: Sequence[str]) -> Sequence[str]:
-        # Without its name a row is refused, with the names of all columns.
-        complete = set(columns.values()) <= set(names)
-        return [name for name in names if name in needed] if complete else names
-
+    in_use = columns_needed(columns.values(), [*LISTED_FIELDS, *LISTING_COLUMNS])
     with named("input_path"):
         form = format_of(path.name)
     rows = read_rows(stream, form, in_use)

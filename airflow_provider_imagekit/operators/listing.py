@@ -297,6 +297,8 @@ class ListFilesOperator(ImageKitOperator):
 
     def _records(self, search: str | None, default_fields: Sequence[str]) -> Iterator[dict[str, Any]]:
         fields = self._fields() or default_fields
+        if self.hook.get_conn().drop_personal_data:
+            fields = [field for field in fields if field != "embeddedMetadata"]
         for record in self.hook.list_files(
             search_query=search,
             **{name: optional_text(getattr(self, name), name) for name in _SEARCH},

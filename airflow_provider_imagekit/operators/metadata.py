@@ -10,7 +10,7 @@ from airflow_provider_imagekit.client.endpoints import mask_signature
 from airflow_provider_imagekit.compat import AirflowSkipException
 from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import choice, text
+from airflow_provider_imagekit.io.arguments import choice, optional_text, text
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
 from airflow_provider_imagekit.operators.base import (
@@ -67,7 +67,7 @@ class _MetadataOperator(ImageKitOperator):
             self.on_missing = choice(self.on_missing, "on_missing", _ON_MISSING)
             setattr(self, self._subject, text(getattr(self, self._subject), self._subject))
             privacy = parse_privacy(self.gps, self.personal, self.hook.get_conn())
-        self._persist_links(context)
+            self._persist_links(context)
         with fail_without_retry(but=ImageKitNotFoundError if self.on_missing == "retry" else ()):
             metadata = self._fetched()
             kept = project(
@@ -184,7 +184,7 @@ class FileMetadataOperator(_MetadataOperator):
 
     def _persist_links(self, context: Context) -> None:
         ImageKitMediaLibraryLink.persist(context, self.file_id)
-        ImageKitFileLink.persist(context, self.file_url or "")
+        ImageKitFileLink.persist(context, optional_text(self.file_url, "file_url") or "")
 
 
 class RemoteUrlMetadataOperator(_MetadataOperator):

@@ -133,6 +133,7 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
         with fail_without_retry():
             rules = parse_rules(items(self.rules, "rules"))
             output_path = optional_text(self.output_path, "output_path")
+            self.report_url = optional_text(self.report_url, "report_url")
             branches = self._branches(context, rules)
             if output_path is not None:
                 with named("output_path"):

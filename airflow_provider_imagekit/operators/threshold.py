@@ -10,6 +10,7 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
 from airflow_provider_imagekit.io.arguments import choice, is_absent, named, number, whole_number
 from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
+from airflow_provider_imagekit.io.tables import columns_needed
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.similarity.distance import check_radius
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS
@@ -117,7 +118,8 @@ class ThresholdReportOperator(HashTableOperator):
             plot_format = choice(self.plot_format, "plot_format", _PLOT_FORMATS)
             with named("plot_format"):
                 check_plot()
-        check_output(self._path("threshold.md"))
+        names = ["threshold.md", "threshold.json", *([f"threshold.{plot_format}"] if plot_format else [])]
+        check_output(*map(self._path, names))
         records = list(self._input())
         report = threshold_report(
             records,
@@ -146,7 +148,8 @@ class ThresholdReportOperator(HashTableOperator):
         return {"suggested_radius": report.suggested_radius, "risk": report.risk, **counts, **paths}
 
     def _labels(self, records: list[HashRecord]) -> list[LabelledPair]:
-        rows: Any = read_table(self.labels_path) if self.labels_path else self.labels or ()
+        in_use = columns_needed(["same"], ["phash", "other_phash", "id", "other_id"])
+        rows: Any = read_table(self.labels_path, in_use) if self.labels_path else self.labels or ()
         if not self.labels_path and not _are_objects(rows):
             raise ImageKitInputError(f"labels is {rows!r:.100}.", help="Pass a list of objects.")
         with named(f"labels_path {self.labels_path}" if self.labels_path else "labels"):

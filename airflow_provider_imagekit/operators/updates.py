@@ -27,7 +27,7 @@ from airflow_provider_imagekit.io.object_storage import (
     storage_path,
     upload_together,
 )
-from airflow_provider_imagekit.io.tables import check_format, format_of, write_rows
+from airflow_provider_imagekit.io.tables import Columns, check_format, format_of, storable, write_rows
 from airflow_provider_imagekit.library.failures import max_files
 from airflow_provider_imagekit.library.journal import Journal
 from airflow_provider_imagekit.library.updates.change import Change, Targets
@@ -36,6 +36,7 @@ from airflow_provider_imagekit.library.updates.update_run import ROW_COLUMNS, Up
 from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry, identity_of
 from airflow_provider_imagekit.operators.base_write import (
     WritingOperator,
+    columns_matched,
     file_ids_of,
     matching_rows,
 )
@@ -246,19 +247,21 @@ class UpdateFilesOperator(WritingOperator):
             return ((file_id, {}) for file_id in file_ids_of(self.file_ids, "file_ids"))
         where = mapping(self.where, "where")
         needed = dict.fromkeys(columns, None)
+        id_column = optional_text(self.id_column, "id_column")
+        in_use = columns_matched(where, id_column, columns)
         table = f"input_path {self.input_path}" if given == ["input_path"] else "records"
-        rows = about(table, matching_rows(self._table(), where, optional_text(self.id_column, "id_column")))
+        rows = about(table, matching_rows(self._table(in_use), where, id_column))
         return ((file_id, _with_columns(row, needed)) for file_id, row in rows)
 
-    def _table(self) -> Iterator[Mapping[str, Any]]:
+    def _table(self, in_use: Columns) -> Iterator[Mapping[str, Any]]:
         if self.records is None:
-            return read_table(text(self.input_path, "input_path"))
+            return read_table(text(self.input_path, "input_path"), in_use)
         records: Any = self.records
         if not isinstance(records, Sequence) or not all(isinstance(row, Mapping) for row in records):
             raise ImageKitInputError(
                 f"records is {records!r:.100}.", help='Pass a list of objects such as {"fileId": …}.'
             )
-        return iter(records)
+        return map(storable, records)
 
     def _checked(self, targets: dict[str, dict[str, Any]]) -> Targets:
         """Return the targets with values as the account's fields take them."""

@@ -17,6 +17,7 @@ from airflow_provider_imagekit.exceptions import (
 )
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, flag, mapping, optional_text, text, texts
+from airflow_provider_imagekit.library.table.privacy import Privacy
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
 from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry, identity_of
 from airflow_provider_imagekit.operators.base_write import WritingOperator
@@ -189,6 +190,8 @@ class UploadFileOperator(WritingOperator):
         with fail_without_retry():
             result = self._upload(context)
         if file_id := result.get("fileId"):
+            if self.hook.get_conn().drop_personal_data:
+                result = Privacy().apply_to_file(result)
             ImageKitFileLink.persist(context, str(result.get("url") or ""))
             ImageKitMediaLibraryLink.persist(context, str(file_id))
             metadata = result.get("metadata") or {}

@@ -22,7 +22,7 @@ from airflow_provider_imagekit.exceptions import (
 from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.references import BankFile, parse_low_information
 from airflow_provider_imagekit.io.arguments import text
-from airflow_provider_imagekit.io.object_storage import storage_errors, storage_path
+from airflow_provider_imagekit.io.object_storage import address_errors, storage_errors, storage_path
 from airflow_provider_imagekit.similarity.bank import PHashBank, judge_against
 from airflow_provider_imagekit.similarity.distance import DistanceBounds, check_radius
 from airflow_provider_imagekit.similarity.records import HashRecord
@@ -171,7 +171,7 @@ def unique_name(name: str, identity: str) -> str:
 def _stored(file: Any) -> tuple[bytes, str]:
     is_path = isinstance(file, PurePath | ObjectStoragePath)
     path = file if is_path and hasattr(file, "read_bytes") else storage_path(text(file, "file"), "file")
-    with storage_errors(str(path)), path.open("rb") as stream:
+    with storage_errors(str(path)), address_errors(str(path)), path.open("rb") as stream:
         return stream.read(), str(path.name)
 
 

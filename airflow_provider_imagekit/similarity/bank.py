@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_imagekit.io.text_columns import filtered, listed, taken
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.pairs.pairs import places_in, use_numpy
-from airflow_provider_imagekit.similarity.pictures import Pictures
+from airflow_provider_imagekit.similarity.picture_columns import Pictures
 from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.verdict import Decision, is_low_information
 

@@ -30,7 +30,7 @@ from airflow_provider_imagekit.similarity.origins import AllPictures, Origin
 from airflow_provider_imagekit.similarity.pairs.neighbours import NeighbourGraph
 from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs, picked, places_in
 from airflow_provider_imagekit.similarity.pairs.search import join
-from airflow_provider_imagekit.similarity.pictures import Pictures
+from airflow_provider_imagekit.similarity.picture_columns import Pictures
 from airflow_provider_imagekit.similarity.records import KNOWN_COLUMNS
 from airflow_provider_imagekit.similarity.survivors import SurvivorPolicy
 

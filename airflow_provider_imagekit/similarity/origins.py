@@ -20,7 +20,7 @@ from airflow_provider_imagekit.io.text_columns import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from airflow_provider_imagekit.similarity.pictures import Pictures
+    from airflow_provider_imagekit.similarity.picture_columns import Pictures
     from airflow_provider_imagekit.similarity.records import HashRecord
 
 __all__ = ["AllPictures", "Origin"]

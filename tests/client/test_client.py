@@ -258,6 +258,19 @@ class TestListing:
             found = client_of(imagekit, clock).find_file(normalize(asked, path))
         assert found["filePath"] == f"/{path}"
 
+    @pytest.mark.parametrize(
+        ("asked", "of_folder", "of_name"), [("NFC", "NFC", "NFD"), ("NFD", "NFC", "NFD")]
+    )
+    def test_a_file_is_found_whose_folder_and_name_write_their_accents_differently(
+        self, tmp_path: Path, clock: Clock, asked: str, of_folder: str, of_name: str
+    ) -> None:
+        folder, name = normalize(of_folder, "Gemälde"), normalize(of_name, "né.txt")
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_text("a")
+        with ImageKitEmulator(library=tmp_path) as imagekit:
+            found = client_of(imagekit, clock).find_file(normalize(asked, f"{folder}/{name}"))
+        assert found["filePath"] == f"/{folder}/{name}"
+
 
 class TestSecrets:
     @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,3 +118,29 @@ def test_a_listing_that_ignores_skip_ends() -> None:
     library = ChangingLibrary(95, [])
     found = [page.items for page in pages(lambda skip, limit: library.fetch(0, limit), size=SIZE)]
     assert (len(found), library.calls) == (2, 2)
+
+
+ITEMS = [item(number) for number in range(95)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda skip, call: ITEMS[:SIZE] if call % 2 else ITEMS[-SIZE:],
+        lambda skip, call: random.Random(call).sample(ITEMS, SIZE),
+        lambda skip, call: [ITEMS[(skip + place) % 95] for place in range(SIZE)],
+    ],
+    ids=["two pages in turn", "in any order", "from the beginning again"],
+)
+def test_a_listing_without_a_steady_order_ends(
+    answer: Callable[[int, int], list[dict[str, Any]]],
+) -> None:
+    calls = 0
+
+    def fetch(skip: int, limit: int) -> list[dict[str, Any]]:
+        nonlocal calls
+        calls += 1
+        assert calls < 300, "It does not end."
+        return answer(skip, calls)
+
+    assert list(pages(fetch, size=SIZE))

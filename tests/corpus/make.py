@@ -86,6 +86,8 @@ def files() -> dict[str, bytes]:
         "afternoon.jpg": exif(camera={ORIGINAL: "2004:09:04 02:42:10 PM"}),
         "offset.jpg": exif(camera={ORIGINAL: CLOCK, OFFSET_ORIGINAL: "-5:00"}),
         "offset-of-edit.jpg": exif({MODIFY: "2023:01:01 00:00:00"}, {ORIGINAL: CLOCK, OFFSET: "+09:00"}),
+        "offset-of-edit-alone.jpg": exif(camera={ORIGINAL: CLOCK, OFFSET: "+09:00"}),
+        "offset-of-edit-at-once.jpg": exif({MODIFY: CLOCK}, {ORIGINAL: CLOCK, OFFSET: "+09:00"}),
         "offset-impossible.jpg": exif(camera={ORIGINAL: CLOCK, OFFSET_ORIGINAL: "+02:75"}),
     }
     places = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -15,7 +16,7 @@ from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalP
 from airflow_provider_imagekit.library.table.rows import RowBuilder
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.pictures import compute_phash, phash_of_file
-from tests.corpus.make import encoded, exif, files
+from tests.corpus.make import EXIF, OFFSET, OFFSET_ORIGINAL, encoded, exif, files
 from tests.emulator.drawing import draw
 
 FILES = files()
@@ -37,11 +38,31 @@ def row_of(content: bytes, privacy: Privacy = KEEP) -> dict[str, Any]:
         ("clock-with-odd-gps-date.jpg", "2022-09-10T12:00:00.000Z", "zone"),
         ("offset-in-clock.jpg", "2004-09-05T07:39:06.000Z", "offset"),
         ("afternoon.jpg", "2004-09-04T14:42:10.000Z", "zone"),
-        ("offset-impossible.jpg", "2022-09-10T12:00:00.000Z", "zone"),
     ],
 )
 def test_clocks_give_instants(name: str, at: str, source: str) -> None:
     row = row_of(FILES[name])
+    assert (row["captured_at"], row["captured_at_source"]) == (at, source)
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "source"),
+    [
+        ("offset.jpg", "2022-09-10T17:00:00.000Z", "offset"),
+        ("offset-of-edit.jpg", "2022-09-10T12:00:00.000Z", "zone"),
+        ("offset-of-edit-alone.jpg", "2022-09-10T12:00:00.000Z", "zone"),
+        ("offset-of-edit-at-once.jpg", "2022-09-10T03:00:00.000Z", "offset"),
+        ("offset-impossible.jpg", "2022-09-10T12:00:00.000Z", "zone"),
+    ],
+)
+def test_offsets_give_instants_where_an_answer_has_them(name: str, at: str, source: str) -> None:
+    # The local server leaves these tags out, as the library does that ImageKit's answers come from.
+    metadata = picture_metadata(FILES[name])
+    camera = Image.open(io.BytesIO(FILES[name])).getexif().get_ifd(EXIF)
+    offsets = {"OffsetTime": camera.get(OFFSET), "OffsetTimeOriginal": camera.get(OFFSET_ORIGINAL)}
+    assert any(offsets.values())
+    metadata["exif"]["exif"] |= offsets
+    row = RowBuilder(zone_of("UTC"), KEEP).build(metadata)
     assert (row["captured_at"], row["captured_at_source"]) == (at, source)
 
 

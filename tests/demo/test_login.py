@@ -61,3 +61,10 @@ def test_the_dags_are_the_examples_or_those_of_a_folder(
     monkeypatch.setenv("DAGS", str(tmp_path / "typo"))
     with pytest.raises(StackError, match=r"DAGS is .*typo', which is not a folder"):
         dags_folder()
+
+
+def test_a_command_that_fails_shows_the_end_of_its_log(tmp_path: Path) -> None:
+    stack = AirflowStack(tmp_path, "")
+    with pytest.raises(StackError, match=r"(?s)Airflow's wrong ended with exit code \d.*no-such-command"):
+        stack.run_once("wrong", "no-such-command")
+    shutil.rmtree(stack.home)

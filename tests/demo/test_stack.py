@@ -50,7 +50,11 @@ def call(
     stack: AirflowStack, method: str, path: str, body: dict[str, Any], token: str = ""
 ) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    answer = requests.request(method, stack.url + path, json=body, headers=headers, timeout=30)
+    for _ in range(30):
+        answer = requests.request(method, stack.url + path, json=body, headers=headers, timeout=30)
+        if answer.status_code < 500:  # as long as another process has locked SQLite, Airflow answers 500
+            break
+        time.sleep(0.5)
     answer.raise_for_status()
     return dict(answer.json())
 

@@ -22,7 +22,8 @@ from tests.support import AIRFLOW_3
 WAITS_FOR_A_PERSON = {"example_imagekit_review_duplicates"}
 WAITS_FOR_AN_UPLOAD = {"example_imagekit_on_upload"}
 
-pytestmark = pytest.mark.airflow_db
+# All examples run in one fixture, which takes a minute and a half on an idle machine.
+pytestmark = [pytest.mark.airflow_db, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from airflow_provider_imagekit.exceptions import ImageKitError
 from airflow_provider_imagekit.io.arrow_blocks import blocks_of
 from airflow_provider_imagekit.io.tables import columns_of, read_columns, read_rows
 from airflow_provider_imagekit.io.text_columns import is_arrow, listed
-from airflow_provider_imagekit.similarity.pictures import KeptColumns, read_pictures
+from airflow_provider_imagekit.similarity.picture_columns import KeptColumns, read_pictures
 from airflow_provider_imagekit.similarity.records import columns_in_use
 
 IN_USE = columns_in_use("", "")

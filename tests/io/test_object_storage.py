@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,16 @@ from airflow_provider_imagekit.exceptions import (
 )
 from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.references import BankFile
-from airflow_provider_imagekit.io.object_storage import read_table, storage_errors, upload_together
+from airflow_provider_imagekit.io.object_storage import (
+    StoredTable,
+    address_errors,
+    open_locally,
+    read_table,
+    storage_errors,
+    upload_together,
+)
 from airflow_provider_imagekit.io.tables import write_rows
+from airflow_provider_imagekit.operators.upload_source import read_source
 from airflow_provider_imagekit.phash import PHash
 
 A, B, FLAT = "f06830ca9f1e3e90", "2222222222222222", "ccc9e67048f23f1d"
@@ -27,6 +36,9 @@ ROWS = [
     {"fileId": "video", "pHash": None},
 ]
 NOTHING: frozenset[PHash] = frozenset()
+FAULTS = [
+    kind("ours") for kind in (AttributeError, KeyError, TypeError, ValueError, ImportError, RuntimeError)
+]
 
 
 def write(path: Path, rows: list[dict[str, str | None]] = ROWS, ending: str = "jsonl") -> BankFile:
@@ -131,10 +143,24 @@ class TestBank:
 
 
 class TestWhoseErrorItIs:
-    @pytest.mark.parametrize("error", [AttributeError("ours"), KeyError("ours"), TypeError("ours")])
-    def test_a_fault_of_the_program_is_raised_as_it_is(self, error: Exception) -> None:
-        with pytest.raises(type(error), match="ours"), storage_errors("s3://bucket/bank.csv"):
+    @pytest.mark.parametrize("error", FAULTS, ids=repr)
+    def test_a_fault_of_the_program_is_raised_as_it_is(self, error: Exception, tmp_path: Path) -> None:
+        with pytest.raises(type(error), match="ours") as caught, storage_errors("s3://bucket/bank.csv"):
             raise error
+        file = write(tmp_path / "bank.jsonl").path
+        with pytest.raises(type(error)) as in_body, open_locally(file):
+            raise error
+        assert caught.value is in_body.value is error
+
+    @pytest.mark.parametrize("error", FAULTS, ids=repr)
+    def test_a_fault_while_a_bank_is_made_is_raised_as_it_is(self, error: Exception, tmp_path: Path) -> None:
+        class Hashes(frozenset[PHash]):
+            def __iter__(self) -> Iterator[PHash]:
+                raise error
+
+        with pytest.raises(type(error)) as caught:
+            load_bank(write(tmp_path / "bank.jsonl"), Hashes())
+        assert caught.value is error
 
     @pytest.mark.parametrize(
         "error",
@@ -161,8 +187,24 @@ class TestWhoseErrorItIs:
         "error", [FileNotFoundError(), PermissionError("no"), ValueError("scheme"), ImportError("gcsfs")]
     )
     def test_what_another_try_cannot_change_is_final(self, error: Exception) -> None:
-        with pytest.raises(ImageKitInputError, match="bank"), storage_errors("s3://bucket/bank.csv"):
+        address = "s3://bucket/bank.csv"
+        with (
+            pytest.raises(ImageKitInputError, match="bank"),
+            storage_errors(address),
+            address_errors(address),
+        ):
             raise error
+
+    @pytest.mark.parametrize("address", ["quux://a/b.csv", "/tmp/a\0b.csv"])
+    def test_an_address_that_names_no_file_is_final_wherever_it_is_read(self, address: str) -> None:
+        for read in (
+            lambda: load_bank(BankFile(address), NOTHING),
+            lambda: list(read_table(address)),
+            lambda: StoredTable(address).__enter__(),
+            lambda: read_source(address, None),
+        ):
+            with pytest.raises(ImageKitInputError):
+                read()
 
 
 class TestWriting:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.tables import TableFormat, format_of, read_rows, write_rows
+from airflow_provider_imagekit.io.tables import TableFormat, format_of, read_columns, read_rows, write_rows
 
 COLUMNS = {"id": str, "distance": int, "share": float, "kept": bool}
 ROWS = [
@@ -136,6 +137,16 @@ class TestValues:
         file = parquet(id=["a"], at=pa.array([1 << 60], pa.timestamp("ms")))
         with pytest.raises(ImageKitInputError, match="column 'at' holds an unreadable value"):
             list(read_rows(file, "parquet"))
+
+    @pytest.mark.parametrize("dictionary", [False, True])
+    @pytest.mark.parametrize("bad", [b"caf\xe9", b"\xed\xa0\x80", b"\xff\xfe"])
+    def test_a_text_that_is_not_utf_8_is_refused_with_its_column(self, bad, dictionary):
+        texts = pa.array([b"a", bad, None]).view(pa.string())
+        file = parquet(path=texts.dictionary_encode() if dictionary else texts)
+        for read in (read_rows, partial(read_columns, columns=lambda names: names)):
+            file.seek(0)
+            with pytest.raises(ImageKitInputError, match="column 'path' holds an unreadable value"):
+                list(read(file, "parquet"))
 
     def test_columns_that_are_not_in_use_are_not_read(self):
         file = parquet(id=["a"], at=pa.array([1 << 60], pa.timestamp("ms")), x=[1])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_imagekit.library.table.privacy import HARMLESS, PERSONAL
+from airflow_provider_imagekit.library.table.privacy import HARMLESS, PERSONAL, PLACE
 from airflow_provider_imagekit.library.table.schema import COLUMNS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -15,7 +15,9 @@ COLUMNS_PAGE = DOCS / "reference/table.md"
 PRIVACY_PAGE = DOCS / "explanation/privacy.md"
 
 
-@pytest.mark.parametrize(("part", "names"), [("harmless", HARMLESS), ("personal", PERSONAL)])
+@pytest.mark.parametrize(
+    ("part", "names"), [("harmless", HARMLESS), ("personal", PERSONAL), ("place", PLACE)]
+)
 def test_the_page_has_every_field_that_privacy_names(part: str, names: frozenset[str]) -> None:
     text = PRIVACY_PAGE.read_text()
     section = text[text.index(f"<!-- {part} -->") : text.index(f"<!-- /{part} -->")]

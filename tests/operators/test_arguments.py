@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_imagekit.compat import AirflowFailException
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import flag, optional_text, texts, whole_number
+from airflow_provider_imagekit.io.arguments import flag, mapping, optional_text, texts, whole_number
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from tests.doubles import context
@@ -73,3 +73,12 @@ def test_a_listing_is_never_widened_by_a_template_that_gives_nothing(name: str) 
 
 def test_the_template_field_of_dry_run_has_the_name_of_the_argument() -> None:
     assert "dry_run" in LibraryMetadataOperator.template_fields
+
+
+@pytest.mark.parametrize("half", ["a\ud800", "\udfffa", "/caf\udce9.jpg", "\ude00\ud83d"])
+def test_half_a_character_is_refused_by_the_arguments_name_without_the_text(half: str) -> None:
+    for read in (optional_text, texts, lambda value, name: mapping({value: 1}, name)):
+        with pytest.raises(ImageKitInputError, match=r"file_ids has half a character\.") as caught:
+            read(half, "file_ids")
+        assert str(caught.value).isascii()
+    assert optional_text("caf\u00e9 \U0001f600", "path") == "caf\u00e9 \U0001f600"

@@ -102,6 +102,18 @@ class TestFinding:
         with pytest.raises(AirflowFailException, match="'seen' holds an unreadable value"):
             find(tmp_path, input_path=path, report_fields=["seen"])
 
+    def test_a_bad_value_in_a_column_of_decisions_that_is_not_in_use_fails_nothing(
+        self, table: str, tmp_path: Path
+    ) -> None:
+        path = str(tmp_path / "decisions.parquet")
+        bad = pa.array([1 << 60], pa.timestamp("ms"))
+        pq.write_table(pa.table({"when": bad, "id": ["a"], "other_id": ["b"], "same": [True]}), path)
+        find(tmp_path, input_path=table, keep_path=path, not_duplicates_path=path)
+        pq.write_table(pa.table({"when": bad, "phash": [A], "other_phash": [NEAR], "same": [True]}), path)
+        ThresholdReportOperator(
+            task_id="t", input_path=table, output_path=str(tmp_path), labels_path=path
+        ).execute(context())
+
     @pytest.mark.parametrize("source", ["table", "records"])
     def test_lone_surrogates_are_replaced_before_the_work(self, source: str, tmp_path: Path) -> None:
         records = [{"id": f"{n}\ud800", "pHash": A, "path": f"/{n}\udfff.jpg"} for n in "ab"]

@@ -101,3 +101,15 @@ def test_bad_parts_fail_for_good(tables: dict[str, str], tmp_path: Path) -> None
     ):
         with pytest.raises(AirflowFailException, match=text):
             FindNearDuplicatesOperator(task_id="merge", parts=parts, **arguments).execute(context())
+
+
+def test_an_error_beside_the_parts_does_not_name_them(tables: dict[str, str], tmp_path: Path) -> None:
+    arguments = {**tables, "max_distance": 4, "output_path": str(tmp_path)}
+    parts = search(PlanNearDuplicatesOperator(task_id="plan", parts=2, **arguments).execute(context()))
+    merge = FindNearDuplicatesOperator(task_id="merge", parts=parts, max_pairs=0, **arguments)
+    with pytest.raises(AirflowFailException, match="pairs") as caught:
+        merge.execute(context())
+    assert parts[1]["part_path"] not in str(caught.value)
+    Path(parts[1]["part_path"]).write_bytes(b"{}")
+    with pytest.raises(AirflowFailException, match=rf"{parts[1]['part_path']}.*not a file of a search"):
+        FindNearDuplicatesOperator(task_id="merge", parts=parts, **arguments).execute(context())

@@ -27,9 +27,10 @@ from tests.support import AIRFLOW_3
 HERE = [task for task in TASKS if AIRFLOW_3 or not issubclass(task, PHashGateOperator)]
 every_task = pytest.mark.parametrize("task", HERE, ids=lambda task: task.__name__)
 # What templates yield; a value and its text are the same to them, with native rendering, too.
-VALUES: tuple[Any, ...] = (None, "", [], ["a"], 7, "7.0", "1234567890123456", 0.5)
+HALF = "a\ud800"  # of a character, as a wrong decoding leaves it
+VALUES: tuple[Any, ...] = (None, "", [], ["a"], 7, "7.0", "1234567890123456", 0.5, HALF)
 # What an upstream task may hand over as it is; templates yield the others, too.
-PUSHED = (None, "None", [], ["a"], 7, {"a": 1})
+PUSHED = (None, "None", [], ["a"], 7, {"a": 1}, HALF, [HALF], {HALF: HALF})
 # Without it ImageKit sorts by its own default; the files are the same.
 NO_FILTER = {"sort"}
 # Nothing is the safe side of these switches.

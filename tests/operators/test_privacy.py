@@ -12,8 +12,10 @@ import pytest
 from airflow_provider_imagekit.compat import AirflowFailException
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
+from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from airflow_provider_imagekit.operators.location import LocationCheckOperator
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, RemoteUrlMetadataOperator
+from airflow_provider_imagekit.operators.upload import UploadFileOperator
 from tests.doubles import context
 
 PICTURES = Path(__file__).parents[1] / "emulator/data/exif"
@@ -81,6 +83,35 @@ def test_the_connection_reaches_tables(account: ImageKitEmulator, drops: bool, t
     [row] = [row for row in rows if row["path"] == f"/{WITH_PLACE}"]
     assert row["has_gps"] is True
     assert (row["latitude"] is None) is drops
+
+
+def test_the_connection_reaches_uploads(account: ImageKitEmulator, drops: bool, tmp_path: Path) -> None:
+    arguments = {"file": str(PICTURES / WITH_PLACE), "folder": f"/{tmp_path.name}", "on_existing": "use"}
+    task = UploadFileOperator(task_id="t", **arguments)
+    for _ in ("the file is new", "an earlier try has uploaded it"):
+        found = task.execute(context())
+        assert found["metadata"]["pHash"]
+        assert ("Latitude" in json.dumps(found)) is not drops
+
+
+def test_the_connection_reaches_what_is_embedded_in_listed_and_uploaded_files(
+    account: ImageKitEmulator, drops: bool, tmp_path: Path
+) -> None:
+    file = {"fileId": "5f", "name": "a.jpg", "embeddedMetadata": {"Artist": "Ann", "GPSLatitude": 52.5}}
+    output = tmp_path / "listing.jsonl"
+    fields = ["fileId", "embeddedMetadata"]
+    for to_file in ({}, {"output_path": str(output)}):
+        account.inject(status=200, body=json.dumps([file]), match="/v1/files")
+        found = ListFilesOperator(task_id="t", fields=fields, **to_file).execute(context())
+        text = json.dumps(found) if not to_file else output.read_text("utf-8")
+        assert "5f" in text
+        assert ("Ann" in text) is not drops
+    account.inject(status=200, body=json.dumps(file), match="upload")
+    found = UploadFileOperator(
+        task_id="t", file=b"a", file_name="a.jpg", response_fields="embeddedMetadata"
+    ).execute(context())
+    assert found["fileId"] == "5f"
+    assert ("Ann" in json.dumps(found)) is not drops
 
 
 @pytest.mark.parametrize("arguments", [{"gps": "some"}, {"personal": "some"}])

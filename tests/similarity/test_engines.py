@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_imagekit.io.object_storage import StoredTable
 from airflow_provider_imagekit.similarity.near_duplicates import NearDuplicates, find_near_duplicates
-from airflow_provider_imagekit.similarity.pictures import Pictures, TakenAttributes, read_pictures
+from airflow_provider_imagekit.similarity.picture_columns import Pictures, TakenAttributes, read_pictures
 from airflow_provider_imagekit.similarity.records import columns_in_use, read_records
 from airflow_provider_imagekit.similarity.survivors import SurvivorPolicy
 from tests.similarity.samples import by, flip

@@ -47,12 +47,16 @@ class Api:
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
         """Start a DAG run, with these params, and return its path."""
-        wait_until(lambda: dag_id in self._dag_ids(), 60, f"{dag_id} is parsed")
+        self.wait_for_dag(dag_id)
         body: dict[str, Any] = {"conf": conf or {}}
         if AIRFLOW_3:
             body["logical_date"] = None
         run = self.call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
         return f"/dags/{dag_id}/dagRuns/{run}"
+
+    def wait_for_dag(self, dag_id: str) -> None:
+        """Return when Airflow has read a DAG."""
+        wait_until(lambda: dag_id in self._dag_ids(), 60, f"{dag_id} is parsed")
 
     def tasks(self, run: str) -> list[dict[str, Any]]:
         """Return the task instances of a run."""

@@ -49,7 +49,8 @@ def original_clock(camera: dict[str, Any], image: dict[str, Any]) -> Clock | Non
     """
     Return the clock of the shutter, else that of the digitising.
 
-    An offset tag counts for its own clock, and for one that shows the same second.
+    An offset tag counts for its own clock, and for one that shows the same second: without the time of the
+    edit, it is unknown for which clock ``OffsetTime`` was written.
 
     :param camera: EXIF's section ``exif``.
     :param image: EXIF's section ``image``, which holds the time of the last edit.
@@ -66,7 +67,7 @@ def original_clock(camera: dict[str, Any], image: dict[str, Any]) -> Clock | Non
         ("OffsetTime", image, "ModifyDate"),
     ):
         offset = _offset(camera.get(tag))
-        if offset is not None and _shows(section.get(own_clock), clock.shown, or_nothing=section is image):
+        if offset is not None and _shows(section.get(own_clock), clock.shown):
             return clock._replace(offset=offset)
     return clock
 
@@ -163,7 +164,6 @@ def _offset(value: Any) -> timedelta | None:
     return timedelta(hours=hours, minutes=minutes)
 
 
-def _shows(value: Any, clock: datetime, *, or_nothing: bool) -> bool:
-    # Without a time of an edit there was no edit, and the camera wrote its only offset.
+def _shows(value: Any, clock: datetime) -> bool:
     own = _read(value, None)
-    return or_nothing if own is None else own.shown.replace(microsecond=0) == clock.replace(microsecond=0)
+    return own is not None and own.shown.replace(microsecond=0) == clock.replace(microsecond=0)

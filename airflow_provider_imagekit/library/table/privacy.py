@@ -18,7 +18,7 @@ from airflow_provider_imagekit.library.table.coerce import as_dict
 if TYPE_CHECKING:
     from airflow_provider_imagekit.library.table.schema import Row
 
-__all__ = ["HARMLESS", "PERSONAL", "GpsPolicy", "PersonalPolicy", "Privacy"]
+__all__ = ["HARMLESS", "PERSONAL", "PLACE", "GpsPolicy", "PersonalPolicy", "Privacy"]
 
 _ABOUT_PICTURE_AND_CAMERA = """
     ApertureValue BitsPerSample BrightnessValue CFAPattern ColorSpace ComponentsConfiguration
@@ -43,6 +43,15 @@ _ABOUT_PERSON_OR_DEVICE = """
     Artist BodySerialNumber CameraOwnerName CameraSerialNumber Copyright HostComputer ImageUniqueID
     LensSerialNumber OwnerName SerialNumber XPAuthor
 """
+_ABOUT_PLACE = """
+    GPSAltitude GPSAltitudeRef GPSAreaInformation GPSDOP GPSDateStamp GPSDestBearing GPSDestBearingRef
+    GPSDestDistance GPSDestDistanceRef GPSDestLatitude GPSDestLatitudeRef GPSDestLongitude
+    GPSDestLongitudeRef GPSDifferential GPSHPositioningError GPSImgDirection GPSImgDirectionRef GPSLatitude
+    GPSLatitudeRef GPSLongitude GPSLongitudeRef GPSMapDatum GPSMeasureMode GPSProcessingMethod GPSSatellites
+    GPSSpeed GPSSpeedRef GPSStatus GPSTimeStamp GPSTrack GPSTrackRef GPSVersionID
+"""
+#: Fields of EXIF's GPS section, which hold no names of people.
+PLACE = frozenset(_ABOUT_PLACE.split())
 #: Fields of EXIF about the picture, the exposure, and the kind of camera, lens and software.
 HARMLESS = frozenset(_ABOUT_PICTURE_AND_CAMERA.split())
 #: Fields of EXIF that name a person or a device, and hold no coordinates.
@@ -99,7 +108,7 @@ class Privacy:
             changed["altitude"] = None
         names = HARMLESS | PERSONAL if keeps_names else HARMLESS
         changed["exif"] = {
-            section: fields if section == "gps" else _only(names, fields)
+            section: _only(PLACE if section == "gps" else names, fields)
             for section, fields in as_dict(row.get("exif")).items()
             if isinstance(fields, dict) and (keeps_gps or section != "gps")
         } or None
@@ -127,9 +136,24 @@ class Privacy:
         kept = {name: value for name, value in metadata.items() if name in METADATA_FIELDS - {"exif"}}
         return kept | {"exif": {section: fields for section, fields in sections.items() if fields}}
 
+    def apply_to_file(self, file: dict[str, Any]) -> dict[str, Any]:
+        """
+        Return ImageKit's object of a listed or uploaded file without what it must not hold.
+
+        What is embedded in the file (EXIF, IPTC, XMP) stays only if both policies keep.
+
+        :param file: as ImageKit returns it.
+        """
+        if self.gps is GpsPolicy.KEEP and self.personal is PersonalPolicy.KEEP:
+            return file
+        kept = {name: value for name, value in file.items() if name != "embeddedMetadata"}
+        if "metadata" in kept:
+            kept["metadata"] = self.apply_to_metadata(as_dict(kept["metadata"]))
+        return kept
+
     def _position(self, exif: dict[str, Any]) -> dict[str, Any]:
         if self.gps is GpsPolicy.KEEP:
-            return as_dict(exif.get("gps"))
+            return _only(PLACE, as_dict(exif.get("gps")))
         found = place(exif)
         if self.gps is GpsPolicy.DROP or found.latitude is None or found.longitude is None:
             return {}

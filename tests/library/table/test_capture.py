@@ -55,7 +55,7 @@ class TestCapturedAt:
     )
     def test_ways_to_write_an_offset(self, offset: Any, expected: float) -> None:
         at, source, _ = captured(
-            {"exif": {"DateTimeOriginal": "2024:06:01 10:00:00", "OffsetTime": offset}}, BERLIN
+            {"exif": {"DateTimeOriginal": "2024:06:01 10:00:00", "OffsetTimeOriginal": offset}}, BERLIN
         )
         assert at is not None
         moment = datetime.fromisoformat(at)
@@ -128,6 +128,10 @@ class TestCapturedAt:
             ({"TimeZoneOffset": [2, -7], "OffsetTime": "-07:00"}, "2024:07:01 10:00:00", 8),
             ({"OffsetTime": "GMT+02:00"}, "2024:06:01 10:00:00", 8),
             ({"OffsetTime": "+02:00"}, "2024:07:01 10:00:00", None),
+            ({"OffsetTime": "+02:00"}, None, None),
+            ({"OffsetTime": "+02:00"}, "0000:00:00 00:00:00", None),
+            ({"OffsetTime": "+02:00"}, "yesterday", None),
+            ({"OffsetTime": "+02:00"}, 7, None),
             ({"OffsetTimeOriginal": "+02:75", "OffsetTime": "+03:00"}, "2024:06:01 10:00:00", 7),
         ],
     )

@@ -166,6 +166,15 @@ class TestPrivacy:
         assert row["exif"] == {"image": {}, "gps": GPS}
         assert row["latitude"] is not None
 
+    @pytest.mark.parametrize(
+        "field",
+        [{"Artist": "Ada"}, {"ApplicationNotes": "Ada"}, {"GPSNotes": "Ada"}, {"GPSDOP": {"by": "Ada"}}],
+    )
+    def test_a_kept_section_of_coordinates_holds_no_names(self, field: dict[str, Any]) -> None:
+        privacy, exif = Privacy(gps=GpsPolicy.KEEP), {"gps": GPS | field}
+        assert build({"exif": exif}, privacy)["exif"] == {"gps": GPS}
+        assert privacy.apply_to_metadata({"exif": exif}) == {"exif": {"gps": GPS}}
+
     def test_of_fields_beside_exif_only_those_known_to_be_harmless_stay(self) -> None:
         metadata = {"mimeType": "image/jpeg", "xmp": {"creator": "Ada"}, "location": [52.5, 13.4]}
         assert build(metadata, Privacy())["other"] == {"mimeType": "image/jpeg"}

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_imagekit.compat import AirflowFailException
@@ -96,6 +98,19 @@ def test_a_table_of_text_matches_by_what_its_cells_say(ids: list[str], tmp_path:
     table = tmp_path / "groups.csv"
     table.write_text(f"fileId,keep\n{ids[0]},True\n{ids[1]},False\n")
     assert update(input_path=str(table), where={"keep": False}, add_tags=["x"])["counts"]["files"] == 1
+
+
+def test_a_bad_value_in_a_column_that_is_not_in_use_fails_nothing(ids: list[str], tmp_path: Path) -> None:
+    table = str(tmp_path / "groups.parquet")
+    bad = pa.array([1 << 60] * 2, pa.timestamp("ms"))
+    pq.write_table(
+        pa.table({"seen": bad, "fileId": ids[:2], "keep": [True, False], "note": ["a", "b"]}), table
+    )
+    fields("note")
+    arguments = {"input_path": table, "where": {"keep": False}, "custom_metadata_columns": {"note": "note"}}
+    assert update(**arguments)["counts"]["files"] == 1
+    with pytest.raises(AirflowFailException, match="'seen' holds an unreadable value"):
+        update(**arguments | {"where": {"seen": 1}})
 
 
 def test_a_dry_run_checks_logs_the_plan_and_changes_nothing(

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_imagekit.phash import PHash
-from airflow_provider_imagekit.report.groups import write_groups_page
 from airflow_provider_imagekit.similarity.near_duplicates import find_near_duplicates
 from airflow_provider_imagekit.similarity.records import HashRecord
+from airflow_provider_imagekit.similarity.review.groups_page import write_groups_page
 from tests.similarity.samples import flip
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_imagekit.phash import PHash
-from airflow_provider_imagekit.report.groups import write_groups_page
 from airflow_provider_imagekit.similarity.groups import Group, Member, Origin
 from airflow_provider_imagekit.similarity.records import HashRecord
+from airflow_provider_imagekit.similarity.review.groups_page import write_groups_page
 
 URL = "https://ik.imagekit.io/demo/shop/shoe.jpg"
 HOSTILE = [

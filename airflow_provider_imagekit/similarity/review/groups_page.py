@@ -26,11 +26,16 @@ from airflow_provider_imagekit.io.text_columns import (
     text_column,
 )
 from airflow_provider_imagekit.phash import PHASH_BITS
-from airflow_provider_imagekit.report.thumbnails import PLAIN, thumbnail_step, thumbnail_url, web_url
 from airflow_provider_imagekit.similarity.groups import GroupChunk
 from airflow_provider_imagekit.similarity.near_duplicates import NearDuplicates
 from airflow_provider_imagekit.similarity.origins import Origin
 from airflow_provider_imagekit.similarity.records import as_numbers
+from airflow_provider_imagekit.similarity.review.thumbnails import (
+    PLAIN,
+    thumbnail_step,
+    thumbnail_url,
+    web_url,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -202,7 +207,7 @@ def _embedded(data: Any) -> str:
 
 
 def _asset(name: str) -> str:
-    return files("airflow_provider_imagekit.report").joinpath(name).read_text(encoding="utf-8")
+    return files("airflow_provider_imagekit.similarity.review").joinpath(name).read_text(encoding="utf-8")
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:

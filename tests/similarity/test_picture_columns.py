@@ -18,7 +18,7 @@ from airflow_provider_imagekit.io.object_storage import StoredTable
 from airflow_provider_imagekit.io.tables import columns_of, read_rows
 from airflow_provider_imagekit.io.text_columns import listed
 from airflow_provider_imagekit.phash import PHash
-from airflow_provider_imagekit.similarity.pictures import (
+from airflow_provider_imagekit.similarity.picture_columns import (
     KeptColumns,
     Pictures,
     TakenAttributes,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_imagekit.report.thumbnails import thumbnail_url, web_url
+from airflow_provider_imagekit.similarity.review.thumbnails import thumbnail_url, web_url
 
 HOST = "https://ik.imagekit.io/demo"
 STEP = "w-40,h-30,c-at_max"
