@@ -97,7 +97,7 @@ NAMES = {
     ),
     "a table of files that are all gone": Mistake(
         lambda scene: library(scene, file_ids=[NOWHERE]),
-        ("No file was fetched: 1 of 1 files failed", "ImageKitNotFoundError (1)", "errors.jsonl"),
+        ("No file was fetched: 1 of 1 file failed", "ImageKitNotFoundError (1)", "errors.jsonl"),
         RETRIES,
         1,
     ),
