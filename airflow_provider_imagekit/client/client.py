@@ -16,7 +16,7 @@ from airflow_provider_imagekit.client.retry import Retrying, Waits
 from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.client.transport import Transport, check_base_url
 from airflow_provider_imagekit.client.writes import Writes
-from airflow_provider_imagekit.exceptions import ImageKitError
+from airflow_provider_imagekit.exceptions import ImageKitConfigurationError, ImageKitError
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client import endpoints
@@ -58,8 +58,12 @@ class ImageKitClient(Reads, Writes):
         else:
             key: dict[str, Any] = {} if settings is None else {"private_key": settings}
             settings = ClientSettings(**key, **fields)
-            del key, fields  # a traceback with locals would show the key
-        self.base_url = check_base_url(settings.base_url, allow_http=settings.allow_http)
+            del key
+        del fields  # a traceback with locals would show the key
+        try:
+            self.base_url = check_base_url(settings.base_url, allow_http=settings.allow_http)
+        except ImageKitConfigurationError as error:
+            raise error.with_traceback(None) from None
         self.limits = RetryLimits(settings.max_retries, settings.max_wait)
         self.requests_per_second = settings.requests_per_second
         self.drop_personal_data = settings.drop_personal_data

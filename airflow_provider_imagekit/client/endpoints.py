@@ -89,7 +89,12 @@ def _spelled(text: str) -> str:
 
 
 # Of a URL; without a colon it is the id of an Airflow Connection, as in s3://aws_default@bucket.
-_PASSWORD = re.compile(r"(?<=://)[^/?#\s@:]*:[^/?#\s]*@")
+_PASSWORD = re.compile(r"(?i)(://)[^/?#\s@:]*:[^/?#\s]*(@|%(?:25)*40)")
+# The same percent-encoded, once or several times, as it stands in the query of another URL.
+_QUOTED_PASSWORD = re.compile(
+    r"(?i)(%(?P<again>(?:25)*)3A(?:/|%(?P=again)2F){2})(?:(?!%(?P=again)(?:2F|3A|3F|23|40))[^/?#&\s@])*"
+    r"%(?P=again)3A(?:(?!%(?P=again)(?:2F|3F|23))[^/?#&\s])*(@|%(?P=again)40)"
+)
 _SIGNATURE = re.compile(
     f"(?i)({_spelled('ik-s')}(?:{_spelled('=')}|['\"]?\\s*:\\s*['\"]?))(?:[0-9a-z]|%(?:25)*[3-7][0-9a-f](?<!3d))+"
 )
@@ -273,10 +278,11 @@ def list_files(
 
 def mask_signature(text: str) -> str:
     """Hide the signatures of URLs in a text, with which anyone can open a private file, and passwords."""
-    if "@" in text:
-        text = _PASSWORD.sub("***@", text)
+    if "@" in text or "40" in text:
+        text = _PASSWORD.sub(r"\1***\2", text)
     if "%" not in text and "ik-s" not in text.lower():
         return text  # as nearly all are, in the thousands of a listing
+    text = _QUOTED_PASSWORD.sub(r"\1***\3", text)
     return _SIGNATURE.sub(r"\1***", text)
 
 

@@ -135,10 +135,11 @@ class Reads(Caller):
         :param path: such as ``/folder/picture.jpg``; its folder is listed, page by page. An accent may stand
             beside its letter or be one with it (NFD, NFC).
         :return: the file as the listing has it: ``fileId``, ``url``, ``width``, ``updatedAt`` …
+        :raises ImageKitInputError: if the path has control characters or half a character.
         :raises ImageKitNotFoundError: if there is none.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
-        wanted = f"/{path.strip().lstrip('/')}"
+        wanted = endpoints.parse_text(f"/{path.strip().lstrip('/')}", "path")
         alike: dict[str, Any] | None = None
         # macOS writes an accent beside its letter, Linux and the web write both as one: the same name.
         composed, apart = (unicodedata.normalize(form, wanted) for form in ("NFC", "NFD"))

@@ -41,7 +41,7 @@ class ClientSettings:
     """
 
     private_key: str = field(repr=False)
-    base_url: str = DEFAULT_BASE_URL
+    base_url: str = field(default=DEFAULT_BASE_URL, repr=False)  # a wrong one can hold a key
     timeout: float = _default("timeout")
     max_retries: int = _default("max_retries")
     max_wait: float = _default("max_wait")

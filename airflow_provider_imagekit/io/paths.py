@@ -117,10 +117,12 @@ def check_writable(path: StoragePath, argument: str, *, beside: Collection[Stora
         for name in missing:
             _check_name(folder / name)
         probe = folder / f"unfinished-{uuid.uuid4().hex[:8]}-{path.name}"
-        with probe.open("wb") as stream:
-            stream.write(b"\n")
-        with suppress(FileNotFoundError):  # so says a store that fails for a moment
-            probe.unlink()
+        try:
+            with probe.open("wb") as stream:
+                stream.write(b"\n")
+        finally:  # a full disk takes the empty file
+            with suppress(FileNotFoundError):  # so says a store that fails for a moment
+                probe.unlink()
     except OSError as error:
         if error.errno is not None and error.errno not in _LASTING:
             raise

@@ -51,8 +51,8 @@ def test_whichever_write_fails_the_table_stays_and_the_next_try_goes_on(
     for number in range(FILES // 2):
         draw(pictures / f"new-{number:04}.jpg", number)
     nightly.calls()
-    # The lease, the head of the journal, its rows, and at last the table itself are what is too large.
-    for most_bytes in (1, 200, 10_000, len(yesterday) - 1):
+    # The probe, the lease, the head of the journal, its rows, and at last the table are what is too large.
+    for most_bytes in (0, 1, 200, 10_000, len(yesterday) - 1):
         ended = run_with(most_bytes, server, nightly.output)
         assert ended.returncode == 1
         assert ended.stderr.splitlines()[-1].endswith("File too large")
