@@ -211,7 +211,7 @@ def _check_whole(answer: dict[str, Any], changed: set[str]) -> None:
     named = {each for value in lists for each in value if isinstance(each, str)}
     if lacking := changed - named:
         raise ImageKitResponseError(
-            f"The answer says nothing of {len(lacking)} files, such as {min(lacking)}.",
+            f"The answer lacks {len(lacking):,} of the files that were named, such as {min(lacking)}.",
             help="If this goes on, look for a proxy that answers in ImageKit's place.",
         )
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from airflow_provider_imagekit.client.endpoints import parse_file_id, parse_url
 from airflow_provider_imagekit.exceptions import ImageKitInputError, InvalidPHashError
 from airflow_provider_imagekit.io.arguments import is_absent, items, optional_text, text
+from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.verdict import is_low_information
 
@@ -96,7 +97,7 @@ class HashList:
         return {"reference_phash": list(self.phashes)}
 
     def __str__(self) -> str:
-        return f"the nearest of {len(self.phashes)} hashes"
+        return f"the nearest of {counted(len(self.phashes), 'hash', 'hashes')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,8 @@ def _hash(value: object, name: str) -> PHash:
     """Read a hash as a user writes it: all 16 digits, since a cut one would be another hash."""
     digits = text(value, name)
     if len(digits) != PHASH_BITS // 4:
-        raise InvalidPHashError(f"{name} is {digits!r:.60}, which has {len(digits)} digits; a pHash has 16.")
+        found = counted(len(digits), "digit")
+        raise InvalidPHashError(f"{name} is {digits!r:.60}, which has {found}; a pHash has 16.")
     return PHash.parse(digits)
 
 

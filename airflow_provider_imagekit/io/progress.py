@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from airflow_provider_imagekit.exceptions import StoppedError
 
-__all__ = ["Progress", "duration_text", "progress_to", "track"]
+__all__ = ["Progress", "counted", "duration_text", "progress_to", "track"]
 
 T = TypeVar("T")
 
@@ -119,6 +119,17 @@ def track(
             progress.look(phase, done, total, unit)
         yield item
         done += size(item)
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """
+    Return a number of things for people: ``1 file``, ``2,000 files``.
+
+    :param count: how many.
+    :param one: what one is called.
+    :param many: what several are called, unless an ``s`` makes that.
+    """
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def duration_text(seconds: float) -> str:

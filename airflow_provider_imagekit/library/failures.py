@@ -14,6 +14,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitRateLimitError,
     TooManyFailedFilesError,
 )
+from airflow_provider_imagekit.io.progress import counted
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.library.table.schema import Row
@@ -114,7 +115,7 @@ class Failures:
         """
         if self.failed > self.allowed:
             raise TooManyFailedFilesError(
-                f"{self.failed:,} files failed; max_failed allows {self.allowed:,}."
+                f"{counted(self.failed, 'file')} failed; max_failed allows {self.allowed:,}."
                 + (f" The last: {last}" if last else ""),
                 help="See errors.jsonl beside the table; raise max_failed if such files are expected.",
                 lasting=self.lasting > self.allowed,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitRateLimitError, LibraryStoppedError
-from airflow_provider_imagekit.io.progress import duration_text
+from airflow_provider_imagekit.io.progress import counted, duration_text
 from airflow_provider_imagekit.library.failures import Failures, error_row, is_lasting, is_of_the_run
 from airflow_provider_imagekit.library.worklist import State
 
@@ -202,9 +202,9 @@ class FetchProgress:
         remaining = duration_text((self._total - done) / rate) if rate else "unknown"
         waited = (self._waits.seconds - self._waited) / self._threads
         return (
-            f"{done:,} of {self._total:,} files, {rate:.1f} a second, {failed:,} failed; {waited:,.0f} of "
-            f"{elapsed:,.0f} s waiting for the rate limit, {self._waits.refused - self._refused:,} refused; "
-            f"{remaining} left"
+            f"{done:,} of {counted(self._total, 'file')}, {rate:.1f} a second, {failed:,} failed; "
+            f"{waited:,.0f} of {elapsed:,.0f} s waiting for the rate limit, "
+            f"{self._waits.refused - self._refused:,} refused; {remaining} left"
         )
 
 
@@ -293,7 +293,7 @@ class Fetching:
         done = 0
         for outcome in fetch_all(self._worklist.tasks(), self._client.metadata, threads=self._threads):
             if self._heartbeat.stopped:
-                raise LibraryStoppedError(f"Stopped after {done:,} files, which the next try has.")
+                raise LibraryStoppedError(f"Stopped after {counted(done, 'file')}; the next try goes on.")
             self._heartbeat.renew()
             if outcome is not None:
                 done += 1

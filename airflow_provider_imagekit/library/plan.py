@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from airflow_provider_imagekit.io.progress import duration_text
+from airflow_provider_imagekit.io.progress import counted, duration_text
 from airflow_provider_imagekit.library.worklist import State
 
 __all__ = ["Plan"]
@@ -83,18 +83,14 @@ class Plan:
             (self.fetched_before, "fetched by an earlier try"),
             (self.unreadable, "known as unreadable"),
         ]
-        calls = _counted(self.metadata_calls, "metadata call")
+        calls = counted(self.metadata_calls, "metadata call")
         without_call = ", ".join(f"{count:,} {why}" for count, why in skipped if count) or "none"
         if self.seconds is None:
             time = "the account's limit sets the time, for the Airflow Connection has no requests_per_second"
         else:
             time = f"{duration_text(self.seconds)} at {self.requests_per_second:g} requests a second"
         return (
-            f"{_counted(self.files, 'file')} listed in {_counted(self.list_calls, 'call')}. "
+            f"{counted(self.files, 'file')} listed in {counted(self.list_calls, 'call')}. "
             f"To fetch: {self.new:,} new, {self.changed:,} changed, {self.failed_before:,} failed before. "
             f"Skipped: {without_call}. Deleted: {self.deleted:,}. That makes {calls}; {time}."
         )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

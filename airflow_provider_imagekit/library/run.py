@@ -17,7 +17,7 @@ from airflow_provider_imagekit.exceptions import (
     TooManyFailedFilesError,
 )
 from airflow_provider_imagekit.io.paths import check_writable
-from airflow_provider_imagekit.io.progress import Progress
+from airflow_provider_imagekit.io.progress import Progress, counted
 from airflow_provider_imagekit.io.together import remove_leftovers
 from airflow_provider_imagekit.library.failures import max_files
 from airflow_provider_imagekit.library.fetch import Fetching, FetchProgress, PatientClient
@@ -188,7 +188,7 @@ class LibraryRun:
         if gone > allowed:
             list_again(self._journal)
             raise TooManyDeletedFilesError(
-                f"{gone:,} of the table's {before:,} files are not in the listing; "
+                f"The listing lacks {gone:,} of the table's {counted(before, 'file')}; "
                 f"max_deleted allows {allowed:,}.",
                 help='If they are deleted indeed, run once with max_deleted="100%". If not, the listing was '
                 "cut short, or is one of other files. The table is unchanged, and the next try lists again.",
@@ -258,7 +258,7 @@ class LibraryRun:
             return
         mostly, how_many = kinds.most_common(1)[0]
         sentence = (
-            f"{failed:,} of {failed + counts[State.FETCHED]:,} files failed, "
+            f"{failed:,} of {counted(failed + counts[State.FETCHED], 'file')} failed, "
             f"mostly with {mostly} ({how_many:,})."
         )
         lasting = all(error["lasting"] for error in self._worklist.errors())

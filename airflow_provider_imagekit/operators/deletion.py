@@ -10,6 +10,7 @@ from airflow_provider_imagekit.client.writes import FILE_IS_MISSING
 from airflow_provider_imagekit.exceptions import ImageKitInputError, TooManyFailedFilesError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import flag, whole_number
+from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry
 from airflow_provider_imagekit.operators.base_write import WritingOperator, file_ids_of
 
@@ -76,7 +77,8 @@ class DeleteFilesOperator(WritingOperator):
         with fail_without_retry():
             ids = self._checked_ids()
             requests = -(-len(ids) // MAX_DELETED_FILES)
-            if self._only_plan(f"Plan: delete {len(ids)} files for good, by {requests} requests: {ids}."):
+            how_many = f"{counted(len(ids), 'file')} for good, by {counted(requests, 'request')}"
+            if self._only_plan(f"Plan: delete {how_many}: {ids}."):
                 return {"dry_run": True, "files": [_row(file_id, "planned") for file_id in ids]}
             self._check_confirmed(len(ids))
             rows = self._deleted(ids)
@@ -89,7 +91,7 @@ class DeleteFilesOperator(WritingOperator):
         most = whole_number(self.max_files, "max_files", least=1)
         if len(ids) > most:
             raise ImageKitInputError(
-                f"file_ids has {len(ids)} files; max_files allows {most}.",
+                f"file_ids has {counted(len(ids), 'file')}; max_files allows {most:,}.",
                 help="Raise max_files if all are meant.",
             )
         return ids
@@ -97,18 +99,21 @@ class DeleteFilesOperator(WritingOperator):
     def _check_confirmed(self, count: int) -> None:
         if not flag(self.confirm, "confirm"):
             raise ImageKitInputError(
-                f"{count} files would be deleted for good, and confirm is not true.",
+                f"{counted(count, 'file')} would be deleted for good, and confirm is not true.",
                 help="Set confirm=True, or dry_run=True to see the plan.",
             )
 
     def _deleted(self, ids: list[str]) -> list[dict[str, Any]]:
         errors = self.hook.delete_files(ids)
         rows = [_row(file_id, _status(errors.get(file_id)), errors.get(file_id)) for file_id in ids]
-        self.log.info("Deleted %d of %d files.", sum(row["status"] == "deleted" for row in rows), len(ids))
+        self.log.info(
+            "Deleted %d of %s.", sum(row["status"] == "deleted" for row in rows), counted(len(ids), "file")
+        )
         if failed := [row for row in rows if row["status"] == "failed"]:
             first = f"{failed[0]['file_id']}: {failed[0]['error']}"
             raise TooManyFailedFilesError(
-                f"{len(failed)} of {len(ids)} files were not deleted. {first}", help="The others are deleted."
+                f"{len(failed):,} of {counted(len(ids), 'file')} could not be deleted. {first}",
+                help="The others are deleted.",
             )
         return rows
 

@@ -17,7 +17,7 @@ from airflow_provider_imagekit.io.object_storage import (
     read_table,
     upload_together,
 )
-from airflow_provider_imagekit.io.progress import progress_to, track
+from airflow_provider_imagekit.io.progress import counted, progress_to, track
 from airflow_provider_imagekit.io.tables import (
     Chunk,
     TableFormat,
@@ -300,8 +300,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
     def _note(self, found: NearDuplicates) -> str:
         counts = found.counts()
         note = (
-            f"{counts['duplicates']:,} near-duplicates in {counts['groups']:,} groups: within {found.radius} "
-            f"of 64 bits, among {found.compared:,} pictures."
+            f"{counted(counts['duplicates'], 'near-duplicate')} in {counted(counts['groups'], 'group')}: "
+            f"within {found.radius} of 64 bits, among {counted(found.compared, 'picture')}."
         )
         if counts["low_information"] or counts["without_phash"]:
             apart = f"{counts['low_information']:,} flat, {counts['without_phash']:,} without a pHash"

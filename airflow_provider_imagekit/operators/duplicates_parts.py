@@ -12,7 +12,7 @@ from airflow_provider_imagekit.gates.references import parse_low_information
 from airflow_provider_imagekit.io.arguments import flag, whole_number
 from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import check_output, open_locally, upload_together
-from airflow_provider_imagekit.io.progress import Progress, progress_to
+from airflow_provider_imagekit.io.progress import Progress, counted, progress_to
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, identity_of
 from airflow_provider_imagekit.operators.hash_tables import HashTables
 from airflow_provider_imagekit.similarity.distance import check_radius
@@ -132,7 +132,11 @@ class PlanNearDuplicatesOperator(HashTables, ImageKitOperator):
                 upload(plan["hashes_path"]) as file,
             ):
                 write_hashes(file, new, old)
-        self.log.info("%s pictures, and %s known ones and references.", f"{len(new):,}", f"{len(old):,}")
+        self.log.info(
+            "%s, and %s that are known or references.",
+            counted(len(new), "picture"),
+            counted(len(old), "picture"),
+        )
         return [plan | {"part": number} for number in range(parts)]
 
 

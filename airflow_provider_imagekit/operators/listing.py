@@ -24,6 +24,7 @@ from airflow_provider_imagekit.io.arguments import (
 )
 from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import check_output, storage_faults, storage_path
+from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.io.tables import TableFormat, format_of, json_line
 from airflow_provider_imagekit.io.together import atomic_write, remove_leftovers
 from airflow_provider_imagekit.library.sources import Batch
@@ -231,7 +232,7 @@ class ListFilesOperator(ImageKitOperator):
                 listed = self._to_xcom(search) if output_path is None else self._to_file(search, output_path)
         count = len(listed) if output_path is None else sum(pointer["count"] for pointer in listed)
         where = f" to {output_path}" if output_path else ""
-        self.log.info("Listed %d file%s%s.", count, "" if count == 1 else "s", where)
+        self.log.info("Listed %s%s.", counted(count, "file"), where)
         if not count:
             self.log.warning("%s", nothing_found({name: getattr(self, name) for name in _FILTERS}))
         if output_path is not None:

@@ -13,6 +13,7 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import about, is_absent, items, named, optional_text, text, texts
 from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
+from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.io.tables import check_format, format_of, write_rows
 from airflow_provider_imagekit.library.quality import (
     VIOLATION_COLUMNS,
@@ -234,5 +235,5 @@ def _with_link(violation: dict[str, Any]) -> dict[str, Any]:
 
 def _sentence(result: Mapping[str, Any]) -> str:
     broken = ", ".join(f"{name}: {count:,}" for name, count in result["broken"].items() if count)
-    kept = f"{result['passed']:,} of {result['checked']:,} files keep all rules."
+    kept = f"All rules are kept by {result['passed']:,} of {counted(result['checked'], 'file')}."
     return f"{kept} Files that break a rule: {broken}." if broken else kept

@@ -10,6 +10,7 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
 from airflow_provider_imagekit.io.arguments import choice, is_absent, named, number, whole_number
 from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
+from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.io.tables import columns_needed
 from airflow_provider_imagekit.operators.base_hash_table import HashTableOperator
 from airflow_provider_imagekit.similarity.distance import check_radius
@@ -133,7 +134,7 @@ class ThresholdReportOperator(HashTableOperator):
         if not report.pictures:
             self.log.warning("There was no picture with a pHash to compare. Check input_path or records.")
         text = report.as_markdown()
-        self.log.info("%s pictures.\n%s", f"{report.pictures:,}", text)
+        self.log.info("%s.\n%s", counted(report.pictures, "picture"), text)
         paths = {"report_path": self._path("threshold.md"), "json_path": self._path("threshold.json")}
         with upload_together() as upload:
             with upload(paths["report_path"]) as file:

@@ -27,6 +27,7 @@ from airflow_provider_imagekit.io.object_storage import (
     storage_path,
     upload_together,
 )
+from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.io.tables import Columns, check_format, format_of, storable, write_rows
 from airflow_provider_imagekit.library.failures import max_files
 from airflow_provider_imagekit.library.journal import Journal
@@ -287,12 +288,12 @@ class UpdateFilesOperator(WritingOperator):
         if len(run.errors) > allowed:
             first = "; ".join(f"{file_id}: {error}" for file_id, error in islice(run.errors.items(), 3))
             raise TooManyFailedFilesError(
-                f"{len(run.errors):,} files failed; max_failed allows {allowed:,}. {first}",
+                f"{counted(len(run.errors), 'file')} failed; max_failed allows {allowed:,}. {first}",
                 help=f"See {output}." if output else "Set output_path for a table of all of them.",
                 lasting=run.lasting,
             )
         if run.errors:
-            self.log.warning("%d files failed; max_failed allows %d.", len(run.errors), allowed)
+            self.log.warning("%s failed; max_failed allows %d.", counted(len(run.errors), "file"), allowed)
 
     def _result(self, run: UpdateRun, only_plan: bool) -> dict[str, Any]:
         failed = [row for row in run.rows() if row["error"]]

@@ -11,6 +11,7 @@ from airflow_provider_imagekit.compat import BaseEventTrigger, TriggerEvent
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError, ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, number, optional_text, texts
+from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.library.arrivals import CHANGED, KINDS, MAX_OVERLAP, NEW, Arrival, event_of
 from airflow_provider_imagekit.library.watch import FILE_TYPES, Selection
 from airflow_provider_imagekit.triggers.files_stream import FilesProducer, Look, Poller, Watcher, watching
@@ -167,5 +168,5 @@ class ImageKitFilesTrigger(BaseEventTrigger):
         return Poller(self.hook, Selection(self.search_query, self.path, self.file_type))
 
     def _event(self, found: list[Arrival]) -> TriggerEvent:
-        self.log.info("%d files are new, changed or deleted.", len(found))
+        self.log.info("New, changed or deleted: %s.", counted(len(found), "file"))
         return TriggerEvent(event_of(found))

@@ -193,7 +193,9 @@ def test_an_answer_that_says_nothing_of_a_file_is_an_error(
     imagekit: ImageKitEmulator, client: ImageKitClient
 ) -> None:
     imagekit.inject(status=200, body={"successfullyUpdatedFileIds": []}, times=None)
-    with pytest.raises(ImageKitResponseError, match=f"says nothing of 1 files, such as {IDS[0]}"):
+    with pytest.raises(
+        ImageKitResponseError, match=f"lacks 1 of the files that were named, such as {IDS[0]}"
+    ):
         client.add_tags(IDS, ["a"])
     with pytest.raises(ImageKitResponseError, match="no jobId"):
         client.move_folder("/a", "/b")

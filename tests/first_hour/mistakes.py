@@ -119,13 +119,13 @@ NAMES = {
     ),
     "some files of a table that are gone": Mistake(
         lambda scene: library(scene, file_ids=[NOWHERE, "b" * 24, scene.file_id], threads=1, max_failed=0),
-        ("1 files failed; max_failed allows 0", "HTTP 404", "errors.jsonl"),
+        ("1 file failed; max_failed allows 0", "HTTP 404", "errors.jsonl"),
         RETRIES,
         1,
     ),
     "a table of files that are all gone": Mistake(
         lambda scene: library(scene, file_ids=[NOWHERE]),
-        ("No file was fetched: 1 of 1 files failed", "ImageKitNotFoundError (1)", "errors.jsonl"),
+        ("No file was fetched: 1 of 1 file failed", "ImageKitNotFoundError (1)", "errors.jsonl"),
         RETRIES,
         1,
     ),

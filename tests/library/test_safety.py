@@ -53,7 +53,7 @@ def test_a_429_whose_reset_is_beyond_the_clients_patience_is_waited_for(
 
 def test_a_run_that_fetches_nothing_fails(nightly_jsonl: Nightly, server: ImageKitEmulator) -> None:
     server.inject(status=404, times=None, match="/metadata")
-    with pytest.raises(TooManyFailedFilesError, match=r"No file was fetched: 1 of 1 files failed, mostly"):
+    with pytest.raises(TooManyFailedFilesError, match=r"No file was fetched: 1 of 1 file failed, mostly"):
         nightly_jsonl.run(source=listed("v1", "1", server))
     assert not nightly_jsonl.output.exists()
 

@@ -40,6 +40,12 @@ def test_every_templated_field_is_an_argument_and_is_documented_as_templated(tas
 
 
 @every_task
+def test_every_argument_is_templated_but_where_the_task_waits(task: type[Any]) -> None:
+    # Airflow reads this one while it parses the DAG.
+    assert set(arguments(task)) - set(task.template_fields) <= {"deferrable"}
+
+
+@every_task
 def test_a_default_that_is_no_absence_is_in_the_docstring(task: type[Any]) -> None:
     defaults = {name: parameter.default for name, parameter in arguments(task).items()}
     silent = {

@@ -76,7 +76,7 @@ def test_a_warning_counts_and_lists_what_breaks_a_rule(checked: str, tmp_path: P
 def test_a_broken_rule_fails_the_task_after_its_counts_are_told(checked: str) -> None:
     operator = Checked(task_id="quality", rules=json.dumps([RULE]), input_path=checked)
     ti = TaskInstance()
-    with pytest.raises(AirflowFailException, match=r"1 of 2 files keep all rules.*min_width: 1"):
+    with pytest.raises(AirflowFailException, match=r"All rules are kept by 1 of 2 files.*min_width: 1"):
         operator.execute({"ti": ti})
     assert ti.pushed["broken"] == {"min_width": 1}
 

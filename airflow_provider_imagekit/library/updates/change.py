@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from airflow_provider_imagekit.client.changes import MAX_TAGGED_FILES, add_tags
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.progress import duration_text
+from airflow_provider_imagekit.io.progress import counted, duration_text
 from airflow_provider_imagekit.io.tables import json_line
 
 __all__ = ["Change", "Step", "Targets", "UpdatePlan"]
@@ -148,4 +148,4 @@ class UpdatePlan:
         time = "at the account's own limit"
         if self.seconds is not None:
             time = f"{duration_text(self.seconds)} at {self.writes_per_second:g} writes a second"
-        return f"Plan: {self.files:,} files; requests that write: {requests}; {time}."
+        return f"Plan: {counted(self.files, 'file')}; requests that write: {requests}; {time}."

@@ -8,6 +8,7 @@ from math import sqrt
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.distance import LEVELS, check_radius
 from airflow_provider_imagekit.similarity.pairs.neighbours import NeighbourGraph
@@ -200,9 +201,9 @@ def _suggest(
 
 def _risk(row: RadiusRow, labels: Sequence[LabelledPair], max_false_share: float) -> str:
     parts = [
-        f"Of {row.found_pairs:,} pairs found, chance gives about {_count(row.chance_pairs)} by the spread of",
-        f"this library's distances, and {_count(row.chance_pairs_high)} if its pictures are as alike",
-        "as skies and walls.",
+        f"Of {counted(row.found_pairs, 'pair')} found, chance gives about {_count(row.chance_pairs)} by the",
+        f"spread of this library's distances, and {_count(row.chance_pairs_high)} if its pictures are as",
+        "alike as skies and walls.",
     ]
     if row.false_share > max_false_share:
         parts.append(

@@ -41,7 +41,7 @@ def test_a_dry_run_needs_no_confirmation_and_deletes_nothing(server: ImageKitEmu
 def test_what_imagekit_does_not_delete_fails_the_task(server: ImageKitEmulator) -> None:
     answer = {"successfullyDeletedFileIds": [], "errors": [{"fileId": GONE, "error": "It is locked."}]}
     server.inject(status=207, body=answer)
-    with pytest.raises(Exception, match=f"1 of 1 files were not deleted. {GONE}: It is locked."):
+    with pytest.raises(Exception, match=f"1 of 1 file could not be deleted. {GONE}: It is locked."):
         delete(file_ids=GONE, confirm=True)
 
 

@@ -126,7 +126,7 @@ def test_files_that_vanished_are_rows_and_fail_the_task_after_the_others_were_ch
     server: ImageKitEmulator, ids: list[str], tmp_path: Path
 ) -> None:
     output = tmp_path / "rows.csv"
-    with pytest.raises(AirflowFailException, match=f"1 files failed.*{GONE}: The requested file does not"):
+    with pytest.raises(AirflowFailException, match=f"1 file failed.*{GONE}: The requested file does not"):
         update(file_ids=[*ids, GONE], add_tags=["a"], output_path=str(output))
     assert output.read_text().count("updated") == 3
     assert f"{GONE},failed,The requested file does not exist." in output.read_text()
@@ -274,7 +274,7 @@ def test_a_file_under_a_lock_fails_the_task_for_another_try(
     operator = UpdateFilesOperator(task_id="update", file_ids=ids, published=False)
     operator.hook = hook_on(clock)
     server.inject(match=ids[1], times=None, status=423)
-    with pytest.raises(Exception, match="1 files failed") as raised:
+    with pytest.raises(Exception, match="1 file failed") as raised:
         operator.execute(context())
     assert not isinstance(raised.value, AirflowFailException)
     assert details(ids[2])["isPublished"] is False
