@@ -94,8 +94,8 @@ release-check: .venv-release/.done ## Build the release twice into dist/ and che
 	.venv-release/bin/python scripts/release_check.py $(RELEASE)
 
 .PHONY: test-fast
-test-fast: lint ## Lint, types, and the tests without a whole Airflow: for the daily loop
-	.venv/bin/pytest $(IN_PARALLEL) --quiet tests/client tests/gates tests/hooks tests/io tests/library tests/links \
+test-fast: lint ## Lint, types, and the quick tests without a whole Airflow: for the daily loop
+	.venv/bin/pytest $(IN_PARALLEL) --quiet -m "not slow and not airflow_db" tests/client tests/gates tests/hooks tests/io tests/library tests/links \
 	tests/docs tests/operators tests/similarity tests/emulator tests/triggers tests/test_*.py
 
 .PHONY: faults

@@ -16,6 +16,8 @@ import yaml
 from airflow_provider_imagekit.provider_info import get_provider_info
 from tests.support import AIRFLOW_3
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[1]
 WORKFLOWS = sorted(REPOSITORY.glob(".github/workflows/*.yml"))
 #: The environment that ``make test`` makes for releases.

@@ -19,6 +19,8 @@ from airflow_provider_imagekit.emulator.description.document import openapi
 from airflow_provider_imagekit.emulator.library.assets import asset_id
 from tests.emulator.drawing import pictures
 
+pytestmark = pytest.mark.slow
+
 # What ImageKit answers to another method is not known; the emulator's answer is 404.
 NOT_PROMISED = [checks.unsupported_method]
 # A search, a transformation, a URL or a form may be refused for more than a schema can say.

@@ -11,7 +11,7 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from tests.browser import NEEDS_BROWSER, PHONE, accessibility_faults, browser, hidden_width, show
 from tests.emulator.drawing import pictures
 
-pytestmark = NEEDS_BROWSER
+pytestmark = [pytest.mark.slow, NEEDS_BROWSER]
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from airflow_provider_imagekit.exceptions import StorageError
 from airflow_provider_imagekit.io.object_storage import storage_faults
 from tests.library.nightly import FILES, Nightly, draw
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -22,6 +22,8 @@ from airflow_provider_imagekit.library.table.schema import COLUMNS, LISTING_COLU
 from airflow_provider_imagekit.library.table.stored import KEPT, REWRITTEN, stored_table
 from airflow_provider_imagekit.library.worklist import State, Worklist
 
+pytestmark = pytest.mark.slow
+
 NIGHT, EARLIER = "2026-02-02T00:00:00.000Z", "2026-01-01T00:00:00.000Z"
 NAMES = [column.name for column in COLUMNS]
 FORMS = [TableFormat.JSONL, TableFormat.PARQUET]

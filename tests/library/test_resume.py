@@ -20,6 +20,8 @@ from airflow_provider_imagekit.library.journal import Journal
 from tests.library.nightly import FILES, Nightly
 from tests.library.one_run import THREADS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 KILLS = 10
 PATIENCE = 120.0

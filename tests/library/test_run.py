@@ -30,6 +30,8 @@ from airflow_provider_imagekit.library.sources import (
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from tests.library.nightly import FILES, Nightly
 
+pytestmark = pytest.mark.slow
+
 KEEP = Privacy(GpsPolicy.KEEP, PersonalPolicy.KEEP)
 LISTED = 2  # one page, and the call that confirms the end
 ALL = (LISTED, FILES)

@@ -37,7 +37,7 @@ FLAGS = [
     "--virtual-time-budget=15000",
 ]
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
 
 
 def chromium(page: str, profile: Path, *flags: str) -> str:

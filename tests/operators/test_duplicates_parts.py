@@ -18,6 +18,8 @@ from airflow_provider_imagekit.operators.duplicates_parts import (
 )
 from tests.doubles import context
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:

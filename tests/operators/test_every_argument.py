@@ -23,6 +23,8 @@ from tests.operators.public import TASKS, arguments
 from tests.operators.worlds import UPSTREAM, World, world_in
 from tests.support import AIRFLOW_3
 
+pytestmark = pytest.mark.slow
+
 # Airflow 2 skips tasks in its database, which is not here.
 HERE = [task for task in TASKS if AIRFLOW_3 or not issubclass(task, PHashGateOperator)]
 every_task = pytest.mark.parametrize("task", HERE, ids=lambda task: task.__name__)

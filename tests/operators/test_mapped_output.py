@@ -15,6 +15,8 @@ from tests.doubles import context
 from tests.operators.public import TASKS
 from tests.operators.worlds import World, world_in
 
+pytestmark = pytest.mark.slow
+
 WRITERS = [task for task in TASKS if "output_path" in task.template_fields]
 # A mapped task must be given which files are its own.
 NARROWED = {LibraryMetadataOperator: {"path": "/shop"}}

@@ -20,6 +20,8 @@ from airflow_provider_imagekit.similarity.verdict import Decision
 from tests.similarity.samples import HASHES, by, flip, hash_lists, radii
 from tests.support import one_of_three
 
+pytestmark = pytest.mark.slow
+
 EITHER = pytest.mark.parametrize("numpy", [True, False], ids=["numpy", "python"])
 BANNED = "f06830ca9f1e3e90"
 NEAR = PHash.parse("f06830ca9f1e3e97")

@@ -17,6 +17,8 @@ from airflow_provider_imagekit.similarity.records import columns_in_use, read_re
 from airflow_provider_imagekit.similarity.survivors import SurvivorPolicy
 from tests.similarity.samples import by, flip
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from pathlib import Path
 

@@ -20,6 +20,8 @@ from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.survivors import SurvivorPolicy
 from tests.similarity.samples import by, flip, hash_lists
 
+pytestmark = pytest.mark.slow
+
 BASE = 0xF06830CA9F1E3E90
 EITHER = pytest.mark.parametrize("numpy", [True, False], ids=["numpy", "python"])
 small_radii = st.integers(0, 16)

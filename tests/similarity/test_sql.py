@@ -10,6 +10,8 @@ from airflow_provider_imagekit.similarity.near_duplicates import find_near_dupli
 from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.sql import Dialect, near_duplicates_sql
 
+pytestmark = pytest.mark.slow
+
 
 def hashes() -> dict[str, int | None]:
     rng = Random(1)

@@ -19,6 +19,8 @@ from demo.catalogue.photographs import photograph_files
 from demo.catalogue.variants import watermarked
 from tests.pictures import scene
 
+pytestmark = pytest.mark.slow
+
 
 def record_of(file: bytes, name: str, created: datetime | None) -> HashRecord:
     with Image.open(io.BytesIO(file)) as picture:

@@ -26,6 +26,8 @@ from tests import pictures
 from tests.support import PATIENCE, await_until
 from tests.triggers.running import at_once, checks, first
 
+pytestmark = pytest.mark.slow
+
 DEAD, HEALTHY = 60, 10
 PHASH = "f06830ca9f1e3e90"
 

@@ -12,8 +12,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from tests.library.one_update import TAG
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 FILES = int(os.environ.get("IMAGEKIT_TAGGED_FILES", "2000"))

@@ -13,6 +13,8 @@ from airflow_provider_imagekit.similarity.pairs.neighbours import NeighbourGraph
 from airflow_provider_imagekit.similarity.pairs.parts import MergedSearch, search_part, write_hashes
 from tests.similarity.samples import by, flip, hash_lists
 
+pytestmark = pytest.mark.slow
+
 EITHER = pytest.mark.parametrize("numpy", [True, False], ids=["numpy", "python"])
 CROWDED = [flip(0xF06830CA9F1E3E90, [one, other]) for one in range(20) for other in range(one)]
 

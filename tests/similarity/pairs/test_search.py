@@ -16,6 +16,8 @@ from airflow_provider_imagekit.similarity.pairs.search_numpy import find_pairs a
 from airflow_provider_imagekit.similarity.pairs.search_python import find_pairs as find_without_numpy
 from tests.similarity.samples import HASHES, brute_force, by, flip, hash_lists, radii
 
+pytestmark = pytest.mark.slow
+
 ENGINES = {"numpy": True, "python": False}
 EITHER = pytest.mark.parametrize("numpy", ENGINES.values(), ids=ENGINES.keys())
 #: What a plan looks like at other sizes than these tests', so that small lists exercise it.

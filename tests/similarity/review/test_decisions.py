@@ -15,7 +15,7 @@ from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOpe
 from tests.browser import NEEDS_BROWSER, PHONE, accessibility_faults, browser, hidden_width, show
 from tests.doubles import context
 
-pytestmark = NEEDS_BROWSER
+pytestmark = [pytest.mark.slow, NEEDS_BROWSER]
 
 ORIGINAL, COPY, OTHER = "a" * 24, "b" * 24, 'c, "third"'
 BUTTONS = ".decide button"

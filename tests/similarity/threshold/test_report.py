@@ -20,6 +20,8 @@ from airflow_provider_imagekit.similarity.threshold.plot import plot_threshold_r
 from airflow_provider_imagekit.similarity.threshold.report import threshold_report
 from tests.similarity.samples import brute_force, by, flip, hash_lists
 
+pytestmark = pytest.mark.slow
+
 ALMOST_SAME, UNLIKE = LabelledPair(3, same=True), LabelledPair(30, same=False)
 
 
