@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from tests.browser import NEEDS_BROWSER, PHONE, accessibility_faults, browser, hidden_width, show
+from tests.browser import LAPTOP, NEEDS_BROWSER, PHONE, accessibility_faults, browser, hidden_width, show
 from tests.emulator.drawing import pictures
 
 pytestmark = [pytest.mark.slow, NEEDS_BROWSER]
@@ -32,7 +32,7 @@ def driver(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1320, PHONE])
+@pytest.mark.parametrize("width", [LAPTOP, PHONE])
 def test_nobody_is_kept_out(driver: Any, address: str, width: int, dark: bool) -> None:
     driver.get(address)
     show(driver, width=width, dark=dark)

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_imagekit.io.tables import read_rows
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
-from tests.browser import NEEDS_BROWSER, PHONE, accessibility_faults, browser, hidden_width, show
+from tests.browser import LAPTOP, NEEDS_BROWSER, PHONE, accessibility_faults, browser, hidden_width, show
 from tests.doubles import context
 
 pytestmark = [pytest.mark.slow, NEEDS_BROWSER]
@@ -127,7 +127,7 @@ def test_ids_hashes_and_the_media_library_are_at_hand(driver: Any, tmp_path: Pat
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1320, PHONE])
+@pytest.mark.parametrize("width", [LAPTOP, PHONE])
 def test_nobody_is_kept_out(driver: Any, tmp_path: Path, width: int, dark: bool) -> None:
     open_page(driver, find(tmp_path))
     show(driver, width=width, dark=dark)
