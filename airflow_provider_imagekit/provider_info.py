@@ -242,6 +242,21 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "config": {
+            "imagekit": {
+                "description": "Settings of the ImageKit provider.",
+                "options": {
+                    "report_urls": {
+                        "description": "Folders of reports, each with the http address under which people "
+                        "read its files, as a JSON object. A task that writes a report there links to it.",
+                        "version_added": None,
+                        "type": "string",
+                        "example": '{"/srv/reports": "https://reports.example"}',
+                        "default": "",
+                    }
+                },
+            }
+        },
         "extra-links": [
             "airflow_provider_imagekit.links.imagekit.ImageKitFileLink",
             "airflow_provider_imagekit.links.imagekit.ImageKitMediaLibraryLink",

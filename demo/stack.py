@@ -29,6 +29,7 @@ from demo.environment import (
     is_free,
     server_environment,
 )
+from demo.pages import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,6 +84,7 @@ class AirflowStack:
         passwords = self.home / "passwords.json"
         self.environment = airflow_environment(self.home, dags, connection)
         self.environment |= server_environment(self.port, passwords) | dict(environment or {})
+        self._pages = contextlib.ExitStack()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._orphans: list[psutil.Process] = []
         passwords.touch(mode=0o600)
@@ -90,19 +92,28 @@ class AirflowStack:
 
     def __enter__(self) -> Self:
         try:
+            self._serve_reports()
             self.prepare()
             for name in self.processes:
                 self.start(name)
             self.wait_until_healthy()
         except BaseException:
             self.stop()
+            self._pages.close()
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.stop()
+        self._pages.close()
         if kind is None or not issubclass(kind, StackError):  # a failed stack's logs are kept
             shutil.rmtree(self.home, ignore_errors=True)
+
+    def _serve_reports(self) -> None:
+        """Serve what tasks write below ``imagekit`` in AIRFLOW_HOME, as the examples do: tasks link there."""
+        self.reports = self.home / "imagekit"
+        address = self._pages.enter_context(served(self.reports))
+        self.environment["AIRFLOW__IMAGEKIT__REPORT_URLS"] = json.dumps({str(self.reports): address})
 
     def prepare(self) -> None:
         """Do what must be done before the processes start."""
@@ -280,6 +291,7 @@ def main() -> int:
                 print(f"Airflow     {stack.url}")
                 print(f"User        {stack.username}")
                 print(f"Password    {stack.password}")
+                print(f"Reports     {stack.reports}, which tasks link to")
                 print("Ctrl-C stops everything.", flush=True)
                 while True:
                     stack.check()

@@ -22,8 +22,8 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),
 )
-#: The width of a small phone, in pixels.
-PHONE = 390
+#: The widths of a small phone and of a laptop, in pixels.
+PHONE, LAPTOP = 390, 1280
 
 _AXE = "axe-playwright-python"  # of which only the script inside is used
 _RUN = "const done = arguments[arguments.length - 1]; axe.run().then(done, (error) => done(String(error)));"
@@ -34,7 +34,7 @@ def browser(profile: Path, downloads: Path | None = None) -> Iterator[Any]:
     """Yield selenium's driver of a Chromium of the test's own."""
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
-    for flag in (*FLAGS, f"--user-data-dir={profile}", "--window-size=1320,900"):
+    for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={LAPTOP},900"):
         options.add_argument(flag)
     if downloads is not None:
         options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
@@ -46,7 +46,7 @@ def browser(profile: Path, downloads: Path | None = None) -> Iterator[Any]:
         driver.quit()
 
 
-def show(driver: Any, *, width: int = 1320, dark: bool = False) -> None:
+def show(driver: Any, *, width: int = LAPTOP, dark: bool = False) -> None:
     """Show the page as a screen of a width does, by day or by night."""
     screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)

@@ -62,6 +62,8 @@ class Keyring:
 def _checked(private_key: str) -> str:
     if not private_key.strip():
         raise ValueError("The private key is empty.")
+    if not private_key.isascii() or not private_key.isprintable() or " " in private_key:
+        raise ValueError("The private key holds blanks or characters that no key has.")
     return private_key
 
 

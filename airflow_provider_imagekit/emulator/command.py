@@ -66,7 +66,7 @@ def serve(arguments: Sequence[str] | None = None) -> int:
             for fault in options.fault:
                 emulator.inject(fault)
             resources.enter_context(emulator)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             print(f"imagekit-emulator: {error}", file=sys.stderr)
             return 1
         _announce(emulator, options)
@@ -219,6 +219,8 @@ def _announce(emulator: ImageKitEmulator, options: argparse.Namespace) -> None:
         f"# API:          {emulator.url}",
         f"# URL endpoint: {emulator.url_endpoint}",
     ]
+    if not emulator.files():
+        lines.append("# The library has no files.")
     if options.host in ANY_ADDRESS and not options.public_host:
         lines.append("# This connection is for this machine. For others add --public-host NAME.")
     print("\n".join(lines), flush=True)

@@ -66,7 +66,7 @@ class ImageKitEmulator:
         further wait is twice as long, 6 tries in all.
     :param webhook_schemes: how webhooks are signed: ``imagekit``, ``standard``, or both.
     :raises NotADirectoryError: if the library is not a folder.
-    :raises ValueError: for an empty key, a port out of range or a URL endpoint without ``https://``.
+    :raises ValueError: for a key, host, id or port that cannot be one, or a URL endpoint without ``https://``.
     :raises OSError: if the state folder cannot be used or another server uses it.
     """
 
@@ -93,6 +93,7 @@ class ImageKitEmulator:
     ) -> None:
         if not 0 <= port <= 65535:
             raise ValueError(f"port is {port}; use a number from 0 to 65535.")
+        _check_names(host, public_host, imagekit_id)
         endpoints = tuple(checked_url_endpoint(endpoint) for endpoint in url_endpoints)
         self._host = host
         self._public_host = public_host or ANY_ADDRESS.get(host, f"[{host}]" if ":" in host else host)
@@ -254,10 +255,18 @@ def checked_url_endpoint(text: str) -> str:
     :raises ValueError: if it is not an absolute URL.
     """
     if not re.match("https?://[^/]", text):
-        raise ValueError(
-            f"the URL endpoint is {text!r}; write it with its scheme: https://{text.lstrip('/')}"
-        )
+        rest = text.rpartition("://")[2].lstrip("/") or "ik.imagekit.io/your_id"
+        raise ValueError(f"the URL endpoint is {text!r}; write it with its scheme: https://{rest}")
     return text.rstrip("/")
+
+
+def _check_names(host: str, public_host: str | None, imagekit_id: str) -> None:
+    if not host.strip():
+        raise ValueError("host is empty, which would listen everywhere; use an address such as 127.0.0.1.")
+    if public_host and not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", public_host):
+        raise ValueError(f"public_host is {public_host!r}; use a name alone, without scheme, port and path.")
+    if not re.fullmatch(r"[A-Za-z0-9._~-]+", imagekit_id):
+        raise ValueError(f"imagekit_id is {imagekit_id!r}; use letters, digits, - and _.")
 
 
 def _library_path(path: str) -> str:

@@ -16,11 +16,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from numbers import Integral
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 
 __all__ = [
+    "about",
     "choice",
     "count_or_share",
     "flag",
@@ -36,6 +37,7 @@ __all__ = [
     "whole_number",
 ]
 
+_T = TypeVar("_T")
 _FLAGS = {
     "true": True,
     "1": True,
@@ -68,6 +70,18 @@ def named(argument: str) -> Iterator[None]:
         if argument in error.message:
             raise
         raise error.about(argument) from None
+
+
+def about(argument: str, rows: Iterable[_T]) -> Iterator[_T]:
+    """
+    Yield rows, and have errors on the way name the argument that they come from.
+
+    :param argument: its name.
+    :param rows: what reads them.
+    :raises ImageKitInputError: as :func:`named` does.
+    """
+    with named(argument):
+        yield from rows
 
 
 def is_absent(value: object) -> bool:

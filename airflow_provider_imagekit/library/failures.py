@@ -115,7 +115,8 @@ class Failures:
         """
         if self.failed > self.allowed:
             raise TooManyFailedFilesError(
-                f"{counted(self.failed, 'file')} failed; max_failed allows {self.allowed:,}.",
+                f"{counted(self.failed, 'file')} failed; max_failed allows {self.allowed:,}."
+                + (f" The last: {last}" if last else ""),
                 help="See errors.jsonl beside the table; raise max_failed if such files are expected.",
                 lasting=self.lasting > self.allowed,
-            ) from last
+            ) from None

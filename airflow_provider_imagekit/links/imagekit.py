@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from airflow_provider_imagekit.compat import BaseOperatorLink, XCom
+from airflow_provider_imagekit.compat import BaseOperatorLink, XCom, conf
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import BaseOperator, Context, TaskInstanceKey
@@ -18,6 +20,8 @@ __all__ = [
     "browser_url",
     "media_library_url",
 ]
+
+log = logging.getLogger(__name__)
 
 
 class StoredLink(BaseOperatorLink):
@@ -78,16 +82,18 @@ class ImageKitReportLink(StoredLink):
     key = "imagekit_report_url"
 
     @classmethod
-    def persist(cls, context: Context, path: str, url: str | None = None) -> None:
+    def persist(cls, context: Context, path: str, url: str | None = None) -> str:
         """
         Store the address for the link; nothing if a browser cannot reach the report.
 
         :param context: the task's context.
         :param path: where the report was written, as ``ObjectStoragePath`` reads it.
         :param url: where people read it, if that does not follow from the path.
+        :return: the address; blank if there is none.
         """
-        if address := url or browser_url(path):
-            cls._store(context, address)
+        address = url or browser_url(path)
+        cls._store(context, address)
+        return address
 
 
 def media_library_url(file_id: str) -> str:
@@ -102,14 +108,16 @@ def media_library_url(file_id: str) -> str:
 
 def browser_url(path: str) -> str:
     """
-    Return where a browser finds a file of a storage; blank if that is unknown, as for a file on a disk:
-    Airflow links to http and https alone.
+    Return where a browser finds a file of a storage; blank if that is unknown, as for a file on a disk that
+    is in no folder of Airflow's option ``report_urls``: Airflow links to http and https alone.
 
-    For S3 and Google Cloud Storage that is the page of people with an account there, so that a report in a
-    private bucket needs no signed address.
+    Otherwise, for S3 and Google Cloud Storage that is the page of people with an account there, so that a
+    report in a private bucket needs no signed address.
 
     :param path: as ``ObjectStoragePath`` reads it.
     """
+    if served := _served(path):
+        return served
     parts = urlsplit(path)
     bucket, key = parts.netloc.rpartition("@")[2], quote(parts.path.lstrip("/"))
     if parts.scheme in {"http", "https"}:
@@ -119,3 +127,39 @@ def browser_url(path: str) -> str:
     if parts.scheme in {"gs", "gcs"}:
         return f"https://storage.cloud.google.com/{bucket}/{key}"
     return ""
+
+
+def _served(path: str) -> str:
+    """Return the address of a file below a folder of ``report_urls``, the nearest one; blank for others."""
+    place = _without_connection(path)
+    if "/../" in place:
+        return ""
+    urls = {f"{_without_connection(folder).rstrip('/')}/": url for folder, url in _report_urls().items()}
+    nearest = max((folder for folder in urls if place.startswith(folder)), key=len, default=None)
+    if nearest is None:
+        return ""
+    return f"{urls[nearest].rstrip('/')}/{quote(place.removeprefix(nearest))}"
+
+
+def _without_connection(path: str) -> str:
+    scheme, separator, rest = path.rpartition("://")
+    if scheme in {"", "file"}:
+        return rest
+    bucket, slash, key = rest.partition("/")
+    return f"{scheme}{separator}{bucket.rpartition('@')[2]}{slash}{key}"
+
+
+def _report_urls() -> dict[str, str]:
+    given = conf.get("imagekit", "report_urls", fallback="") or "{}"
+    try:
+        urls = json.loads(given)
+    except ValueError:
+        urls = None
+    if isinstance(urls, dict) and all(str(url).startswith(("https://", "http://")) for url in urls.values()):
+        return {str(folder): str(url) for folder, url in urls.items()}
+    log.warning(
+        "report_urls in Airflow's section [imagekit] is %.200r and is ignored. Use a JSON object of folders "
+        'and their http addresses, such as {"/srv/reports": "https://reports.example"}.',
+        given,
+    )
+    return {}

@@ -64,6 +64,7 @@ def fail_without_retry(*, but: type[ImageKitError] | tuple[()] = ()) -> Iterator
         yield
     except ImageKitError as error:
         if error.retryable or isinstance(error, but):
+            error.__suppress_context__, error.__cause__ = True, None
             raise
         # One error in the log, not one for each layer; the original is the __context__.
         raise AirflowFailException(str(error)) from None

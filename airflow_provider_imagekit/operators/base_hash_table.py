@@ -84,8 +84,12 @@ class HashTableOperator(HashTables, ImageKitOperator):
             with only_writer(self._path(""), identity_of(context), name="output"):
                 found = self._find()
         if found.get("report_path"):
-            self.log.info("The report is at %s.", found["report_path"])
-            ImageKitReportLink.persist(context, found["report_path"], self.report_url)
+            address = ImageKitReportLink.persist(context, found["report_path"], self.report_url)
+            self.log.info(
+                "The report is at %s%s.",
+                found["report_path"],
+                f", {address}" if address and not self.report_url else "",
+            )
         self._add_asset_event_extra(context, found)
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_imagekit.client.endpoints import parse_file_id
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import flag, is_absent, items, refuse_nothing, text
 from airflow_provider_imagekit.io.tables import Columns, columns_needed
@@ -42,7 +43,7 @@ def file_ids_of(value: Any, argument: str) -> list[str]:
     """
     given = [value] if isinstance(value, int | Mapping) else items(value, argument)
     found = [each.get("fileId") if isinstance(each, Mapping) else each for each in given]
-    return list(dict.fromkeys(text(each, argument) for each in found))
+    return list(dict.fromkeys(parse_file_id(text(each, argument), argument) for each in found))
 
 
 def columns_matched(where: Iterable[str], id_column: str | None, others: Iterable[str]) -> Columns:
@@ -93,7 +94,7 @@ def matching_rows(
                 f"Row {number} has no id: {id_column!r} is {file_id!r}.",
                 help="Choose the rows that are meant by where, or name the column of ids by id_column.",
             )
-        yield text(file_id, str(id_column)), row
+        yield parse_file_id(text(file_id, str(id_column)), str(id_column)), row
 
 
 def _is_in(value: Any) -> Callable[[Any], bool]:

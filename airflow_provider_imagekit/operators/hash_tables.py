@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import named, optional_text, refuse_nothing, text
-from airflow_provider_imagekit.io.object_storage import StoredTable, exists
+from airflow_provider_imagekit.io.object_storage import StoredTable, exists, storage_path
 from airflow_provider_imagekit.io.progress import Progress, track
 from airflow_provider_imagekit.io.tables import columns_of, format_of, storable
 from airflow_provider_imagekit.similarity.picture_columns import (
@@ -111,6 +111,7 @@ class HashTables:
         """Return whether there is a table, which the first run does not have yet."""
         path = getattr(self, argument)
         if path and not exists(path):
+            storage_path(path, argument)  # a relative one is a mistake, and is refused
             self.log.warning("%s: There is no file at %s yet; it counts as empty.", argument, path)
             return False
         return bool(path)

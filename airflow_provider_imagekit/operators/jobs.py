@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow_provider_imagekit.client import changes
-from airflow_provider_imagekit.client.endpoints import mask_signature
+from airflow_provider_imagekit.client.endpoints import mask_signature, parse_url
 from airflow_provider_imagekit.compat import AirflowFailException, conf
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError
 from airflow_provider_imagekit.gates.jobs import FOLDER, PURGE, check_job
@@ -188,7 +188,7 @@ class PurgeCacheOperator(_JobOperator):
         self._limit_requests(request_timeout, max_retries, max_calls)
 
     def _request(self) -> tuple[Request, str]:
-        url = text(self.url, "url")
+        url = parse_url(text(self.url, "url"), "url")
         return changes.purge_cache(url), f"Plan: purge {mask_signature(url)}."
 
 

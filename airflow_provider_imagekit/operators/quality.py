@@ -10,7 +10,7 @@ from airflow_provider_imagekit.assets.datasets import Check, table
 from airflow_provider_imagekit.compat import AirflowFailException, BranchMixIn
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import is_absent, items, named, optional_text, text, texts
+from airflow_provider_imagekit.io.arguments import about, is_absent, items, named, optional_text, text, texts
 from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
 from airflow_provider_imagekit.io.progress import counted
@@ -180,7 +180,8 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
             path = text(self.input_path, "input_path")
             with named("input_path"):
                 format_of(path)
-            return read_table(path, lambda names: [name for name in names if name in wanted] or names)
+            rows = read_table(path, lambda names: [name for name in names if name in wanted] or names)
+            return about("input_path", rows)
         return iter([self._row_of_file()])
 
     def _row_of_file(self) -> Mapping[str, Any]:

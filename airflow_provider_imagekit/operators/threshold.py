@@ -153,7 +153,7 @@ class ThresholdReportOperator(HashTableOperator):
         rows: Any = read_table(self.labels_path, in_use) if self.labels_path else self.labels or ()
         if not self.labels_path and not _are_objects(rows):
             raise ImageKitInputError(f"labels is {rows!r:.100}.", help="Pass a list of objects.")
-        with named("labels_path" if self.labels_path else "labels"):
+        with named(f"labels_path {self.labels_path}" if self.labels_path else "labels"):
             return list(read_labels(rows, {record.id: record.phash for record in records}))
 
 

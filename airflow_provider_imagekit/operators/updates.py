@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_imagekit.exceptions import ImageKitInputError, TooManyFailedFilesError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import (
+    about,
     count_or_share,
     flag,
     is_absent,
@@ -249,7 +250,8 @@ class UpdateFilesOperator(WritingOperator):
         needed = dict.fromkeys(columns, None)
         id_column = optional_text(self.id_column, "id_column")
         in_use = columns_matched(where, id_column, columns)
-        rows = matching_rows(self._table(in_use), where, id_column)
+        table = f"input_path {self.input_path}" if given == ["input_path"] else "records"
+        rows = about(table, matching_rows(self._table(in_use), where, id_column))
         return ((file_id, _with_columns(row, needed)) for file_id, row in rows)
 
     def _table(self, in_use: Columns) -> Iterator[Mapping[str, Any]]:

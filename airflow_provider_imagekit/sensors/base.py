@@ -158,7 +158,7 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         except AirflowSensorTimeout as error:
             if not self._last_reason:
                 raise
-            raise AirflowSensorTimeout(f"{error} The last check: {self._last_reason}") from error
+            raise AirflowSensorTimeout(f"{error} The last check: {self._last_reason}") from None
 
     def _keep_checks_apart(self) -> None:
         if AIRFLOW_3 and self.reschedule and self.poke_interval < MIN_RESCHEDULE_INTERVAL:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -17,6 +23,7 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from demo.catalogue import build
 from demo.environment import EXAMPLE_DAGS
 from demo.stack import AirflowStack
+from tests.stack.api import Api, wait_until
 
 DAG_ID = "example_imagekit_similarity_gate"
 RUN_SECONDS = 120
@@ -86,3 +93,76 @@ def test_an_example_succeeds_in_the_whole_airflow_and_no_process_is_left(stack: 
     assert set(listening) == {"127.0.0.1"}
     stack.stop()
     assert [process for process in family if process.is_running()] == []
+
+
+OWN_DAG = """
+import os
+
+from airflow.sdk import DAG
+
+from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
+
+with DAG("own", schedule=None):
+    FindNearDuplicatesOperator(
+        task_id="find",
+        records=[{"fileId": "a", "pHash": "f06830ca9f1e3e90"}, {"fileId": "b", "pHash": "f06830ca9f1e3e91"}],
+        output_path=os.environ["AIRFLOW_HOME"] + "/imagekit/{{ run_id }}",
+    )
+"""
+#: ``make airflow``, which keeps port and password elsewhere than in the repository.
+COMMAND = """
+import pathlib, sys
+from demo import stack
+stack.LOGIN = pathlib.Path(sys.argv[1])
+sys.exit(stack.main())
+"""
+
+
+@pytest.fixture
+def printed(tmp_path: Path) -> Iterator[str]:
+    """What ``make airflow DAGS=`` prints until it is up."""
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "own.py").write_text(OWN_DAG, "utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    environment |= {"DAGS": str(tmp_path / "dags"), "PYTHONPATH": str(EXAMPLE_DAGS.parent)}
+    command = [sys.executable, "-u", "-c", COMMAND, str(tmp_path / "login.json")]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                if "Ctrl-C" in line:
+                    break
+            yield "".join(lines)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+    assert process.returncode == 0
+
+
+def said(printed: str, name: str) -> str:
+    """Return what was printed behind a name."""
+    found = re.search(rf"^{name} +(.*)$", printed, re.MULTILINE)
+    assert found, printed
+    return found[1]
+
+
+def test_a_folder_of_dags_runs_and_connection_key_and_report_are_at_hand(printed: str) -> None:
+    [url] = re.findall(r"^Airflow +(http.*)$", printed, re.MULTILINE)
+    imagekit = said(printed, "ImageKit").split()[3].rstrip(",")
+    listed = requests.get(f"{imagekit}/v1/files", auth=(said(printed, "Private key"), ""), timeout=30)
+    assert listed.status_code == 200
+
+    login = {"username": said(printed, "User"), "password": said(printed, "Password")}
+    api = Api(SimpleNamespace(url=url, **login))  # type: ignore[arg-type]  # what it needs of a stack
+    shown = api.call("GET", "/connections/imagekit_default")
+    assert (shown["conn_type"], shown["host"]) == ("imagekit", imagekit)
+    assert [dag["dag_id"] for dag in api.call("GET", "/dags")["dags"]] in ([], ["own"])
+
+    run = api.trigger("own")
+    wait_until(lambda: api.call("GET", run)["state"] == "success", RUN_SECONDS, "the run has succeeded")
+    link = api.call("GET", f"{run}/taskInstances/find/links")["extra_links"]["ImageKit report"]
+    page = requests.get(link, timeout=30)
+    assert page.status_code == 200
+    assert "<title>Near-duplicates</title>" in page.text

@@ -158,11 +158,15 @@ def test_a_control_request_under_a_name_of_the_server_is_answered(library: Path,
         (["--job-time", "soon"], "'soon' is not a time below one hour"),
         (["--rate-limit", "many"], "'many' is not a rate limit; write for example 100/s or 1000/15m"),
         (["--fault", "{"], "the fault is not JSON"),
+        (["--fault", '{"status": "x"}'], "status of the fault is 'x', of the wrong type"),
+        (["--fault", '{"times": 2, "delay": "1s"}'], "delay of the fault is '1s', of the wrong type"),
         (["--fault", '{"statsu": 500}'], "a fault has no field statsu (did you mean status?)"),
         (["--port", "x"], "the port is 'x'; use a number from 0 to 65535"),
         (["--port", "70000"], "the port is '70000'; use a number from 0 to 65535"),
         (["--private-key", ""], "the key is empty; leave the option out for the default key"),
         (["--url-endpoint", "ik.imagekit.io/me"], "write it with its scheme: https://ik.imagekit.io/me"),
+        (["--url-endpoint", "ftp://ik.imagekit.io/me"], "its scheme: https://ik.imagekit.io/me"),
+        (["--url-endpoint", ""], "its scheme: https://ik.imagekit.io/your_id"),
         ([], "the following arguments are required: --library"),
     ],
 )
@@ -174,6 +178,31 @@ def test_a_bad_command_line_is_explained(options, text, capsys, library: Path):
     error = capsys.readouterr().err
     assert "imagekit-emulator: error:" in error
     assert text in error
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--host", ""], "host is empty, which would listen everywhere"),
+        (["--host", "nowhere.invalid"], "Cannot listen on nowhere.invalid"),
+        (["--public-host", "http://imagekit"], "public_host is 'http://imagekit'; use a name alone"),
+        (["--public-host", "imagekit:80"], "public_host is 'imagekit:80'; use a name alone"),
+        (["--imagekit-id", "a/b"], "imagekit_id is 'a/b'; use letters, digits"),
+        (["--imagekit-id", ""], "imagekit_id is ''; use letters, digits"),
+        (["--private-key", "private_a b"], "The private key holds blanks"),
+        (["--state", __file__], "The state folder"),
+    ],
+)
+def test_what_the_server_refuses_is_explained_in_one_line(options, text, capsys, library: Path):
+    assert main(["--library", str(library), *options]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"imagekit-emulator: {text}")
+
+
+def test_the_command_says_that_a_library_is_empty(tmp_path: Path):
+    with command_running(tmp_path) as (process, _):
+        lines = [process.stdout.readline() for _ in range(4)]
+    assert lines[-1] == "# The library has no files.\n"
 
 
 def test_bad_arguments_of_the_server_are_explained(library: Path):

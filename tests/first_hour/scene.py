@@ -70,7 +70,7 @@ def ended(task: Any, printed: pytest.CaptureFixture[str], log: pytest.LogCapture
     except AirflowFailException as error:
         return FAILS_AT_ONCE, shown(error)
     except AirflowSensorTimeout as error:
-        return WAITS, str(error)
+        return WAITS, shown(error)
     except AirflowSkipException as error:
         return SKIPS, str(error)
     except ImageKitError as error:

@@ -9,157 +9,21 @@ from typing import Any
 import pytest
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
-from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
-from airflow_provider_imagekit.operators.listing import ListFilesOperator
-from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, RemoteUrlMetadataOperator
-from airflow_provider_imagekit.operators.phash import PHashShortCircuitOperator
 from airflow_provider_imagekit.operators.threshold import ThresholdReportOperator
-from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
-from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
-from tests.first_hour.scene import FAILS, FAILS_AT_ONCE, RETRIES, SKIPS, WAITS, WARNS, Mistake, Scene, ended
-
-NOWHERE = "a" * 24
-TABLE = "sku,hash\n1,2\n"
-
-
-def metadata(**arguments: Any) -> FileMetadataOperator:
-    return FileMetadataOperator(task_id="t", **arguments)
-
-
-def library(scene: Scene, **arguments: Any) -> LibraryMetadataOperator:
-    return LibraryMetadataOperator(task_id="t", **{"output_path": scene.path("table.jsonl")} | arguments)
-
-
-def listing(**arguments: Any) -> ListFilesOperator:
-    return ListFilesOperator(task_id="t", **arguments)
-
-
-def duplicates(scene: Scene, **arguments: Any) -> FindNearDuplicatesOperator:
-    given = {"output_path": scene.path("out")} | arguments
-    if "input_path" not in given:
-        given = {"records": [{"fileId": "a", "pHash": "f06830ca9f1e3e90"}]} | given
-    return FindNearDuplicatesOperator(task_id="t", **given)
-
-
-def sensor(scene: Scene, **arguments: Any) -> PHashDistanceSensor:
-    named = {"file_id", "url", "phash"} & arguments.keys()
-    picture = {} if named else {"file_id": scene.file_id}
-    compared = any(name.startswith("reference") for name in arguments)
-    reference = {} if compared else {"reference_file_id": scene.file_id}
-    given = {"max_distance": 8, "poke_interval": 0.01, "timeout": 0.05}
-    return PHashDistanceSensor(task_id="t", **given | picture | reference | arguments)
-
-
-#: The file, id or address is not what the argument takes.
-NAMES = {
-    "a path as file_id": Mistake(
-        lambda _: metadata(file_id="/shop/shoe.jpg"), ("file_id is '/shop/shoe.jpg'", "a path", "find_file")
-    ),
-    "a URL as file_id": Mistake(
-        lambda scene: metadata(file_id=scene.url), ("file_id is 'http", "a URL", "passed as url")
-    ),
-    "a template of nothing as file_id": Mistake(
-        lambda _: metadata(file_id="None"), ("file_id is 'None'", "the template gave None")
-    ),
-    "a path as url": Mistake(
-        lambda _: RemoteUrlMetadataOperator(task_id="t", url="shop/shoe.jpg"),
-        ("url is 'shop/shoe.jpg'", "https://ik.imagekit.io/your_imagekit_id/"),
-    ),
-    "a URL of another account": Mistake(
-        lambda _: RemoteUrlMetadataOperator(task_id="t", url="https://shop.example/shoe.jpg"),
-        ("HTTP 400", "url https://shop.example/shoe.jpg", "below a URL endpoint of the key's own account"),
-        requests=1,
-    ),
-    "an id that no file has": Mistake(
-        lambda _: metadata(file_id=NOWHERE), ("HTTP 404", f"file_id {NOWHERE}", "Check the id"), requests=1
-    ),
-    "an id that no file has, to be skipped": Mistake(
-        lambda _: metadata(file_id=NOWHERE, on_missing="skip"), (f"file_id {NOWHERE}",), SKIPS, 1
-    ),
-    "an id that no file has, to be retried": Mistake(
-        lambda _: metadata(file_id=NOWHERE, on_missing="retry"), (f"file_id {NOWHERE}",), FAILS, 1
-    ),
-    "an id that is malformed": Mistake(
-        lambda _: metadata(file_id="shoe"), ("HTTP 400", "file_id shoe"), requests=1
-    ),
-    "paths as file_ids": Mistake(
-        lambda scene: library(scene, file_ids=["/shop/shoe.jpg"]), ("file_ids is '/shop/shoe.jpg'", "a path")
-    ),
-    "paths as urls": Mistake(
-        lambda scene: library(scene, urls=["/shop/shoe.jpg"]), ("urls is '/shop/shoe.jpg'", "whole address")
-    ),
-    "a typo in path, in a table": Mistake(
-        lambda scene: library(scene, path="/shpo"), ("No files were found with path='/shpo'",), WARNS, 2
-    ),
-    "a typo in path, in a listing": Mistake(
-        lambda _: listing(path="/shpo"), ("No files were found with path='/shpo'",), WARNS, 2
-    ),
-    "a table of files that are all gone": Mistake(
-        lambda scene: library(scene, file_ids=[NOWHERE]),
-        ("No file was fetched: 1 of 1 file failed", "ImageKitNotFoundError (1)", "errors.jsonl"),
-        RETRIES,
-        1,
-    ),
-}
-
-#: The sensor and the gates name the side.
-GATES = {
-    "a typo in the reference": Mistake(
-        lambda scene: sensor(scene, reference_file_id=NOWHERE),
-        ("The last check: Not yet: HTTP 404: reference: file_id a", "Check the id"),
-        WAITS,
-        2,
-    ),
-    "a picture that never comes": Mistake(
-        lambda scene: sensor(scene, file_id=NOWHERE),
-        ("The last check: Not yet: HTTP 404: picture: file_id a",),
-        WAITS,
-        1,
-    ),
-    "a path as the reference's id": Mistake(
-        lambda scene: sensor(scene, reference_file_id="/shop/shoe.jpg"),
-        ("reference_file_id is '/shop/shoe.jpg'", "a path"),
-        FAILS,
-    ),
-    "a hash that was cut": Mistake(
-        lambda scene: sensor(scene, phash="abc"), ("phash is 'abc'", "3 digits", "16"), FAILS
-    ),
-    "a reference that was cut": Mistake(
-        lambda scene: PHashShortCircuitOperator(task_id="t", file_id=scene.file_id, reference_phash="abc"),
-        ("reference_phash is 'abc'", "16"),
-    ),
-    "no distance": Mistake(
-        lambda scene: sensor(scene, max_distance=None),
-        ("Neither max_distance nor min_distance", "Pass max_distance"),
-        FAILS,
-    ),
-    "a distance that calls everything alike": Mistake(
-        lambda scene: PHashShortCircuitOperator(
-            task_id="t", file_id=scene.file_id, reference_file_id=scene.file_id, max_distance=30
-        ),
-        ("max_distance is 30", "16 or below", "force=True"),
-    ),
-    "two pictures": Mistake(
-        lambda scene: sensor(scene, file_id=scene.file_id, url=scene.url),
-        ("Exactly one of file_id, url, phash", "file_id and url"),
-        FAILS,
-    ),
-    "a bank that is not there": Mistake(
-        lambda scene: sensor(scene, reference_bank="/nowhere/banned.csv"),
-        ("reference_bank", "There is no file at /nowhere/banned.csv"),
-        FAILS,
-    ),
-    "a bank with other columns": Mistake(
-        lambda scene: sensor(scene, reference_bank=scene.path("bank.csv", TABLE)),
-        ("reference_bank", "bank.csv", "no 'fileId'", "there are: sku, hash"),
-        FAILS,
-    ),
-    "variants without a URL": Mistake(
-        lambda scene: TransformationCheckOperator(task_id="t", file_id=scene.file_id, variants=[{"w": 1}]),
-        ("Variant 1 is {'w': 1}", '{"url": …'),
-    ),
-}
+from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
+from airflow_provider_imagekit.operators.upload import UploadFileOperator
+from tests.first_hour.mistakes import (
+    GATES,
+    NAMES,
+    NOWHERE,
+    TABLE,
+    duplicates,
+    library,
+    listing,
+    metadata,
+    quality,
+)
+from tests.first_hour.scene import FAILS_AT_ONCE, RETRIES, WAITS, WARNS, Mistake, Scene, ended
 
 #: Where to read and write: all of it is known before the first request.
 TABLES = {
@@ -231,6 +95,40 @@ TABLES = {
         lambda scene: duplicates(scene, not_duplicates_path=scene.path("decisions.csv", TABLE)),
         ("not_duplicates_path", "no 'id'", "sku, hash"),
     ),
+    "a relative table that may not exist yet": Mistake(
+        lambda scene: duplicates(scene, keep_path="decisions.csv"),
+        ("keep_path is 'decisions.csv'", "relative"),
+    ),
+    "labels with other columns": Mistake(
+        lambda scene: ThresholdReportOperator(
+            task_id="t",
+            records=[{"fileId": "a", "pHash": "f06830ca9f1e3e90"}],
+            output_path=scene.path("out"),
+            labels_path=scene.path("labels.csv", TABLE),
+        ),
+        ("labels_path", "labels.csv", "'same'", "sku, hash"),
+    ),
+    "a table for rules that is not there": Mistake(
+        lambda _: quality(input_path="/nowhere/library.jsonl"), ("input_path", "no file at /nowhere/library")
+    ),
+    "violations in a relative table": Mistake(
+        lambda scene: quality(file_id=scene.file_id, output_path="broken.jsonl"),
+        ("output_path is 'broken.jsonl'", "relative"),
+    ),
+    "a table for an update that is not there": Mistake(
+        lambda _: UpdateFilesOperator(task_id="t", input_path="/nowhere/files.csv", add_tags=["a"]),
+        ("input_path", "no file at /nowhere/files.csv"),
+    ),
+    "a table for an update with other columns": Mistake(
+        lambda scene: UpdateFilesOperator(
+            task_id="t", input_path=scene.path("files.csv", TABLE), add_tags=["a"]
+        ),
+        ("input_path", "files.csv", "no column 'fileId'", "sku, hash"),
+    ),
+    "an upload from nowhere": Mistake(
+        lambda _: UploadFileOperator(task_id="t", file="/nowhere/shoe.jpg", file_name="shoe.jpg"),
+        ("file", "/nowhere/shoe.jpg"),
+    ),
     "records with a bad hash": Mistake(
         lambda scene: duplicates(scene, records=[{"fileId": "a", "pHash": "zz"}]),
         ("records", "Row 1", "'zz'", "hexadecimal"),
@@ -285,6 +183,31 @@ WORDS = {
     ),
     "max_distance": Mistake(
         lambda scene: duplicates(scene, max_distance="near"), ("max_distance is 'near'", "near_duplicate")
+    ),
+    "gps": Mistake(
+        lambda scene: metadata(file_id=scene.file_id, gps="none"), ("gps is 'none'", "keep, coarse, drop")
+    ),
+    "personal": Mistake(
+        lambda scene: metadata(file_id=scene.file_id, personal="hide"), ("personal is 'hide'", "keep, drop")
+    ),
+    "max_calls": Mistake(
+        lambda scene: metadata(file_id=scene.file_id, max_calls=0), ("max_calls is 0", "from 1")
+    ),
+    "a ceiling that is too low": Mistake(
+        lambda scene: library(scene, max_calls=1),
+        ("max_calls is 1", "Raise max_calls"),
+        requests=1,
+    ),
+    "request_timeout": Mistake(
+        lambda scene: metadata(file_id=scene.file_id, request_timeout="soon"),
+        ("request_timeout is 'soon'", "from 0.1"),
+    ),
+    "max_retries": Mistake(
+        lambda scene: metadata(file_id=scene.file_id, max_retries=-1), ("max_retries is -1", "from 0")
+    ),
+    "a rule": Mistake(
+        lambda scene: quality(file_id=scene.file_id, rules=[{"rule": "min_widht", "value": 1}]),
+        ("rules", "'min_widht'", "Did you mean 'min_width'"),
     ),
     "output_format": Mistake(
         lambda scene: duplicates(scene, output_format="xlsx"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from airflow_provider_imagekit.links.imagekit import browser_url
@@ -22,3 +24,47 @@ from airflow_provider_imagekit.links.imagekit import browser_url
 )
 def test_where_a_browser_finds_a_file(path: str, url: str) -> None:
     assert browser_url(path) == url
+
+
+SERVED = {
+    "/srv/reports": "http://127.0.0.1:8123/",
+    "file:///srv/reports/private/": "https://private.example",
+    "s3://aws_default@bucket/dedup": "https://reports.example/dedup",
+    "abfs://container": "https://azure.example",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "url"),
+    [
+        ("/srv/reports/groups.html", "http://127.0.0.1:8123/groups.html"),
+        ("file:///srv/reports/groups.html", "http://127.0.0.1:8123/groups.html"),
+        (
+            "/srv/reports/manual__2026-01-01T00:00:00+00:00/groups.html",
+            "http://127.0.0.1:8123/manual__2026-01-01T00%3A00%3A00%2B00%3A00/groups.html",
+        ),
+        ("/srv/reports/private/groups.html", "https://private.example/groups.html"),
+        ("s3://other@bucket/dedup/groups.html", "https://reports.example/dedup/groups.html"),
+        ("abfs://container/a b.html", "https://azure.example/a%20b.html"),
+        (
+            "s3://bucket/deduplicated/groups.html",
+            "https://console.aws.amazon.com/s3/object/bucket?prefix=dedup",
+        ),
+        ("/srv/reports-of-others/groups.html", ""),
+        ("/srv/reports/../secret.html", ""),
+    ],
+)
+def test_a_folder_that_is_served_makes_the_link(path: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__IMAGEKIT__REPORT_URLS", json.dumps(SERVED))
+    assert browser_url(path).startswith(url)
+    assert bool(browser_url(path)) is bool(url)
+
+
+@pytest.mark.parametrize("given", ["/srv/reports", "[]", '{"/srv": "srv.example"}', '{"/srv": null}'])
+def test_an_option_that_cannot_be_used_is_named_and_no_link_made(
+    given: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW__IMAGEKIT__REPORT_URLS", given)
+    assert browser_url("/srv/groups.html") == ""
+    assert "report_urls in Airflow's section [imagekit] is" in caplog.text
+    assert "JSON object" in caplog.text

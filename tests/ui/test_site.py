@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.browser import NEEDS_BROWSER, PHONE, accessibility_faults, browser, hidden_width, show
+from tests.browser import LAPTOP, NEEDS_BROWSER, PHONE, accessibility_faults, browser, hidden_width, show
 
 REPOSITORY = Path(__file__).parents[2]
-DESKTOP = 1280
 PAGES = sorted(
     page.relative_to(REPOSITORY / "docs").with_suffix(".html").as_posix()
     for page in (REPOSITORY / "docs").rglob("*.md")
@@ -45,7 +44,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_fits_the_screen_and_axe_finds_nothing_serious(page: str, site: Path, driver: Any) -> None:
     driver.get((site / page).as_uri())
-    for width in (DESKTOP, PHONE):
+    for width in (LAPTOP, PHONE):
         for dark in (False, True):
             show(driver, width=width, dark=dark)
             assert hidden_width(driver) <= 0, f"{width} pixels"

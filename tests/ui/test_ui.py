@@ -24,6 +24,7 @@ from airflow_provider_imagekit.provider_info import CONNECTION_TYPE
 from demo.catalogue import build
 from demo.environment import EXAMPLE_DAGS
 from demo.stack import AirflowStack
+from tests.browser import accessibility_faults
 from tests.stack.api import READING_SECONDS, Api, wait_until
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs the dependency group test")
@@ -215,6 +216,20 @@ def test_a_person_sees_near_duplicates_side_by_side_and_approves(
     tagged = [file["filePath"] for file in imagekit.files() if "duplicate" in (file["tags"] or ())]
     assert len(tagged) == len(thumbnails) / 2
     assert all(path in browser.text() for path in tagged)
+
+
+def test_the_link_of_a_search_opens_its_page_from_the_ui(browser: Browser, stack: AirflowStack) -> None:
+    api = Api(stack)
+    run = api.trigger(REVIEW_DAG_ID)
+    wait_until(lambda: api.task(run, "find")["state"] == "success", 180, "the search has succeeded")
+    run_id = quote(run.rpartition("/")[2], safe="")
+    browser.open(f"/dags/{REVIEW_DAG_ID}/runs/{run_id}/tasks/find/details")
+    browser.shows("ImageKit report")
+    address = browser.driver.find_element("link text", "ImageKit report").get_attribute("href")
+    assert address.startswith("http://127.0.0.1:")
+    browser.driver.get(address)
+    browser.shows("near-duplicates in")
+    assert accessibility_faults(browser.driver) == []
 
 
 def test_the_screenshots_are_there_and_small() -> None:

@@ -33,7 +33,10 @@ class Store:
 
     def __init__(self, directory: Path | None) -> None:
         if directory is not None:
-            directory.mkdir(parents=True, exist_ok=True)
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+            except FileExistsError:
+                raise NotADirectoryError(f"The state folder {directory} is a file.") from None
         self._lock = threading.Lock()
         try:
             self._database = sqlite3.connect(

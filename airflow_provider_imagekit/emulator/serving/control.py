@@ -50,8 +50,19 @@ def fault_from(description: Any) -> Fault:
             raise ValueError(f"body is not base64: {error}") from error
     try:
         return Fault(**description)
-    except (TypeError, AttributeError) as error:
-        raise ValueError(f"a field of the fault has a value of the wrong type: {error}") from error
+    except (TypeError, AttributeError):
+        name = next(filter(lambda name: not _fits(name, description[name]), description), "a field")
+        raise ValueError(f"{name} of the fault is {description.get(name)!r}, of the wrong type") from None
+
+
+def _fits(name: str, value: Any) -> bool:
+    try:
+        Fault(**{name: value})
+    except (TypeError, AttributeError):
+        return False
+    except ValueError:
+        return True
+    return True
 
 
 def _unknown_fields(unknown: set[str]) -> str:

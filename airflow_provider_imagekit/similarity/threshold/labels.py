@@ -45,7 +45,7 @@ def read_labels(
         if same is None:
             raise ImageKitInputError(
                 f"Label {number} says {row.get('same')!r:.60} under 'same'.",
-                help="Write true or false there.",
+                help=f"Write true or false there; its columns are: {', '.join(map(str, row))}.",
             )
         phash = _phash(row, "phash", "id", phashes or {}, number)
         other = _phash(row, "other_phash", "other_id", phashes or {}, number)
