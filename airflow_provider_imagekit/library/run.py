@@ -173,8 +173,8 @@ class LibraryRun:
         recall_results(self._journal, self._worklist, of_other_runs=not self._settings.full_refresh)
         if self._journal.damaged:
             self._warn(
-                f"{self._journal.damaged:,} lines of the journal in {self._workplace} are damaged; "
-                "what they held is fetched again."
+                f"The journal in {self._workplace} has {counted(self._journal.damaged, 'damaged line')}; "
+                "what stood there is fetched again."
             )
         return Plan.of(
             self._worklist.counts(),
