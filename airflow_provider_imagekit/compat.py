@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AIRFLOW_3",
     "DAG",
+    "XCOM_MAY_BE_NOTHING",
     "AirflowFailException",
     "AirflowPlugin",
     "AirflowSensorTimeout",
@@ -110,6 +111,9 @@ __all__ = [
 
 #: Whether this is Airflow 3.
 AIRFLOW_3: bool = int(_airflow_version.partition(".")[0]) >= 3
+
+#: Whether an XCom may be nothing; the API server of Airflow 3.0 answers 422, and the task fails.
+XCOM_MAY_BE_NOTHING: bool = not _airflow_version.startswith("3.0.")
 
 T = TypeVar("T")
 

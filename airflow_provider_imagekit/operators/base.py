@@ -32,6 +32,7 @@ __all__ = [
     "is_mapped",
     "label_of",
     "nothing_found",
+    "push_no_nothing",
     "skip_in_mapped_group",
 ]
 
@@ -133,6 +134,21 @@ def skip_in_mapped_group(context: Context, behind: Callable[[], Iterable[Any]]) 
         raise compat.DownstreamTasksSkipped(tasks=inside)
 
 
+def push_no_nothing(task_instance: Any) -> None:
+    """
+    Leave an output without a value out, when Airflow pushes ``multiple_outputs``: pulled, it is nothing, too.
+
+    :param task_instance: the task's own.
+    """
+    push = task_instance.xcom_push
+
+    def push_values(key: str, value: Any) -> None:
+        if value is not None:
+            push(key, value)
+
+    object.__setattr__(task_instance, "xcom_push", push_values)  # of a model that takes no new attribute
+
+
 class ImageKitTask:
     """The part of :class:`ImageKitOperator` that a sensor shares."""
 
@@ -152,6 +168,12 @@ class ImageKitTask:
     written_datasets: tuple[Dataset, ...] = ()
     #: Whether it lists the media library.
     lists_library: ClassVar[bool] = False
+
+    if not compat.XCOM_MAY_BE_NOTHING:
+
+        def pre_execute(self, context: Context) -> None:
+            """Prepare the task; Airflow calls it before each execution."""
+            push_no_nothing(context["ti"])
 
     @cached_property
     def hook(self) -> ImageKitHook:

@@ -9,8 +9,9 @@ import jinja2
 import pytest
 from jinja2.nativetypes import NativeEnvironment
 
-from airflow_provider_imagekit.operators.base import MAX_LABEL, ImageKitTask, label_of
+from airflow_provider_imagekit.operators.base import MAX_LABEL, ImageKitTask, label_of, push_no_nothing
 from airflow_provider_imagekit.operators.metadata import RemoteUrlMetadataOperator
+from tests.doubles import context
 
 SIGNED = "https://ik.imagekit.io/demo/a.jpg?ik-t=9999999999&ik-s=0123456789abcdef0123456789abcdef01234567"
 
@@ -60,3 +61,12 @@ def test_a_task_about_nothing_has_no_label() -> None:
 
 def test_a_url_operator_has_no_template_that_shows_its_url() -> None:
     assert RemoteUrlMetadataOperator(task_id="t", url=SIGNED).map_index_template is None
+
+
+def test_an_output_without_a_value_is_not_pushed_where_airflow_refuses_it() -> None:
+    """Airflow 3.0, where the matrix of versions runs the examples, is not installed here."""
+    task_instance = context()["ti"]
+    push_no_nothing(task_instance)
+    for key, value in {"output_path": None, "count": 0, "failed": [], "dry_run": False}.items():
+        task_instance.xcom_push(key, value)
+    assert task_instance.pushed == {"count": 0, "failed": [], "dry_run": False}
