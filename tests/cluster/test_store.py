@@ -19,6 +19,7 @@ from airflow_provider_imagekit.library.lease import Lease
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from tests.cluster.object_store import BUCKET, ObjectStore, object_store
+from tests.doubles import context
 
 A, B = "f06830ca9f1e3e90", "2222222222222222"
 FOLDER = f"s3://store@{BUCKET}/folder"
@@ -112,11 +113,6 @@ def test_a_missing_file_and_a_missing_bucket_are_final(store: ObjectStore) -> No
         check_output("s3://store@elsewhere/table.jsonl")
 
 
-class TaskInstance:
-    dag_id = task_id = run_id = "one"
-    map_index = -1
-
-
 @pytest.mark.usefixtures("connection")
 def test_a_store_that_is_down_may_answer_later(monkeypatch: pytest.MonkeyPatch) -> None:
     with object_store() as store:
@@ -128,4 +124,4 @@ def test_a_store_that_is_down_may_answer_later(monkeypatch: pytest.MonkeyPatch) 
         list(read_table(address))
     for operator in (LibraryMetadataOperator, ListFilesOperator):
         with pytest.raises(StorageError, match="cannot be written"):
-            operator(task_id="writes", output_path=address).execute({"ti": TaskInstance()})
+            operator(task_id="writes", output_path=address).execute(context())
