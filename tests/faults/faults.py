@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
 import json
@@ -106,6 +107,16 @@ def too_many(**headers: str) -> Server:
     return answers(status=429, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
+@contextmanager
+def echoing(imagekit: ImageKitEmulator) -> Iterator[None]:
+    """A gateway shows the request that it refuses, the key in its header included."""
+    sent = base64.b64encode(f"{imagekit.private_key}:".encode()).decode()
+    message = f"Refused: Authorization: Basic {sent}, {imagekit.private_key}"
+    imagekit.inject(status=400, body={"message": message, "help": message}, times=None)
+    yield
+    imagekit.clear_faults()
+
+
 def hash_is(**fields: Any) -> Server:
     return answers(status=200, body={"width": 640, "height": 480, **fields})
 
@@ -147,6 +158,7 @@ FAULTS = [
         *lasts("ImageKitBadRequestError"),
         FOUND,
     ),
+    Fault("400 with the key in its message", echoing, *lasts("ImageKitBadRequestError"), FOUND),
     Fault("401: no key arrived", status(401), *lasts("ImageKitAuthError")),
     Fault("403: the key is wrong, expired, or may not", status(403), *lasts("ImageKitAuthError")),
     Fault("404: no such file", status(404), Says(FAILS, "ImageKitNotFoundError"), WAITING, FOUND),
