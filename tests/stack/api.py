@@ -60,7 +60,12 @@ class Api:
 
     def tasks(self, run: str) -> list[dict[str, Any]]:
         """Return the task instances of a run."""
-        return list(self.call("GET", f"{run}/taskInstances", limit=200)["task_instances"])
+        found: list[dict[str, Any]] = []
+        while True:  # Airflow gives 100 at most
+            page = self.call("GET", f"{run}/taskInstances", limit=100, offset=len(found))
+            found += page["task_instances"]
+            if len(found) >= page["total_entries"]:
+                return found
 
     def states(self, run: str) -> Counter[str]:
         """Return how many task instances are in each state."""
