@@ -295,7 +295,7 @@ class TestFailures:
 
         with nightly.open(run="one", progress_seconds=0.0, write=write) as run:
             plan = run.plan()
-            with pytest.raises(LibraryStoppedError, match="the next try has"):
+            with pytest.raises(LibraryStoppedError, match="Stopped after 20 files; the next try goes on"):
                 run.fetch(plan)
         plan, _ = nightly.run(run="one")
         assert plan.fetched_before >= 20
