@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.emulator.routes.signing import signature
 from tests import pictures
-from tests.stack.api import Api, wait_until
+from tests.stack.api import READING_SECONDS, Api, wait_until
 from tests.stack.evidence import logs, phash_of_picture
 from tests.stack.whole_airflow import whole_airflow
 
@@ -93,6 +94,7 @@ def test_a_deferred_task_keeps_its_label(story: Story) -> None:
     story.wait_for("waits", ["deferred"])
     [waiting] = story.tasks("waits")
     assert "late.png" in waiting["rendered_map_index"]
+    time.sleep(READING_SECONDS)  # an event that comes before the task's first process has ended can be lost
     pictures.put(pictures.scene(1), story.library / "late.png")
     story.wait_for("waits", ["success"])
     [resumed] = story.tasks("waits")
