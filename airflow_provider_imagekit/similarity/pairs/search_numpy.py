@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["find_pairs"]
 
 # Rows that are looked at in one go: their arrays stay in the processor's cache.
-_ROWS = 1 << 17
+_ROWS = 1 << 16
 # Pairs to collect before those of crowds are dropped again.
 _KEPT = 1 << 19
 
