@@ -32,7 +32,7 @@ from airflow_provider_imagekit.io.tables import Columns, check_format, format_of
 from airflow_provider_imagekit.library.failures import max_files
 from airflow_provider_imagekit.library.journal import Journal
 from airflow_provider_imagekit.library.updates.change import Change, Targets
-from airflow_provider_imagekit.library.updates.fields import FieldSchemas
+from airflow_provider_imagekit.library.updates.fields import FieldSchemas, field_schemas
 from airflow_provider_imagekit.library.updates.update_run import ROW_COLUMNS, UpdateRun
 from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry, identity_of
 from airflow_provider_imagekit.operators.base_write import (
@@ -85,6 +85,8 @@ class UpdateFilesOperator(WritingOperator):
     :param custom_metadata: values by field, the same for all files. (templated)
     :param custom_metadata_columns: columns of the table by field; where a column is null, the file keeps what
         it has. (templated)
+    :param create_fields: custom metadata fields to create where the account has none of the name: types by
+        name, such as ``{"camera": "Text"}``, or whole schemas. (templated)
     :param published: whether the files are delivered. (templated)
     :param output_path: table to write of what came of each file: ``file_id``, ``status``, ``error``.
         (templated)
@@ -112,6 +114,7 @@ class UpdateFilesOperator(WritingOperator):
         "where",
         "id_column",
         *_CHANGES,
+        "create_fields",
         "output_path",
         "max_failed",
         "threads",
@@ -133,6 +136,7 @@ class UpdateFilesOperator(WritingOperator):
         remove_tags: Sequence[str] | str | None = None,
         custom_metadata: Mapping[str, Any] | str | None = None,
         custom_metadata_columns: Mapping[str, str] | str | None = None,
+        create_fields: Mapping[str, Any] | str | None = None,
         published: bool | str | None = None,
         output_path: str | None = None,
         max_failed: float | str = 0,
@@ -155,6 +159,7 @@ class UpdateFilesOperator(WritingOperator):
         self.remove_tags = remove_tags
         self.custom_metadata = custom_metadata
         self.custom_metadata_columns = custom_metadata_columns
+        self.create_fields = create_fields
         self.published = published
         self.output_path = output_path
         self.max_failed = max_failed
@@ -184,14 +189,18 @@ class UpdateFilesOperator(WritingOperator):
         allowed = count_or_share(self.max_failed, "max_failed")
         change, output = self._change(), self._output()
         threads = whole_number(self.threads, "threads", least=1, most=_MOST_THREADS)
-        targets = self._checked(self._targets())
+        targets, missing = self._checked(self._targets())
         journal = self._journal(context, output, change.digest(targets)) if output else None
         if not targets:
             self.log.warning("No files: no id was given, or no row matches.")
         self._run = UpdateRun(self.hook.get_conn(), targets, change, journal, threads=threads)
         plan = self._run.plan()
+        if missing:
+            self.log.info("Custom metadata fields to create: %s.", ", ".join(missing))
         only_plan = self._only_plan(str(plan))
         if not only_plan:
+            for name, schema in missing.items():
+                self.hook.create_custom_metadata_field(name, name.replace("_", " "), schema)
             with only_writer(output, identity_of(context)):
                 self._run.run()
                 self._publish(self._run, output)
@@ -264,15 +273,21 @@ class UpdateFilesOperator(WritingOperator):
             )
         return map(storable, records)
 
-    def _checked(self, targets: dict[str, dict[str, Any]]) -> Targets:
-        """Return the targets with values as the account's fields take them."""
+    def _checked(self, targets: dict[str, dict[str, Any]]) -> tuple[Targets, dict[str, dict[str, Any]]]:
+        """Return the targets with values as the account's fields take them, and the fields to create."""
         names = {name for values in targets.values() for name in values}
-        if not names:
-            return targets
-        schemas = FieldSchemas(self.hook.list_custom_metadata_fields())
+        with named("create_fields"):
+            wanted = field_schemas(mapping(self.create_fields, "create_fields"))
+        if not names and not wanted:
+            return targets, {}
+        fields = self.hook.list_custom_metadata_fields()
+        there = {field.get("name") for field in fields}
+        missing = {name: schema for name, schema in wanted.items() if name not in there}
+        schemas = FieldSchemas([*fields, *({"name": name, "schema": missing[name]} for name in missing)])
         with named("custom_metadata"):
             schemas.check_names(sorted(names))
-        return {file_id: schemas.fit(values, f"File {file_id}") for file_id, values in targets.items()}
+        fitting = {file_id: schemas.fit(values, f"File {file_id}") for file_id, values in targets.items()}
+        return fitting, missing
 
     def _journal(self, context: Context, output: str, digest: str) -> Journal:
         path = storage_path(output, "output_path")

@@ -10,7 +10,27 @@ from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 
-__all__ = ["FieldSchemas"]
+__all__ = ["FieldSchemas", "field_schemas"]
+
+
+def field_schemas(fields: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """
+    Return the schemas of fields that are to be created, in the order of their names.
+
+    :param fields: by name a type, such as ``Text``, or a whole schema.
+    :raises ImageKitInputError: for a type that ImageKit does not have.
+    """
+    schemas = {
+        name: fields[name] if isinstance(fields[name], Mapping) else {"type": fields[name]}
+        for name in sorted(fields)
+    }
+    for name, schema in schemas.items():
+        if str(schema.get("type")) not in _READERS:
+            raise ImageKitInputError(
+                f"{schema.get('type')!r:.60} is not a type of the field {name!r}.",
+                help=f"There are: {', '.join(_READERS)}.",
+            )
+    return {name: dict(schema) for name, schema in schemas.items()}
 
 
 class FieldSchemas:
@@ -46,7 +66,7 @@ class FieldSchemas:
                 known = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(self._schemas)}."
                 raise ImageKitInputError(
                     f"The account has no custom metadata field {name!r}.",
-                    help=known if self._schemas else "It has none; create the field first.",
+                    help=known if self._schemas else "It has none; create_fields creates them.",
                 )
             if self._schemas[name].get("readOnly"):
                 raise ImageKitInputError(
