@@ -195,12 +195,9 @@ class UpdateFilesOperator(WritingOperator):
             self.log.warning("No files: no id was given, or no row matches.")
         self._run = UpdateRun(self.hook.get_conn(), targets, change, journal, threads=threads)
         plan = self._run.plan()
-        if missing:
-            self.log.info("Custom metadata fields to create: %s.", ", ".join(missing))
-        only_plan = self._only_plan(str(plan))
+        only_plan = self._only_plan(f"{plan}{_creation(missing)}")
         if not only_plan:
-            for name, schema in missing.items():
-                self.hook.create_custom_metadata_field(name, name.replace("_", " "), schema)
+            _create(self.hook, missing)
             with only_writer(output, identity_of(context)):
                 self._run.run()
                 self._publish(self._run, output)
@@ -276,18 +273,13 @@ class UpdateFilesOperator(WritingOperator):
     def _checked(self, targets: dict[str, dict[str, Any]]) -> tuple[Targets, dict[str, dict[str, Any]]]:
         """Return the targets with values as the account's fields take them, and the fields to create."""
         names = {name for values in targets.values() for name in values}
-        with named("create_fields"):
-            wanted = field_schemas(mapping(self.create_fields, "create_fields"))
+        wanted = field_schemas(mapping(self.create_fields, "create_fields"))
         if not names and not wanted:
             return targets, {}
-        fields = self.hook.list_custom_metadata_fields()
-        there = {field.get("name") for field in fields}
-        missing = {name: schema for name, schema in wanted.items() if name not in there}
-        schemas = FieldSchemas([*fields, *({"name": name, "schema": missing[name]} for name in missing)])
+        known = FieldSchemas(self.hook.list_custom_metadata_fields(), wanted)
         with named("custom_metadata"):
-            schemas.check_names(sorted(names))
-        fitting = {file_id: schemas.fit(values, f"File {file_id}") for file_id, values in targets.items()}
-        return fitting, missing
+            known.check_names(sorted(names))
+        return {key: known.fit(values, f"File {key}") for key, values in targets.items()}, known.missing
 
     def _journal(self, context: Context, output: str, digest: str) -> Journal:
         path = storage_path(output, "output_path")
@@ -319,6 +311,15 @@ class UpdateFilesOperator(WritingOperator):
             "counts": {"files": files, "updated": updated, "failed": len(failed)},
             "failed": failed[:_FAILED_IN_XCOM],
         }
+
+
+def _creation(fields: Mapping[str, Any]) -> str:
+    return f" Custom metadata fields to create: {', '.join(fields)}." if fields else ""
+
+
+def _create(hook: ImageKitHook, fields: Mapping[str, dict[str, Any]]) -> None:
+    for name, schema in fields.items():
+        hook.create_custom_metadata_field(name, name.replace("_", " "), schema)
 
 
 def _with_columns(row: Mapping[str, Any], needed: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ def field_schemas(fields: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for name, schema in schemas.items():
         if str(schema.get("type")) not in _READERS:
             raise ImageKitInputError(
-                f"{schema.get('type')!r:.60} is not a type of the field {name!r}.",
+                f"create_fields: {schema.get('type')!r:.60} is not a type of the field {name!r}.",
                 help=f"There are: {', '.join(_READERS)}.",
             )
     return {name: dict(schema) for name, schema in schemas.items()}
@@ -38,10 +38,16 @@ class FieldSchemas:
     The account's custom metadata fields.
 
     :param fields: as ImageKit lists them: ``name`` and ``schema``.
+    :param wanted: schemas by name of fields that are created where they are missing.
     """
 
-    def __init__(self, fields: Iterable[Mapping[str, Any]]) -> None:
-        self._schemas = {str(field.get("name")): dict(field.get("schema") or {}) for field in fields}
+    def __init__(
+        self, fields: Iterable[Mapping[str, Any]], wanted: Mapping[str, dict[str, Any]] | None = None
+    ) -> None:
+        there = {str(field.get("name")): dict(field.get("schema") or {}) for field in fields}
+        #: Schemas by name of the fields to create.
+        self.missing = {name: schema for name, schema in (wanted or {}).items() if name not in there}
+        self._schemas = there | self.missing
 
     def fit(self, values: Mapping[str, Any], where: str) -> dict[str, Any]:
         """

@@ -241,7 +241,11 @@ def test_fields_that_the_account_lacks_are_created_once(server: ImageKitEmulator
     arguments = {
         "records": [{"fileId": ids[0], "model": "Canon", "at": "2026-01-01"}],
         "custom_metadata_columns": {"camera": "model", "captured_at": "at"},
-        "create_fields": {"camera": "Number", "captured_at": "Date", "size": {"type": "Number", "minValue": 1}},
+        "create_fields": {
+            "camera": "Number",
+            "captured_at": "Date",
+            "size": {"type": "Number", "minValue": 1},
+        },
     }
     server.clear()
     update(**arguments, dry_run=True)
@@ -258,7 +262,9 @@ def test_fields_that_the_account_lacks_are_created_once(server: ImageKitEmulator
 def test_a_field_to_create_has_a_type_and_its_values_fit_before_anything_changes(
     server: ImageKitEmulator, ids: list[str]
 ) -> None:
-    with pytest.raises(AirflowFailException, match="create_fields: 'Txt' is not a type of the field 'camera'"):
+    with pytest.raises(
+        AirflowFailException, match="create_fields: 'Txt' is not a type of the field 'camera'"
+    ):
         update(file_ids=ids, custom_metadata={"camera": "Canon"}, create_fields={"camera": "Txt"})
     with pytest.raises(AirflowFailException, match="'yesterday' is not a valid value"):
         update(file_ids=ids, custom_metadata={"taken": "yesterday"}, create_fields='{"taken": "Date"}')
