@@ -225,7 +225,7 @@ class TestRefusing:
             ({"input_path": "/none/none.jsonl"}, "There is no file at /none/none.jsonl"),
             ({"records": "abc"}, "records is 'abc'"),
             ({"records": ROWS, "max_distance": 17}, "stay at 16 or below"),
-            ({"records": ROWS, "max_pairs": 1}, "pairs.* within 8 bits"),
+            ({"records": ROWS, "max_pairs": 1}, "More than 1 pair found within 8 bits"),
             ({"records": ROWS, "max_pairs": "many"}, "max_pairs is 'many'"),
             ({"records": ROWS, "survivor_rules": ["prettiest"]}, "survivor_rules names 'prettiest'"),
             ({"records": ROWS, "preferred_folders": 3.5}, "preferred_folders is 3.5"),
