@@ -205,5 +205,5 @@ class TestForm:
 
     def test_a_connection_that_is_not_there_is_named_in_a_triggerer_too(self) -> None:
         for ask in (ImageKitHook("shop").get_conn, lambda: asyncio.run(ImageKitHook("shop").aget_conn())):
-            with pytest.raises(AirflowNotFoundException, match="imagekit_conn_id is 'shop': .*CONN_SHOP"):
+            with pytest.raises(AirflowNotFoundException, match=r"imagekit_conn_id is 'shop': .*CONN_SHOP"):
                 ask()
