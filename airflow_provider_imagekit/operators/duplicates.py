@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
 from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import choice, flag, named, texts, whole_number
+from airflow_provider_imagekit.io.arguments import choice, flag, meant, named, texts, whole_number
 from airflow_provider_imagekit.io.formulas import escape_formulas
 from airflow_provider_imagekit.io.object_storage import (
     check_output,
@@ -20,6 +20,7 @@ from airflow_provider_imagekit.io.object_storage import (
 from airflow_provider_imagekit.io.progress import counted, progress_to, track
 from airflow_provider_imagekit.io.tables import (
     Chunk,
+    Columns,
     TableFormat,
     check_format,
     columns_needed,
@@ -37,6 +38,7 @@ from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs
 from airflow_provider_imagekit.similarity.pairs.parts import MergedSearch
 from airflow_provider_imagekit.similarity.pairs.search import join
 from airflow_provider_imagekit.similarity.records import (
+    ALIASES,
     KNOWN_COLUMNS,
     read_id_pairs,
     read_kept,
@@ -91,7 +93,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
         these, in this order), ``newest``.
         The reason in the table begins with ``uncertain:`` where a later rule prefers another. (templated)
     :param preferred_folders: the dearest first; subfolders included. (templated)
-    :param preferred_formats: the dearest first, such as ``["png", "jpg"]``. (templated)
+    :param preferred_formats: the dearest first, such as ``["png", "jpg"]``; ``image/jpeg`` is ``jpg``.
+        (templated)
     :param low_information: hashes of flat pictures, which are set apart; zero is always one. (templated)
     :param max_pairs: refuse to find more pairs, 5 million by default; the error says what to do. (templated)
     :param output_format: ``jsonl`` (the default), ``csv`` or ``parquet``. (templated)
@@ -101,7 +104,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
     :param write_pairs: whether to list all pairs; by default yes. (templated)
     :param write_report: whether to write the page; by default yes. (templated)
     :param report_title: title of the page; by default "Near-duplicates". (templated)
-    :param report_fields: further columns to compare on the page. (templated)
+    :param report_fields: further columns of the tables to compare on the page. (templated)
     :param report_url: where people read the page, for the task's link; told from the path for S3, Google
         Cloud Storage and web addresses. (templated)
     :return: ``radius``, ``compared``, ``groups``, ``duplicates``, ``low_information``, ``without_phash``,
@@ -193,6 +196,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.report_title = report_title
         self.report_fields = report_fields
         self._named = self._given_tables()
+        self._there: dict[str, None] = {}
 
     def _find(self) -> dict[str, Any]:
         self.output_format = choice(self.output_format, "output_format", TableFormat)
@@ -210,6 +214,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         not_duplicates = self._decided("not_duplicates_path", read_id_pairs)
         with ExitStack() as resources, progress_to(self._progress):
             tables = self._tables(resources)
+            self._check_fields()
             found = find_near_duplicates(
                 radius=radius,
                 force=True,
@@ -241,6 +246,24 @@ class FindNearDuplicatesOperator(HashTableOperator):
             ) from error
         with ExitStack() as opened:
             return MergedSearch(opened.enter_context(open_locally(path)) for path in paths)
+
+    def _columns(self, others: Iterable[str] = ()) -> Columns:
+        """Return what chooses columns; it notes which there are."""
+        choose = super()._columns(others)
+
+        def noting(names: Sequence[str]) -> Collection[str]:
+            self._there |= dict.fromkeys(names)
+            return choose(names)
+
+        return noting
+
+    def _check_fields(self) -> None:
+        for field in texts(self.report_fields, "report_fields"):
+            if self._there and not any(name in self._there for name in ALIASES.get(field, (field,))):
+                raise ImageKitInputError(
+                    f"report_fields names {field!r}, which is not a column of the tables.",
+                    help=f"{meant(field, self._there)}There are: {', '.join(map(str, self._there))}.",
+                )
 
     def _other_columns(self) -> Iterable[str]:
         return (*KNOWN_COLUMNS, *texts(self.report_fields, "report_fields"))

@@ -81,16 +81,15 @@ class HashTables:
         if self.input_path:
             return self._pictures(resources, "input_path")
         with named("records"):
-            return self._kept(columns_of(self._given_rows(), self._columns()))
+            return self._kept(columns_of(self._given_rows(), self._columns(self._other_columns())))
 
     def _pictures(self, resources: ExitStack, argument: str) -> Pictures:
         path = getattr(self, argument)
         with named(f"{argument} {path}"):
             table = resources.enter_context(StoredTable(path))
             if not table.can_take:
-                return self._kept(table.columns(self._columns()))
-            columns = columns_in_use(self.id_column or "", self.phash_column or "")
-            return self._read_pictures(table.columns(columns), TakenAttributes(table))
+                return self._kept(table.columns(self._columns(self._other_columns())))
+            return self._read_pictures(table.columns(self._columns()), TakenAttributes(table))
 
     def _kept(self, chunks: Iterator[dict[str, list[Any]]]) -> Pictures:
         return self._read_pictures(chunks, KeptColumns())
@@ -125,8 +124,8 @@ class HashTables:
             )
         return [storable(row) for row in records]
 
-    def _columns(self) -> Columns:
-        return columns_in_use(self.id_column or "", self.phash_column or "", self._other_columns())
+    def _columns(self, others: Iterable[str] = ()) -> Columns:
+        return columns_in_use(self.id_column or "", self.phash_column or "", others)
 
     def _other_columns(self) -> Iterable[str]:
         """Return the columns of a table that are needed besides name and hash."""

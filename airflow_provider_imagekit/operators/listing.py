@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -16,6 +15,7 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import (
     choice,
     is_absent,
+    meant,
     named,
     optional_text,
     refuse_nothing,
@@ -288,11 +288,10 @@ class ListFilesOperator(ImageKitOperator):
     def _fields(self) -> tuple[str, ...]:
         fields = texts(self.fields, "fields")
         if unknown := [field for field in fields if field not in KNOWN_FILE_FIELDS]:
-            near = difflib.get_close_matches(unknown[0], KNOWN_FILE_FIELDS, n=1, cutoff=0.5)
-            meant = f"Did you mean {near[0]!r}? " if near else ""
             raise ImageKitInputError(
                 f"fields names {unknown[0]!r}, which no listed file has.",
-                help=f"{meant}Use names of {', '.join(sorted(KNOWN_FILE_FIELDS))}.",
+                help=f"{meant(unknown[0], KNOWN_FILE_FIELDS)}Use names of "
+                f"{', '.join(sorted(KNOWN_FILE_FIELDS))}.",
             )
         return fields
 

@@ -16,6 +16,7 @@ from airflow_provider_imagekit.gates.references import ImageRef, parse_low_infor
 from airflow_provider_imagekit.gates.variants import VariantCheck
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import flag, named
+from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
     PICTURE_LINKS,
@@ -124,7 +125,7 @@ class TransformationCheckOperator(ImageKitOperator):
             self._push(context, report)
             lines = (f"{variant['url']}: {' '.join(variant['problems'])}" for variant in wrong)
             raise AirflowFailException(
-                f"{len(wrong)} of {len(found)} variants are not as asked:\n" + "\n".join(lines)
+                f"{len(wrong)} of {counted(len(found), 'variant')} failed the check:\n" + "\n".join(lines)
             )
         self._tell_assets(context, {name: report[name] for name in ("passed", "checked", "failed")})
         return report

@@ -14,6 +14,7 @@ from airflow_provider_imagekit.io.arguments import (
     flag,
     is_absent,
     mapping,
+    meant,
     named,
     optional_text,
     text,
@@ -325,6 +326,7 @@ def _create(hook: ImageKitHook, fields: Mapping[str, dict[str, Any]]) -> None:
 def _with_columns(row: Mapping[str, Any], needed: Mapping[str, Any]) -> Mapping[str, Any]:
     if missing := next((name for name in needed if name not in row), None):
         raise ImageKitInputError(
-            f"There is no column {missing!r}.", help=f"There are: {', '.join(map(str, row))}."
+            f"custom_metadata_columns names {missing!r}, which is not a column of the table.",
+            help=f"{meant(missing, row)}There are: {', '.join(map(str, row))}.",
         )
     return row

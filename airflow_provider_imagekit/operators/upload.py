@@ -17,6 +17,7 @@ from airflow_provider_imagekit.exceptions import (
 )
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, flag, mapping, optional_text, text, texts
+from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.library.table.privacy import Privacy
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
 from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry, identity_of
@@ -211,7 +212,7 @@ class UploadFileOperator(WritingOperator):
         duplicate = self._duplicate(catalogue, source)
         tags = self._tags(is_duplicate=bool(duplicate and duplicate["matched"]))
         result = {"uploaded": False, "dry_run": False, "duplicate": duplicate}
-        size = "a URL" if source.size is None else f"{source.size:,} bytes"
+        size = "a URL" if source.size is None else counted(source.size, "byte")
         if self._only_plan(f"Plan: upload {source.name} ({size}) to {self._path(name)}."):
             return result | {"dry_run": True, "filePath": self._path(name)}
         try:

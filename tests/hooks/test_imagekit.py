@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from airflow_provider_imagekit.compat import AirflowNotFoundException
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitConfigurationError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
@@ -201,3 +202,8 @@ class TestForm:
     ) -> None:
         with pytest.raises(ImageKitConfigurationError, match="timeout"):
             connect(monkeypatch, imagekit, extra={"timeout": "soon"}).get_conn()
+
+    def test_a_connection_that_is_not_there_is_named_in_a_triggerer_too(self) -> None:
+        for ask in (ImageKitHook("shop").get_conn, lambda: asyncio.run(ImageKitHook("shop").aget_conn())):
+            with pytest.raises(AirflowNotFoundException, match=r"imagekit_conn_id is 'shop': .*CONN_SHOP"):
+                ask()

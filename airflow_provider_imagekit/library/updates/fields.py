@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arguments import meant
 
 __all__ = ["FieldSchemas", "field_schemas"]
 
@@ -68,8 +68,7 @@ class FieldSchemas:
         """
         for name in names:
             if name not in self._schemas:
-                near = difflib.get_close_matches(name, self._schemas, n=1)
-                known = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(self._schemas)}."
+                known = f"{meant(name, self._schemas)}There are: {', '.join(self._schemas)}."
                 raise ImageKitInputError(
                     f"The account has no custom metadata field {name!r}.",
                     help=known if self._schemas else "It has none; create_fields creates them.",
