@@ -28,8 +28,10 @@ from airflow_provider_imagekit.library.table.files import writable_format_of
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.table.rows import ChangedBy
 from airflow_provider_imagekit.library.table.schema import COLUMNS
+from airflow_provider_imagekit.links.imagekit import ImageKitReportLink
 from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
+    LIBRARY_LINKS,
     ImageKitOperator,
     fail_without_retry,
     identity_of,
@@ -135,6 +137,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         *CONNECTION_ARGUMENTS,
     )
     label_arguments = ("output_path",)
+    operator_extra_links = (*LIBRARY_LINKS, ImageKitReportLink())
     lists_library = True
     dry_run = DryRunArgument()  # type: ignore[assignment]
 
@@ -225,6 +228,8 @@ class LibraryMetadataOperator(ImageKitOperator):
 
     def _bring_up_to_date(self, context: Context, source: Source) -> dict[str, Any]:
         output = storage_path(self.output_path, "output_path")
+        self._persist_library_link(context)
+        ImageKitReportLink.persist(context, self.output_path)
         only_plan = flag(self.dry_run, "dry_run")
         with named("output_path"):
             form = writable_format_of(output.name)

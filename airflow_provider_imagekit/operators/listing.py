@@ -28,9 +28,10 @@ from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.io.tables import TableFormat, format_of, json_line
 from airflow_provider_imagekit.io.together import atomic_write, remove_leftovers
 from airflow_provider_imagekit.library.sources import Batch
-from airflow_provider_imagekit.links.imagekit import ImageKitMediaLibraryLink, ImageKitReportLink
+from airflow_provider_imagekit.links.imagekit import ImageKitReportLink
 from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
+    LIBRARY_LINKS,
     ImageKitOperator,
     fail_without_retry,
     identity_of,
@@ -171,7 +172,7 @@ class ListFilesOperator(ImageKitOperator):
         "max_xcom_bytes",
         *CONNECTION_ARGUMENTS,
     )
-    operator_extra_links = (ImageKitMediaLibraryLink(), ImageKitReportLink())
+    operator_extra_links = (*LIBRARY_LINKS, ImageKitReportLink())
     label_arguments = ("search_query", "path", "output_path")
     lists_library = True
 
@@ -226,7 +227,7 @@ class ListFilesOperator(ImageKitOperator):
                     setattr(self, name, choice(getattr(self, name), name, choices))
             window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
             search = search_in_window(self.search_query, window, context)
-            ImageKitMediaLibraryLink.persist(context)
+            self._persist_library_link(context)
             ImageKitReportLink.persist(context, output_path or "")
             with only_writer(output_path, identity_of(context)):
                 listed = self._to_xcom(search) if output_path is None else self._to_file(search, output_path)

@@ -13,7 +13,7 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, is_absent, optional_text, refuse_nothing, texts
 from airflow_provider_imagekit.library.arrivals import CHANGED, NEW, iso
 from airflow_provider_imagekit.library.watch import FILE_TYPES, Selection
-from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS
+from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, LIBRARY_LINKS
 from airflow_provider_imagekit.operators.time_window import moment_of
 from airflow_provider_imagekit.sensors.base import ImageKitSensor
 from airflow_provider_imagekit.triggers.new_files import NewFilesTrigger, check_for_files
@@ -60,6 +60,7 @@ class NewFilesSensor(ImageKitSensor):
     """
 
     label_arguments = ("search_query", "path")
+    operator_extra_links = LIBRARY_LINKS
     template_fields: Sequence[str] = (
         "search_query",
         "path",
@@ -106,6 +107,7 @@ class NewFilesSensor(ImageKitSensor):
         self._label(context)
         refuse_nothing({name: getattr(self, name) for name in _FILTERS}, self._named)
         since_ms = self._since_ms(context)
+        self._persist_library_link(context)
         self.log.info("Waiting for files since %s.", iso(since_ms))
         if not self.deferrable:
             return self._wait_here(context)
