@@ -42,7 +42,7 @@ class LocationCheckOperator(ImageKitOperator):
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: ``{"has_gps": true}``.
     :raises AirflowFailException: if the picture shows where it was taken, and from an error that a
         retry cannot fix.

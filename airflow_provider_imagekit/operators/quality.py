@@ -68,12 +68,13 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
         severity ``branch`` need them.
     :param report_url: where people read the table of violations, for the task's link; told from the path
         for S3, Google Cloud Storage and web addresses. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: ``checked``, ``passed``, ``score`` (the share of files that keep all rules), ``broken`` (files by
         rule), ``violations``, ``violations_path``, ``severity`` (the gravest of a broken rule, or null) and
         ``branch``; each under its own key too, also if the task fails, and in the events of its assets.

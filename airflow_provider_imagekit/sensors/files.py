@@ -44,13 +44,14 @@ class NewFilesSensor(ImageKitSensor):
         Default: both. (templated)
     :param updated_after: since when, inclusive: a datetime, or a text in ISO 8601, which without a zone is in
         that of the DAG. Default: the start of the DAG run. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of 2; a check repeats requests for 5 seconds
         at the most. (templated)
     :param max_calls: maximum requests of the whole wait, in reschedule mode of one check, each repetition
-        counted; one more fails the task, without another try. (templated)
+        counted; one more fails the task, without another try. By default there is no maximum. (templated)
     :param deferrable: whether to wait in the triggerer; checks then come every 5 seconds at the most.
         Default: Airflow's option ``default_deferrable``.
     :return: as XCom ``from`` and ``to`` (first and last ``updatedAt``), ``count``, ``new``, ``changed``,
