@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
 from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import choice, flag, meant, named, texts, whole_number
+from airflow_provider_imagekit.io.arguments import choice, flag, named, texts, whole_number
 from airflow_provider_imagekit.io.formulas import escape_formulas
 from airflow_provider_imagekit.io.object_storage import (
     check_output,
@@ -20,7 +20,6 @@ from airflow_provider_imagekit.io.object_storage import (
 from airflow_provider_imagekit.io.progress import counted, progress_to, track
 from airflow_provider_imagekit.io.tables import (
     Chunk,
-    Columns,
     TableFormat,
     check_format,
     columns_needed,
@@ -38,7 +37,6 @@ from airflow_provider_imagekit.similarity.pairs.pairs import MAX_PAIRS, Pairs
 from airflow_provider_imagekit.similarity.pairs.parts import MergedSearch
 from airflow_provider_imagekit.similarity.pairs.search import join
 from airflow_provider_imagekit.similarity.records import (
-    ALIASES,
     KNOWN_COLUMNS,
     read_id_pairs,
     read_kept,
@@ -196,7 +194,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.report_title = report_title
         self.report_fields = report_fields
         self._named = self._given_tables()
-        self._there: dict[str, None] = {}
+        self._there = {}
 
     def _find(self) -> dict[str, Any]:
         self.output_format = choice(self.output_format, "output_format", TableFormat)
@@ -214,7 +212,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         not_duplicates = self._decided("not_duplicates_path", read_id_pairs)
         with ExitStack() as resources, progress_to(self._progress):
             tables = self._tables(resources)
-            self._check_fields()
+            self._check_named("report_fields", texts(self.report_fields, "report_fields"))
             found = find_near_duplicates(
                 radius=radius,
                 force=True,
@@ -246,24 +244,6 @@ class FindNearDuplicatesOperator(HashTableOperator):
             ) from error
         with ExitStack() as opened:
             return MergedSearch(opened.enter_context(open_locally(path)) for path in paths)
-
-    def _columns(self, others: Iterable[str] = ()) -> Columns:
-        """Return what chooses columns; it notes which there are."""
-        choose = super()._columns(others)
-
-        def noting(names: Sequence[str]) -> Collection[str]:
-            self._there |= dict.fromkeys(names)
-            return choose(names)
-
-        return noting
-
-    def _check_fields(self) -> None:
-        for field in texts(self.report_fields, "report_fields"):
-            if self._there and not any(name in self._there for name in ALIASES.get(field, (field,))):
-                raise ImageKitInputError(
-                    f"report_fields names {field!r}, which is not a column of the tables.",
-                    help=f"{meant(field, self._there)}There are: {', '.join(map(str, self._there))}.",
-                )
 
     def _other_columns(self) -> Iterable[str]:
         return (*KNOWN_COLUMNS, *texts(self.report_fields, "report_fields"))

@@ -88,20 +88,21 @@ class UpdateFilesOperator(WritingOperator):
         it has. (templated)
     :param create_fields: custom metadata fields to create where the account has none of the name: types by
         name, such as ``{"camera": "Text"}``, or whole schemas. (templated)
-    :param published: whether the files are delivered. (templated)
+    :param published: whether the files are delivered; by default it stays as it is. (templated)
     :param output_path: table to write of what came of each file: ``file_id``, ``status``, ``error``.
-        (templated)
+        By default none is written. (templated)
     :param max_failed: how many files may fail, as a number or as a share such as ``1%``; 0 unless given.
         (templated)
     :param threads: requests at once, 1 to 16, by default 4. (templated)
     :param dry_run: whether to check everything, log the plan and change nothing; by default false.
         (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: ``dry_run``, ``plan``, ``counts`` (``files``, ``updated``, ``failed``), ``failed`` (the first 20
         rows of files that failed) and ``output_path``.
     :raises AirflowFailException: from an error after which a retry cannot help; before anything is changed,

@@ -94,12 +94,13 @@ class UploadFileOperator(WritingOperator):
     :param bank_phash_column: the table's column of hashes. (templated)
     :param dry_run: whether to look for duplicates, log the plan and upload nothing; by default false.
         (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: what ImageKit answers (``fileId``, ``url``, ``filePath``, ``metadata`` …), ``uploaded``,
         ``dry_run``, and ``duplicate``: the nearest picture with its distance if ``duplicate_of`` was asked.
     :raises AirflowFailException: for a near-duplicate, and where a retry cannot help: among others if the

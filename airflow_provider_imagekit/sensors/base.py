@@ -40,7 +40,8 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
     """
     Base of the sensors: the same outcome in poke, reschedule and deferrable mode, on every Airflow.
 
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param deferrable: whether to wait in the triggerer.
     :param request_timeout: maximum seconds until one answer has arrived whole. (templated)
     :param max_retries: maximum repetitions of a request within the 5 seconds of a check. (templated)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 from urllib.parse import quote
@@ -191,6 +192,13 @@ class TestForm:
         fields = ImageKitHook.get_connection_form_widgets()
         secret = {name for name, field in fields.items() if field.field_class is PasswordField}
         assert secret == {"rate_limit_url", "webhook_secrets"}
+
+    def test_each_method_spells_its_arguments_out(self) -> None:
+        methods = inspect.getmembers(ImageKitHook, inspect.isfunction)
+        public = {name: inspect.signature(method) for name, method in methods if not name.startswith("_")}
+        assert {"list_files", "upload_file", "update_file", "get_phash"} <= public.keys()
+        hidden = {name for name, signature in public.items() if "**" in str(signature)}
+        assert hidden == set()
 
     def test_what_airflow_asks_of_a_hook_is_there(self) -> None:
         assert (ImageKitHook.conn_type, ImageKitHook.hook_name) == ("imagekit", "ImageKit")
