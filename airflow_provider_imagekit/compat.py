@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
     from airflow.sdk.exceptions import (
         AirflowFailException,
+        AirflowNotFoundException,
         AirflowSensorTimeout,
         AirflowSkipException,
         AirflowTaskTimeout,
@@ -65,6 +66,7 @@ __all__ = [
     "DAG",
     "XCOM_MAY_BE_NOTHING",
     "AirflowFailException",
+    "AirflowNotFoundException",
     "AirflowPlugin",
     "AirflowSensorTimeout",
     "AirflowSkipException",
@@ -129,6 +131,7 @@ _STATE = ("airflow.state",)
 _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
     "DownstreamTasksSkipped": _EXCEPTIONS,
     "AirflowFailException": _EXCEPTIONS,
+    "AirflowNotFoundException": _EXCEPTIONS,
     "AirflowSensorTimeout": _EXCEPTIONS,
     "AirflowSkipException": _EXCEPTIONS,
     "AirflowTaskTimeout": _EXCEPTIONS,
@@ -158,6 +161,7 @@ _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
 # Where Airflow 2 keeps each name; it has no retry policies.
 _IN_AIRFLOW_2: dict[str, str] = {
     "AirflowFailException": "airflow.exceptions",
+    "AirflowNotFoundException": "airflow.exceptions",
     "AirflowSensorTimeout": "airflow.exceptions",
     "AirflowSkipException": "airflow.exceptions",
     "AirflowTaskTimeout": "airflow.exceptions",

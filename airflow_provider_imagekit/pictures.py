@@ -29,13 +29,23 @@ from airflow_provider_imagekit.phash import PHash
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MAX_PIXELS", "BadPictureError", "compute_phash", "in_colour", "open_picture", "phash_of_file"]
+__all__ = [
+    "MAX_PIXELS",
+    "BadPictureError",
+    "compute_phash",
+    "in_colour",
+    "open_picture",
+    "phash_of_file",
+    "upright",
+]
 
 #: ImageKit's documented limit for input images.
 MAX_PIXELS = 100_000_000
 
 # Readers that run a program (EPS), read a second file, or decode what no browser shows stay out.
 _READABLE = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000", "ICO")
+
+_ORIENTATION = 0x0112  # a tag of EXIF
 
 _SIDE = 32
 _BLOCK = range(1, 9)
@@ -90,7 +100,7 @@ def compute_phash(image: Image.Image) -> PHash:
 
     :param image: a picture of any mode.
     """
-    samples = _samples(ImageOps.exif_transpose(image))
+    samples = _samples(upright(image))
     rows = [samples[_SIDE * y : _SIDE * (y + 1)] for y in range(_SIDE)]
     # Horizontal frequencies of every row, then vertical frequencies of each of these.
     across = [[sum(map(_product, row, wave)) for row in rows] for wave in _COSINES]
@@ -102,9 +112,19 @@ def compute_phash(image: Image.Image) -> PHash:
     return PHash(bits)
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """
+    Return the picture as its EXIF orientation turns it, itself if it is upright: a copy may take 400 MB.
+
+    :param image: a picture.
+    """
+    image.load()  # turns a TIFF picture, and says so in its EXIF data
+    return image if image.getexif().get(_ORIENTATION, 1) == 1 else ImageOps.exif_transpose(image)
+
+
 def in_colour(image: Image.Image) -> Image.Image:
     """
-    Return the picture with 8 bits each of red, green, blue, and of alpha if it has any.
+    Return the picture with 8 bits each of red, green, blue, and of alpha if it has any; itself if it is so.
 
     :param image: a picture of any mode.
     """
@@ -112,7 +132,8 @@ def in_colour(image: Image.Image) -> Image.Image:
         # Pillow clips 16-bit grey to white where it should scale, and scales in its own byte order alone.
         native = image if image.mode in ("I", "I;16") else image.convert("I")
         image = native.point(lambda value: value * (1 / 256)).convert("L")
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _opened(picture: str | Path | bytes) -> IO[bytes]:

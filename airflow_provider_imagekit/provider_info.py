@@ -61,7 +61,7 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "schema": {"type": ["number", "null"], "minimum": 0},
     },
     "rate_limit_url": {
-        "kind": "text",
+        "kind": "redis",
         "default": None,
         "empty": "each process by itself",
         "label": "Rate limit URL",
@@ -70,7 +70,7 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "schema": {"type": ["string", "null"], "format": "password"},
     },
     "verify": {
-        "kind": "switch or path",
+        "kind": "switch or bundle",
         "default": True,
         "empty": "true",
         "label": "Verify certificates",
@@ -96,7 +96,7 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "schema": {"type": ["string", "null"], "enum": ["", "true", "false", None]},
     },
     "proxies": {
-        "kind": "object",
+        "kind": "proxies",
         "default": (),
         "empty": "those of the environment",
         "label": "Proxies",

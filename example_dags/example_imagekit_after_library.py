@@ -37,6 +37,6 @@ with DAG(
 
     @task
     def tell(updates: list[dict[str, Any]]) -> str:
-        return f"{len(updates)} updates: {', '.join(update['path'] for update in updates) or 'none'}"
+        return f"Updates: {', '.join(update['path'] for update in updates) or 'none'}"
 
     tell(what_changed())

@@ -50,6 +50,6 @@ with DAG(
 
     @task
     def tell(table: dict[str, Any]) -> str:
-        return f"{table['counts']['rows']} files were uploaded; {table['path']} has them."
+        return f"Files uploaded: {table['counts']['rows']}; {table['path']} has them."
 
     tell(day.output)

@@ -49,6 +49,6 @@ with DAG(
     @task
     def tell(paths: list[str]) -> str:
         """Stand in for the message to whoever can strip them."""
-        return f"{len(paths)} pictures tell where they were taken: {', '.join(paths[:5])} …"
+        return f"Pictures that show where they were taken: {len(paths)}, such as {', '.join(paths[:5])}"
 
     tell(with_place(library.output))

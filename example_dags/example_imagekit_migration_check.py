@@ -61,6 +61,6 @@ with DAG(
 
     @task
     def switch(reports: list[dict[str, Any]]) -> str:
-        return f"{sum(report['checked'] for report in reports)} deliveries are as asked: switch over."
+        return f"Deliveries as asked: {sum(report['checked'] for report in reports)}. Switch over."
 
     switch(check.output)

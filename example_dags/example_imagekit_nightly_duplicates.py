@@ -59,6 +59,6 @@ with DAG(
 
     @task
     def tell(groups: int, duplicates: int) -> str:
-        return f"{duplicates} near-duplicates in {groups} groups."
+        return f"Near-duplicates: {duplicates}, in groups: {groups}."
 
     tell(find.output["groups"], find.output["duplicates"])

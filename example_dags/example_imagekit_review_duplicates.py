@@ -16,13 +16,14 @@ import pendulum
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from airflow_provider_imagekit.compat import DAG, AirflowSkipException, Param, task
-from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
+from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
-from airflow_provider_imagekit.similarity.review.thumbnails import thumbnail_step, thumbnail_url
+from airflow_provider_imagekit.similarity.review.groups_markdown import groups_markdown
 
 HOME = os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())
+OUTPUT = "{{ params.output }}/{{ run_id }}"
 
 with DAG(
     dag_id="example_imagekit_review_duplicates",
@@ -38,32 +39,17 @@ with DAG(
     tags=["example", "imagekit"],
     doc_md=__doc__,
 ):
-
-    @task
-    def hashes(folder: str) -> list[dict]:
-        hook = ImageKitHook()
-        files = hook.list_files(path=folder, file_type="image", limit=50)  # as many as somebody looks at
-        return [file | {"pHash": str(hook.get_phash(file_id=file["fileId"]))} for file in files]
-
-    find = FindNearDuplicatesOperator(
-        task_id="find", records=hashes("{{ params.folder }}"), output_path="{{ params.output }}/{{ run_id }}"
+    library = LibraryMetadataOperator(
+        task_id="library", path="{{ params.folder }}", output_path=f"{OUTPUT}/library.jsonl"
     )
+    find = FindNearDuplicatesOperator(task_id="find", input_path=library.output["path"], output_path=OUTPUT)
 
     # [START howto_review_duplicates]
     @task
     def side_by_side(groups_path: str) -> str:
-        """Return a Markdown table: what to keep beside what looks like it."""
-        lines = ["| keep | tag as duplicate | bits apart |", "|---|---|---:|"]
-        step = thumbnail_step(200, 150)
-        for row in read_table(groups_path):
-            picture = f"![]({thumbnail_url(row['url'], step)}) {row['path']}"
-            if row["keep"]:  # it comes first in its group
-                keeper = picture
-            else:
-                lines.append(f"| {keeper} | {picture} | {row['distance']} |")
-        if len(lines) == 2:
-            raise AirflowSkipException("No near-duplicates: nothing to ask.")
-        return "\n".join(lines)
+        if table := groups_markdown(read_table(groups_path)):
+            return table
+        raise AirflowSkipException("No near-duplicates: nothing to ask.")
 
     approve = ApprovalOperator(
         task_id="approve",

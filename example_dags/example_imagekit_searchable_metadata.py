@@ -13,15 +13,14 @@ import tempfile
 
 import pendulum
 
-from airflow_provider_imagekit.compat import DAG, Param, task
-from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.compat import DAG, Param
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
+from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
 
 HOME = os.environ.get("AIRFLOW_HOME", tempfile.gettempdir())
 OUTPUT = "{{ params.output }}/{{ run_id }}"
-FIELDS = {"captured_at": "Date", "camera": "Text", "phash": "Text", "near_duplicate_of": "Text"}
 
 with DAG(
     dag_id="example_imagekit_searchable_metadata",
@@ -37,16 +36,6 @@ with DAG(
     tags=["example", "imagekit"],
     doc_md=__doc__,
 ):
-
-    @task
-    def make_fields() -> list[str]:
-        hook = ImageKitHook()
-        there = {field["name"] for field in hook.list_custom_metadata_fields()}
-        missing = [name for name in FIELDS if name not in there]
-        for name in missing:
-            hook.create_custom_metadata_field(name, name.replace("_", " "), {"type": FIELDS[name]})
-        return missing
-
     library = LibraryMetadataOperator(
         task_id="library", path="{{ params.folder }}", output_path=f"{OUTPUT}/library.jsonl"
     )
@@ -60,6 +49,7 @@ with DAG(
         input_path=library.output["path"],
         where={"deleted_at": None, "error": None},
         custom_metadata_columns={"captured_at": "captured_at", "camera": "camera_model", "phash": "phash"},
+        create_fields={"captured_at": "Date", "camera": "Text", "phash": "Text"},
         output_path=f"{OUTPUT}/facts.jsonl",
         dry_run="{{ params.dry_run }}",
     )
@@ -68,14 +58,12 @@ with DAG(
         input_path=find.output["groups_path"],
         where={"keep": False},
         custom_metadata_columns={"near_duplicate_of": "keeper_id"},
+        create_fields={"near_duplicate_of": "Text"},
         dry_run="{{ params.dry_run }}",
     )
     # [END howto_operator_update_files]
 
-    @task
-    def search(camera: str) -> list[str]:
-        files = ImageKitHook().list_files(search_query=f'"customMetadata.camera" = "{camera}"')
-        return sorted(file["filePath"] for file in files)
-
-    make_fields() >> library
-    [facts, near_duplicates] >> search("Canon EOS R6")
+    search = ListFilesOperator(
+        task_id="search", search_query='"customMetadata.camera" = "Canon EOS R6"', fields=["filePath"]
+    )
+    [facts, near_duplicates] >> search

@@ -17,6 +17,7 @@ from airflow_provider_imagekit.provider_info import field_label
 
 __all__ = [
     "DEFAULT_BASE_URL",
+    "EXIF_SECTIONS",
     "FILE_TYPES",
     "MAX_PAGE",
     "METADATA_FIELDS",
@@ -72,6 +73,9 @@ METADATA_FIELDS = frozenset(
         "width",
     }
 )
+
+#: The parts of ``exif`` in the metadata object.
+EXIF_SECTIONS = ("image", "thumbnail", "exif", "gps", "interoperability", "makernote")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

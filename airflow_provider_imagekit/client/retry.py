@@ -142,10 +142,10 @@ class Retrying:
             self._quiet_until = self._budget.clock() + _QUIET_SECONDS
         rate = self._budget.rate
         log.warning(
-            "The account is over its rate limit; %d requests were refused so far. All wait %.1f s, then %s.",
+            "The account is over its rate limit. Requests refused so far: %d. All wait %.1f s, then go %s.",
             self.waits.refused,
             pause,
-            f"send {rate:.4g} requests a second" if rate else "go on",
+            f"out at {rate:.4g} a second" if rate else "on",
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -28,17 +28,50 @@ class Writes(Caller):
     ones those are: :mod:`airflow_provider_imagekit.client.changes`.
     """
 
-    def upload_file(self, file: bytes | str, file_name: str, **options: Any) -> dict[str, Any]:
+    def upload_file(
+        self,
+        file: bytes | str,
+        file_name: str,
+        *,
+        folder: str = "/",
+        tags: Sequence[str] = (),
+        custom_metadata: Mapping[str, Any] | None = None,
+        description: str | None = None,
+        private: bool = False,
+        published: bool = True,
+        unique_name: bool = False,
+        overwrite: bool = False,
+        response_fields: Collection[str] = (),
+    ) -> dict[str, Any]:
         """
         Upload a file, and return what ImageKit says of it, such as ``fileId``, ``url`` and ``filePath``.
 
         :param file: content of the file, or a URL that ImageKit fetches.
         :param file_name: its name in the media library.
-        :param options: ``folder``, ``tags``, ``custom_metadata``, ``description``, ``private``,
-            ``published``, ``unique_name``, ``overwrite`` and ``response_fields``, as for
-            :func:`airflow_provider_imagekit.client.changes.upload_file`.
+        :param folder: path of its folder, which is made if it is not there; by default ``/``.
+        :param tags: its tags.
+        :param custom_metadata: values by field.
+        :param description: its description.
+        :param private: whether only signed URLs deliver it; by default not.
+        :param published: whether it is delivered; by default yes.
+        :param unique_name: whether ImageKit adds a random suffix to the name; by default not.
+        :param overwrite: whether a file of this name gets a new version; by default the upload is refused.
+        :param response_fields: further fields of the answer, such as ``metadata``.
         """
-        answer: dict[str, Any] = self.call(changes.upload_file(file, file_name, **options))
+        request = changes.upload_file(
+            file,
+            file_name,
+            folder=folder,
+            tags=tags,
+            custom_metadata=custom_metadata,
+            description=description,
+            private=private,
+            published=published,
+            unique_name=unique_name,
+            overwrite=overwrite,
+            response_fields=response_fields,
+        )
+        answer: dict[str, Any] = self.call(request)
         return answer
 
     def get_file_details(self, file_id: str) -> dict[str, Any]:
@@ -50,15 +83,32 @@ class Writes(Caller):
         details: dict[str, Any] = self.call(endpoints.file_details(file_id))
         return details
 
-    def update_file(self, file_id: str, **changed: Any) -> dict[str, Any]:
+    def update_file(
+        self,
+        file_id: str,
+        *,
+        tags: Sequence[str] | None = None,
+        custom_metadata: Mapping[str, Any] | None = None,
+        description: str | None = None,
+        published: bool | None = None,
+    ) -> dict[str, Any]:
         """
-        Change the details of a file, and return them.
+        Change the details of a file, and return them. What is ``None``, the default, stays as it is.
 
         :param file_id: ImageKit's id of the file.
-        :param changed: ``tags``, ``custom_metadata``, ``description`` and ``published``, as for
-            :func:`airflow_provider_imagekit.client.changes.update_file`.
+        :param tags: the tags that it shall have; an empty list removes all.
+        :param custom_metadata: values by field; ``None`` as a value removes the field's value.
+        :param description: the description.
+        :param published: whether the file is delivered.
         """
-        details: dict[str, Any] = self.call(changes.update_file(file_id, **changed))
+        request = changes.update_file(
+            file_id,
+            tags=tags,
+            custom_metadata=custom_metadata,
+            description=description,
+            published=published,
+        )
+        details: dict[str, Any] = self.call(request)
         return details
 
     def add_tags(self, file_ids: Sequence[str], tags: Sequence[str]) -> dict[str, str]:

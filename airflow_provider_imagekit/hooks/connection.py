@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,9 @@ _TYPE = CONNECTION_TYPE["connection-type"]
 _API_HOST = "api.imagekit.io"
 #: Minimum length of a signing key.
 _MIN_SECRET = 16
+#: What the extra ``redis`` connects to, and what ``proxies`` may name.
+_REDIS_SCHEMES = {"redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix"}
+_PROXIED = ("http", "https", "all", "no_proxy")
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 
 
@@ -231,6 +235,52 @@ def _switch_or_path(extra: Mapping[str, Any], name: str) -> bool | str:
     return text.lower() in _TRUE if text.lower() in _TRUE | _FALSE else text
 
 
+def _switch_or_bundle(extra: Mapping[str, Any], name: str) -> bool | str:
+    value = _switch_or_path(extra, name)
+    if isinstance(value, str) and not os.path.exists(value):  # noqa: PTH110 - of any text, without an error
+        raise ImageKitConfigurationError(
+            f"{_extra(name)} is {Redactor('').text(value)!r}, which does not exist on this machine.",
+            help="Use true, false, or the path of a CA bundle that all workers and triggerers have.",
+        )
+    return value
+
+
+def _redis(extra: Mapping[str, Any], name: str) -> str | None:
+    url = _text(extra, name)
+    if url is not None and (fault := _fault_of_redis(url)):
+        raise ImageKitConfigurationError(
+            f"{_extra(name)} {fault}.",
+            help="Use an address such as redis://:password@host:6379/0, or rediss:// for TLS.",
+        )
+    return url
+
+
+def _fault_of_redis(url: str) -> str:
+    """Return what is wrong with the address of a Redis, without its user and password; blank for nothing."""
+    scheme, behind, rest = url.partition("://")
+    if not behind:  # what stands there may be the password
+        return "has no scheme"
+    place = f"{'***@' if '@' in rest else ''}{rest.rpartition('@')[2].partition('?')[0]}"
+    shown = f"is {Redactor('').text(f'{scheme}://{place}')!r}"
+    if scheme not in _REDIS_SCHEMES:
+        return f"{shown}, which is not of a Redis"
+    try:
+        urlsplit(url).port  # noqa: B018 - reading it checks it
+    except ValueError:
+        return f"{shown}, which has no valid host and port"
+    return ""
+
+
+def _proxies(extra: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
+    proxies = _object(extra, name)
+    if wrong := [key for key, _ in proxies if key not in _PROXIED and "://" not in key]:
+        raise ImageKitConfigurationError(
+            f"{_extra(name)} is for {Redactor('').text(wrong[0])!r}, which is not a scheme of a proxy.",
+            help=f"Use {', '.join(_PROXIED)}.",
+        )
+    return proxies
+
+
 def _object(extra: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
     value = extra.get(name)
     if _absent(value):
@@ -252,6 +302,7 @@ _READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "number": _number,
     "integer": _integer,
     "switch": _switch,
-    "switch or path": _switch_or_path,
-    "object": _object,
+    "switch or bundle": _switch_or_bundle,
+    "redis": _redis,
+    "proxies": _proxies,
 }

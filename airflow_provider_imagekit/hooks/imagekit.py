@@ -7,6 +7,7 @@ import functools
 import importlib.metadata
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from airflow_provider_imagekit.client.rate_limit import account_rate_limiter
 from airflow_provider_imagekit.client.redaction import key_forms, password_of
 from airflow_provider_imagekit.client.writes import Writes
 from airflow_provider_imagekit.compat import (
+    AirflowNotFoundException,
     BaseHook,
     get_async_connection,
     get_async_extra_dejson,
@@ -68,6 +70,19 @@ def _shared_client(settings: ClientSettings) -> ImageKitClient:
 def _warn_once(imagekit_conn_id: str, warning: str) -> None:
     """Log a warning once in a process: a sensor reads its connection at every check."""
     log.warning("Connection %r: %s", imagekit_conn_id, warning)
+
+
+@contextmanager
+def _told_what_to_do(imagekit_conn_id: str) -> Iterator[None]:
+    """Say what to do about a Connection that is not there; the class stays Airflow's, for its retries."""
+    try:
+        yield
+    except AirflowNotFoundException:
+        raise AirflowNotFoundException(
+            f"imagekit_conn_id is {imagekit_conn_id!r:.100}: there is no such Airflow Connection. Create one "
+            f"of the type {CONNECTION_TYPE['connection-type']} in the UI under Admin, or set the environment "
+            f"variable AIRFLOW_CONN_{imagekit_conn_id.upper():.100}, or name another."
+        ) from None
 
 
 def _mask(settings: ClientSettings) -> None:
@@ -145,6 +160,18 @@ class ImageKitHook(Writes, BaseHook):
             )
             widgets[name] = kind(field["label"], description=field["description"], widget=widget())
         return widgets
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Connection:
+        """Return an Airflow Connection; the error for one that is not there says what to do."""
+        with _told_what_to_do(conn_id):
+            return super().get_connection(conn_id)
+
+    @classmethod
+    async def aget_connection(cls, conn_id: str) -> Connection:
+        """Return an Airflow Connection as :meth:`get_connection` does; Airflow 3.1 and later call it."""
+        with _told_what_to_do(conn_id):
+            return await super().aget_connection(conn_id)
 
     def get_conn(self, *, refresh: bool = False) -> ImageKitClient:
         """

@@ -9,6 +9,7 @@ its type and refuses the others with the argument's name, the value and the way 
 from __future__ import annotations
 
 import ast
+import difflib
 import json
 import math
 import re
@@ -28,6 +29,7 @@ __all__ = [
     "is_absent",
     "items",
     "mapping",
+    "meant",
     "named",
     "number",
     "optional_text",
@@ -87,6 +89,18 @@ def about(argument: str, rows: Iterable[_T]) -> Iterator[_T]:
 def is_absent(value: object) -> bool:
     """Return whether a value is nothing, or what a template makes of nothing."""
     return value is None or (isinstance(value, str) and value.strip() in {"", "None"})
+
+
+def meant(word: object, known: Iterable[object]) -> str:
+    """
+    Return the question for the known word that is nearest to an unknown one, for an error's help.
+
+    :param word: the unknown word.
+    :param known: the words that there are.
+    :return: such as ``Did you mean 'width'? ``; blank if none is near.
+    """
+    near = difflib.get_close_matches(str(word), map(str, known), n=1)
+    return f"Did you mean {near[0]!r}? " if near else ""
 
 
 def text(value: object, argument: str) -> str:

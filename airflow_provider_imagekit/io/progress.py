@@ -121,15 +121,16 @@ def track(
         done += size(item)
 
 
-def counted(count: int, one: str, many: str = "") -> str:
+def counted(count: float, one: str, many: str = "") -> str:
     """
-    Return a number of things for people: ``1 file``, ``2,000 files``.
+    Return a number of things for people: ``1 file``, ``2,000 files``, ``0.5 requests``.
 
     :param count: how many.
     :param one: what one is called.
     :param many: what several are called, unless an ``s`` makes that.
     """
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+    shown = int(count) if count % 1 == 0 else count
+    return f"{shown:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def duration_text(seconds: float) -> str:

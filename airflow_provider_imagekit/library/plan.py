@@ -85,10 +85,10 @@ class Plan:
         ]
         calls = counted(self.metadata_calls, "metadata call")
         without_call = ", ".join(f"{count:,} {why}" for count, why in skipped if count) or "none"
-        if self.seconds is None:
+        if self.seconds is None or self.requests_per_second is None:
             time = "the account's limit sets the time, for the Airflow Connection has no requests_per_second"
         else:
-            time = f"{duration_text(self.seconds)} at {self.requests_per_second:g} requests a second"
+            time = f"{duration_text(self.seconds)} at {counted(self.requests_per_second, 'request')} a second"
         return (
             f"{counted(self.files, 'file')} listed in {counted(self.list_calls, 'call')}. "
             f"To fetch: {self.new:,} new, {self.changed:,} changed, {self.failed_before:,} failed before. "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import choice, number, text, texts
+from airflow_provider_imagekit.io.arguments import choice, meant, number, text, texts
 from airflow_provider_imagekit.library.expressions import Expression
 
 __all__ = ["KINDS", "VIOLATION_COLUMNS", "Inspection", "Rule", "Severity", "parse_rules"]
@@ -138,11 +137,9 @@ def _rule(given: Any, where: str) -> Rule:
         name = str(given.get("name") or expression.text)
         return Rule(name, severity, tuple(sorted(expression.columns)), expression.holds)
     if kind not in KINDS:
-        near = difflib.get_close_matches(kind, KINDS, n=1)
-        meant = f"Did you mean {near[0]!r}? " if near else ""
         raise ImageKitInputError(
             f"{where}.rule is {kind!r}, which is not a known rule.",
-            help=f"{meant}Use one of {', '.join([*KINDS, _EXPRESSION])}.",
+            help=f"{meant(kind, KINDS)}Use one of {', '.join([*KINDS, _EXPRESSION])}.",
         )
     return _named_rule(kind, given, severity, where)
 
@@ -210,11 +207,9 @@ class Inspection:
     def _check_columns(self, row: Mapping[str, Any]) -> None:
         for rule in self._rules:
             if missing := [name for name in rule.columns if name not in row]:
-                near = difflib.get_close_matches(missing[0], row, n=1)
-                meant = f"Did you mean {near[0]!r}? " if near else ""
                 raise ImageKitInputError(
                     f"The rule {rule.name!r} needs the column {missing[0]!r}, which the table does not have.",
-                    help=f"{meant}There are: {', '.join(map(str, row))}.",
+                    help=f"{meant(missing[0], row)}There are: {', '.join(map(str, row))}.",
                 )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONNECTION_ARGUMENTS",
     "DEFERRAL_FAILED",
+    "LIBRARY_LINKS",
     "MAX_LABEL",
     "PICTURE_LINKS",
     "ImageKitOperator",
@@ -41,6 +42,9 @@ MAX_LABEL: Final = 250
 
 #: The links of a task about a picture that is named by ``file_id`` or ``url``.
 PICTURE_LINKS: Final = (ImageKitFileLink(), ImageKitMediaLibraryLink())
+
+#: The link of a task about many files.
+LIBRARY_LINKS: Final = (ImageKitMediaLibraryLink(),)
 
 #: The arguments of every task that asks ImageKit; not those of Airflow that sound alike: ``timeout`` of a
 #: sensor is for its whole wait, ``execution_timeout`` for a try, ``retries`` counts tries.
@@ -229,6 +233,10 @@ class ImageKitTask:
             ImageKitMediaLibraryLink.persist(context, str(file_id))
         if not is_absent(url := getattr(self, "url", None)):
             ImageKitFileLink.persist(context, str(url))
+
+    @staticmethod
+    def _persist_library_link(context: Context) -> None:
+        ImageKitMediaLibraryLink.persist(context)
 
     def _tell_assets(self, context: Context, found: dict[str, Any]) -> None:
         """Add the picture, its version and what was found to the events of the task's assets."""

@@ -33,12 +33,13 @@ class DeleteFilesOperator(WritingOperator):
     :param max_files: refuse more files than this, by default 100. (templated)
     :param dry_run: whether to log the plan and delete nothing, by default false; ``confirm`` is not needed
         then. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: ``dry_run``, ``files`` (rows with ``file_id``, ``status``, ``error``; ``status`` is ``deleted``,
         ``missing``, ``failed``, or ``planned`` in a dry run).
     :raises AirflowFailException: from an error after which a retry cannot help.

@@ -91,7 +91,8 @@ class FindNearDuplicatesOperator(HashTableOperator):
         these, in this order), ``newest``.
         The reason in the table begins with ``uncertain:`` where a later rule prefers another. (templated)
     :param preferred_folders: the dearest first; subfolders included. (templated)
-    :param preferred_formats: the dearest first, such as ``["png", "jpg"]``. (templated)
+    :param preferred_formats: the dearest first, such as ``["png", "jpg"]``; ``image/jpeg`` is ``jpg``.
+        (templated)
     :param low_information: hashes of flat pictures, which are set apart; zero is always one. (templated)
     :param max_pairs: refuse to find more pairs, 5 million by default; the error says what to do. (templated)
     :param output_format: ``jsonl`` (the default), ``csv`` or ``parquet``. (templated)
@@ -101,7 +102,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
     :param write_pairs: whether to list all pairs; by default yes. (templated)
     :param write_report: whether to write the page; by default yes. (templated)
     :param report_title: title of the page; by default "Near-duplicates". (templated)
-    :param report_fields: further columns to compare on the page. (templated)
+    :param report_fields: further columns of the tables to compare on the page. (templated)
     :param report_url: where people read the page, for the task's link; told from the path for S3, Google
         Cloud Storage and web addresses. (templated)
     :return: ``radius``, ``compared``, ``groups``, ``duplicates``, ``low_information``, ``without_phash``,
@@ -193,6 +194,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.report_title = report_title
         self.report_fields = report_fields
         self._named = self._given_tables()
+        self._there = {}
 
     def _find(self) -> dict[str, Any]:
         self.output_format = choice(self.output_format, "output_format", TableFormat)
@@ -210,6 +212,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         not_duplicates = self._decided("not_duplicates_path", read_id_pairs)
         with ExitStack() as resources, progress_to(self._progress):
             tables = self._tables(resources)
+            self._check_named("report_fields", texts(self.report_fields, "report_fields"))
             found = find_near_duplicates(
                 radius=radius,
                 force=True,

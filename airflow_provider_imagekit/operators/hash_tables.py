@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import named, optional_text, refuse_nothing, text
+from airflow_provider_imagekit.io.arguments import meant, named, optional_text, refuse_nothing, text
 from airflow_provider_imagekit.io.object_storage import StoredTable, exists, storage_path
 from airflow_provider_imagekit.io.progress import Progress, track
 from airflow_provider_imagekit.io.tables import columns_of, format_of, storable
@@ -18,7 +18,7 @@ from airflow_provider_imagekit.similarity.picture_columns import (
     TakenAttributes,
     read_pictures,
 )
-from airflow_provider_imagekit.similarity.records import columns_in_use
+from airflow_provider_imagekit.similarity.records import ALIASES, columns_in_use
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.io.tables import Columns
@@ -41,6 +41,8 @@ class HashTables:
     #: Arguments that name a table to read.
     _table_arguments: ClassVar[tuple[str, ...]] = ("input_path",)
     _text_arguments: ClassVar[tuple[str, ...]] = ("id_column", "phash_column")
+    #: The columns of the tables that were read, if the operator asks for them.
+    _there: dict[str, None] | None = None
     #: Those of the tables that the DAG author named.
     _named: tuple[str, ...] = ()
 
@@ -81,16 +83,15 @@ class HashTables:
         if self.input_path:
             return self._pictures(resources, "input_path")
         with named("records"):
-            return self._kept(columns_of(self._given_rows(), self._columns()))
+            return self._kept(columns_of(self._given_rows(), self._columns(self._other_columns())))
 
     def _pictures(self, resources: ExitStack, argument: str) -> Pictures:
         path = getattr(self, argument)
         with named(f"{argument} {path}"):
             table = resources.enter_context(StoredTable(path))
             if not table.can_take:
-                return self._kept(table.columns(self._columns()))
-            columns = columns_in_use(self.id_column or "", self.phash_column or "")
-            return self._read_pictures(table.columns(columns), TakenAttributes(table))
+                return self._kept(table.columns(self._columns(self._other_columns())))
+            return self._read_pictures(table.columns(self._columns()), TakenAttributes(table))
 
     def _kept(self, chunks: Iterator[dict[str, list[Any]]]) -> Pictures:
         return self._read_pictures(chunks, KeptColumns())
@@ -125,8 +126,27 @@ class HashTables:
             )
         return [storable(row) for row in records]
 
-    def _columns(self) -> Columns:
-        return columns_in_use(self.id_column or "", self.phash_column or "", self._other_columns())
+    def _columns(self, others: Iterable[str] = ()) -> Columns:
+        """Return what chooses columns; it notes which there are if the operator asks for that."""
+        choose, there = columns_in_use(self.id_column or "", self.phash_column or "", others), self._there
+        if there is None:
+            return choose
+
+        def noting(names: Sequence[str]) -> Collection[str]:
+            there.update(dict.fromkeys(names))
+            return choose(names)
+
+        return noting
+
+    def _check_named(self, argument: str, names: Iterable[str]) -> None:
+        """Refuse names that are not columns of the tables that were read."""
+        there = self._there or {}
+        for name in names:
+            if there and not any(column in there for column in ALIASES.get(name, (name,))):
+                raise ImageKitInputError(
+                    f"{argument} names {name!r}, which is not a column of the tables.",
+                    help=f"{meant(name, there)}There are: {', '.join(map(str, there))}.",
+                )
 
     def _other_columns(self) -> Iterable[str]:
         """Return the columns of a table that are needed besides name and hash."""

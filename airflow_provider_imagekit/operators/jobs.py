@@ -138,12 +138,13 @@ class PurgeCacheOperator(_JobOperator):
     :param deferrable: whether to wait in the triggerer, where checks come every 5 seconds at the most; by
         default what Airflow's ``[operators] default_deferrable`` says.
     :param dry_run: whether to log the plan and purge nothing, by default false. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: ``dry_run``, ``request_id`` and ``status`` (``Completed``, or ``Pending`` without ``wait``).
     :raises AirflowFailException: from an error after which a retry cannot help, or if the purge was accepted
         and did not complete in time.
@@ -213,12 +214,13 @@ class FolderJobOperator(_JobOperator):
     :param deferrable: whether to wait in the triggerer, where checks come every 5 seconds at the most; by
         default what Airflow's ``[operators] default_deferrable`` says.
     :param dry_run: whether to log the plan and change nothing, by default false. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: ``dry_run``, ``job_id``, ``type`` and ``status`` (``Completed``, or ``Pending`` without
         ``wait``).
     :raises AirflowFailException: from an error after which a retry cannot help, or if the job was accepted

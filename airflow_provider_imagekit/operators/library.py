@@ -28,8 +28,10 @@ from airflow_provider_imagekit.library.table.files import writable_format_of
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.table.rows import ChangedBy
 from airflow_provider_imagekit.library.table.schema import COLUMNS
+from airflow_provider_imagekit.links.imagekit import ImageKitReportLink
 from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
+    LIBRARY_LINKS,
     ImageKitOperator,
     fail_without_retry,
     identity_of,
@@ -72,9 +74,9 @@ class LibraryMetadataOperator(ImageKitOperator):
     :param output_path: the table, ``.jsonl`` or ``.parquet`` (extra ``parquet``), on this machine or in any
         store of ``ObjectStoragePath``: ``s3://my_conn_id@bucket/library.parquet``. (templated)
     :param search_query: ImageKit's search language, such as ``path : "/products/"`` for a folder with its
-        subfolders. (templated)
-    :param path: a folder, without its subfolders. (templated)
-    :param file_type: ``all``, ``image`` or ``non-image``. (templated)
+        subfolders; by default all files. (templated)
+    :param path: a folder, without its subfolders; by default all folders. (templated)
+    :param file_type: ``all`` (the default), ``image`` or ``non-image``. (templated)
     :param created_after: only files created at or after this moment: a datetime, or a text in ISO 8601; one
         without a zone is in the DAG's. (templated)
     :param created_before: only files created before this moment, which is itself no part of the window.
@@ -107,12 +109,12 @@ class LibraryMetadataOperator(ImageKitOperator):
         default) or ``"20%"``, one file at least. After deleting more, run once with ``"100%"``. (templated)
     :param threads: metadata calls at once, 1 to 32 (the default). (templated)
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`, whose
-        ``requests_per_second`` sets the pace. (templated)
+        ``requests_per_second`` sets the pace; by default ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: ``path``, ``errors_path``, ``counts``, ``plan``, ``seconds``; each under its own key too, and in
         the events of the task's assets.
     :raises AirflowFailException: from an error that a retry cannot fix.
@@ -135,6 +137,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         *CONNECTION_ARGUMENTS,
     )
     label_arguments = ("output_path",)
+    operator_extra_links = (*LIBRARY_LINKS, ImageKitReportLink())
     lists_library = True
     dry_run = DryRunArgument()  # type: ignore[assignment]
 
@@ -225,6 +228,8 @@ class LibraryMetadataOperator(ImageKitOperator):
 
     def _bring_up_to_date(self, context: Context, source: Source) -> dict[str, Any]:
         output = storage_path(self.output_path, "output_path")
+        self._persist_library_link(context)
+        ImageKitReportLink.persist(context, self.output_path)
         only_plan = flag(self.dry_run, "dry_run")
         with named("output_path"):
             form = writable_format_of(output.name)

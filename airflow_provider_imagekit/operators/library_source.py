@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_imagekit.client.endpoints import FILE_TYPES, parse_file_id, parse_url
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import (
+    about,
     choice,
     is_absent,
     items,
@@ -122,5 +123,5 @@ def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Gi
     in_use = columns_needed(columns.values(), [*LISTED_FIELDS, *LISTING_COLUMNS])
     with named("input_path"):
         form = format_of(path.name)
-    rows = read_rows(stream, form, in_use)
-    return Given(files_of_rows(rows, batch=batch, **columns), f"{path} {batch} {columns}")
+    files = files_of_rows(read_rows(stream, form, in_use), batch=batch, **columns)
+    return Given(about(f"input_path {path}", files), f"{path} {batch} {columns}")

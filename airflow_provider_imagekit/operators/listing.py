@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -16,6 +15,7 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import (
     choice,
     is_absent,
+    meant,
     named,
     optional_text,
     refuse_nothing,
@@ -28,9 +28,10 @@ from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.io.tables import TableFormat, format_of, json_line
 from airflow_provider_imagekit.io.together import atomic_write, remove_leftovers
 from airflow_provider_imagekit.library.sources import Batch
-from airflow_provider_imagekit.links.imagekit import ImageKitMediaLibraryLink, ImageKitReportLink
+from airflow_provider_imagekit.links.imagekit import ImageKitReportLink
 from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
+    LIBRARY_LINKS,
     ImageKitOperator,
     fail_without_retry,
     identity_of,
@@ -124,12 +125,12 @@ class ListFilesOperator(ImageKitOperator):
         itself.
 
     :param search_query: ImageKit's search language, such as ``createdAt > "7d" AND size > "2mb"``.
-        (templated)
-    :param path: a folder, without its subfolders. (templated)
+        By default all files. (templated)
+    :param path: a folder, without its subfolders; by default all folders. (templated)
     :param type: ``file`` (the default), ``file-version``, ``folder`` or ``all``; counts for nothing beside
         ``search_query``. (templated)
-    :param file_type: ``all``, ``image`` or ``non-image``. (templated)
-    :param sort: such as ``ASC_CREATED``, ``DESC_UPDATED``, ``ASC_NAME``. (templated)
+    :param file_type: ``all`` (the default), ``image`` or ``non-image``. (templated)
+    :param sort: such as ``ASC_CREATED`` (the default), ``DESC_UPDATED``, ``ASC_NAME``. (templated)
     :param created_after: only files created at or after this moment: a datetime, or a text in ISO 8601; one
         without a zone is in the DAG's. (templated)
     :param created_before: only files created before this moment, which is itself no part of the window.
@@ -140,18 +141,19 @@ class ListFilesOperator(ImageKitOperator):
         ``name``, ``filePath``, ``url`` and ``updatedAt`` in XCom, and in a file what the table of
         ``LibraryMetadataOperator`` has columns for, and the dimensions.
     :param output_path: file for the listing, on this machine or in any store of ``ObjectStoragePath``.
-        (templated)
+        By default XCom has the files themselves. (templated)
     :param batches: pointers to return, 1 (the default) to 1,024; a file is always in the same batch.
         (templated)
     :param max_xcom_bytes: most bytes of JSON to put into XCom without ``output_path``. By default 48,000,
         some 200 files with the default ``fields``; any number if ``[core] xcom_backend`` is Airflow's
         ``XComObjectStorageBackend`` with a threshold. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: the files; or with ``output_path`` for each batch ``path``, ``batch``, ``batches``, ``count``.
     :raises AirflowFailException: from an error that a retry cannot fix, such as a listing too long for XCom.
     :raises ImageKitError: for everything else that goes wrong.
@@ -171,7 +173,7 @@ class ListFilesOperator(ImageKitOperator):
         "max_xcom_bytes",
         *CONNECTION_ARGUMENTS,
     )
-    operator_extra_links = (ImageKitMediaLibraryLink(), ImageKitReportLink())
+    operator_extra_links = (*LIBRARY_LINKS, ImageKitReportLink())
     label_arguments = ("search_query", "path", "output_path")
     lists_library = True
 
@@ -226,7 +228,7 @@ class ListFilesOperator(ImageKitOperator):
                     setattr(self, name, choice(getattr(self, name), name, choices))
             window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
             search = search_in_window(self.search_query, window, context)
-            ImageKitMediaLibraryLink.persist(context)
+            self._persist_library_link(context)
             ImageKitReportLink.persist(context, output_path or "")
             with only_writer(output_path, identity_of(context)):
                 listed = self._to_xcom(search) if output_path is None else self._to_file(search, output_path)
@@ -288,11 +290,10 @@ class ListFilesOperator(ImageKitOperator):
     def _fields(self) -> tuple[str, ...]:
         fields = texts(self.fields, "fields")
         if unknown := [field for field in fields if field not in KNOWN_FILE_FIELDS]:
-            near = difflib.get_close_matches(unknown[0], KNOWN_FILE_FIELDS, n=1, cutoff=0.5)
-            meant = f"Did you mean {near[0]!r}? " if near else ""
             raise ImageKitInputError(
                 f"fields names {unknown[0]!r}, which no listed file has.",
-                help=f"{meant}Use names of {', '.join(sorted(KNOWN_FILE_FIELDS))}.",
+                help=f"{meant(unknown[0], KNOWN_FILE_FIELDS)}Use names of "
+                f"{', '.join(sorted(KNOWN_FILE_FIELDS))}.",
             )
         return fields
 

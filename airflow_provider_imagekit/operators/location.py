@@ -12,6 +12,7 @@ from airflow_provider_imagekit.library.table.capture import place
 from airflow_provider_imagekit.library.table.coerce import as_dict
 from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
+    PICTURE_LINKS,
     ImageKitOperator,
     fail_without_retry,
 )
@@ -41,7 +42,7 @@ class LocationCheckOperator(ImageKitOperator):
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: ``{"has_gps": true}``.
     :raises AirflowFailException: if the picture shows where it was taken, and from an error that a
         retry cannot fix.
@@ -50,6 +51,7 @@ class LocationCheckOperator(ImageKitOperator):
 
     template_fields: Sequence[str] = ("file_id", "url", "fail_on_location", *CONNECTION_ARGUMENTS)
     label_arguments = ("file_id", "url")
+    operator_extra_links = PICTURE_LINKS
 
     def __init__(
         self,
@@ -76,7 +78,9 @@ class LocationCheckOperator(ImageKitOperator):
         self._label(context)
         with fail_without_retry():
             fails = flag(self.fail_on_location, "fail_on_location")
-            name, metadata = metadata_of(self.hook, self.file_id, self.url)
+            name, metadata = metadata_of(
+                self.hook, self.file_id, self.url, lambda: self._persist_picture_links(context)
+            )
         has_gps = place(as_dict(metadata.get("exif"))).latitude is not None
         self.log.info("%s %s where it was taken.", name, "shows" if has_gps else "does not show")
         if has_gps and fails:

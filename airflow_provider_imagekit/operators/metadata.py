@@ -110,12 +110,13 @@ class FileMetadataOperator(_MetadataOperator):
     ``on_missing`` says otherwise.
 
     :param file_id: ImageKit's id of the file. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :param fields: dotted paths to keep, such as ``["pHash", "exif.image.Make"]``; a text with commas will
         do. (templated) All, unless given.
     :param exclude: dotted paths to drop, such as ``["exif.gps", "exif.makernote"]``. (templated)
@@ -197,12 +198,13 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
 
     :param url: an address below one of the account's URL endpoints, as a browser would open it; it is
         percent-encoded once, whatever it holds. A private file needs a signed URL. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :param fields: dotted paths to keep. (templated) All, unless given.
     :param exclude: dotted paths to drop. (templated)
     :param gps: what becomes of coordinates: ``keep`` (the default), ``coarse`` or ``drop``. (templated)

@@ -54,12 +54,13 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
     :param max_matches: how many matches of a list or bank to name in XCom; 100 by default. (templated)
     :param force: whether to accept a ``max_distance`` above 16, where unrelated pictures match; by default
         not. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: ``decision`` (``similar``, ``different``, ``undecidable``), ``branch`` (the ids followed), and
         the verdict as :class:`~airflow_provider_imagekit.sensors.phash.PHashDistanceSensor` returns it.
     :raises AirflowFailException: from an error that a retry cannot fix.
@@ -182,12 +183,13 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
     :param max_matches: how many matches of a list or bank to name in XCom; 100 by default. (templated)
     :param force: whether to accept a ``max_distance`` above 16, where unrelated pictures match; by default
         not. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: ``decision``, ``continued`` (whether the tasks behind run), and the verdict as
         :class:`PHashBranchOperator` returns it.
     :raises AirflowFailException: from an error that a retry cannot fix.

@@ -9,18 +9,23 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import is_absent, text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 
 __all__ = ["metadata_of"]
 
 
-def metadata_of(hook: ImageKitHook, file_id: object, url: object) -> tuple[str, dict[str, Any]]:
+def metadata_of(
+    hook: ImageKitHook, file_id: object, url: object, link: Callable[[], None]
+) -> tuple[str, dict[str, Any]]:
     """
     Fetch the metadata of a picture.
 
     :param hook: asks ImageKit.
     :param file_id: id of the picture in the media library.
     :param url: its delivery URL; exactly one of these two.
+    :param link: links to the picture; called before ImageKit is asked.
     :return: the picture in words, without a signature, and its metadata.
     :raises ImageKitInputError: if both or none are given, or the one is not valid.
     :raises ImageKitError: as the hook does.
@@ -29,6 +34,8 @@ def metadata_of(hook: ImageKitHook, file_id: object, url: object) -> tuple[str, 
         raise ImageKitInputError("Exactly one of file_id and url is needed.")
     if is_absent(url):
         file_id = parse_file_id(text(file_id, "file_id"), "file_id")
+        link()
         return f"file_id {file_id}", hook.get_file_metadata(file_id)
     url = parse_url(url, "url")
+    link()
     return f"url {mask_signature(url)}", hook.get_remote_url_metadata(url)

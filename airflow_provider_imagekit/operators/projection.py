@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.client.endpoints import METADATA_FIELDS
+from airflow_provider_imagekit.client.endpoints import EXIF_SECTIONS, METADATA_FIELDS
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import choice, is_absent, items
+from airflow_provider_imagekit.io.arguments import choice, is_absent, items, meant
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def project(metadata: dict[str, Any], *, fields: Any = None, exclude: Any = ()) 
     :param fields: dotted paths to keep, such as ``pHash`` or ``exif.image.Make``: a sequence, or a text with
         commas; ``None`` keeps all. What the answer lacks is left out.
     :param exclude: dotted paths to drop, such as ``exif.gps``; what the answer lacks is skipped.
-    :raises ImageKitInputError: for a path that is not a text, or whose first part neither ImageKit documents
-        nor the answer holds.
+    :raises ImageKitInputError: for a path that is not a text, or that begins with a field or a part of
+        ``exif`` which neither ImageKit documents nor the answer holds.
     """
     kept = metadata if fields is None else _keep(metadata, _paths(fields, "fields", metadata))
     return _drop(kept, _paths(exclude, "exclude", metadata))
@@ -41,10 +41,17 @@ def _paths(paths: Any, argument: str, metadata: dict[str, Any]) -> list[list[str
 
 def _path(path: Any, argument: str, metadata: dict[str, Any]) -> list[str]:
     parts = [part.strip() for part in path.split(".")] if isinstance(path, str) else []
-    if not parts or not all(parts) or parts[0] not in METADATA_FIELDS | metadata.keys():
+    fields = METADATA_FIELDS | metadata.keys()
+    if not parts or not all(parts) or parts[0] not in fields:
         raise ImageKitInputError(
             f"{argument} names {path!r}, which ImageKit's metadata does not have.",
-            help=f"Use dotted paths below {', '.join(sorted(METADATA_FIELDS))}.",
+            help=f"{meant(path, fields)}Use dotted paths below {', '.join(sorted(METADATA_FIELDS))}.",
+        )
+    sections = {f"exif.{name}" for name in (*EXIF_SECTIONS, *(metadata.get("exif") or ()))}
+    if parts[0] == "exif" and (section := ".".join(parts[:2])) not in {"exif", *sections}:
+        raise ImageKitInputError(
+            f"{argument} names {path!r}, which ImageKit's metadata does not have.",
+            help=f"{meant(section, sections)}There are: {', '.join(sorted(sections))}.",
         )
     return parts
 

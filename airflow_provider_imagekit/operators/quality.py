@@ -28,6 +28,7 @@ from airflow_provider_imagekit.library.table.schema import COLUMNS
 from airflow_provider_imagekit.links.imagekit import ImageKitReportLink, media_library_url
 from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
+    PICTURE_LINKS,
     ImageKitOperator,
     fail_without_retry,
     identity_of,
@@ -67,12 +68,13 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
         severity ``branch`` need them.
     :param report_url: where people read the table of violations, for the task's link; told from the path
         for S3, Google Cloud Storage and web addresses. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: ``checked``, ``passed``, ``score`` (the share of files that keep all rules), ``broken`` (files by
         rule), ``violations``, ``violations_path``, ``severity`` (the gravest of a broken rule, or null) and
         ``branch``; each under its own key too, also if the task fails, and in the events of its assets.
@@ -94,7 +96,7 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
     )
     template_fields_renderers = {"rules": "json"}  # noqa: RUF012 - Airflow's own declaration
     label_arguments = ("file_id", "url", "input_path")
-    operator_extra_links = (ImageKitReportLink(),)
+    operator_extra_links = (*PICTURE_LINKS, ImageKitReportLink())
     # Airflow's scheduler asks it: whether a cleared task behind this one is to be skipped again.
     inherits_from_skipmixin = True
 
@@ -142,7 +144,7 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
                 check_output(output_path)
             inspection = Inspection(rules)
             with only_writer(output_path, identity_of(context)):
-                result = self._inspect(inspection, self._rows(rules), output_path)
+                result = self._inspect(inspection, self._rows(context, rules), output_path)
         self._tell(context, rules, inspection, result)
         broken = inspection.severity in (Severity.FAIL, Severity.BRANCH)
         result["branch"] = list(branches[broken]) if branches else None
@@ -168,7 +170,7 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
         check_task_ids(context, ways)
         return tuple(ways.values())
 
-    def _rows(self, rules: Iterable[Rule]) -> Iterator[Mapping[str, Any]]:
+    def _rows(self, context: Context, rules: Iterable[Rule]) -> Iterator[Mapping[str, Any]]:
         sources = {name: getattr(self, name) for name in ("input_path", "file_id", "url")}
         given = [name for name, value in sources.items() if not is_absent(value)]
         if len(given) != 1:
@@ -182,12 +184,14 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
                 format_of(path)
             rows = read_table(path, lambda names: [name for name in names if name in wanted] or names)
             return about("input_path", rows)
-        return iter([self._row_of_file()])
+        return iter([self._row_of_file(context)])
 
-    def _row_of_file(self) -> Mapping[str, Any]:
+    def _row_of_file(self, context: Context) -> Mapping[str, Any]:
         """Return one file as a row of the table."""
         row = dict.fromkeys(column.name for column in COLUMNS)
-        _, metadata = metadata_of(self.hook, self.file_id, self.url)
+        _, metadata = metadata_of(
+            self.hook, self.file_id, self.url, lambda: self._persist_picture_links(context)
+        )
         built = RowBuilder(UTC, Privacy()).build(metadata)
         return row | built | {"file_id": self.file_id, "url": self.url}
 

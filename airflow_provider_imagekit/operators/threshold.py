@@ -53,7 +53,8 @@ class ThresholdReportOperator(HashTableOperator):
     :param low_information: hashes of flat pictures, which are left out; zero is always one. (templated)
     :param max_pairs: refuse to find more pairs, 5 million by default; choose a smaller ``max_distance`` then.
         (templated)
-    :param plot_format: ``png``, ``svg`` or ``pdf`` for a plot, which needs the extra ``report``. (templated)
+    :param plot_format: ``png``, ``svg`` or ``pdf`` for a plot, which needs the extra ``report``; by default
+        there is none. (templated)
     :param report_url: where people read the report, for the task's link. (templated)
     :return: ``suggested_radius``, ``risk`` (in words), ``pictures``, ``left_out``, ``labels`` (counts), and
         ``report_path``, ``json_path``, ``plot_path``.

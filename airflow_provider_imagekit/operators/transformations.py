@@ -16,6 +16,7 @@ from airflow_provider_imagekit.gates.references import ImageRef, parse_low_infor
 from airflow_provider_imagekit.gates.variants import VariantCheck
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import flag, named
+from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
     PICTURE_LINKS,
@@ -50,12 +51,13 @@ class TransformationCheckOperator(ImageKitOperator):
         (templated)
     :param fail_on_problem: whether a variant that is not as asked fails the task, without another try; by
         default yes. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: ``{"passed": true, "checked": 3, "failed": 0, "variants": [{"url": …, "passed": …, "problems":
         […], "distance": …, "width": …, "height": …, "format": …, "size": …}, …]}``.
     :raises AirflowFailException: for a problem, and from an error that a retry cannot fix.
@@ -124,7 +126,7 @@ class TransformationCheckOperator(ImageKitOperator):
             self._push(context, report)
             lines = (f"{variant['url']}: {' '.join(variant['problems'])}" for variant in wrong)
             raise AirflowFailException(
-                f"{len(wrong)} of {len(found)} variants are not as asked:\n" + "\n".join(lines)
+                f"{len(wrong)} of {counted(len(found), 'variant')} failed the check:\n" + "\n".join(lines)
             )
         self._tell_assets(context, {name: report[name] for name in ("passed", "checked", "failed")})
         return report

@@ -14,6 +14,7 @@ from airflow_provider_imagekit.io.arguments import (
     flag,
     is_absent,
     mapping,
+    meant,
     named,
     optional_text,
     text,
@@ -32,7 +33,7 @@ from airflow_provider_imagekit.io.tables import Columns, check_format, format_of
 from airflow_provider_imagekit.library.failures import max_files
 from airflow_provider_imagekit.library.journal import Journal
 from airflow_provider_imagekit.library.updates.change import Change, Targets
-from airflow_provider_imagekit.library.updates.fields import FieldSchemas
+from airflow_provider_imagekit.library.updates.fields import FieldSchemas, field_schemas
 from airflow_provider_imagekit.library.updates.update_run import ROW_COLUMNS, UpdateRun
 from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry, identity_of
 from airflow_provider_imagekit.operators.base_write import (
@@ -85,20 +86,23 @@ class UpdateFilesOperator(WritingOperator):
     :param custom_metadata: values by field, the same for all files. (templated)
     :param custom_metadata_columns: columns of the table by field; where a column is null, the file keeps what
         it has. (templated)
-    :param published: whether the files are delivered. (templated)
+    :param create_fields: custom metadata fields to create where the account has none of the name: types by
+        name, such as ``{"camera": "Text"}``, or whole schemas. (templated)
+    :param published: whether the files are delivered; by default it stays as it is. (templated)
     :param output_path: table to write of what came of each file: ``file_id``, ``status``, ``error``.
-        (templated)
+        By default none is written. (templated)
     :param max_failed: how many files may fail, as a number or as a share such as ``1%``; 0 unless given.
         (templated)
     :param threads: requests at once, 1 to 16, by default 4. (templated)
     :param dry_run: whether to check everything, log the plan and change nothing; by default false.
         (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: ``dry_run``, ``plan``, ``counts`` (``files``, ``updated``, ``failed``), ``failed`` (the first 20
         rows of files that failed) and ``output_path``.
     :raises AirflowFailException: from an error after which a retry cannot help; before anything is changed,
@@ -112,6 +116,7 @@ class UpdateFilesOperator(WritingOperator):
         "where",
         "id_column",
         *_CHANGES,
+        "create_fields",
         "output_path",
         "max_failed",
         "threads",
@@ -133,6 +138,7 @@ class UpdateFilesOperator(WritingOperator):
         remove_tags: Sequence[str] | str | None = None,
         custom_metadata: Mapping[str, Any] | str | None = None,
         custom_metadata_columns: Mapping[str, str] | str | None = None,
+        create_fields: Mapping[str, Any] | str | None = None,
         published: bool | str | None = None,
         output_path: str | None = None,
         max_failed: float | str = 0,
@@ -155,6 +161,7 @@ class UpdateFilesOperator(WritingOperator):
         self.remove_tags = remove_tags
         self.custom_metadata = custom_metadata
         self.custom_metadata_columns = custom_metadata_columns
+        self.create_fields = create_fields
         self.published = published
         self.output_path = output_path
         self.max_failed = max_failed
@@ -184,14 +191,15 @@ class UpdateFilesOperator(WritingOperator):
         allowed = count_or_share(self.max_failed, "max_failed")
         change, output = self._change(), self._output()
         threads = whole_number(self.threads, "threads", least=1, most=_MOST_THREADS)
-        targets = self._checked(self._targets())
+        targets, missing = self._checked(self._targets())
         journal = self._journal(context, output, change.digest(targets)) if output else None
         if not targets:
             self.log.warning("No files: no id was given, or no row matches.")
         self._run = UpdateRun(self.hook.get_conn(), targets, change, journal, threads=threads)
         plan = self._run.plan()
-        only_plan = self._only_plan(str(plan))
+        only_plan = self._only_plan(f"{plan}{_creation(missing)}")
         if not only_plan:
+            _create(self.hook, missing)
             with only_writer(output, identity_of(context)):
                 self._run.run()
                 self._publish(self._run, output)
@@ -264,15 +272,16 @@ class UpdateFilesOperator(WritingOperator):
             )
         return map(storable, records)
 
-    def _checked(self, targets: dict[str, dict[str, Any]]) -> Targets:
-        """Return the targets with values as the account's fields take them."""
+    def _checked(self, targets: dict[str, dict[str, Any]]) -> tuple[Targets, dict[str, dict[str, Any]]]:
+        """Return the targets with values as the account's fields take them, and the fields to create."""
         names = {name for values in targets.values() for name in values}
-        if not names:
-            return targets
-        schemas = FieldSchemas(self.hook.list_custom_metadata_fields())
+        wanted = field_schemas(mapping(self.create_fields, "create_fields"))
+        if not names and not wanted:
+            return targets, {}
+        known = FieldSchemas(self.hook.list_custom_metadata_fields(), wanted)
         with named("custom_metadata"):
-            schemas.check_names(sorted(names))
-        return {file_id: schemas.fit(values, f"File {file_id}") for file_id, values in targets.items()}
+            known.check_names(sorted(names))
+        return {key: known.fit(values, f"File {key}") for key, values in targets.items()}, known.missing
 
     def _journal(self, context: Context, output: str, digest: str) -> Journal:
         path = storage_path(output, "output_path")
@@ -306,9 +315,19 @@ class UpdateFilesOperator(WritingOperator):
         }
 
 
+def _creation(fields: Mapping[str, Any]) -> str:
+    return f" Custom metadata fields to create: {', '.join(fields)}." if fields else ""
+
+
+def _create(hook: ImageKitHook, fields: Mapping[str, dict[str, Any]]) -> None:
+    for name, schema in fields.items():
+        hook.create_custom_metadata_field(name, name.replace("_", " "), schema)
+
+
 def _with_columns(row: Mapping[str, Any], needed: Mapping[str, Any]) -> Mapping[str, Any]:
     if missing := next((name for name in needed if name not in row), None):
         raise ImageKitInputError(
-            f"There is no column {missing!r}.", help=f"There are: {', '.join(map(str, row))}."
+            f"custom_metadata_columns names {missing!r}, which is not a column of the table.",
+            help=f"{meant(missing, row)}There are: {', '.join(map(str, row))}.",
         )
     return row

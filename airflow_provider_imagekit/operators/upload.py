@@ -17,6 +17,7 @@ from airflow_provider_imagekit.exceptions import (
 )
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, flag, mapping, optional_text, text, texts
+from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.library.table.privacy import Privacy
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
 from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry, identity_of
@@ -93,12 +94,13 @@ class UploadFileOperator(WritingOperator):
     :param bank_phash_column: the table's column of hashes. (templated)
     :param dry_run: whether to look for duplicates, log the plan and upload nothing; by default false.
         (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: what ImageKit answers (``fileId``, ``url``, ``filePath``, ``metadata`` …), ``uploaded``,
         ``dry_run``, and ``duplicate``: the nearest picture with its distance if ``duplicate_of`` was asked.
     :raises AirflowFailException: for a near-duplicate, and where a retry cannot help: among others if the
@@ -211,7 +213,7 @@ class UploadFileOperator(WritingOperator):
         duplicate = self._duplicate(catalogue, source)
         tags = self._tags(is_duplicate=bool(duplicate and duplicate["matched"]))
         result = {"uploaded": False, "dry_run": False, "duplicate": duplicate}
-        size = "a URL" if source.size is None else f"{source.size:,} bytes"
+        size = "a URL" if source.size is None else counted(source.size, "byte")
         if self._only_plan(f"Plan: upload {source.name} ({size}) to {self._path(name)}."):
             return result | {"dry_run": True, "filePath": self._path(name)}
         try:

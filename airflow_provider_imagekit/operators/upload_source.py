@@ -21,7 +21,7 @@ from airflow_provider_imagekit.exceptions import (
 )
 from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.references import BankFile, parse_low_information
-from airflow_provider_imagekit.io.arguments import text
+from airflow_provider_imagekit.io.arguments import named, text
 from airflow_provider_imagekit.io.object_storage import address_errors, storage_errors, storage_path
 from airflow_provider_imagekit.similarity.bank import PHashBank, judge_against
 from airflow_provider_imagekit.similarity.distance import DistanceBounds, check_radius
@@ -123,7 +123,8 @@ class Catalogue:
 
     def _bank(self, client: ImageKitClient) -> PHashBank:
         if self._is_table:
-            return load_bank(BankFile(self.place, self.id_column, self.phash_column), self.flat)
+            with named("duplicate_of"):
+                return load_bank(BankFile(self.place, self.id_column, self.phash_column), self.flat)
         return PHashBank(_of_folder(self.place, client), low_information=self.flat)
 
 

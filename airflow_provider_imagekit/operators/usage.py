@@ -36,12 +36,13 @@ class UsageOperator(ImageKitOperator):
     :param max_share: the share of each from which on the limit counts as reached: 0.8, or ``80%``.
         (templated)
     :param on_exceeded: what that does: ``fail`` at once, ``skip`` the task, or ``continue``. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
     :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. (templated)
+        task, without another try. By default there is no maximum. (templated)
     :return: ``usage`` (the five counters), ``shares`` and ``exceeded`` by counter, ``start_date``,
         ``end_date``.
     :raises AirflowFailException: if the share is reached, or from an error after which a retry cannot help.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_imagekit.compat import (
@@ -42,7 +40,8 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
     """
     Base of the sensors: the same outcome in poke, reschedule and deferrable mode, on every Airflow.
 
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param deferrable: whether to wait in the triggerer.
     :param request_timeout: maximum seconds until one answer has arrived whole. (templated)
     :param max_retries: maximum repetitions of a request within the 5 seconds of a check. (templated)
@@ -80,7 +79,7 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         except CallLimitError as error:
             self._fail(error)
         self._last_reason = found.reason
-        self.log.info("%s%s", found.reason, "" if found.matched else self._next_check())
+        self.log.info("%s", found.reason)
         return found
 
     def _check_or_defer(
@@ -101,6 +100,8 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
             if found.matched:
                 return found.value
         longest, now = self._longest_wait(context), time.time()
+        interval = max(self.poke_interval, MIN_POKE_INTERVAL)
+        self.log.info("%s", until_next_check(interval, longest.total_seconds()))
         return self.defer(
             trigger=trigger(
                 imagekit_conn_id=self.imagekit_conn_id,
@@ -109,7 +110,7 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
                 max_wait=self.max_wait.total_seconds() if self.max_wait else None,
                 silent_fail=self.silent_fail,
                 deadline=now + longest.total_seconds(),
-                next_check=now + max(self.poke_interval, MIN_POKE_INTERVAL),
+                next_check=now + interval,
                 **self.hook.limits.arguments(),
                 **arguments,
             ),
@@ -147,8 +148,6 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
     def _wait_here(self, context: Context) -> Any:
         """Wait in Airflow's own loop, and repeat the last reason when the time is over."""
         self._keep_checks_apart()
-        if self.reschedule:
-            self._ends = self._end_of_rescheduled(context)
         try:
             return super().execute(context)
         except AirflowSkipException as skip:
@@ -186,26 +185,13 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         left = context["ti"].start_date + self.execution_timeout - datetime.now(UTC)
         return max(min(timeout, left), timedelta(0))
 
-    def _next_check(self) -> str:
-        """Return the sentence for the log that says when the next check comes."""
-        if self.exponential_backoff:
-            return ""
-        interval = max(self.poke_interval, MIN_POKE_INTERVAL) if self.deferrable else self.poke_interval
-        left = self._ends - time.monotonic()
-        return f" {until_next_check(interval, left, beyond=not self.deferrable)}"
-
-    def _end_of_rescheduled(self, context: Context) -> float:
-        """Return when the wait is over whose first check another process made; Airflow 2 does not say."""
-        ask = getattr(context["ti"], "get_first_reschedule_date", None)
-        if ask is None:
-            return math.inf
-        first = ask(context) or datetime.now(UTC)
-        return time.monotonic() + self.timeout - (datetime.now(UTC) - first).total_seconds()
-
-    @cached_property
-    def _ends(self) -> float:
-        """When the wait that has its first check now is over."""
-        return time.monotonic() + self.timeout
+    def _get_next_poke_interval(
+        self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
+    ) -> float:
+        """Return the seconds until the next check, as Airflow computes them, and log them."""
+        interval = super()._get_next_poke_interval(started_at, run_duration, poke_count)
+        self.log.info("%s", until_next_check(interval, self.timeout - run_duration(), beyond=True))
+        return interval
 
     def _time_is_over(self, reason: str = "") -> NoReturn:
         found = f" The last check: {reason}" if reason else ""

@@ -13,7 +13,7 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import choice, is_absent, optional_text, refuse_nothing, texts
 from airflow_provider_imagekit.library.arrivals import CHANGED, NEW, iso
 from airflow_provider_imagekit.library.watch import FILE_TYPES, Selection
-from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS
+from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, LIBRARY_LINKS
 from airflow_provider_imagekit.operators.time_window import moment_of
 from airflow_provider_imagekit.sensors.base import ImageKitSensor
 from airflow_provider_imagekit.triggers.new_files import NewFilesTrigger, check_for_files
@@ -44,13 +44,14 @@ class NewFilesSensor(ImageKitSensor):
         Default: both. (templated)
     :param updated_after: since when, inclusive: a datetime, or a text in ISO 8601, which without a zone is in
         that of the DAG. Default: the start of the DAG run. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of 2; a check repeats requests for 5 seconds
         at the most. (templated)
     :param max_calls: maximum requests of the whole wait, in reschedule mode of one check, each repetition
-        counted; one more fails the task, without another try. (templated)
+        counted; one more fails the task, without another try. By default there is no maximum. (templated)
     :param deferrable: whether to wait in the triggerer; checks then come every 5 seconds at the most.
         Default: Airflow's option ``default_deferrable``.
     :return: as XCom ``from`` and ``to`` (first and last ``updatedAt``), ``count``, ``new``, ``changed``,
@@ -60,6 +61,7 @@ class NewFilesSensor(ImageKitSensor):
     """
 
     label_arguments = ("search_query", "path")
+    operator_extra_links = LIBRARY_LINKS
     template_fields: Sequence[str] = (
         "search_query",
         "path",
@@ -106,6 +108,7 @@ class NewFilesSensor(ImageKitSensor):
         self._label(context)
         refuse_nothing({name: getattr(self, name) for name in _FILTERS}, self._named)
         since_ms = self._since_ms(context)
+        self._persist_library_link(context)
         self.log.info("Waiting for files since %s.", iso(since_ms))
         if not self.deferrable:
             return self._wait_here(context)

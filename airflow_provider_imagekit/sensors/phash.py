@@ -72,13 +72,14 @@ class PHashDistanceSensor(ImageKitSensor):
     :param max_matches: how many matches of a list or bank to name in XCom; 100 by default. (templated)
     :param on_mismatch: what a verdict that does not match does: ``wait`` for another, ``fail`` or ``skip`` at
         once; what is not there yet is waited for in any case. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of 2; a check repeats requests for 5 seconds
         at the most. (templated)
     :param max_calls: maximum requests of the whole wait, in reschedule mode of one check, each repetition
-        counted; one more fails the task, without another try. (templated)
+        counted; one more fails the task, without another try. By default there is no maximum. (templated)
     :param deferrable: whether to wait in the triggerer, where checks are at least 5 seconds apart; by default
         as ``[operators] default_deferrable`` says.
     :return: as XCom ``{"matched": true, "distance": 3, "similarity": 0.953125, "phash": "…",

@@ -27,13 +27,14 @@ class UsageSensor(ImageKitSensor):
     :param limits: what the plan contains in a month, by counter, as for
         :class:`~airflow_provider_imagekit.operators.usage.UsageOperator`. (templated)
     :param max_share: the share of each below which the usage must be: 0.8, or ``80%``. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`. (templated)
+    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        ``imagekit_default``. (templated)
     :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
         ``timeout``. (templated)
     :param max_retries: maximum repetitions of a request, instead of 2; a check repeats requests for 5 seconds
         at the most. (templated)
     :param max_calls: maximum requests of the whole wait, in reschedule mode of one check, each repetition
-        counted; one more fails the task, without another try. (templated)
+        counted; one more fails the task, without another try. By default there is no maximum. (templated)
     :param deferrable: whether to wait in the triggerer, where checks come every 5 seconds at the most; by
         default what Airflow's ``[operators] default_deferrable`` says.
     :return: as XCom ``usage``, ``shares``, ``exceeded``, ``start_date``, ``end_date``.

@@ -49,6 +49,8 @@ KNOWN_COLUMNS: Final = (
     *("width", "height", "format", "url", "thumbnail"),
 )
 
+_DECISIONS: Final = ("", "keep", "not_duplicate")
+
 #: A number above this is larger than any picture's.
 ABSURD: Final = 1e15
 
@@ -217,14 +219,14 @@ def read_id_pairs(rows: Iterable[Mapping[str, Any]]) -> frozenset[frozenset[str]
     """
     Read pairs of pictures that a person marked as not duplicates of each other.
 
-    :param rows: rows with ``id`` and ``other_id``, as the table of pairs has them; those with a ``decision``
-        other than ``not_duplicate`` are skipped.
+    :param rows: rows with ``id`` and ``other_id``, as the table of pairs has them; those with the
+        ``decision`` ``keep`` are skipped.
     :raises ImageKitInputError: for a row without them.
     """
     return frozenset(
         frozenset((_name(row, "id"), _name(row, "other_id")))
         for row in rows
-        if row.get("decision") in {None, "", "not_duplicate"}
+        if _decision(row) in {"", "not_duplicate"}
     )
 
 
@@ -232,10 +234,19 @@ def read_kept(rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     """
     Read the names of pictures that a person chose to keep.
 
-    :param rows: rows with ``id``; those with a ``decision`` other than ``keep`` are skipped.
+    :param rows: rows with ``id``; those with the ``decision`` ``not_duplicate`` are skipped.
     :raises ImageKitInputError: for a row without it.
     """
-    return frozenset(_name(row, "id") for row in rows if row.get("decision") in {None, "", "keep"})
+    return frozenset(_name(row, "id") for row in rows if _decision(row) in {"", "keep"})
+
+
+def _decision(row: Mapping[str, Any]) -> str:
+    decision = row.get("decision") or ""
+    if decision not in _DECISIONS:
+        raise ImageKitInputError(
+            f"A row of decisions has the decision {decision!r:.60}.", help="Use keep or not_duplicate."
+        )
+    return str(decision)
 
 
 def _name(row: Mapping[str, Any], column: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -57,6 +58,9 @@ _SAME_FORMAT: Final = {
     "svg+xml": "svg",
 }
 
+# As endings, and the part of a MIME type behind "image/", are spelled.
+_FORMAT: Final = re.compile(r"[a-z0-9][a-z0-9+.-]*")
+
 # Pictures of unknown age are neither the oldest nor the newest.
 _NO_TIME = float("inf")
 
@@ -88,6 +92,16 @@ class SurvivorPolicy:
             raise ImageKitInputError(
                 f"survivor_rules names {unknown[0]!r}, which is not a rule.",
                 help=f"The rules are: {', '.join(RULES)}.",
+            )
+        if lost := [rule for rule, empty in idle.items() if not empty and rule not in self.rules]:
+            raise ImageKitInputError(
+                f"{lost[0]}s is given, but survivor_rules is {', '.join(self.rules)}.",
+                help=f"Add {lost[0]!r} to survivor_rules, or leave {lost[0]}s out.",
+            )
+        if bad := [name for name in self.formats if not _FORMAT.fullmatch(_plain_format(name))]:
+            raise ImageKitInputError(
+                f"preferred_formats names {bad[0]!r}, which no picture can have.",
+                help="Use names such as jpg, png, webp.",
             )
 
     @property
@@ -259,7 +273,7 @@ class Unmatched:
     def __init__(self, policy: SurvivorPolicy) -> None:
         alone = [("preferred_folder", text, SurvivorPolicy(folders=(text,))) for text in policy.folders]
         alone += [("preferred_format", text, SurvivorPolicy(formats=(text,))) for text in policy.formats]
-        self._alone = [one for one in alone if one[0] in policy.rules]
+        self._alone = alone
 
     def __bool__(self) -> bool:
         return bool(self._alone)
@@ -319,7 +333,7 @@ def _ending(path: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _plain_format(name: str) -> str:
-    name = name.strip().lower().removeprefix(".")
+    name = name.strip().lower().removeprefix(".").removeprefix("image/")
     return _SAME_FORMAT.get(name, name)
 
 

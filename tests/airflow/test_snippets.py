@@ -35,7 +35,6 @@ NOT_RUN = {
 if not AIRFLOW_3:
     NOT_RUN["docs/rate-limits.md", "retry_policy="] = "Airflow 2 has no retry policies"
     NOT_RUN["docs/events.md", "AssetWatcher"] = "Airflow 2 has no event triggers"
-    NOT_RUN["docs/how-to/quarantine.md", "AssetWatcher"] = "Airflow 2 has no event triggers"
 LIBRARY = """\
 {"fileId": "a", "pHash": "f06830ca9f1e3e90", "filePath": "/masters/a.png", "width": 400, "height": 300}
 {"fileId": "b", "pHash": "f06830ca9f1e3e97", "filePath": "/shop/b.jpg", "width": 800, "height": 600}

@@ -149,5 +149,16 @@ def test_many_refusals_are_one_line(
         client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
-    assert "send 18 requests a second" in warnings[0]
+    assert warnings[0].endswith("All wait 0.1 s, then go out at 18 a second.")
     assert client.waits.refused == 10
+
+
+def test_one_refusal_at_one_a_second_is_not_called_several(
+    imagekit: ImageKitEmulator, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    imagekit.inject(status=429, headers={"X-RateLimit-Reset": "100"}, times=1)
+    client_of(imagekit, clock, budget=RateLimiter(1, clock=clock, sleep=clock.sleep)).get_file_metadata(
+        imagekit.file_id(pictures.ORIGINAL)
+    )
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.endswith("Requests refused so far: 1. All wait 0.1 s, then go out at 1 a second.")

@@ -3,6 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cluster.object_store import ObjectStore
 
 if not os.environ.get("IMAGEKIT_TEST_CLUSTER"):
     collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[ObjectStore]:
+    """One server for all tests: Airflow keeps the address of a store for as long as its process lives."""
+    from tests.cluster.object_store import object_store
+
+    with object_store() as store:
+        yield store

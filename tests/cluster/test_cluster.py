@@ -24,7 +24,7 @@ from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.pictures import phash_of_file
 from tests import pictures
 from tests.cluster.machines import TRIGGERERS, WORKERS, Cluster, cluster
-from tests.cluster.object_store import BUCKET, ObjectStore, object_store
+from tests.cluster.object_store import BUCKET, ObjectStore
 from tests.redis_server import RedisServer
 from tests.stack.api import Api, wait_until
 
@@ -90,7 +90,7 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def story(server: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     library = tmp_path_factory.mktemp("library")
     redis = RedisServer(tmp_path_factory.mktemp("redis"))
     (library / "catalogue").mkdir()
@@ -102,7 +102,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     redis.start()
     start = time.monotonic()
     try:
-        with ImageKitEmulator(library=library, private_key=KEY) as imagekit, object_store() as store:
+        with ImageKitEmulator(library=library, private_key=KEY) as imagekit:
             assert len(imagekit.files()) == FILES  # measured now, so that no task waits for it
             connection = imagekit.airflow_connection
             connection["extra"] |= {"requests_per_second": RATE, "rate_limit_url": redis.url}
@@ -112,14 +112,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             ]
             variables = {
                 "AIRFLOW_CONN_IMAGEKIT_DEFAULT": json.dumps(connection),
-                "AIRFLOW_CONN_STORE": store.connection,
+                "AIRFLOW_CONN_STORE": server.connection,
                 "IMAGEKIT_CLUSTER_STORE": STORE,
                 "IMAGEKIT_CLUSTER_PARTS": str(PARTS),
                 "IMAGEKIT_CLUSTER_PICTURES": json.dumps(waited_for),
             }
             with pytest.MonkeyPatch.context() as patch, cluster(DAGS, redis, variables) as stack:
-                patch.setenv("AIRFLOW_CONN_STORE", store.connection)
-                found = Story(stack, imagekit, store, library)
+                patch.setenv("AIRFLOW_CONN_STORE", server.connection)
+                found = Story(stack, imagekit, server, library)
                 yield found
                 print(f"\n{json.dumps(found.figures | {'seconds': round(time.monotonic() - start)})}")
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,18 +25,12 @@ FOLDER = f"s3://store@{BUCKET}/folder"
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[ObjectStore]:
-    with object_store() as store:
-        yield store
-
-
 @pytest.fixture
-def store(running: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
-    monkeypatch.setenv("AIRFLOW_CONN_STORE", running.connection)
-    for key in running.names():
-        running.client.delete_object(Bucket=BUCKET, Key=key)
-    return running
+def store(server: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    monkeypatch.setenv("AIRFLOW_CONN_STORE", server.connection)
+    for key in server.names():
+        server.client.delete_object(Bucket=BUCKET, Key=key)
+    return server
 
 
 def lines(*rows: dict[str, Any]) -> bytes:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -38,6 +41,40 @@ def test_pixels_at_once_in_flight_stay_within_the_limit():
     for thread in threads:
         thread.join()
     assert 60 <= most <= 100
+
+
+#: Asks a server of its own for pictures, all at once, and prints the largest number of bytes it took.
+PICTURES_AT_ONCE = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import requests
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+
+with ImageKitEmulator(sys.argv[1]) as ik:
+    def fetch(file):
+        requests.get(f"{file['url']}?tr={sys.argv[2]}", timeout=120).raise_for_status()
+        path = f"/v1/files/{file['fileId']}/metadata"
+        requests.get(f"{ik.url}{path}", auth=(ik.private_key, ""), timeout=120).raise_for_status()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(fetch, ik.files()))) == 4
+with open("/proc/self/status") as status:
+    [line] = [line for line in status if line.startswith("VmHWM:")]
+print(int(line.split()[1]) * 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Only Linux says how much a process took.")
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_four_pictures_of_a_good_camera_at_once_take_the_memory_of_one(tmp_path, ending):
+    Image.new("RGB", (8000, 6000), "orange").save(tmp_path / f"0.{ending}")
+    for number in range(1, 4):
+        (tmp_path / f"{number}.{ending}").hardlink_to(tmp_path / f"0.{ending}")
+    command = [sys.executable, "-c", PICTURES_AT_ONCE, str(tmp_path), "w-400"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240)
+    one = 8000 * 6000 * 4
+    assert one < int(done.stdout.splitlines()[-1]) < 2.5 * one
 
 
 def test_work_larger_than_the_limit_runs_alone():

@@ -140,6 +140,15 @@ def test_a_body_may_end_too_early(ik, get, fault):
         get("/v1/files")
 
 
+@pytest.mark.parametrize("items", [0, 2])
+def test_a_page_may_be_cut_short(ik, get, items):
+    whole = get("/v1/files").json()
+    ik.inject(items=items, times=2)
+    assert get("/v1/files").json() == whole[:items]
+    assert get(f"/v1/files/{whole[0]['fileId']}/details").json() == whole[0]
+    assert get("/v1/files").json() == whole
+
+
 def test_an_answer_may_be_no_http_at_all(ik, get):
     ik.inject(garbage=True)
     with pytest.raises(requests.ConnectionError, match="BadStatusLine"):

@@ -116,6 +116,8 @@ class Fault:
 
     def waiter(self, name: str) -> Says | None:
         """Return what a sensor must make of it, in every mode."""
+        if name.startswith(NEW_FILES) and NEW_FILES in self.but:
+            return self.but[NEW_FILES]
         if name.startswith((NEW_FILES, USAGE_SENSOR)):
             return None if self.is_about_the_hash else self._wait()
         return self.sensor
@@ -129,6 +131,8 @@ class Fault:
 
     def watcher(self) -> Says | None:
         """Return what a trigger that watches must make of it: no error ends it."""
+        if NEW_FILES in self.but:
+            return self.but[NEW_FILES]
         if self.is_about_the_hash:
             return None
         says = self._wait()

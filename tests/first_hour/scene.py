@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_imagekit.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+from airflow_provider_imagekit.compat import (
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+)
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitError
 from tests import pictures
@@ -73,6 +78,8 @@ def ended(task: Any, printed: pytest.CaptureFixture[str], log: pytest.LogCapture
         return WAITS, shown(error)
     except AirflowSkipException as error:
         return SKIPS, str(error)
+    except AirflowNotFoundException as error:
+        return RETRIES, shown(error)
     except ImageKitError as error:
         return RETRIES if error.retryable else FAILS, shown(error)
     return WARNS, "\n".join(warnings_of(printed, log))

@@ -40,4 +40,4 @@ def test_refusals_are_one_line_and_no_file_is_given_up(
     assert len(lines) == 1, lines
     [line] = lines
     assert "over its rate limit" in line
-    assert "send 27 requests a second" in line
+    assert "go out at 27 a second" in line

@@ -73,7 +73,7 @@ TABLES = {
     ),
     "an input table with other columns": Mistake(
         lambda scene: library(scene, input_path=scene.path("files.csv", TABLE)),
-        ("'fileId'", "file_id_column", "sku, hash"),
+        ("input_path", "files.csv", "'fileId'", "file_id_column", "sku, hash"),
     ),
     "a table of hashes that is not there": Mistake(
         lambda scene: duplicates(scene, input_path="/nowhere/hashes.csv"),
@@ -129,6 +129,15 @@ TABLES = {
         lambda _: UploadFileOperator(task_id="t", file="/nowhere/shoe.jpg", file_name="shoe.jpg"),
         ("file", "/nowhere/shoe.jpg"),
     ),
+    "hashes to refuse duplicates of with other columns": Mistake(
+        lambda scene: UploadFileOperator(
+            task_id="t",
+            file=b"picture",
+            file_name="shoe.jpg",
+            duplicate_of=scene.path("hashes.csv", TABLE),
+        ),
+        ("duplicate_of", "hashes.csv", "no 'fileId'", "sku, hash"),
+    ),
     "records with a bad hash": Mistake(
         lambda scene: duplicates(scene, records=[{"fileId": "a", "pHash": "zz"}]),
         ("records", "Row 1", "'zz'", "hexadecimal"),
@@ -147,6 +156,8 @@ TABLES = {
         lambda _: listing(batches=3), ("batches is 3", "without output_path", "Set output_path")
     ),
 }
+
+HASHES = "fileId,pHash,color\na,f06830ca9f1e3e90,red\n"
 
 #: Words that are not among those of an argument.
 WORDS = {
@@ -176,6 +187,42 @@ WORDS = {
     ),
     "timezone": Mistake(
         lambda scene: library(scene, timezone="Mars"), ("timezone is 'Mars'", "Europe/Berlin")
+    ),
+    "a part of EXIF to drop": Mistake(
+        lambda scene: metadata(file_id=scene.file_id, exclude=["exif.gsp"]),
+        ("exclude names 'exif.gsp'", "Did you mean 'exif.gps'?"),
+        requests=1,
+    ),
+    "a part of EXIF to keep": Mistake(
+        lambda scene: metadata(file_id=scene.file_id, fields="exif.images.Make"),
+        ("fields names 'exif.images.Make'", "Did you mean 'exif.image'?"),
+        requests=1,
+    ),
+    "a column of the page": Mistake(
+        lambda scene: duplicates(
+            scene, input_path=scene.path("hashes.csv", HASHES), report_fields=["colour", "fileId"]
+        ),
+        ("report_fields names 'colour'", "Did you mean 'color'?", "There are: fileId, pHash, color"),
+    ),
+    "a format that no picture can have": Mistake(
+        lambda scene: duplicates(scene, preferred_formats=["*.jpg"]),
+        ("preferred_formats names '*.jpg'", "such as jpg, png, webp"),
+    ),
+    "a preference without its rule": Mistake(
+        lambda scene: duplicates(scene, preferred_formats=["png"], survivor_rules=["oldest"]),
+        ("preferred_formats is given", "survivor_rules", "Add 'preferred_format'"),
+    ),
+    "a decision": Mistake(
+        lambda scene: duplicates(scene, keep_path=scene.path("decisions.csv", "id,decision\na,kepe\n")),
+        ("keep_path", "'kepe'", "keep or not_duplicate"),
+    ),
+    "a column of custom metadata": Mistake(
+        lambda scene: UpdateFilesOperator(
+            task_id="t",
+            records=[{"fileId": scene.file_id, "color": "red"}],
+            custom_metadata_columns={"paint": "colour"},
+        ),
+        ("custom_metadata_columns names 'colour'", "fileId, color"),
     ),
     "survivor_rules": Mistake(
         lambda scene: duplicates(scene, survivor_rules="bigest"),

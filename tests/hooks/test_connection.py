@@ -19,7 +19,7 @@ from airflow_provider_imagekit.provider_info import (
 
 KEY = "private_AbC+dEf/gHi123456789012345="
 #: Kinds of fields that refuse a word.
-NEVER_A_WORD = {"number", "integer", "switch", "object"}
+NEVER_A_WORD = {"number", "integer", "switch", "object", "proxies", "redis", "switch or bundle"}
 
 
 def read(extra: dict[str, Any] | None = None, **fields: Any) -> ClientSettings:
@@ -78,8 +78,25 @@ def test_unknown_extra_fields_count_for_nothing() -> None:
     ) == ClientSettings(KEY)
 
 
-def test_verify_takes_the_path_of_a_ca_bundle() -> None:
-    assert read({"verify": "/etc/ssl/own.pem"}).verify == "/etc/ssl/own.pem"
+def test_verify_takes_the_path_of_a_ca_bundle_or_of_a_folder(tmp_path: Path) -> None:
+    bundle = tmp_path / "own.pem"
+    bundle.touch()
+    assert [read({"verify": f" {path} "}).verify for path in (bundle, tmp_path)] == [
+        str(bundle),
+        str(tmp_path),
+    ]
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://h", "rediss://:p%2Fw@h:1/0", "redis+unix:///run/redis.sock", "valkey://h"]
+)
+def test_an_address_of_redis_is_taken_as_it_is(url: str) -> None:
+    assert read({"rate_limit_url": f" {url}"}).rate_limit_url == url
+
+
+@pytest.mark.parametrize("key", ["http", "https", "all", "no_proxy", "https://api.imagekit.io"])
+def test_proxies_are_for_what_the_http_client_knows(key: str) -> None:
+    assert read({"proxies": {key: "http://proxy:3128"}}).proxies == ((key, "http://proxy:3128"),)
 
 
 @pytest.mark.parametrize(

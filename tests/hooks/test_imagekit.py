@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 from urllib.parse import quote
 
 import pytest
 
+from airflow_provider_imagekit.compat import AirflowNotFoundException
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitAuthError, ImageKitConfigurationError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
@@ -191,6 +193,13 @@ class TestForm:
         secret = {name for name, field in fields.items() if field.field_class is PasswordField}
         assert secret == {"rate_limit_url", "webhook_secrets"}
 
+    def test_each_method_spells_its_arguments_out(self) -> None:
+        methods = inspect.getmembers(ImageKitHook, inspect.isfunction)
+        public = {name: inspect.signature(method) for name, method in methods if not name.startswith("_")}
+        assert {"list_files", "upload_file", "update_file", "get_phash"} <= public.keys()
+        hidden = {name for name, signature in public.items() if "**" in str(signature)}
+        assert hidden == set()
+
     def test_what_airflow_asks_of_a_hook_is_there(self) -> None:
         assert (ImageKitHook.conn_type, ImageKitHook.hook_name) == ("imagekit", "ImageKit")
         assert ImageKitHook.conn_name_attr == "imagekit_conn_id"
@@ -201,3 +210,8 @@ class TestForm:
     ) -> None:
         with pytest.raises(ImageKitConfigurationError, match="timeout"):
             connect(monkeypatch, imagekit, extra={"timeout": "soon"}).get_conn()
+
+    def test_a_connection_that_is_not_there_is_named_in_a_triggerer_too(self) -> None:
+        for ask in (ImageKitHook("shop").get_conn, lambda: asyncio.run(ImageKitHook("shop").aget_conn())):
+            with pytest.raises(AirflowNotFoundException, match=r"imagekit_conn_id is 'shop': .*CONN_SHOP"):
+                ask()

@@ -8,9 +8,10 @@ from airflow_provider_imagekit.io.progress import counted
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 files"), (1, "1 file"), (2, "2 files"), (1_000_000, "1,000,000 files")]
+    ("count", "text"),
+    [(0, "0 files"), (1, "1 file"), (1.0, "1 file"), (0.5, "0.5 files"), (1_000_000, "1,000,000 files")],
 )
-def test_one_thing_is_singular_and_others_are_plural(count: int, text: str) -> None:
+def test_one_thing_is_singular_and_others_are_plural(count: float, text: str) -> None:
     assert counted(count, "file") == text
 
 

@@ -387,4 +387,5 @@ def test_the_plan_says_what_it_costs(nightly_jsonl: Nightly) -> None:
         "60 files listed in 2 calls. To fetch: 60 new, 0 changed, 0 failed before. Skipped: none. "
         "Deleted: 0. That makes 60 metadata calls; 3 s at 20 requests a second."
     )
+    assert str(replace(plan, requests_per_second=1.0)).endswith("60 s at 1 request a second.")
     assert "account's limit" in str(replace(plan, requests_per_second=None))

@@ -114,6 +114,26 @@ class TestFinding:
             task_id="t", input_path=table, output_path=str(tmp_path), labels_path=path
         ).execute(context())
 
+    @pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet", ""])
+    def test_a_column_of_the_page_that_no_table_has_is_refused_before_the_search(
+        self, ending: str, tmp_path: Path
+    ) -> None:
+        columns = {"id": ["a", "b"], "pHash": [A, NEAR], "color": ["red", "blue"], "created_at": ["", ""]}
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        path = tmp_path / f"library.{ending}"
+        if ending == "parquet":
+            pq.write_table(pa.table(columns), path)
+        elif ending == "csv":
+            path.write_text("".join(f"{','.join(row)}\n" for row in [columns, *map(dict.values, rows)]))
+        else:
+            write(path, rows)
+        given: dict[str, Any] = {"input_path": str(path)} if ending else {"records": rows}
+        with pytest.raises(
+            AirflowFailException, match=r"names 'colour', which .* mean 'color'\? There are: id"
+        ):
+            find(tmp_path, report_fields="color, created, colour", max_pairs=0, **given)
+        assert find(tmp_path, report_fields="color, created", **given)["duplicates"] == 1
+
     @pytest.mark.parametrize("source", ["table", "records"])
     def test_lone_surrogates_are_replaced_before_the_work(self, source: str, tmp_path: Path) -> None:
         records = [{"id": f"{n}\ud800", "pHash": A, "path": f"/{n}\udfff.jpg"} for n in "ab"]
@@ -225,7 +245,7 @@ class TestRefusing:
             ({"input_path": "/none/none.jsonl"}, "There is no file at /none/none.jsonl"),
             ({"records": "abc"}, "records is 'abc'"),
             ({"records": ROWS, "max_distance": 17}, "stay at 16 or below"),
-            ({"records": ROWS, "max_pairs": 1}, "pairs.* within 8 bits"),
+            ({"records": ROWS, "max_pairs": 1}, "More than 1 pair found within 8 bits"),
             ({"records": ROWS, "max_pairs": "many"}, "max_pairs is 'many'"),
             ({"records": ROWS, "survivor_rules": ["prettiest"]}, "survivor_rules names 'prettiest'"),
             ({"records": ROWS, "preferred_folders": 3.5}, "preferred_folders is 3.5"),
@@ -320,6 +340,7 @@ except StorageError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("operator", "limit"), [("find", 1000), ("find", 3000), ("report", 1000)])
 def test_a_full_disk_leaves_the_old_outputs_as_they_were(
     table: str, tmp_path: Path, operator: str, limit: int

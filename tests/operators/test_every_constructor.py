@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_imagekit.compat import AIRFLOW_3, DAG, BaseOperator
-from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS
 from tests.operators.public import OF_AIRFLOW, TASKS, arguments, documented
 
 every_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.__name__)
-# Defaults that the docstring's text makes plain: nothing, an empty list, the usual connection.
-PLAIN = (None, (), ImageKitHook.default_conn_name)
+# Defaults that the docstring's text makes plain: nothing, and an empty list.
+PLAIN = (None, ())
+SAYS = ("default", "instead of")
 
 
 @every_task
@@ -52,8 +53,8 @@ def test_a_default_that_is_no_absence_is_in_the_docstring(task: type[Any]) -> No
         name: value
         for name, value in defaults.items()
         if value is not inspect.Parameter.empty
-        and value not in PLAIN
-        and not any(word in documented(task)[name].lower() for word in ("default", str(value).lower()))
+        and (value not in PLAIN or name in CONNECTION_ARGUMENTS)
+        and not any(word in documented(task)[name].lower() for word in (*SAYS, str(value).lower()))
     }
     assert silent == {}
 

@@ -50,7 +50,7 @@ def test_all_that_is_wrong_is_told_before_the_task_fails(master: str, imagekit: 
         ],
     }
     task = context()
-    with pytest.raises(AirflowFailException, match="4 of 5 variants are not as asked") as caught:
+    with pytest.raises(AirflowFailException, match="4 of 5 variants failed the check") as caught:
         check(task, **arguments)
     for text in (
         "320 pixels instead of 300",

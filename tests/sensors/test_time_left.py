@@ -1,4 +1,4 @@
-"""What the log of a sensor that is rescheduled says of its next check and of the time that is left."""
+"""What the log of a sensor says of its next check and of the time that is left, in each of its modes."""
 
 from __future__ import annotations
 
@@ -9,31 +9,63 @@ from typing import Any
 import pytest
 from airflow.exceptions import AirflowException
 
+from airflow_provider_imagekit.compat import AirflowSensorTimeout, TaskDeferred
 from tests.doubles import context
 from tests.sensors.running import sensor_of
 from tests.support import AIRFLOW_3
 
-pytestmark = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 keeps the time of the first check to itself")
 WAIT: dict[str, Any] = {"file_id": "a" * 24, "reference_phash": "f06830ca9f1e3e90", "max_distance": 8}
 
 
 @pytest.mark.parametrize(
-    ("since_first_check", "said"),
+    ("since_first_check", "backoff", "said"),
     [
-        (None, r"Next check in 60 s; (600|599) s left"),
-        (400, r"Next check in 60 s; (200|199) s left"),
-        (570, r"One more check in 60 s; (30|29) s left"),
+        (None, False, r"Next check in 60 s; (600|599) s left"),
+        (400, False, r"Next check in 60 s; (200|199) s left"),
+        (570, False, r"One more check in 60 s; (30|29) s left"),
+        (None, True, r"Next check in [345]. s; (600|599) s left"),
+        (400, True, r"(Next|One more) check in [12].. s; (200|199) s left"),
     ],
 )
-def test_the_log_says_how_long_the_wait_may_still_last(
-    since_first_check: float | None, said: str, connection: str, capsys: pytest.CaptureFixture[str]
+def test_a_rescheduled_sensor_says_how_long_its_wait_may_still_last(
+    since_first_check: float | None,
+    backoff: bool,
+    said: str,
+    connection: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     about = context()
-    if since_first_check:
-        first = datetime.now(UTC) - timedelta(seconds=since_first_check)
-        about["ti"].get_first_reschedule_date = lambda _: first
-    sensor = sensor_of("reschedule", **WAIT, poke_interval=60, timeout=600)
+    first = datetime.now(UTC) - timedelta(seconds=since_first_check or 0)
+    about["ti"].get_first_reschedule_date = lambda _: first
+    if not AIRFLOW_3:  # which asks its database
+        monkeypatch.setattr("airflow.sensors.base._orig_start_date", lambda **_: first)
+        monkeypatch.setattr("airflow.sensors.base._is_metadatabase_mysql", lambda: False)
+    sensor = sensor_of("reschedule", **WAIT, poke_interval=60, timeout=600, exponential_backoff=backoff)
     with pytest.raises(AirflowException) as ended:
         sensor.execute(about)
     assert type(ended.value).__name__ == "AirflowRescheduleException"
-    assert re.search(said, capsys.readouterr().out)
+    assert re.search(said, capsys.readouterr().out + caplog.text)
+
+
+@pytest.mark.parametrize("backoff", [False, True])
+def test_a_poking_sensor_says_so_after_each_check(
+    backoff: bool, connection: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    sensor = sensor_of("poke", **WAIT, poke_interval=1, timeout=1.5, exponential_backoff=backoff)
+    with pytest.raises(AirflowSensorTimeout):
+        sensor.execute(context())
+    said = capsys.readouterr().out + caplog.text
+    assert re.search(r"Next check in 1 s; [12] s left", said)
+    assert re.search(r"One more check in [01] s; 0 s left", said)
+
+
+@pytest.mark.parametrize("backoff", [False, True])
+def test_a_deferred_sensor_says_so_before_it_leaves_the_wait_to_the_trigger(
+    backoff: bool, connection: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    sensor = sensor_of("deferrable", **WAIT, poke_interval=60, timeout=600, exponential_backoff=backoff)
+    with pytest.raises(TaskDeferred):
+        sensor.execute(context())
+    assert re.search(r"Next check in 60 s; (600|599) s left", capsys.readouterr().out + caplog.text)

@@ -69,6 +69,9 @@ class TestRules:
             ("heif", {"format": "heic"}),
             ("heic", {"path": "/a.HEIF"}),
             ("jpg", {"path": "/a.jfif"}),
+            ("image/jpeg", {"path": "/a.jpg"}),
+            ("jpg", {"format": "image/jpeg"}),
+            ("svg", {"format": "image/svg+xml"}),
         ],
     )
     def test_names_of_the_same_format_are_one_format(self, preferred, has):
@@ -90,8 +93,15 @@ class TestRules:
         assert policy.unmatched(records) == ["/Masters", "tga"]
         assert policy.unmatched([]) == ["/masters", "/Masters", "/masters/old", "tif", "tiff", "tga"]
 
-    def test_preferences_that_no_rule_uses_are_not_named(self):
-        assert SurvivorPolicy(rules=("largest",), folders=("/x",), formats=("tga",)).unmatched([]) == []
+    @pytest.mark.parametrize("name", ["folder", "format"])
+    def test_preferences_that_no_rule_uses_are_refused(self, name):
+        with pytest.raises(ImageKitInputError, match=f"preferred_{name}s is given, but .* largest.*Add"):
+            SurvivorPolicy(rules=("largest",), **{f"{name}s": ("/x",)})
+
+    @pytest.mark.parametrize("name", ["*.jpg", "image/*", "video/mp4", "jpg png", " ", "/jpg"])
+    def test_a_format_that_no_picture_can_have_is_refused(self, name):
+        with pytest.raises(ImageKitInputError, match=r"preferred_formats names .* such as jpg, png, webp"):
+            SurvivorPolicy(formats=("jpg", name))
 
     @pytest.mark.parametrize("created", [None, "", "soon", "2024:01:01 00:00:00", 5])
     @pytest.mark.parametrize("rule", ["oldest", "newest"])

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from airflow_provider_imagekit.pictures import MAX_PIXELS
+from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["DECODED", "PixelBudget"]
+
+#: Maximum pixels at a time, four bytes each: one picture of a good camera, or several small ones.
+MOST_PIXELS: Final = 50_000_000
+
+# Blocks below 32 MiB stay with the thread that has freed them; the C library gives larger ones back.
+_BLOCK_BYTES: Final = 64 << 20
+if "PILLOW_BLOCK_SIZE" not in os.environ:
+    Image.core.set_block_size(_BLOCK_BYTES)  # type: ignore[attr-defined]
 
 
 class PixelBudget:
@@ -47,4 +56,4 @@ class PixelBudget:
 
 
 #: One for the process, since the servers of a process share its memory.
-DECODED = PixelBudget(MAX_PIXELS)
+DECODED = PixelBudget(MOST_PIXELS)

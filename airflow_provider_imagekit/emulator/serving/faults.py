@@ -42,6 +42,7 @@ class Fault:
     :param drip_headers: seconds between any two bytes of the status line and the headers.
     :param drop: reset the connection: ``"before"`` anything is sent, or in the ``"middle"`` of the body.
     :param truncate: stop in the middle of the body and close the connection in good order.
+    :param items: how many entries of a list to answer with, the first ones, as on a page that is cut short.
     :param content_length: length to state in the header, whatever the body's.
     :param garbage: answer with bytes that are not HTTP.
     :param redirect: where to redirect to (302).
@@ -61,6 +62,7 @@ class Fault:
     drip_headers: float = 0.0
     drop: Literal["", "before", "middle"] = ""
     truncate: bool = False
+    items: int | None = None
     content_length: int | None = None
     garbage: bool = False
     redirect: str = ""
@@ -79,6 +81,8 @@ class Fault:
             raise ValueError(
                 "One of delay, drip and drip_headers is negative or not finite; use seconds from 0."
             )
+        if self.items is not None and self.items < 0:
+            raise ValueError(f"items is {self.items}; use a number from 0.")
         if self.content_length is not None and self.content_length < 0:
             raise ValueError(f"content_length is {self.content_length}; use a number of bytes from 0.")
         for name, value in self.headers.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import http
+import json
 import socket
 import struct
 from typing import TYPE_CHECKING
@@ -79,6 +80,8 @@ async def send_with_fault(answer: Answer, fault: Fault, scope: Scope, send: Send
     :param scope: ASGI scope of the request.
     :param send: ASGI sender.
     """
+    if fault.items is not None and isinstance(entries := json.loads(answer.body or b"null"), list):
+        answer.body = json.dumps(entries[: fault.items]).encode()
     if fault.gzip:
         answer.body = gzip.compress(answer.body, mtime=0)
         answer.headers["content-encoding"] = "gzip"

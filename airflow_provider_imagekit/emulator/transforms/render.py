@@ -19,7 +19,7 @@ from airflow_provider_imagekit.emulator.transforms.geometry import (
     rotated_size,
 )
 from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError
-from airflow_provider_imagekit.pictures import MAX_PIXELS, in_colour, open_picture
+from airflow_provider_imagekit.pictures import MAX_PIXELS, in_colour, open_picture, upright
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.transforms.steps import Colour, Step
@@ -39,6 +39,7 @@ _MIMES = {
 _WHITE: Colour = (255, 255, 255, 255)
 _ORIENTATION = 0x0112
 _TURNED = (5, 6, 7, 8)
+_EXIF_OF_PNG = {"exif", "Raw profile type exif"}
 
 #: Maximum pixels that all steps of a chain may compute.
 MAX_WORK = 5 * MAX_PIXELS
@@ -73,9 +74,7 @@ def render(
     :raises BadPictureError: if the original cannot be decoded.
     :raises BadTransformationError: if the output would be too large or the steps too much work.
     """
-    with open_picture(io.BytesIO(content)) as opened:
-        size = _upright_size(opened)
-    with DECODED.reserve(_most_pixels(steps, size)):
+    with DECODED.reserve(_most_pixels(steps, _upright_size(content))):
         return _render(content, steps, accept, coordinates)
 
 
@@ -83,7 +82,7 @@ def _render(content: bytes, steps: tuple[Step, ...], accept: str, coordinates: s
     with open_picture(io.BytesIO(content)) as opened:
         source_format = format_of(opened)
         exif, profile = opened.getexif(), opened.info.get("icc_profile")
-        image = in_colour(ImageOps.exif_transpose(opened))
+        image = in_colour(upright(opened))
     original = Size(image.width, image.height)
     for step in steps:
         image = _apply(step, image, original, coordinates)
@@ -98,9 +97,12 @@ def _render(content: bytes, steps: tuple[Step, ...], accept: str, coordinates: s
     return _encode(image, _output_format(wanted, source_format, accept), quality, options)
 
 
-def _upright_size(image: Image.Image) -> Size:
-    turned = image.getexif().get(_ORIENTATION) in _TURNED
-    return Size(image.height, image.width) if turned else Size(image.width, image.height)
+def _upright_size(content: bytes) -> Size:
+    with open_picture(io.BytesIO(content)) as image:
+        # Pillow would decode the pixels of a PNG file to look for EXIF data behind them.
+        known = image.format != "PNG" or not _EXIF_OF_PNG.isdisjoint(image.info)
+        turned = known and image.getexif().get(_ORIENTATION) in _TURNED
+        return Size(image.height, image.width) if turned else Size(image.width, image.height)
 
 
 def _most_pixels(steps: tuple[Step, ...], original: Size) -> int:

@@ -146,6 +146,6 @@ class UpdatePlan:
     def __str__(self) -> str:
         requests = ", ".join(f"{count:,} for {step}" for step, count in self.requests.items()) or "none"
         time = "at the account's own limit"
-        if self.seconds is not None:
-            time = f"{duration_text(self.seconds)} at {self.writes_per_second:g} writes a second"
+        if self.seconds is not None and self.writes_per_second is not None:
+            time = f"{duration_text(self.seconds)} at {counted(self.writes_per_second, 'write')} a second"
         return f"Plan: {counted(self.files, 'file')}; requests that write: {requests}; {time}."

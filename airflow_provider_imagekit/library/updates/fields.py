@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arguments import meant
 
-__all__ = ["FieldSchemas"]
+__all__ = ["FieldSchemas", "field_schemas"]
+
+
+def field_schemas(fields: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """
+    Return the schemas of fields that are to be created, in the order of their names.
+
+    :param fields: by name a type, such as ``Text``, or a whole schema.
+    :raises ImageKitInputError: for a type that ImageKit does not have.
+    """
+    schemas = {
+        name: fields[name] if isinstance(fields[name], Mapping) else {"type": fields[name]}
+        for name in sorted(fields)
+    }
+    for name, schema in schemas.items():
+        if str(schema.get("type")) not in _READERS:
+            raise ImageKitInputError(
+                f"create_fields: {schema.get('type')!r:.60} is not a type of the field {name!r}.",
+                help=f"There are: {', '.join(_READERS)}.",
+            )
+    return {name: dict(schema) for name, schema in schemas.items()}
 
 
 class FieldSchemas:
@@ -18,10 +38,16 @@ class FieldSchemas:
     The account's custom metadata fields.
 
     :param fields: as ImageKit lists them: ``name`` and ``schema``.
+    :param wanted: schemas by name of fields that are created where they are missing.
     """
 
-    def __init__(self, fields: Iterable[Mapping[str, Any]]) -> None:
-        self._schemas = {str(field.get("name")): dict(field.get("schema") or {}) for field in fields}
+    def __init__(
+        self, fields: Iterable[Mapping[str, Any]], wanted: Mapping[str, dict[str, Any]] | None = None
+    ) -> None:
+        there = {str(field.get("name")): dict(field.get("schema") or {}) for field in fields}
+        #: Schemas by name of the fields to create.
+        self.missing = {name: schema for name, schema in (wanted or {}).items() if name not in there}
+        self._schemas = there | self.missing
 
     def fit(self, values: Mapping[str, Any], where: str) -> dict[str, Any]:
         """
@@ -42,11 +68,10 @@ class FieldSchemas:
         """
         for name in names:
             if name not in self._schemas:
-                near = difflib.get_close_matches(name, self._schemas, n=1)
-                known = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(self._schemas)}."
+                known = f"{meant(name, self._schemas)}There are: {', '.join(self._schemas)}."
                 raise ImageKitInputError(
                     f"The account has no custom metadata field {name!r}.",
-                    help=known if self._schemas else "It has none; create the field first.",
+                    help=known if self._schemas else "It has none; create_fields creates them.",
                 )
             if self._schemas[name].get("readOnly"):
                 raise ImageKitInputError(

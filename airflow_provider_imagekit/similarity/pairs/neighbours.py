@@ -10,6 +10,7 @@ from operator import not_
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.pairs.pairs import (
     CROWD,
@@ -227,10 +228,10 @@ class NeighbourGraph:
     def _too_many(self) -> ImageKitInputError:
         often = max(range(len(self._new)), key=self._new.count)
         return ImageKitInputError(
-            f"{sum(self.distance_counts()):,} pairs of pictures lie within {self._radius} bits; max_pairs "
-            f"allows {self._max_pairs:,}.",
+            f"Found within {counted(self._radius, 'bit')}: {counted(sum(self.distance_counts()), 'pair')} of "
+            f"pictures; max_pairs allows {self._max_pairs:,}.",
             help=f"The most frequent hash, {PHash(self._new.hashes[often])}, is that of "
-            f"{self._new.count(often):,} pictures: if they are flat, list it as low-information. Or lower "
+            f"{counted(self._new.count(often), 'picture')}: if flat, list it as low-information. Or lower "
             "the radius, take the groups instead of the pairs, or raise max_pairs.",
         )
 

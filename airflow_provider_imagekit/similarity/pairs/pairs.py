@@ -12,6 +12,7 @@ from operator import ne, sub
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.progress import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -143,7 +144,7 @@ class DistinctHashes:
 def too_many_pairs(max_pairs: int, radius: int) -> ImageKitInputError:
     """Return the error for more pairs than allowed."""
     return ImageKitInputError(
-        f"More than {max_pairs:,} pairs lie within {radius} bits.",
+        f"More than {counted(max_pairs, 'pair')} found within {counted(radius, 'bit')}.",
         help="Lower the radius, list the hashes of flat pictures as low-information, or raise max_pairs.",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.progress import counted
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.similarity.threshold.report import ThresholdReport
@@ -46,7 +47,7 @@ def plot_threshold_report(report: ThresholdReport, file: IO[bytes], *, image_for
     distances.bar(range(len(report.histogram)), report.histogram, width=1, color="#3b6fb6")
     distances.axvline(report.suggested_radius + 0.5, color="#c2410c", linestyle="--")
     distances.set(
-        title=f"Distances of {report.pictures:,} pictures",
+        title=f"Distances of {counted(report.pictures, 'picture')}",
         xlabel="distance (bits)",
         ylabel=drawn,
         yscale="symlog",

@@ -213,8 +213,8 @@ def _risk(row: RadiusRow, labels: Sequence[LabelledPair], max_false_share: float
     if within:
         hits = sum(label.same for label in within)
         parts.append(
-            f"Of {len(within):,} labelled pairs within it, {hits:,} are the same; with so many labels the "
-            f"precision is at least {_at_least(hits, len(within)):.0%} (95 % sure)."
+            f"Of {counted(len(within), 'labelled pair')} within it, {hits:,} are the same; with so many "
+            f"labels the precision is at least {_at_least(hits, len(within)):.0%} (95 % sure)."
         )
     if row.recall is not None:
         parts.append(f"It finds {row.recall:.0%} of the pairs labelled the same.")

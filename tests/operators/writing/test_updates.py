@@ -236,6 +236,41 @@ def test_an_unknown_field_names_the_nearest_one(server: ImageKitEmulator, ids: l
     assert writes(server) == []
 
 
+def test_fields_that_the_account_lacks_are_created_once(server: ImageKitEmulator, ids: list[str]) -> None:
+    fields("camera")
+    arguments = {
+        "records": [{"fileId": ids[0], "model": "Canon", "at": "2026-01-01"}],
+        "custom_metadata_columns": {"camera": "model", "captured_at": "at"},
+        "create_fields": {
+            "camera": "Number",
+            "captured_at": "Date",
+            "size": {"type": "Number", "minValue": 1},
+        },
+    }
+    server.clear()
+    update(**arguments, dry_run=True)
+    assert writes(server) == []
+    update(**arguments)
+    update(**arguments)
+    assert writes(server).count("/v1/customMetadataFields") == 2
+    assert details(ids[0])["customMetadata"] == {"camera": "Canon", "captured_at": "2026-01-01"}
+    schemas = {field["name"]: field["schema"] for field in ImageKitHook().list_custom_metadata_fields()}
+    assert schemas["camera"]["type"] == "Text"
+    assert schemas["size"] == {"type": "Number", "minValue": 1}
+
+
+def test_a_field_to_create_has_a_type_and_its_values_fit_before_anything_changes(
+    server: ImageKitEmulator, ids: list[str]
+) -> None:
+    with pytest.raises(
+        AirflowFailException, match="create_fields: 'Txt' is not a type of the field 'camera'"
+    ):
+        update(file_ids=ids, custom_metadata={"camera": "Canon"}, create_fields={"camera": "Txt"})
+    with pytest.raises(AirflowFailException, match="'yesterday' is not a valid value"):
+        update(file_ids=ids, custom_metadata={"taken": "yesterday"}, create_fields='{"taken": "Date"}')
+    assert writes(server) == []
+
+
 def test_a_read_only_field_is_refused(server: ImageKitEmulator, ids: list[str]) -> None:
     fields("camera", readOnly=True)
     server.clear()

@@ -73,7 +73,9 @@ class TestGuard:
     @pytest.mark.parametrize("second", [None, list(range(1, 50))])
     def test_more_pairs_than_allowed_are_refused_with_advice(self, numpy, second):
         hashes = list(range(50))
-        with pytest.raises(ImageKitInputError, match=r"More than 100 pairs .* 8 bits\..*raise max_pairs"):
+        with pytest.raises(
+            ImageKitInputError, match=r"More than 100 pairs found within 8 bits\..*raise max_pairs"
+        ):
             by(numpy, join, hashes, second, radius=8, max_pairs=100)
 
     @EITHER

@@ -1,0 +1,46 @@
+"""A table in Markdown of what to keep beside what looks like it, such as for Airflow's *Required Actions*."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from airflow_provider_imagekit.similarity.review.thumbnails import thumbnail_step, thumbnail_url, web_url
+
+__all__ = ["groups_markdown"]
+
+_STEP: Final = thumbnail_step(200, 150)
+# A file's path is foreign text, and must not end its cell or become a link.
+_MARKUP: Final = re.compile(r"[\\`*\[\]<>|~&!]")
+_IN_ADDRESS: Final = ":/?#@$&'*+,;=%~"
+
+
+def groups_markdown(rows: Iterable[Mapping[str, Any]], *, limit: int = 100) -> str:
+    """
+    Return a table in Markdown, a row for each picture that is not kept, with small pictures by ImageKit.
+
+    :param rows: the table of groups that a search writes, the picture to keep first in each group.
+    :param limit: maximum rows; a line below the table counts the others.
+    :return: empty if there is no near-duplicate.
+    """
+    lines: list[str] = []
+    others, keeper = 0, ""
+    for row in rows:
+        if row["keep"]:
+            keeper = _picture(row)
+        elif len(lines) < limit:
+            lines.append(f"| {keeper} | {_picture(row)} | {row['distance']} |")
+        else:
+            others += 1
+    if not lines:
+        return ""
+    table = "\n".join(["| keep | looks like it | bits apart |", "|---|---|---:|", *lines])
+    return f"{table}\n\nand {others:,} more" if others else table
+
+
+def _picture(row: Mapping[str, Any]) -> str:
+    address = web_url(row.get("url"))
+    name = _MARKUP.sub(r"\\\g<0>", " ".join(str(row.get("path") or row["id"]).split()))
+    return f"![]({quote(thumbnail_url(address, _STEP), safe=_IN_ADDRESS)}) {name}" if address else name
