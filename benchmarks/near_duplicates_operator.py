@@ -82,7 +82,9 @@ def run_operator(table: str, output: str) -> Callable[[], dict[str, Any]]:
 
     from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
 
-    task = SimpleNamespace(map_index=-1, xcom_push=lambda **_: None)
+    task = SimpleNamespace(
+        dag_id="nightly", task_id="find", run_id="one", map_index=-1, xcom_push=lambda **_: None
+    )
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder, f"small{Path(table).suffix}")
         write_table(small, 100)

@@ -26,6 +26,7 @@ def test_every_name_has_a_home_in_this_airflow() -> None:
     assert missing in (only_on_airflow_3, ONLY_FROM_3_3 | only_on_airflow_3)
 
 
+@pytest.mark.slow
 def test_a_name_is_imported_when_somebody_asks_for_it_and_no_sooner() -> None:
     code = "import sys; from airflow_provider_imagekit import compat; print({} in sys.modules)"
     home = "'airflow.sdk.bases.branch'" if compat.AIRFLOW_3 else "'airflow.operators.branch'"

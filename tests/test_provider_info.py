@@ -82,6 +82,7 @@ def test_every_module_with_something_to_use_is_listed() -> None:
                 assert f"airflow_provider_imagekit.{part}.{name}" in "\n".join(dotted_paths())
 
 
+@pytest.mark.slow
 def test_airflows_commands_list_the_provider() -> None:
     commands = ("get airflow-provider-imagekit --full", "hooks", "behaviours", "widgets", "triggers", "links")
     for command, printed in airflow_providers(*commands).items():
@@ -90,6 +91,7 @@ def test_airflows_commands_list_the_provider() -> None:
         assert "Error when importing" not in json.dumps(ours), command
 
 
+@pytest.mark.slow
 def test_importing_airflow_loads_nothing_of_the_provider_but_its_description() -> None:
     code = (
         "import sys, airflow; from airflow.configuration import conf; conf.get('core', 'executor');"

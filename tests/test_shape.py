@@ -99,6 +99,7 @@ def test_the_package_level_has_few_rooms_and_few_loose_modules() -> None:
     assert len(modules | rooms) <= 19
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("connection")
 def test_a_metadata_call_stays_within_the_rooms_that_it_needs(imagekit: ImageKitEmulator) -> None:
     file_id = imagekit.file_id(pictures.ORIGINAL)

@@ -6,13 +6,13 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_imagekit.client.json_safe import load_json
 from airflow_provider_imagekit.exceptions import ImageKitInputError, WebhookVerificationError
 
 __all__ = ["MAX_BODY", "TOLERANCE", "verify_webhook"]
@@ -56,7 +56,7 @@ def verify_webhook(
     :param body: the body as received.
     :param secrets: the webhook's secret (``whsec_...``), or several of them while they are rotated.
     :param clock: Unix time in seconds.
-    :return: the event: ``id``, ``type``, ``created_at``, ``data``.
+    :return: the event: ``id``, ``type``, ``created_at``, ``data``, as values that every database stores.
     :raises WebhookVerificationError: if the signature is missing, wrong or older than 300 seconds, or the
         body is larger than 5 MB or not a JSON object.
     :raises ImageKitInputError: if there is no secret.
@@ -127,8 +127,8 @@ def _matches(signature: _Signature, keys: Iterable[bytes]) -> bool:
 
 def _event(body: bytes) -> dict[str, Any]:
     try:
-        event = json.loads(body)
-    except (ValueError, RecursionError):
+        event = load_json(body)
+    except ValueError:
         event = None
     if not isinstance(event, dict):
         raise WebhookVerificationError("The webhook's body is not a JSON object.")

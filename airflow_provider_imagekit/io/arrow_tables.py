@@ -76,7 +76,7 @@ def read_batches(
     arrow, parquet = import_pyarrow()
     watched = _Watched(file)
     try:
-        table = parquet.ParquetFile(watched)
+        table = parquet.ParquetFile(watched, pre_buffer=False)  # or all row groups were in memory together
         chosen = None if columns is None else list(columns(table.schema_arrow.names))
         for batch in table.iter_batches(batch_size=rows, columns=chosen):
             cut = [_without_nanoseconds(arrow, column) for column in batch.columns]
@@ -141,26 +141,29 @@ class TakenColumns:
     :param rows: the rows to keep: a NumPy array of row numbers, ascending.
     """
 
-    _BATCH = 1 << 16
+    _BATCH = 1 << 14
 
     def __init__(self, file: IO[bytes], names: Iterable[str], rows: Any) -> None:
         import numpy as np
 
         wanted = set(names)
         self._rows = rows
-        kept, begin = [], 0
+        arrow, _ = import_pyarrow()
+        kept: dict[str, list[Any]] = {}
+        begin = 0
         file.seek(0)
         for batch in read_batches(
             file, lambda there: [name for name in there if name in wanted], self._BATCH
         ):
             first, last = np.searchsorted(rows, (begin, begin + batch.num_rows))
             if first < last:
-                kept.append(batch.take(import_pyarrow()[0].array(rows[first:last] - begin)))
+                part = batch.take(arrow.array(rows[first:last] - begin))
+                for name, column in zip(part.schema.names, part.columns, strict=True):
+                    kept.setdefault(name, []).append(column)
             begin += batch.num_rows
-        table = import_pyarrow()[0].Table.from_batches(kept) if kept else None
-        self._columns = (
-            {name: usual_values(name, table.column(name)) for name in table.column_names} if table else {}
-        )
+        # One column after the other, so that no more than one of them is there twice.
+        self._columns = {name: usual_values(name, arrow.chunked_array(kept.pop(name))) for name in [*kept]}
+        arrow.default_memory_pool().release_unused()
         #: The columns that were found.
         self.names: Sequence[str] = tuple(self._columns)
 

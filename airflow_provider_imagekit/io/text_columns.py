@@ -11,7 +11,7 @@ from typing import Any, Final
 
 __all__ = [
     "Column",
-    "are_distinct",
+    "are_blank",
     "as_text",
     "changed",
     "coded",
@@ -33,6 +33,7 @@ __all__ = [
     "sorted_places",
     "taken",
     "text_column",
+    "text_data",
     "without_blanks",
 ]
 
@@ -107,15 +108,24 @@ def taken(column: Column, places: Any) -> Column:
     return list(map(column.__getitem__, places))
 
 
-def filtered(column: Column, kept: Sequence[bool] | bytearray) -> Column:
-    """Return the values of some rows."""
-    if all(kept):
+def filtered(column: Column, kept: bytes | bytearray) -> Column:
+    """Return the values of the rows that have a 1."""
+    if 0 not in kept:
         return column
     if not is_arrow(column):
         return list(compress(column, kept))
     import pyarrow as pa
 
-    return column.filter(pa.array(map(bool, kept), pa.bool_()))
+    numbers = pa.Array.from_buffers(pa.uint8(), len(kept), [None, pa.py_buffer(kept)])
+    return column.filter(numbers.cast(pa.bool_()))
+
+
+def are_blank(column: Column) -> bytes:
+    """Return for each value a 1 if it is absent or false, such as an empty text; else a 0."""
+    if is_arrow(column) and str(column.type) == "large_string":
+        blank = _compute().equal(_compute().binary_length(column).fill_null(0), 0)
+        return bytes(memoryview(blank.cast("uint8").buffers()[1])[: len(blank)])
+    return bytes(not value for value in listed(column))
 
 
 def has_blanks(column: Column) -> bool:
@@ -188,18 +198,6 @@ def places_of(column: Column, names: Collection[str]) -> dict[str, int]:
     return dict(zip(reversed(listed(taken(column, places))), reversed(places), strict=True))
 
 
-def are_distinct(column: Column) -> bool:
-    """Return whether no text is in a column twice."""
-    if not is_arrow(column):
-        return len(set(column)) == len(column)
-    import pyarrow as pa
-    import pyarrow.compute as pc  # type: ignore[import-untyped]
-
-    distinct = len(pc.unique(column))  # in half the time of count_distinct
-    pa.default_memory_pool().release_unused()
-    return distinct == len(column)
-
-
 def without_blanks(column: Any) -> Any:
     """Return an array of PyArrow with null for empty texts."""
     import pyarrow as pa
@@ -214,7 +212,7 @@ def sorted_places(column: Column) -> list[int]:
     """Return the places of texts in their order."""
     if not is_arrow(column):
         return sorted(range(len(column)), key=column.__getitem__)
-    import pyarrow.compute as pc
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
 
     # Bytes of UTF-8 have the order of code points, which is Python's.
     places: list[int] = pc.sort_indices(column).to_pylist()
@@ -283,7 +281,7 @@ def joined(parts: Iterable[Column | str]) -> bytes:
         cells = (repeat(part) if isinstance(part, str) else part for part in parts)
         return "".join(chain.from_iterable(zip(*cells, strict=False))).encode()
     columns = [_scalar(part) if isinstance(part, str) else text_column(part, like=arrow) for part in parts]
-    return _data(_compute().binary_join_element_wise(*columns, _scalar("")))
+    return bytes(text_data(_compute().binary_join_element_wise(*columns, _scalar(""))))
 
 
 def _merged(parts: Iterable[Column | str]) -> Iterator[Column | str]:
@@ -298,6 +296,17 @@ def _merged(parts: Iterable[Column | str]) -> Iterator[Column | str]:
         yield part
     if text:
         yield text
+
+
+def text_data(column: Any) -> memoryview:
+    """Return the texts of an array of PyArrow, one behind the other."""
+    import numpy as np
+
+    _, ends, data = column.buffers()
+    if not len(column) or data is None:
+        return memoryview(b"")
+    begin, end = np.frombuffer(ends, np.int64)[[column.offset, column.offset + len(column)]]
+    return memoryview(data)[begin:end]
 
 
 def json_text(value: Any) -> str:
@@ -343,21 +352,10 @@ def _csv_texts(values: list[Any]) -> list[str]:
 def _changed_where(column: Any, special: tuple[str, bytes], change: Callable[[str], str]) -> Any:
     """Return texts of which those with special characters are changed: of most columns none."""
     pattern, characters = special
-    data = _data(column)
+    data = bytes(text_data(column))
     if len(data.translate(None, characters)) == len(data):
         return column
     return changed(column, found(column, pattern), change)
-
-
-def _data(column: Any) -> bytes:
-    """Return the texts of an array of PyArrow, one behind the other."""
-    import numpy as np
-
-    _, ends, data = column.buffers()
-    if not len(column) or data is None:
-        return b""
-    begin, end = np.frombuffer(ends, np.int64)[[column.offset, column.offset + len(column)]]
-    return bytes(memoryview(data)[begin:end])
 
 
 def _texts_of(column: Any, texts_of: Callable[[list[Any]], list[str]]) -> Any:

@@ -221,6 +221,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
                 low_information=parse_low_information(self.low_information),
                 max_pairs=whole_number(self.max_pairs, "max_pairs"),
                 search=self._search(),
+                properties=self._other_columns(),
                 **tables,
             )
             for preference in found.unmatched_preferences:

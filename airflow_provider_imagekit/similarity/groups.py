@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_imagekit.io.progress import track
 from airflow_provider_imagekit.io.text_columns import Column, listed, sorted_places, taken
 from airflow_provider_imagekit.similarity.origins import AllPictures, Origin
-from airflow_provider_imagekit.similarity.pairs.pairs import picked, sorted_positions, use_numpy
+from airflow_provider_imagekit.similarity.pairs.pairs import packed, picked, sorted_positions, use_numpy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -157,7 +157,6 @@ class _Ranking:
     """
 
     def __init__(self, pictures: AllPictures, numbers: Sequence[int], policy: SurvivorPolicy) -> None:
-        pictures.load(policy.properties, numbers)
         self._columns = policy.values(lambda name: pictures.values(name, numbers))
         self._policy = policy
         names = taken(pictures.ids, numbers)
@@ -208,6 +207,7 @@ def group_around_keepers(
     graph: NeighbourGraph,
     policy: SurvivorPolicy,
     strangers: Mapping[int, Collection[int]],
+    properties: Iterable[str] = (),
 ) -> Clusters:
     """
     Group near pictures around those to keep.
@@ -220,31 +220,20 @@ def group_around_keepers(
     :param graph: which of them are near each other.
     :param policy: which picture is the best.
     :param strangers: for some pictures, the others that must not share a group with it as keeper and member.
+    :param properties: what will be asked of the pictures of groups, to read it along.
     :return: groups, the largest first.
     """
     positions, node_of, begins = graph.candidates()
     numbers = picked(members, positions)
+    pictures.load((*policy.properties, *properties), numbers)
     ranking = _Ranking(pictures, numbers, policy)
-    taking = _Taking(graph, node_of, begins, ranking)
+    taking = _Taking(graph, node_of, begins, ranking.is_reference)
     if strangers:
         taking.part(numbers, strangers)
-    stars = taking.all(ranking.order)
-    sizes = [len(joined) for _, joined in stars]
-    order = sorted(range(len(stars)), key=lambda star: (-sizes[star], ranking.place[stars[star][0]]))
-    sizes = [sizes[star] for star in order]
-    keys = array("q", chain.from_iterable(stars[star][1] for star in order))
-    places, distances = _split(keys, len(numbers))
-    candidates = picked(array("q", ranking.by_name), places)
+    taking.all(ranking.order)
+    arranged = _arranged_with_numpy if use_numpy() else _arranged
+    sizes, candidates, distances = arranged(taking, ranking.place)
     return Clusters(sizes, ranking.reasons(sizes, candidates), picked(numbers, candidates), distances)
-
-
-def _split(keys: array[int], count: int) -> tuple[array[int], array[int]]:
-    if use_numpy():
-        import numpy as np
-
-        distances, places = np.divmod(np.asarray(keys), count) if count else (np.asarray(keys),) * 2
-        return array("q", places.tobytes()), array("B", distances.astype(np.uint8).tobytes())
-    return array("q", (key % count for key in keys)), array("B", (key // count for key in keys))
 
 
 class _Taking:
@@ -254,21 +243,34 @@ class _Taking:
     :param graph: which nodes are near each other.
     :param node_of: the node of each candidate.
     :param begins: for each node, the number of candidates before it; those of a node stand together.
-    :param ranking: of the candidates.
+    :param is_reference: whether a candidate is never taken.
     """
 
     def __init__(
-        self, graph: NeighbourGraph, node_of: Sequence[int], begins: Sequence[int], ranking: _Ranking
+        self,
+        graph: NeighbourGraph,
+        node_of: Sequence[int],
+        begins: Sequence[int],
+        is_reference: Sequence[bool],
     ) -> None:
         self._graph = graph
         self._node_of = node_of
         self._begins = begins
-        self._is_plain = graph.plain_nodes(begins)
-        self._place = ranking.place
-        self._is_reference = ranking.is_reference
-        self._gone = bytearray(ranking.is_reference)  # in a group, or never a member of one
-        self._free: dict[int, list[int]] = {}  # what is left of nodes that were looked at
+        self._is_reference = is_reference
+        self._gone = bytearray(is_reference)  # in a group, or never a member of one
+        # What is left of each node of which a keeper may take only some candidates.
+        self._free: dict[int, Sequence[int]] = {}
+        for node in graph.old_nodes():
+            if begins[node + 1] - begins[node] > 1:
+                self._split(node)
         self._strangers: Mapping[int, Collection[int]] = {}
+        #: Those that took, or are alone; and behind the last run of each, how many runs there are.
+        self.keepers, self.ends = array("q"), array("q")
+        #: Runs of neighbouring candidates: the first, how many they are, and their distance from the keeper.
+        self.firsts, self.counts, self.distances = array("q"), array("q"), array("B")
+
+    def _split(self, node: int) -> None:
+        self._free[node] = range(self._begins[node], self._begins[node + 1])
 
     def part(self, numbers: Sequence[int], strangers: Mapping[int, Collection[int]]) -> None:
         """Let no keeper take a stranger; both are given by the numbers of the pictures."""
@@ -277,45 +279,85 @@ class _Taking:
             candidate: {marked[other] for other in strangers[number] if other in marked}
             for number, candidate in marked.items()
         }
+        for candidate in self._strangers:
+            self._split(self._node_of[candidate])
 
-    def all(self, order: Sequence[int]) -> list[tuple[int, list[int]]]:
+    def all(self, order: Sequence[int]) -> None:
         """
-        Return keepers, each with its group: a member as its distance times the number of candidates plus its
-        place by name, so that their order is that of the group; the keeper is its first member.
+        Let all take.
 
         :param order: the candidates, the best first.
         """
-        gone, is_reference, place = self._gone, self._is_reference, self._place
-        stars = []
+        gone, is_reference = self._gone, self._is_reference
         slices = [order[begin : begin + _STRIDE] for begin in range(0, len(order), _STRIDE)]
         for part in track("Grouping", slices, len(order), unit="pictures", size=len):
             for keeper in part:
                 if not gone[keeper] or is_reference[keeper]:
-                    # Alone or not: all that are near it are in groups now, or no duplicates of it.
-                    gone[keeper] = 1
-                    if joined := self._take(keeper):
-                        joined.sort()
-                        stars.append((keeper, [place[keeper], *joined]))
-        return stars
+                    self._take(keeper)
+                    self.keepers.append(keeper)
+                    self.ends.append(len(self.firsts))
 
-    def _take(self, keeper: int) -> list[int]:
-        gone, place, begins, count = self._gone, self._place, self._begins, len(self._gone)
-        strangers = self._strangers.get(keeper, ())
-        joined, own = [], self._node_of[keeper]
-        if self._is_plain[own] and not strangers:
-            for node, distance in self._graph.arcs.of(own):
-                one = begins[node]
-                if not gone[one]:
-                    gone[one] = 1
-                    joined.append(distance * count + place[one])
-            return joined
-        for node, distance in self._graph.near(own):
-            free = self._free.get(node, range(begins[node], begins[node + 1]))
-            left = [one for one in free if not gone[one]]
-            near = [one for one in left if one not in strangers] if strangers else left
-            for one in near:
-                gone[one] = 1
-                joined.append(distance * count + place[one])
-            if len(free) > 1:
-                self._free[node] = [one for one in left if not gone[one]]
-        return joined
+    def _take(self, keeper: int) -> None:
+        gone, begins, free = self._gone, self._begins, self._free
+        if not self._graph.is_new(self._node_of[keeper]):
+            self._add(keeper, 1, 0)
+        for node, distance in self._graph.near(self._node_of[keeper]):
+            if node in free:
+                self._take_some(keeper, node, distance)
+            elif not gone[begins[node]]:
+                self._add(begins[node], begins[node + 1] - begins[node], distance)
+
+    def _take_some(self, keeper: int, node: int, distance: int) -> None:
+        strangers, gone = self._strangers.get(keeper, ()), self._gone
+        left = [one for one in self._free[node] if not gone[one]]
+        for one in left:
+            if one not in strangers:
+                self._add(one, 1, distance)
+        self._free[node] = [one for one in left if not gone[one]]
+
+    def _add(self, first: int, count: int, distance: int) -> None:
+        self._gone[first : first + count] = b"\x01" * count
+        self.firsts.append(first)
+        self.counts.append(count)
+        self.distances.append(distance)
+
+
+def _arranged(taking: _Taking, place: Sequence[int]) -> tuple[list[int], array[int], array[int]]:
+    """
+    Return the sizes of the groups, the largest first, their candidates and the distances of these.
+
+    :param place: of each candidate by its name.
+    """
+    runs = list(zip(taking.firsts, taking.counts, taking.distances, strict=True))
+    groups = []
+    for keeper, (begin, end) in zip(taking.keepers, pairwise((0, *taking.ends)), strict=True):
+        group = [
+            (one != keeper, distance, place[one], one)
+            for first, size, distance in runs[begin:end]
+            for one in range(first, first + size)
+        ]
+        if len(group) > 1:
+            groups.append(sorted(group))
+    groups.sort(key=lambda group: (-len(group), group[0][2]))
+    members = list(chain.from_iterable(groups))
+    candidates, distances = array("q", (one[3] for one in members)), array("B", (one[1] for one in members))
+    return list(map(len, groups)), candidates, distances
+
+
+def _arranged_with_numpy(taking: _Taking, place: Sequence[int]) -> tuple[list[int], array[int], array[int]]:
+    import numpy as np
+
+    keepers, counts, by_name = map(np.asarray, (taking.keepers, taking.counts, place))
+    begins = np.asarray(taking.firsts) - (counts.cumsum() - counts)
+    members = np.arange(counts.sum()) + np.repeat(begins, counts)
+    distances = np.repeat(np.asarray(taking.distances), counts)
+    group_of = np.repeat(np.repeat(np.arange(len(keepers)), np.diff(taking.ends, prepend=0)), counts)
+    sizes = np.bincount(group_of, minlength=len(keepers))
+    groups = np.lexsort((by_name[keepers], -sizes))
+    ranks = np.empty_like(groups)
+    ranks[groups] = np.arange(len(groups))
+    order = np.lexsort((by_name[members], distances, members != keepers[group_of], ranks[group_of]))
+    sizes = sizes[groups]
+    sizes = sizes[sizes > 1]
+    order = order[: sizes.sum()]  # without those that are alone
+    return sizes.tolist(), packed("q", members[order]), packed("B", distances[order])

@@ -266,6 +266,7 @@ def find_near_duplicates(
     low_information: Collection[PHash] = frozenset(),
     max_pairs: int = MAX_PAIRS,
     search: Callable[..., Pairs] = join,
+    properties: Iterable[str] = (),
 ) -> NearDuplicates:
     """
     Find all near-duplicates: exact, nothing within the radius is missed.
@@ -284,6 +285,7 @@ def find_near_duplicates(
     :param low_information: hashes besides zero that say nothing about likeness; their pictures are set apart.
     :param max_pairs: refuse more pairs than this.
     :param search: finds the pairs, as :func:`~airflow_provider_imagekit.similarity.pairs.search.join` does.
+    :param properties: what will be asked of the pictures of groups, so that a table is read once for all.
     :raises ImageKitInputError: for an unreadable or too large radius, a name that stands twice, or too many
         pairs.
     """
@@ -293,7 +295,7 @@ def find_near_duplicates(
     new, old = _hashes(pictures, members, begin_of_old)
     graph = NeighbourGraph(new, old, radius=number, max_pairs=max_pairs, search=search)
     policy, strangers = policy or SurvivorPolicy(), pictures.strangers(not_duplicates)
-    clusters = group_around_keepers(pictures, members, graph, policy, strangers)
+    clusters = group_around_keepers(pictures, members, graph, policy, strangers, properties)
     return NearDuplicates(
         radius=number,
         compared=begin_of_old,
@@ -353,12 +355,16 @@ def _to_compare(
     apart = set(doubtful)
     rest = array("q", (number for number in numbers if number not in apart)) if apart else numbers
     begin, end = (bisect_left(rest, bound) for bound in pictures.bounds(Origin.NEW))
-    return rest[begin:end] + rest[:begin] + rest[end:], end - begin, (flat, without)
+    old = rest[:begin] + rest[end:]
+    del rest[end:], rest[:begin]
+    return rest + old if old else rest, end - begin, (flat, without)
 
 
 def _unmatched(pictures: AllPictures, policy: SurvivorPolicy) -> list[str]:
     preferences = policy.preferences()
-    numbers = pictures.numbers() if preferences else ()
+    if not preferences:
+        return []
+    numbers = pictures.numbers()
     pictures.load(("path", "format"), numbers)
     for begin in range(0, len(numbers), _ROWS):
         if not preferences:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from array import array
 from binascii import unhexlify
-from itertools import compress, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from airflow_provider_imagekit.io.text_columns import (
     Column,
+    are_blank,
     concatenated,
     filtered,
     has_blanks,
@@ -188,13 +189,13 @@ class KeptColumns:
         self._columns: dict[str, list[Any]] = {}
         self._count = 0
 
-    def add(self, chunk: Mapping[str, Iterable[Any]], kept: Sequence[bool]) -> None:
-        """Add columns of further rows, of which some are pictures."""
+    def add(self, chunk: Mapping[str, Column], kept: bytes) -> None:
+        """Add columns of further rows, of which those with a 1 are pictures."""
         for name, values in chunk.items():
             column = self._columns.setdefault(name, [])
             column += [None] * (self._count - len(column))
-            column += compress(values, kept)
-        self._count += sum(kept)
+            column += listed(filtered(values, kept))
+        self._count += kept.count(1)
 
     def load(self, names: Collection[str], numbers: Sequence[int]) -> None:
         """Do nothing: all is there."""
@@ -219,32 +220,33 @@ class TakenAttributes:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._is_picture: Any = []
+        self._is_picture: Any = []  # for each batch bytes, and then the rows
         self._taken: dict[str, Any] = {}
+        self._absent = set[str]()  # columns that the table lacks
 
-    def add(self, chunk: Mapping[str, Iterable[Any]], kept: Sequence[bool]) -> None:  # noqa: ARG002
+    def add(self, chunk: Mapping[str, Column], kept: bytes) -> None:  # noqa: ARG002
         """Note which of further rows are pictures."""
-        import numpy as np
-
-        self._is_picture.append(np.asarray(kept, dtype=bool))
+        self._is_picture.append(kept)
 
     def _rows(self, numbers: Sequence[int]) -> Any:
         """Return the rows of pictures in the table."""
         import numpy as np
 
         if isinstance(self._is_picture, list):
-            self._is_picture = np.flatnonzero(np.concatenate([*self._is_picture, [False]]))
+            self._is_picture = np.flatnonzero(np.frombuffer(b"".join(self._is_picture), bool))
         return self._is_picture[np.asarray(numbers, dtype=np.int64)]
 
     def load(self, names: Collection[str], numbers: Sequence[int]) -> None:
         """Read the columns that are not there yet."""
         rows = self._rows(numbers)
-        wanted = [name for name in names if name not in self._taken or not self._taken[name].cover(rows)]
+        covering = {taken for taken in self._taken.values() if taken.cover(rows)}
+        wanted = {name for name in names if self._taken.get(name) not in covering} - self._absent
         for name in wanted:
             self._taken.pop(name, None)
-        if wanted:
+        if wanted and len(rows):
             taken = self._table.take(wanted, rows)
             self._taken |= dict.fromkeys(taken.names, taken)
+            self._absent |= wanted.difference(taken.names)
 
     def values(self, name: str, numbers: Sequence[int]) -> Column:
         """Return values of a column."""
@@ -281,7 +283,7 @@ def read_pictures(
             raise nameless(first, id_column, chunk)
         rows = len(next(iter(chunk.values())))
         names, hashes = (chunk.get(column, [None] * rows) for column in (id_column, phash_column))
-        kept = [not deleted for deleted in listed(chunk.get("deleted_at", [None] * rows))]
+        kept = are_blank(chunk.get("deleted_at", [None] * rows))
         values = filtered(hashes, kept)
         parsed = None if has_blanks(names) else _parse_all(values)
         if parsed is None:
@@ -290,9 +292,7 @@ def read_pictures(
         without.update(len(bits) + place for place in parsed[1])
         bits += parsed[0]
         ids.append(names_of(filtered(names, kept)))
-        others = {
-            name: listed(column) for name, column in chunk.items() if name not in (id_column, phash_column)
-        }
+        others = {name: column for name, column in chunk.items() if name not in (id_column, phash_column)}
         attributes.add(others, kept)
         first += rows
     return Pictures(concatenated(ids), bits, without, attributes)
@@ -344,7 +344,7 @@ def _unpacked(packed: bytes) -> array[int]:
 
 
 def _parse_each(
-    rows: Iterable[tuple[Any, Any, bool]], first: int, id_column: str, names: Collection[str]
+    rows: Iterable[tuple[Any, Any, int]], first: int, id_column: str, names: Collection[str]
 ) -> array[int]:
     """Return the hashes of rows one by one, so that the first bad row is the one that is named."""
     bits = array("Q")

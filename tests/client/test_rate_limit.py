@@ -107,6 +107,7 @@ def test_an_absurdly_long_pause_is_cut_to_an_hour() -> None:
     assert paused.acquire(1e13) == pytest.approx(LONGEST_PAUSE)
 
 
+@pytest.mark.slow
 def test_a_batch_of_a_hundred_thousand_files_does_not_starve_a_sensor() -> None:
     # Slow time: the batch's threads always have more requests in line than a sensor would wait for.
     limited = RateLimiter(10, burst=1)

@@ -61,6 +61,7 @@ def budget(redis: RedisServer, rate: float | None = RATE) -> RateLimiter:
     return shared
 
 
+@pytest.mark.slow
 def test_several_processes_together_keep_the_rate(redis: RedisServer, imagekit: ImageKitEmulator) -> None:
     arguments = [imagekit.private_key, imagekit.url, redis.url, str(RATE)]
     arguments += [imagekit.file_id(pictures.ORIGINAL), "3"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import pytest
 from imagekitio import ImageKit
 
 from airflow_provider_imagekit.emulator import Fault
+from airflow_provider_imagekit.emulator.description.operations import API
 from tests.emulator.drawing import draw, encode
 
 if TYPE_CHECKING:
@@ -129,6 +131,71 @@ def test_the_sdk_registers_changes_and_deletes_webhooks(sdk):
     sdk.accounts.webhooks.delete(made.id)
     with pytest.raises(imagekitio.NotFoundError):
         sdk.accounts.webhooks.get(made.id)
+
+
+def test_every_route_of_the_description_works_with_the_sdk(ik, sdk):
+    files, fields, hooks = sdk.files, sdk.custom_metadata_fields, sdk.accounts.webhooks
+    a, b = ik.file_id("folder/a.jpg"), ik.file_id("folder/b.png")
+    new, purge, job, field, hook = {}, {}, {}, {}, {}
+
+    def kept(into, made):
+        into.update(made=made)
+        return made
+
+    folders = {"source_folder_path": "/folder", "destination_path": "/new"}
+    event = {"endpoint": "http://127.0.0.1:9/hook", "events": ["file.created", "file.deleted"]}
+    usage = {"start_date": "2026-01-01", "end_date": "2026-01-31"}
+    # In this order: what one makes, another asks for.
+    calls = {
+        ("GET", "/v1/files"): lambda: sdk.assets.list(),
+        ("GET", "/v1/metadata"): lambda: files.metadata.get_from_url(url=ik.file_url("folder/b.png")),
+        ("GET", "/v1/files/{file_id}/metadata"): lambda: files.metadata.get(a),
+        ("GET", "/v1/files/{file_id}/details"): lambda: files.get(a),
+        ("PATCH", "/v1/files/{file_id}/details"): lambda: files.update(a, tags=["c"]),
+        ("POST", "/api/v1/files/upload"): lambda: kept(
+            new, files.upload(file=encode(draw()), file_name="n.jpg")
+        ),
+        ("GET", "/v1/files/{file_id}/versions"): lambda: files.versions.list(new["made"].file_id),
+        ("GET", "/v1/files/{file_id}/versions/{version_id}"): lambda: files.versions.get(
+            new["made"].version_info.id, file_id=new["made"].file_id
+        ),
+        ("POST", "/v1/files/addTags"): lambda: files.bulk.add_tags(file_ids=[a], tags=["x"]),
+        ("POST", "/v1/files/removeTags"): lambda: files.bulk.remove_tags(file_ids=[a], tags=["x"]),
+        ("POST", "/v1/files/purge"): lambda: kept(
+            purge, sdk.cache.invalidation.create(url=ik.file_url("folder/b.png"))
+        ),
+        ("GET", "/v1/files/purge/{request_id}"): lambda: sdk.cache.invalidation.get(purge["made"].request_id),
+        ("POST", "/v1/bulkJobs/copyFolder"): lambda: kept(job, sdk.folders.copy(**folders)),
+        ("GET", "/v1/bulkJobs/{job_id}"): lambda: sdk.folders.job.get(job["made"].job_id),
+        ("POST", "/v1/bulkJobs/renameFolder"): lambda: sdk.folders.rename(
+            folder_path="/new", new_folder_name="newer"
+        ),
+        ("POST", "/v1/bulkJobs/moveFolder"): lambda: sdk.folders.move(
+            source_folder_path="/newer", destination_path="/moved"
+        ),
+        ("GET", "/v1/accounts/usage"): lambda: sdk.accounts.usage.get(**usage),
+        ("POST", "/v1/customMetadataFields"): lambda: kept(
+            field, fields.create(name="f", label="F", schema={"type": "Text"})
+        ),
+        ("GET", "/v1/customMetadataFields"): lambda: fields.list(),
+        ("PATCH", "/v1/customMetadataFields/{field_id}"): lambda: fields.update(field["made"].id, label="G"),
+        ("DELETE", "/v1/customMetadataFields/{field_id}"): lambda: fields.delete(field["made"].id),
+        ("POST", "/v1/accounts/webhooks"): lambda: kept(hook, hooks.create(**event)),
+        ("GET", "/v1/accounts/webhooks"): lambda: hooks.list(),
+        ("GET", "/v1/accounts/webhooks/{webhook_id}"): lambda: hooks.get(hook["made"].id),
+        ("PATCH", "/v1/accounts/webhooks/{webhook_id}"): lambda: hooks.update(hook["made"].id, enabled=False),
+        ("DELETE", "/v1/accounts/webhooks/{webhook_id}"): lambda: hooks.delete(hook["made"].id),
+        ("DELETE", "/v1/files/{file_id}"): lambda: files.delete(new["made"].file_id),
+        ("POST", "/v1/files/batch/deleteByFileIds"): lambda: files.bulk.delete(file_ids=[b]),
+    }
+    assert set(calls) == set(API)
+    for (method, template), call in calls.items():
+        ik.clear()
+        call()
+        pattern = re.sub(r"\{\w+\}", "[^/]+", template)
+        assert [(one.method, bool(re.fullmatch(pattern, one.path))) for one in ik.requests] == [
+            (method, True)
+        ]
 
 
 def test_urls_that_the_client_builds_and_signs_are_delivered(ik, sdk, get):

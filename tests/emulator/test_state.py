@@ -40,6 +40,7 @@ def test_a_state_folder_that_is_no_database_is_explained(library: Path, tmp_path
         ImageKitEmulator(library=library, state=tmp_path)
 
 
+@pytest.mark.slow
 def test_the_time_of_an_upload_does_not_grow_with_the_store(library: Path):
     store = Store(None)
     files = Library(library, store)

@@ -128,6 +128,7 @@ def test_blocks_end_with_their_lines_however_long_a_line_is() -> None:
     assert len(blocks) > 2
 
 
+@pytest.mark.slow
 def test_a_quote_late_in_a_file_is_read_from_there_on_with_its_line() -> None:
     rows = b"".join(b"a%d,0000000000000001\n" % number for number in range(400_000))
     text = b"fileId,pHash\n" + rows + b'"a,\nb",0000000000000002\nc,xyz\n'

@@ -340,6 +340,7 @@ except StorageError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("operator", "limit"), [("find", 1000), ("find", 3000), ("report", 1000)])
 def test_a_full_disk_leaves_the_old_outputs_as_they_were(
     table: str, tmp_path: Path, operator: str, limit: int

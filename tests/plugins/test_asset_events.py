@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_imagekit import compat
+from airflow_provider_imagekit.client.webhooks import verify_webhook
 from airflow_provider_imagekit.emulator.webhooks.deliveries import signatures
 from airflow_provider_imagekit.library.arrivals import CURSOR_KEY, REPORTED_KEY, Cursor, digest_of, iso
+from tests.odd_events import odd_event
 from tests.support import AIRFLOW_3
 
 if not AIRFLOW_3:
@@ -173,6 +176,14 @@ def test_odd_values_do_no_harm() -> None:
     arrival = arrival_of({"type": "file.created", "data": odd})
     assert arrival is not None
     assert (arrival.file_id, arrival.version_id, arrival.updated_ms, len(arrival.path)) == ("7", "7", 0, 1000)
+
+
+def test_signed_events_of_any_form_are_in_the_database_or_none_at_all(asset: int) -> None:
+    choose, secret, stored = random.Random(11), ALL.secrets[0], 0
+    for number in range(200):
+        body = json.dumps(odd_event(choose) | {"id": number}).encode()
+        stored += report(verify_webhook(signatures("standard", secret, body), body, secret), ALL)
+    assert len(events_of(asset)) == stored > 50
 
 
 def test_airflows_api_server_mounts_it_and_finds_the_connection(

@@ -14,12 +14,14 @@ import pytest
 from airflow_provider_imagekit.client.webhooks import MAX_BODY, verify_webhook
 from airflow_provider_imagekit.emulator.webhooks.deliveries import SCHEMES, signatures
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError, WebhookVerificationError
+from airflow_provider_imagekit.library.arrivals import event_of
+from tests.odd_events import odd_event
 from tests.support import AIRFLOW_3
 
 if not AIRFLOW_3:
     pytest.skip("The receiver needs Airflow 3.", allow_module_level=True)
 
-from airflow_provider_imagekit.plugins.asset_events import UnknownAssetError
+from airflow_provider_imagekit.plugins.asset_events import UnknownAssetError, arrival_of
 from airflow_provider_imagekit.plugins.endpoint import Endpoint, Endpoints
 from airflow_provider_imagekit.plugins.receiver import Receiver
 
@@ -183,6 +185,23 @@ def test_a_hundred_thousand_broken_deliveries_end_in_a_refusal() -> None:
             refused += 1
     # A blank around a value, or the same character again, is no damage.
     assert refused > 98_000
+
+
+@pytest.mark.slow
+def test_ten_thousand_signed_events_of_any_form_are_answered() -> None:
+    airflow, choose = Airflow(), random.Random(7)
+    arrivals = 0
+    for _ in range(10_000):
+        event = odd_event(choose)
+        assert airflow.post(*signed(event))[0] == 200
+        [taken] = airflow.events
+        airflow.events.clear()
+        arrival = arrival_of(taken)
+        arrivals += arrival is not None
+        told = json.dumps(event_of([arrival] if arrival else []), allow_nan=False)
+        assert "\\ud800" not in told
+        assert arrival is None or len(arrival.digest) == 8
+    assert 2_000 < arrivals < 9_000
 
 
 def test_a_connection_is_read_once_a_second_and_its_errors_are_remembered() -> None:

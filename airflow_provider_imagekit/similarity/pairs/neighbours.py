@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from functools import partial
 from itertools import accumulate, chain, combinations, compress, islice, product, repeat
 from operator import not_
@@ -15,6 +16,7 @@ from airflow_provider_imagekit.similarity.pairs.pairs import (
     CROWD,
     DistinctHashes,
     Pairs,
+    packed,
     picked,
     sorted_positions,
     use_numpy,
@@ -64,8 +66,9 @@ class NeighbourGraph:
         self._new_nodes = len(self._new)
         self._tallies = self._new.tally(of_new=True), self._old.tally(of_new=False)
         self._counts = [0] * (PHASH_BITS + 1)
-        self._counts[0] = sum(count * (count - 1) // 2 for count in self._tallies[0].carriers)
         new_tally, old_tally = self._tallies
+        several = map(self._new.count, where(new_tally.carriers, 1))
+        self._counts[0] = sum(count * (count - 1) // 2 for count in several)
         search = partial(search, radius=radius, max_pairs=max_pairs, counts=self._counts)
         self._among = search(self._new.hashes, tallies=(new_tally, new_tally))
         self._across = search(self._new.hashes, self._old.hashes, tallies=(new_tally, old_tally))
@@ -110,32 +113,23 @@ class NeighbourGraph:
             old = int(np.searchsorted(nodes, self._new_nodes))
             new = self._new.all_carriers(nodes[:old])
             others = self._old.all_carriers(nodes[old:] - self._new_nodes) + self._old_begin
-            positions = np.concatenate((new, others)).tolist()
-            node_of = np.repeat(nodes, counts[nodes + 1]).tolist()
-            return positions, node_of, array("q", np.cumsum(counts).tobytes())
+            columns = np.concatenate((new, others)), np.repeat(nodes, counts[nodes + 1]), counts.cumsum()
+            positions, node_of, begins = (packed("q", column) for column in columns)
+            return positions, node_of, begins
         near = array("q", bytes(8 * len(carriers)))
         for node in self._nodes:
             near[node] = carriers[node]
-        positions = list(chain.from_iterable(map(self.pictures, self._nodes)))
-        node_of = list(chain.from_iterable(repeat(node, near[node]) for node in self._nodes))
+        positions = array("q", chain.from_iterable(map(self.pictures, self._nodes)))
+        node_of = array("q", chain.from_iterable(repeat(node, near[node]) for node in self._nodes))
         return positions, node_of, array("q", accumulate(near, initial=0))
 
-    def plain_nodes(self, begins: Sequence[int]) -> bytes:
-        """
-        Return for each node whether it is one picture, not crowded, with near nodes of one picture each.
+    def is_new(self, node: int) -> bool:
+        """Return whether a node is one of new pictures."""
+        return node < self._new_nodes
 
-        :param begins: what :meth:`candidates` returns last.
-        """
-        if not use_numpy():
-            return bytes(len(begins) - 1)
-        import numpy as np
-
-        plain = np.diff(begins) == 1
-        ends, others = self.arcs.columns()
-        plain[ends[~plain[others]]] = False
-        plain[np.asarray(self._crowded)] = False
-        flags: bytes = plain.tobytes()
-        return flags
+    def old_nodes(self) -> Sequence[int]:
+        """Return the nodes of old pictures that have near ones."""
+        return self._nodes[bisect_left(self._nodes, self._new_nodes) :]
 
     def near(self, node: int) -> Iterator[tuple[int, int]]:
         """Yield the nodes near a node, and their distances; a node of new pictures is near itself."""
@@ -277,12 +271,6 @@ class _Arcs:
         self._starts = _starts(ends, nodes)
         self._others, self._distances = picked(others, order), picked(distances, order)
 
-    def columns(self) -> tuple[Any, Any]:
-        """Return the nodes of each arc, as NumPy arrays."""
-        import numpy as np
-
-        return np.repeat(np.arange(len(self._starts) - 1), np.diff(self._starts)), np.asarray(self._others)
-
     def of(self, node: int) -> Iterator[tuple[int, int]]:
         """Return the nodes near a node, and their distances."""
         arcs = slice(self._starts[node], self._starts[node + 1])
@@ -293,7 +281,7 @@ def _starts(ends: array[int], nodes: int) -> array[int]:
     if use_numpy():
         import numpy as np
 
-        return array("q", np.cumsum(np.bincount(np.asarray(ends) + 1, minlength=nodes + 1)).tobytes())
+        return packed("q", np.bincount(np.asarray(ends) + 1, minlength=nodes + 1).cumsum())
     counts = array("q", bytes(8 * (nodes + 1)))
     for end in ends:
         counts[end + 1] += 1

@@ -23,6 +23,7 @@ __all__ = [
     "DistinctHashes",
     "Pairs",
     "Tally",
+    "packed",
     "picked",
     "places_in",
     "sorted_positions",
@@ -102,7 +103,7 @@ class DistinctHashes:
 
             counts = np.diff(np.asarray(self._starts))
             near_counts = counts - 1 if of_new else np.zeros_like(counts)
-            return Tally(array("q", counts.tobytes()), array("q", near_counts.tobytes()))
+            return Tally(packed("q", counts), packed("q", near_counts))
         carriers = array("q", map(sub, self._starts[1:], self._starts))
         near = map(sub, carriers, repeat(1)) if of_new else repeat(0, len(carriers))
         return Tally(carriers, array("q", near))
@@ -164,15 +165,22 @@ def _runs_with_numpy(hashes: Sequence[int]) -> tuple[array[int], array[int], arr
 
     every = np.asarray(hashes, dtype=np.uint64)
     order = np.argsort(every, kind="stable")
-    ascending = every[order]
-    starts = np.flatnonzero(np.concatenate(([True], ascending[1:] != ascending[:-1]))[: len(every)])
-    distinct = ascending[starts]
-    starts = np.concatenate((starts, [len(every)]))
-    return (
-        array("q", order.astype(np.int64).tobytes()),
-        array("q", starts.tobytes()),
-        array("Q", distinct.tobytes()),
-    )
+    ascending = every.take(order)
+    positions = packed("q", order)
+    del order
+    differs = np.concatenate(([True], ascending[1:] != ascending[:-1], [True]))[: len(every) + 1]
+    starts = np.flatnonzero(differs)
+    starts[-1] = len(every)
+    return positions, packed("q", starts), packed("Q", ascending.take(starts[:-1]))
+
+
+def packed(typecode: str, values: Any) -> array[int]:
+    """Return a NumPy array as one of Python's."""
+    import numpy as np
+
+    whole = array(typecode)
+    whole.frombytes(np.ascontiguousarray(values, dtype=typecode).view(np.uint8).data)
+    return whole
 
 
 def sorted_positions(keys: Sequence[int]) -> array[int]:
@@ -181,7 +189,7 @@ def sorted_positions(keys: Sequence[int]) -> array[int]:
         return array("q", sorted(range(len(keys)), key=keys.__getitem__))
     import numpy as np
 
-    return array("q", np.argsort(np.asarray(keys), kind="stable").astype(np.int64).tobytes())
+    return packed("q", np.argsort(np.asarray(keys), kind="stable"))
 
 
 def picked(values: array[int], positions: Sequence[int]) -> array[int]:
@@ -190,7 +198,7 @@ def picked(values: array[int], positions: Sequence[int]) -> array[int]:
         return array(values.typecode, map(values.__getitem__, positions))
     import numpy as np
 
-    return array(values.typecode, np.asarray(values)[np.asarray(positions, dtype=np.int64)].tobytes())
+    return packed(values.typecode, np.asarray(values).take(np.asarray(positions, dtype=np.int64)))
 
 
 def where(values: array[int], bound: int) -> array[int]:
@@ -199,7 +207,7 @@ def where(values: array[int], bound: int) -> array[int]:
         return array("q", compress(range(len(values)), map(bound.__lt__, values)))
     import numpy as np
 
-    return array("q", np.flatnonzero(np.asarray(values) > bound).astype(np.int64).tobytes())
+    return packed("q", np.flatnonzero(np.asarray(values) > bound))
 
 
 def places_in(hashes: array[int], wanted: Collection[int]) -> list[int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from airflow_provider_imagekit.io.progress import track
 from airflow_provider_imagekit.similarity.pairs.chunks import steps_of
-from airflow_provider_imagekit.similarity.pairs.pairs import CROWD, Pairs, Tally, too_many_pairs
+from airflow_provider_imagekit.similarity.pairs.pairs import CROWD, Pairs, Tally, packed, too_many_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["find_pairs"]
 
-# Candidates that are looked at in one go: their arrays stay in the processor's cache.
-_SLICE = 1 << 16
+# Rows that are looked at in one go: their arrays stay in the processor's cache.
+_ROWS = 1 << 16
 # Pairs to collect before those of crowds are dropped again.
 _KEPT = 1 << 19
 
@@ -77,9 +77,7 @@ def find_pairs(
         row, column = np.minimum(row, column), np.maximum(row, column)
     order = np.lexsort((column, row))
     return Pairs(
-        array("q", row[order].astype(np.int64).tobytes()),
-        array("q", column[order].astype(np.int64).tobytes()),
-        array("B", np.bitwise_count(difference[order]).tobytes()),
+        packed("q", row[order]), packed("q", column[order]), packed("B", np.bitwise_count(difference[order]))
     )
 
 
@@ -112,8 +110,7 @@ def _near_hits(
             left = _Buckets(first, chunks[number])
             right = left if second is None else _Buckets(second, chunks[number])
             buckets_of = number
-        rows, starts, counts = _facing(left, right, mask)
-        for row, column, difference in _compare(left, right, rows, starts, counts, radius):
+        for row, column, difference in _compare(left, right, mask, radius):
             fresh = ~_found_before(difference, chunks[:number])
             if fresh.any():
                 yield left.order.take(row[fresh]), right.order.take(column[fresh]), difference[fresh]
@@ -136,45 +133,40 @@ def _chunk_values(hashes: Hashes, chunk: Chunk) -> NDArray[Any]:
     return values.astype(np.uint16 if chunk.width <= 16 else np.uint32)
 
 
-def _facing(left: _Buckets, right: _Buckets, mask: int) -> tuple[Positions, Positions, Positions]:
-    """Return the rows of ``left`` with partners, and where in ``right`` these begin and how many they are."""
-    if left is right and mask:
+def _facing(left: _Buckets, right: _Buckets, mask: int) -> Iterator[tuple[Positions, Positions, list[int]]]:
+    """
+    Yield some rows of ``left``, those with most partners first; where in ``right`` the partners of each
+    begin; and how many rows have a first partner, a second one and so on.
+    """
+    highest = 1 << (mask.bit_length() - 1) if left is right and mask else 0
+    for begin in range(0, len(left.values), _ROWS):
+        values = left.values[begin : begin + _ROWS].astype(np.int64)  # or each ``take`` would cast them
         # Each two buckets face each other once: from the one that lacks the mask's highest bit.
-        rows = np.flatnonzero((left.values & (1 << (mask.bit_length() - 1))) == 0)
-    else:
-        rows = np.arange(len(left.values))
-    partners = left.values.take(rows) ^ mask
-    # Within a bucket, a row's partners are those behind it.
-    starts = rows + 1 if left is right and not mask else right.starts.take(partners)
-    counts = right.starts.take(partners + 1) - starts
-    some = np.flatnonzero(counts)
-    return rows.take(some), starts.take(some), counts.take(some)
+        rows = np.flatnonzero((values & highest) == 0) if highest else np.arange(len(values))
+        partners = values.take(rows) ^ mask
+        rows += begin
+        # Within a bucket, a row's partners are those behind it.
+        starts = rows + 1 if left is right and not mask else right.starts.take(partners).astype(np.int64)
+        counts = right.starts.take(partners + 1) - starts
+        fewest = counts.astype(np.min_scalar_type(counts.max(initial=0)))  # which is sorted at once
+        order = fewest.argsort(kind="stable")[::-1]
+        ends = len(rows) - np.bincount(counts).cumsum()
+        yield rows.take(order), starts.take(order), ends[:-1].tolist()
 
 
-def _compare(
-    left: _Buckets,
-    right: _Buckets,
-    rows: Positions,
-    starts: Positions,
-    counts: Positions,
-    radius: int,
-) -> Iterator[Hits]:
-    ends = np.cumsum(counts, dtype=np.int64)
-    begin = 0
-    while begin < len(rows):
-        done = int(ends[begin - 1]) if begin else 0
-        end = max(begin + 1, int(np.searchsorted(ends, done + _SLICE, side="right")))
-        part = slice(begin, end)
-        # The partners of one row are neighbours: count up, and jump from row to row.
-        columns = np.arange(int(ends[end - 1]) - done)
-        columns += np.repeat(starts[part] - (ends[part] - counts[part] - done), counts[part])
-        differences = np.repeat(left.hashes.take(rows[part]), counts[part])
-        differences ^= right.hashes.take(columns)  # five times as fast as an index in brackets
-        near = np.flatnonzero(np.bitwise_count(differences) <= radius)
-        if len(near):
-            row = rows[part][np.searchsorted(ends[part] - done, near, side="right")]
-            yield row, columns[near], differences[near]
-        begin = end
+def _compare(left: _Buckets, right: _Buckets, mask: int, radius: int) -> Iterator[Hits]:
+    for rows, starts, ends in _facing(left, right, mask):
+        hashes, hits = left.hashes.take(rows), []
+        for place, end in enumerate(ends):
+            columns = starts[:end] + place
+            differences = right.hashes.take(columns)  # faster than an index in brackets
+            differences ^= hashes[:end]
+            (near,) = (np.bitwise_count(differences) <= radius).nonzero()
+            if len(near):
+                hits.append((rows.take(near), columns.take(near), differences.take(near)))
+        if hits:
+            row, column, difference = map(np.concatenate, zip(*hits, strict=True))
+            yield row, column, difference
 
 
 def _found_before(differences: Hashes, chunks: tuple[Chunk, ...]) -> NDArray[np.bool_]:

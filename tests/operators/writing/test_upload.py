@@ -229,6 +229,7 @@ def test_what_cannot_be_meant_is_refused_before_a_request(
     assert server.requests == []
 
 
+@pytest.mark.slow
 def test_two_hundred_files_with_twenty_near_duplicates(
     server: ImageKitEmulator, bank: str, tmp_path: Path
 ) -> None:

@@ -44,7 +44,7 @@ def test_a_share_that_is_reached_fails_skips_or_is_told(server: ImageKitEmulator
 
 
 def test_the_sensor_waits_until_less_is_used(server: ImageKitEmulator) -> None:
-    sensor = UsageSensor(task_id="usage", limits=LIMITS)
+    sensor = UsageSensor(task_id="usage", limits=LIMITS, poke_interval=0.1)
     server.usage["bandwidthBytes"] = 900
     assert not sensor.poke(context())
     server.inject(status=503, times=3)

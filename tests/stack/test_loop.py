@@ -1,0 +1,85 @@
+"""
+The whole loop of the quarantine's example, in a whole Airflow that nobody triggers.
+
+An upload arrives, is seen and compared, and unpublished; a person approves it, it is published, and it is not
+unpublished again when the next one arrives.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.emulator import ImageKitEmulator
+from demo.environment import EXAMPLE_DAGS
+from tests import pictures
+from tests.stack.api import wait_until
+from tests.stack.whole_airflow import whole_airflow
+from tests.support import AIRFLOW_3
+
+EXAMPLE = EXAMPLE_DAGS / "example_imagekit_quarantine.py"
+# The same DAG for a test that does not wait a minute for each look.
+QUICK_LOOKS = {
+    "ImageKitFilesTrigger(": "ImageKitFilesTrigger(poll_interval=5, ",
+    "NewFilesSensor(": "NewFilesSensor(poke_interval=5, ",
+}
+SECONDS = 240
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+
+
+class Account:
+    """The media library, as those who upload and approve see it."""
+
+    def __init__(self, imagekit: ImageKitEmulator) -> None:
+        self.imagekit = imagekit
+        self.client = ImageKitClient(imagekit.private_key, base_url=imagekit.url)
+
+    def upload(self, name: str, number: int, width: int) -> str:
+        content = io.BytesIO()
+        pictures.scene(number).resize((width, width * 3 // 4)).save(content, "JPEG")
+        return str(self.client.upload_file(content.getvalue(), name, folder="/variants")["fileId"])
+
+    def of(self, file_id: str) -> tuple[bool, list[str] | None]:
+        """Return whether a file is published, and its tags."""
+        details: dict[str, Any] = self.client.get_file_details(file_id)
+        return details["isPublished"], details["tags"]
+
+    def wait_until(self, file_id: str, published: bool, tags: list[str], what: str) -> None:
+        wait_until(lambda: self.of(file_id) == (published, tags), SECONDS, what)
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Account]:
+    (tmp_path / "library" / "products").mkdir(parents=True)
+    pictures.scene(1).save(tmp_path / "library" / "products" / "original.png")
+    source = EXAMPLE.read_text()
+    for slow, quick in QUICK_LOOKS.items():
+        assert slow in source
+        source = source.replace(slow, quick)
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / EXAMPLE.name).write_text(source)
+    with ImageKitEmulator(library=tmp_path / "library") as imagekit:
+        connection = json.dumps(imagekit.airflow_connection)
+        with whole_airflow(tmp_path / "dags", {"imagekit_default": connection}):
+            yield Account(imagekit)
+
+
+def test_an_upload_is_quarantined_approved_and_never_comes_back(account: Account) -> None:
+    wait_until(lambda: account.imagekit.requests, SECONDS, "the folder is watched")
+    copy, other = account.upload("copy.jpg", 1, 320), account.upload("other.jpg", 2, 320)
+    account.wait_until(copy, False, ["quarantine"], "what looks like the catalogue is unpublished")
+    assert account.of(other) == (True, None)
+    account.client.add_tags([copy], ["approved"])
+    if not AIRFLOW_3:  # there, approvals count with the next arrival
+        account.upload("next.jpg", 3, 320)
+    account.wait_until(copy, True, ["approved"], "what a person has approved is published")
+    again = account.upload("again.jpg", 1, 200)
+    account.wait_until(again, False, ["quarantine"], "the next arrival is unpublished")
+    assert account.of(copy) == (True, ["approved"])
