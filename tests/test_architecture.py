@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,17 @@ def test_airflow_is_imported_by_the_outer_parts_alone_and_through_one_door(modul
         assert {name for name in found if name.split(".")[0] == "airflow"} == set()
     if not {part(module), ids(module)} & (MAY_IMPORT_AIRFLOW | {DOOR}):
         assert {name for name in found if name.startswith(f"{PACKAGE}.{DOOR}")} == set()
+
+
+def test_the_inner_parts_never_load_airflow() -> None:
+    outer = MAY_IMPORT_AIRFLOW | {DOOR, "emulator", "io/mapped.py"}
+    inner = [module for module in MODULES if not {part(module), ids(module)} & outer]
+    names = [".".join((PACKAGE, *module.relative_to(ROOT).with_suffix("").parts)) for module in inner]
+    assert f"{PACKAGE}.library.run" in names
+    # It takes two seconds to import; a program that has no Airflow could not use them at all.
+    script = f"import importlib, sys; [importlib.import_module(n) for n in {names}]; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "airflow" not in done.stdout.split()
 
 
 def test_the_arrows_form_no_circle() -> None:

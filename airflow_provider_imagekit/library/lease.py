@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import TableInUseError
-from airflow_provider_imagekit.io.mapped import Mark, read_json
+from airflow_provider_imagekit.io.marks import Mark, read_json
 from airflow_provider_imagekit.io.tables import json_line
 from airflow_provider_imagekit.io.together import atomic_write
 
@@ -28,7 +28,7 @@ class Lease:
 
     :param folder: where the lease is, beside the table.
     :param owner: what identifies the run over all its tries; see
-        :class:`~airflow_provider_imagekit.io.mapped.Mark`.
+        :class:`~airflow_provider_imagekit.io.marks.Mark`.
     :param seconds: for which it lasts unless it is renewed.
     :param clock: seconds since the epoch.
     """

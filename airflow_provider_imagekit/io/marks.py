@@ -1,0 +1,73 @@
+"""The mark beside an output that says which instance of a mapped task wrote it last."""
+
+from __future__ import annotations
+
+import json
+from typing import IO, TYPE_CHECKING, Any
+
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.paths import read_locally
+from airflow_provider_imagekit.io.tables import json_line
+
+if TYPE_CHECKING:
+    from airflow_provider_imagekit.io.paths import StoragePath
+
+__all__ = ["Mark", "read_json"]
+
+
+class Mark:
+    """
+    The file that says which task wrote an output last.
+
+    :param path: the mark.
+    :param output: what the mark is for, in errors.
+    :param owner: what identifies the task in its DAG run over all its tries; what follows its last slash is
+        the index of the instance of a mapped task.
+    """
+
+    def __init__(self, path: StoragePath, output: str, owner: str) -> None:
+        self.path = path
+        self._output = output
+        self._owner = owner
+        self._run, _, self._index = owner.rpartition("/")
+
+    @property
+    def of_mapped_task(self) -> bool:
+        """Whether the task is one instance of a mapped task; others need no mark."""
+        return self._index.isdigit()
+
+    def refuse_siblings(self) -> None:
+        """
+        Make sure that no other instance of this mapped task has written the output in the same DAG run.
+
+        :raises ImageKitInputError: if one has.
+        """
+        run, _, index = str(read_json(self.path).get("owner")).rpartition("/")
+        if self.of_mapped_task and run == self._run and index != self._index:
+            raise ImageKitInputError(
+                f"{self._output} was written by instance {index} of this mapped task in the same DAG run; "
+                f"instance {self._index} would replace its rows.",
+                help="Put {{ ti.map_index }} into output_path, so that each instance writes its own.",
+            )
+
+    def write(self, stream: IO[bytes]) -> None:
+        """
+        Note whose the output is.
+
+        :param stream: becomes the file ``path``.
+        """
+        stream.write(json_line({"owner": self._owner}))
+
+
+def read_json(path: StoragePath) -> dict[str, Any]:
+    """
+    Return the object in a small JSON file; an empty one if the file is damaged or missing.
+
+    :param path: the file.
+    """
+    try:
+        with read_locally(path) as stream:
+            found = json.loads(stream.read(4096))
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
