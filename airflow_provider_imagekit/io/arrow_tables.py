@@ -164,6 +164,7 @@ class TakenColumns:
         # One column after the other, so that no more than one of them is there twice.
         self._columns = {name: usual_values(name, arrow.chunked_array(kept.pop(name))) for name in [*kept]}
         arrow.default_memory_pool().release_unused()
+        self._asked: tuple[Any, Any] = (None, None)  # the last rows, and their places here
         #: The columns that were found.
         self.names: Sequence[str] = tuple(self._columns)
 
@@ -177,11 +178,13 @@ class TakenColumns:
             and bool((self._rows[np.minimum(places, len(self._rows) - 1)] == rows).all())
         )
 
-    def values(self, name: str, rows: Sequence[int]) -> Any:
+    def values(self, name: str, rows: Any) -> Any:
         """Return a column's values in some of the kept rows: texts and numbers as an array of PyArrow."""
         import numpy as np
 
-        return taken(self._columns[name], np.searchsorted(self._rows, np.asarray(rows, dtype=np.int64)))
+        if rows is not self._asked[0]:
+            self._asked = rows, np.searchsorted(self._rows, rows)
+        return taken(self._columns[name], self._asked[1])
 
 
 def arrow_schema(columns: Mapping[str, type]) -> Any:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from airflow_provider_imagekit.exceptions import StoppedError
 
-__all__ = ["Progress", "counted", "duration_text", "progress_to", "track"]
+__all__ = ["Progress", "counted", "duration_text", "note", "progress_to", "track"]
 
 T = TypeVar("T")
 
@@ -41,6 +41,13 @@ class Progress:
         #: Whether :meth:`stop` was called.
         self.stopped = False
         self._begun = self._last = clock()
+        self._noted: set[str] = set()
+
+    def note(self, line: str) -> None:
+        """Write a line once."""
+        if line not in self._noted:
+            self._noted.add(line)
+            self._write(line)
 
     def stop(self) -> None:
         """Make the next look raise; safe to call in a signal handler."""
@@ -89,6 +96,12 @@ def progress_to(progress: Progress) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def note(line: str) -> None:
+    """Write a line to the progress of this context, once; nowhere without one."""
+    if progress := _current.get():
+        progress.note(line)
 
 
 def track(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, compress, repeat
 from math import isfinite
@@ -104,6 +105,8 @@ def taken(column: Column, places: Any) -> Column:
     if is_arrow(column):
         import pyarrow as pa
 
+        if isinstance(places, array):  # which PyArrow would read number by number
+            return column.take(pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
         return column.take(pa.array(places, pa.int64()))
     return list(map(column.__getitem__, places))
 

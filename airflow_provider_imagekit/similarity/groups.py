@@ -264,10 +264,10 @@ class _Taking:
             if begins[node + 1] - begins[node] > 1:
                 self._split(node)
         self._strangers: Mapping[int, Collection[int]] = {}
-        #: Those that took, or are alone; and behind the last run of each, how many runs there are.
+        #: Those that took, or are alone; and behind the last run of each, how many numbers of runs there are.
         self.keepers, self.ends = array("q"), array("q")
-        #: Runs of neighbouring candidates: the first, how many they are, and their distance from the keeper.
-        self.firsts, self.counts, self.distances = array("q"), array("q"), array("B")
+        #: Of each run of neighbouring candidates: the first, how many they are, how far from the keeper.
+        self.runs = array("q")
 
     def _split(self, node: int) -> None:
         self._free[node] = range(self._begins[node], self._begins[node + 1])
@@ -288,24 +288,24 @@ class _Taking:
 
         :param order: the candidates, the best first.
         """
-        gone, is_reference = self._gone, self._is_reference
+        gone, is_reference, keepers, ends = self._gone, self._is_reference, self.keepers, self.ends
         slices = [order[begin : begin + _STRIDE] for begin in range(0, len(order), _STRIDE)]
         for part in track("Grouping", slices, len(order), unit="pictures", size=len):
             for keeper in part:
                 if not gone[keeper] or is_reference[keeper]:
                     self._take(keeper)
-                    self.keepers.append(keeper)
-                    self.ends.append(len(self.firsts))
+                    keepers.append(keeper)
+                    ends.append(len(self.runs))
 
     def _take(self, keeper: int) -> None:
-        gone, begins, free = self._gone, self._begins, self._free
-        if not self._graph.is_new(self._node_of[keeper]):
+        gone, begins, free, own = self._gone, self._begins, self._free, self._node_of[keeper]
+        if not self._graph.is_new(own):
             self._add(keeper, 1, 0)
-        for node, distance in self._graph.near(self._node_of[keeper]):
+        for node, distance in self._graph.near(own):
             if node in free:
                 self._take_some(keeper, node, distance)
-            elif not gone[begins[node]]:
-                self._add(begins[node], begins[node + 1] - begins[node], distance)
+            elif not gone[first := begins[node]]:
+                self._add(first, begins[node + 1] - first, distance)
 
     def _take_some(self, keeper: int, node: int, distance: int) -> None:
         strangers, gone = self._strangers.get(keeper, ()), self._gone
@@ -317,9 +317,7 @@ class _Taking:
 
     def _add(self, first: int, count: int, distance: int) -> None:
         self._gone[first : first + count] = b"\x01" * count
-        self.firsts.append(first)
-        self.counts.append(count)
-        self.distances.append(distance)
+        self.runs.extend((first, count, distance))
 
 
 def _arranged(taking: _Taking, place: Sequence[int]) -> tuple[list[int], array[int], array[int]]:
@@ -328,12 +326,12 @@ def _arranged(taking: _Taking, place: Sequence[int]) -> tuple[list[int], array[i
 
     :param place: of each candidate by its name.
     """
-    runs = list(zip(taking.firsts, taking.counts, taking.distances, strict=True))
     groups = []
     for keeper, (begin, end) in zip(taking.keepers, pairwise((0, *taking.ends)), strict=True):
+        runs = (taking.runs[column:end:3] for column in range(begin, begin + 3))
         group = [
             (one != keeper, distance, place[one], one)
-            for first, size, distance in runs[begin:end]
+            for first, size, distance in zip(*runs, strict=True)
             for one in range(first, first + size)
         ]
         if len(group) > 1:
@@ -347,11 +345,11 @@ def _arranged(taking: _Taking, place: Sequence[int]) -> tuple[list[int], array[i
 def _arranged_with_numpy(taking: _Taking, place: Sequence[int]) -> tuple[list[int], array[int], array[int]]:
     import numpy as np
 
-    keepers, counts, by_name = map(np.asarray, (taking.keepers, taking.counts, place))
-    begins = np.asarray(taking.firsts) - (counts.cumsum() - counts)
-    members = np.arange(counts.sum()) + np.repeat(begins, counts)
-    distances = np.repeat(np.asarray(taking.distances), counts)
-    group_of = np.repeat(np.repeat(np.arange(len(keepers)), np.diff(taking.ends, prepend=0)), counts)
+    keepers, by_name = np.asarray(taking.keepers), np.asarray(place)
+    firsts, counts, distances = np.asarray(taking.runs).reshape(-1, 3).T
+    members = np.arange(counts.sum()) + np.repeat(firsts - (counts.cumsum() - counts), counts)
+    distances = np.repeat(distances, counts)
+    group_of = np.repeat(np.repeat(np.arange(len(keepers)), np.diff(taking.ends, prepend=0) // 3), counts)
     sizes = np.bincount(group_of, minlength=len(keepers))
     groups = np.lexsort((by_name[keepers], -sizes))
     ranks = np.empty_like(groups)

@@ -112,7 +112,7 @@ class AllPictures:
     def load(self, properties: Iterable[str], numbers: Sequence[int]) -> None:
         """Make sure that properties of some pictures can be asked for."""
         names = tuple(properties)
-        for pictures, own, _ in self._split(sorted(numbers)):
+        for pictures, own, _ in self._split(numbers):
             pictures.load(names, own)
 
     def values(self, name: str, numbers: Sequence[int]) -> Column:

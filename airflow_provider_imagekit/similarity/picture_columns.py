@@ -15,11 +15,11 @@ from airflow_provider_imagekit.io.text_columns import (
     filtered,
     has_blanks,
     is_arrow,
-    joined,
     last_places,
     listed,
     names_of,
     taken,
+    text_data,
     without_blanks,
 )
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
@@ -48,7 +48,7 @@ class Attributes(Protocol):
     """What is known of pictures besides names and hashes, by the number of the picture."""
 
     def load(self, names: Collection[str], numbers: Sequence[int]) -> None:
-        """Make sure that columns can be asked for, of some pictures (ascending)."""
+        """Make sure that columns can be asked for, of some pictures."""
 
     def values(self, name: str, numbers: Sequence[int]) -> Column:
         """Return a column of pictures for which it was loaded; ``None`` where there is no value."""
@@ -124,7 +124,7 @@ class Pictures:
         return values
 
     def load(self, properties: Iterable[str], numbers: Sequence[int]) -> None:
-        """Make sure that properties of some pictures (ascending) can be asked for."""
+        """Make sure that properties of some pictures can be asked for."""
         names = {column for name in properties for column in ALIASES.get(name, (name,))}
         self.attributes.load(names, numbers)
 
@@ -223,6 +223,7 @@ class TakenAttributes:
         self._is_picture: Any = []  # for each batch bytes, and then the rows
         self._taken: dict[str, Any] = {}
         self._absent = set[str]()  # columns that the table lacks
+        self._asked: tuple[Any, Any] = (None, None)  # the last pictures, and their rows
 
     def add(self, chunk: Mapping[str, Column], kept: bytes) -> None:  # noqa: ARG002
         """Note which of further rows are pictures."""
@@ -232,14 +233,19 @@ class TakenAttributes:
         """Return the rows of pictures in the table."""
         import numpy as np
 
+        if numbers is self._asked[0]:  # of the same pictures, one column after the other is asked for
+            return self._asked[1]
         if isinstance(self._is_picture, list):
             self._is_picture = np.flatnonzero(np.frombuffer(b"".join(self._is_picture), bool))
-        return self._is_picture[np.asarray(numbers, dtype=np.int64)]
+        self._asked = numbers, self._is_picture[np.asarray(numbers, dtype=np.int64)]
+        return self._asked[1]
 
     def load(self, names: Collection[str], numbers: Sequence[int]) -> None:
         """Read the columns that are not there yet."""
-        rows = self._rows(numbers)
-        covering = {taken for taken in self._taken.values() if taken.cover(rows)}
+        import numpy as np
+
+        rows = np.sort(self._rows(numbers))
+        covering = {taken for taken in {*self._taken.values()} if taken.cover(rows)}
         wanted = {name for name in names if self._taken.get(name) not in covering} - self._absent
         for name in wanted:
             self._taken.pop(name, None)
@@ -324,16 +330,15 @@ def _parse_array(values: Any) -> tuple[array[int], list[int]] | None:
 
     if not pa.types.is_large_string(values.type):
         return _parse_all(values.to_pylist())
-    values = values.fill_null("")
-    blank = compute.equal(values, "")
-    values = compute.if_else(blank, _NO_HASH, values)
-    digits = joined([values])
+    blanks = compute.indices_nonzero(compute.equal(compute.binary_length(values).fill_null(0), 0)).to_pylist()
+    if blanks:
+        values = compute.if_else(compute.equal(values.fill_null(""), ""), _NO_HASH, values)
+    if compute.any(compute.not_equal(compute.binary_length(values), _DIGITS)).as_py():
+        return None
     try:
-        packed = unhexlify(digits)
+        return _unpacked(unhexlify(text_data(values))), blanks
     except ValueError:
         return None
-    usual = compute.all(compute.equal(compute.binary_length(values), _DIGITS)).as_py()
-    return (_unpacked(packed), compute.indices_nonzero(blank).to_pylist()) if usual is not False else None
 
 
 def _unpacked(packed: bytes) -> array[int]:

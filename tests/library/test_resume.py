@@ -42,7 +42,7 @@ class Process:
                 self.child.send_signal(signal.SIGKILL)
                 self.child.wait()
                 return False
-            time.sleep(0.001)
+            time.sleep(0.005)
         assert self.child.wait(PATIENCE) == 0
         return True
 

@@ -25,7 +25,7 @@ from airflow_provider_imagekit.similarity.pairs.pairs import (
 from airflow_provider_imagekit.similarity.pairs.search import join
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = ["NeighbourGraph"]
 
@@ -75,14 +75,14 @@ class NeighbourGraph:
         near = new_tally.near + old_tally.near
         # Between crowded nodes, of which one became so by the other search, there is no arc.
         self._crowded = array("q", where(near, CROWD))
+        self._crowd = frozenset(self._crowded)
         self._crowded_hashes = array("Q", map(self._hash, self._crowded))
-        self.arcs = _Arcs((self._among, self._across), self._new_nodes, len(near), frozenset(self._crowded))
+        self.arcs = _Arcs((self._among, self._across), self._new_nodes, len(near), self._crowd)
         self._nodes = where(near, 0)
 
     def is_crowded(self, node: int) -> bool:
         """Return whether more than ``CROWD`` pictures are near each one of a node."""
-        new, old = self._tallies
-        return new.is_crowded(node) if node < self._new_nodes else old.is_crowded(node - self._new_nodes)
+        return node in self._crowd
 
     def crowded_positions(self) -> Iterator[int]:
         """Yield the positions of the pictures of crowded nodes."""
@@ -131,17 +131,19 @@ class NeighbourGraph:
         """Return the nodes of old pictures that have near ones."""
         return self._nodes[bisect_left(self._nodes, self._new_nodes) :]
 
-    def near(self, node: int) -> Iterator[tuple[int, int]]:
-        """Yield the nodes near a node, and their distances; a node of new pictures is near itself."""
-        if node < self._new_nodes:
-            yield node, 0
-        yield from self.arcs.of(node)
-        if self.is_crowded(node):
-            bits, are_new = self._hash(node), node < len(self._new)
-            for index in self._scan(bits):
-                other = self._crowded[index]
-                if other != node and (are_new or other < len(self._new)):
-                    yield other, (bits ^ self._crowded_hashes[index]).bit_count()
+    def near(self, node: int) -> Iterable[tuple[int, int]]:
+        """Return the nodes near a node, and their distances; a node of new pictures is near itself."""
+        near = self.arcs.of(node)
+        if self.is_new(node):
+            near = chain(((node, 0),), near)
+        return chain(near, self._near_in_crowd(node)) if self.is_crowded(node) else near
+
+    def _near_in_crowd(self, node: int) -> Iterator[tuple[int, int]]:
+        bits, is_new = self._hash(node), self.is_new(node)
+        for index in self._scan(bits):
+            other = self._crowded[index]
+            if other != node and (is_new or self.is_new(other)):
+                yield other, (bits ^ self._crowded_hashes[index]).bit_count()
 
     def _hash(self, node: int) -> int:
         return self._new.hashes[node] if node < len(self._new) else self._old.hashes[node - len(self._new)]
@@ -197,9 +199,8 @@ class NeighbourGraph:
                 yield self._expanded(pairs, slice(begin, begin + _PAIRS), shift)
 
     def _spelled_out(self, pairs: Pairs, shift: int) -> Iterator[tuple[int, int, int]]:
-        crowded = frozenset(self._crowded)
         for first, second, distance in pairs:
-            if crowded and first in crowded and second + shift in crowded:
+            if self.is_crowded(first) and self.is_crowded(second + shift):
                 continue
             for position, other in product(self.pictures(first), self.pictures(second + shift)):
                 yield position, other, distance

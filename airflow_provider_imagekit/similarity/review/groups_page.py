@@ -49,10 +49,6 @@ THUMBNAIL: Final = (480, 360)
 
 # Seconds and milliseconds only make a time harder to read.
 _ISO_SECONDS: Final = r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}):[0-9]{2}(?:\.[0-9]+)?"
-_FOLDER: Final = r"(?s)^.*/"
-# A path in the root; and what follows the folder, of a path whose root is written twice.
-_IN_ROOT: Final = r"(?s)^(/[^/]*|[^/]+)$"
-_BEHIND: Final = r"(?s)/?[^/]*$"
 
 _LABELS: Final = ("Dimensions", "File size", "Format", "Created", "Folder")
 
@@ -135,7 +131,7 @@ def _lines(chunk: GroupChunk, fields: Sequence[str], step: str) -> tuple[bytes, 
     """Return a line of JSON for each group, and what orders and filters need of it without reading it."""
     like = chunk.ids
     values = {name: as_text(column, like=like, absent="") for name, column in chunk.values.items()}
-    names = replaced(values["path"], _FOLDER, "")
+    folders, names = _split_paths(values["path"])
     urls, thumbnails = _addresses(chunk.values["url"], chunk.values["thumbnail"], step, like)
     width, height, size = (as_numbers(chunk.values[name]) for name in ("width", "height", "size"))
     sizes = [max(0, int(number)) for number in size]
@@ -146,7 +142,7 @@ def _lines(chunk: GroupChunk, fields: Sequence[str], step: str) -> tuple[bytes, 
         coded(range(len(_ORIGINS)), origins, like=like),
         *(sizes, text_column(list(map(_dimensions, width, height)), like=like)),
         *(values["size"], values["format"], replaced(values["created"], _ISO_SECONDS, r"\1 \2")),
-        replaced(replaced(values["path"], _IN_ROOT, "//"), _BEHIND, ""),
+        folders,
         *map(values.__getitem__, fields),
     )
     cells = list(map(json_parts, columns))
@@ -159,6 +155,23 @@ def _lines(chunk: GroupChunk, fields: Sequence[str], step: str) -> tuple[bytes, 
     after = [text for size in chunk.sizes for text in (*["]"] * (size - 1), "]]\n")]
     parts = chain([before], *([*cell, ","] for cell in cells[:-1]), [*cells[-1], after])
     return joined(parts).replace(b"<", b"\\u003c"), list(_summaries(chunk, names, sizes, origins))
+
+
+def _split_paths(column: Column) -> tuple[Column, Column]:
+    """Return the folders of paths, ``/`` of one without, and what stands behind them."""
+    if not is_arrow(column):
+        parts = [path.rpartition("/") for path in column]
+        folders = [head or ("/" if slash or name else "") for head, slash, name in parts]
+        return folders, [name for _, _, name in parts]
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
+
+    parts = pc.split_pattern(column, "/", max_splits=1, reverse=True)
+    texts, count = parts.flatten(), pc.list_value_length(parts)
+    ends = pc.cumulative_sum(count)
+    heads = texts.take(pc.subtract(ends, count))
+    inside = pc.and_(pc.greater(count, 1), pc.not_equal(heads, ""))
+    folders = pc.if_else(inside, heads, pc.if_else(pc.equal(column, ""), "", "/"))
+    return folders, texts.take(pc.subtract(ends, 1))
 
 
 def _summaries(
