@@ -62,9 +62,9 @@ test-matrix: .venv/.dev ## Try the wheel on every supported Airflow, and write d
 	.venv/bin/python -m tests.matrix $(CELLS)
 
 .PHONY: test-stack-airflow2
-test-stack-airflow2: .venv-airflow2/.stack ## Press the buttons and kill the triggerer of a whole Airflow 2 (2 minutes)
+test-stack-airflow2: .venv-airflow2/.stack ## Press the buttons of a whole Airflow 2, kill its triggerer, walk a loop (4 minutes)
 	$(call debian,initdb,postgresql)
-	IMAGEKIT_TEST_STACK=1 .venv-airflow2/bin/pytest tests/stack/test_contract.py tests/stack/test_mapped.py
+	IMAGEKIT_TEST_STACK=1 .venv-airflow2/bin/pytest tests/stack/test_contract.py tests/stack/test_loop.py tests/stack/test_mapped.py
 
 .PHONY: test-cluster
 test-cluster: .venv-cluster/.done ## Lose machines of an Airflow on Celery, Redis, PostgreSQL and S3; SENSORS=, CLUSTER= for less

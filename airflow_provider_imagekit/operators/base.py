@@ -14,6 +14,7 @@ from airflow_provider_imagekit.compat import AIRFLOW_3, AirflowFailException, Ba
 from airflow_provider_imagekit.exceptions import ImageKitError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import is_absent, number, text, whole_number
+from airflow_provider_imagekit.io.progress import Progress
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "PICTURE_LINKS",
     "ImageKitOperator",
     "ImageKitTask",
+    "LocalWork",
     "fail_without_retry",
     "identity_of",
     "is_mapped",
@@ -268,6 +270,20 @@ class ImageKitTask:
             event.extra.update(extra)
             for of_alias in _alias_events(event):
                 of_alias.extra.update(extra)
+
+
+class LocalWork:
+    """The part of operators whose work on this machine can take minutes."""
+
+    log: Any
+
+    @cached_property
+    def _progress(self) -> Progress:
+        return Progress(self.log.info)
+
+    def on_kill(self) -> None:
+        """Stop within a second; nothing half written is left."""
+        self._progress.stop()
 
 
 class ImageKitOperator(ImageKitTask, BaseOperator):

@@ -10,6 +10,7 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import named
 from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import read_table
+from airflow_provider_imagekit.io.progress import progress_to, track
 from airflow_provider_imagekit.links.imagekit import ImageKitReportLink
 from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, identity_of
 from airflow_provider_imagekit.operators.hash_tables import HashTables
@@ -81,7 +82,10 @@ class HashTableOperator(HashTables, ImageKitOperator):
         self._label(context)
         with fail_without_retry():
             self._read_texts()
-            with only_writer(self._path(""), identity_of(context), name="output"):
+            with (
+                only_writer(self._path(""), identity_of(context), name="output"),
+                progress_to(self._progress),
+            ):
                 found = self._find()
         if found.get("report_path"):
             address = ImageKitReportLink.persist(context, found["report_path"], self.report_url)
@@ -110,4 +114,4 @@ class HashTableOperator(HashTables, ImageKitOperator):
     def _read(self, rows: Any, argument: str) -> Iterator[HashRecord]:
         columns = {"id_column": self.id_column or "", "phash_column": self.phash_column or ""}
         with named(argument):
-            yield from read_records(rows, **columns)
+            yield from track("Reading", read_records(rows, **columns), unit="rows", stride=1000)

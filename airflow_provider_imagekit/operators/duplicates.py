@@ -17,7 +17,7 @@ from airflow_provider_imagekit.io.object_storage import (
     read_table,
     upload_together,
 )
-from airflow_provider_imagekit.io.progress import counted, progress_to, track
+from airflow_provider_imagekit.io.progress import counted, track
 from airflow_provider_imagekit.io.tables import (
     Chunk,
     TableFormat,
@@ -210,7 +210,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
             self._decided("keep_path", read_kept),
         )
         not_duplicates = self._decided("not_duplicates_path", read_id_pairs)
-        with ExitStack() as resources, progress_to(self._progress):
+        with ExitStack() as resources:
             tables = self._tables(resources)
             self._check_named("report_fields", texts(self.report_fields, "report_fields"))
             found = find_near_duplicates(
@@ -277,7 +277,6 @@ class FindNearDuplicatesOperator(HashTableOperator):
                     pairs = self._cells(_tracked("Writing pairs", found.pair_columns()))
                     written["pairs"] = write_columns(file, pairs, PAIR_COLUMNS, self.output_format)
             if "report_path" in written:
-                fields = texts(self.report_fields, "report_fields")
                 with upload(written["report_path"]) as file:
                     write_groups_page(
                         file,
@@ -285,7 +284,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
                         limit=MAX_PAGE_GROUPS,
                         title=self.report_title or "",
                         note=self._note(found),
-                        fields=fields,
+                        fields=texts(self.report_fields, "report_fields"),
                         **decided,
                     )
         self.written_datasets = tuple(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
@@ -12,8 +11,13 @@ from airflow_provider_imagekit.gates.references import parse_low_information
 from airflow_provider_imagekit.io.arguments import flag, whole_number
 from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import check_output, open_locally, upload_together
-from airflow_provider_imagekit.io.progress import Progress, counted, progress_to
-from airflow_provider_imagekit.operators.base import ImageKitOperator, fail_without_retry, identity_of
+from airflow_provider_imagekit.io.progress import counted, progress_to
+from airflow_provider_imagekit.operators.base import (
+    ImageKitOperator,
+    LocalWork,
+    fail_without_retry,
+    identity_of,
+)
 from airflow_provider_imagekit.operators.hash_tables import HashTables
 from airflow_provider_imagekit.similarity.distance import check_radius
 from airflow_provider_imagekit.similarity.near_duplicates import hashes_to_compare
@@ -140,7 +144,7 @@ class PlanNearDuplicatesOperator(HashTables, ImageKitOperator):
         return [plan | {"part": number} for number in range(parts)]
 
 
-class SearchNearDuplicatesOperator(ImageKitOperator):
+class SearchNearDuplicatesOperator(LocalWork, ImageKitOperator):
     """
     Do one part of a search for near-duplicates; a part that fails or is killed repeats alone.
 
@@ -157,14 +161,6 @@ class SearchNearDuplicatesOperator(ImageKitOperator):
     def __init__(self, *, part: Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.part = part
-
-    @cached_property
-    def _progress(self) -> Progress:
-        return Progress(self.log.info)
-
-    def on_kill(self) -> None:
-        """Stop within a second; nothing half written is left."""
-        self._progress.stop()
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Search and write what is found; see the class."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import meant, named, optional_text, refuse_nothing, text
 from airflow_provider_imagekit.io.object_storage import StoredTable, exists, storage_path
-from airflow_provider_imagekit.io.progress import Progress, track
+from airflow_provider_imagekit.io.progress import track
 from airflow_provider_imagekit.io.tables import columns_of, format_of, storable
+from airflow_provider_imagekit.operators.base import LocalWork
 from airflow_provider_imagekit.similarity.picture_columns import (
     KeptColumns,
     Pictures,
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["HashTables"]
 
 
-class HashTables:
+class HashTables(LocalWork):
     """The part of operators that reads their tables; the attributes are the operators' arguments."""
 
-    log: Any
     output_path: str
     input_path: str | None
     records: Sequence[Mapping[str, Any]] | None
@@ -45,14 +44,6 @@ class HashTables:
     _there: dict[str, None] | None = None
     #: Those of the tables that the DAG author named.
     _named: tuple[str, ...] = ()
-
-    @cached_property
-    def _progress(self) -> Progress:
-        return Progress(self.log.info)
-
-    def on_kill(self) -> None:
-        """Stop within a second; nothing half written is left."""
-        self._progress.stop()
 
     def _given_tables(self) -> tuple[str, ...]:
         """Return the tables that the DAG author named, before a template makes nothing of one."""

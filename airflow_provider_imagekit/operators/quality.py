@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,8 @@ from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.arguments import about, is_absent, items, named, optional_text, text, texts
 from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
-from airflow_provider_imagekit.io.progress import counted
-from airflow_provider_imagekit.io.tables import check_format, format_of, write_rows
+from airflow_provider_imagekit.io.progress import counted, progress_to, track
+from airflow_provider_imagekit.io.tables import TableFormat, check_format, format_of, write_rows
 from airflow_provider_imagekit.library.quality import (
     VIOLATION_COLUMNS,
     Inspection,
@@ -22,14 +22,16 @@ from airflow_provider_imagekit.library.quality import (
     Severity,
     parse_rules,
 )
+from airflow_provider_imagekit.library.table.coerce import as_number
 from airflow_provider_imagekit.library.table.privacy import Privacy
 from airflow_provider_imagekit.library.table.rows import RowBuilder
-from airflow_provider_imagekit.library.table.schema import COLUMNS
+from airflow_provider_imagekit.library.table.schema import COLUMNS, TYPES
 from airflow_provider_imagekit.links.imagekit import ImageKitReportLink, media_library_url
 from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
     PICTURE_LINKS,
     ImageKitOperator,
+    LocalWork,
     fail_without_retry,
     identity_of,
 )
@@ -42,10 +44,15 @@ if TYPE_CHECKING:
 __all__ = ["ImageQualityOperator"]
 
 _NAMED = ("file_id", "path", "url", "file_type", "deleted_at")
+_READERS: Mapping[type, Callable[[Any], Any]] = {
+    int: as_number,
+    float: as_number,
+    bool: lambda value: {"true": True, "false": False}.get(str(value).lower()),
+}
 _BRANCHES = ("follow_task_ids_if_passed", "follow_task_ids_if_broken")
 
 
-class ImageQualityOperator(ImageKitOperator, BranchMixIn):
+class ImageQualityOperator(LocalWork, ImageKitOperator, BranchMixIn):
     """
     Check a library's table, or one file, against rules of quality.
 
@@ -143,7 +150,7 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
                     check_format(format_of(output_path))
                 check_output(output_path)
             inspection = Inspection(rules)
-            with only_writer(output_path, identity_of(context)):
+            with only_writer(output_path, identity_of(context)), progress_to(self._progress):
                 result = self._inspect(inspection, self._rows(context, rules), output_path)
         self._tell(context, rules, inspection, result)
         broken = inspection.severity in (Severity.FAIL, Severity.BRANCH)
@@ -183,7 +190,9 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
             with named("input_path"):
                 format_of(path)
             rows = read_table(path, lambda names: [name for name in names if name in wanted] or names)
-            return about("input_path", rows)
+            if format_of(path) is TableFormat.CSV:
+                rows = map(_typed, rows)
+            return about("input_path", track("Checking", rows, unit="rows", stride=1000))
         return iter([self._row_of_file(context)])
 
     def _row_of_file(self, context: Context) -> Mapping[str, Any]:
@@ -230,6 +239,13 @@ class ImageQualityOperator(ImageKitOperator, BranchMixIn):
             columns = {name: kind.__name__ for name, kind in VIOLATION_COLUMNS.items()}
             self.written_datasets = (table(path, columns=columns, rows=result["violations"]),)
             ImageKitReportLink.persist(context, path, self.report_url)
+
+
+def _typed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a CSV file, where all is text, with the types that the library's table has."""
+    return {
+        name: _READERS.get(TYPES.get(name, str), str)(value) if value else None for name, value in row.items()
+    }
 
 
 def _with_link(violation: dict[str, Any]) -> dict[str, Any]:

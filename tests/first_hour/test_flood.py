@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,16 @@ from tests.first_hour.scene import warnings_of
 FILES, LIMIT = 90, "30/s"
 
 
+def account(library: Path, folder: Path, **arguments: Any) -> ImageKitEmulator:
+    """Return an account with many files, and with a key of its own: so its pace is to be learned."""
+    files = folder / "many"
+    files.mkdir()
+    for number in range(FILES):
+        shutil.copy(library / pictures.RESIZED, files / f"{number}.png")
+    key = f"private_{secrets.token_urlsafe(20)}="
+    return ImageKitEmulator(library=files, private_key=key, **arguments)
+
+
 def test_refusals_are_one_line_and_no_file_is_given_up(
     library: Path,
     tmp_path: Path,
@@ -24,12 +36,8 @@ def test_refusals_are_one_line_and_no_file_is_given_up(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    folder = tmp_path / "many"
-    folder.mkdir()
-    for number in range(FILES):
-        shutil.copy(library / pictures.RESIZED, folder / f"{number}.png")
     limits = RateLimits(read=(RateLimit.parse(LIMIT),))
-    with ImageKitEmulator(library=folder, rate_limits=limits, private_key="private_flood") as imagekit:
+    with account(library, tmp_path, rate_limits=limits) as imagekit:
         monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))
         task = LibraryMetadataOperator(task_id="t", output_path=str(tmp_path / "table.jsonl"))
         counts = task.execute(context())["counts"]
@@ -41,3 +49,21 @@ def test_refusals_are_one_line_and_no_file_is_given_up(
     [line] = lines
     assert "over its rate limit" in line
     assert "go out at 27 a second" in line
+
+
+def test_refusals_that_name_no_limit_give_no_file_up_either(
+    library: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with account(library, tmp_path) as imagekit:
+        monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))
+        imagekit.inject(status=429, match="/metadata", times=40)
+        task = LibraryMetadataOperator(task_id="t", output_path=str(tmp_path / "table.jsonl"))
+        counts = task.execute(context())["counts"]
+        refused = [request for request in imagekit.requests if request.status == 429]
+    assert (counts["fetched"], counts["failed"], len(refused)) == (FILES, 0, 40)
+    [line] = warnings_of(capsys, caplog)
+    assert "over its rate limit" in line

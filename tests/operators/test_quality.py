@@ -121,6 +121,14 @@ def test_one_file_is_checked_by_the_same_rules(imagekit: ImageKitEmulator, by: s
     assert operator.branch == ["review"]
 
 
+def test_numbers_and_switches_of_a_csv_file_are_read_as_such(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("file_id,width,has_gps,captured_at\na,1000,false,2020\nb,900,True,\nc,wide,,2020\n")
+    names = ({"rule": "min_width", "value": 950}, {"rule": "no_gps"}, {"rule": "captured_at"})
+    _, ti = run(rules=[rule | {"severity": "warn"} for rule in names], input_path=str(table))
+    assert ti.pushed["broken"] == {"min_width": 2, "no_gps": 2, "captured_at": 1}
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

@@ -188,10 +188,10 @@ def test_a_hundred_thousand_broken_deliveries_end_in_a_refusal() -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_signed_events_of_any_form_are_answered() -> None:
+def test_thousands_of_signed_events_of_any_form_are_answered() -> None:
     airflow, choose = Airflow(), random.Random(7)
     arrivals = 0
-    for _ in range(10_000):
+    for _ in range(4_000):
         event = odd_event(choose)
         assert airflow.post(*signed(event))[0] == 200
         [taken] = airflow.events
@@ -201,7 +201,7 @@ def test_ten_thousand_signed_events_of_any_form_are_answered() -> None:
         told = json.dumps(event_of([arrival] if arrival else []), allow_nan=False)
         assert "\\ud800" not in told
         assert arrival is None or len(arrival.digest) == 8
-    assert 2_000 < arrivals < 9_000
+    assert 1_000 < arrivals < 3_500
 
 
 def test_a_connection_is_read_once_a_second_and_its_errors_are_remembered() -> None:
