@@ -41,6 +41,12 @@ from benchmarks.library_server import listed, metadata, running
 MOST_FILES = 19_000  # the server remembers its last 20,000 requests
 
 
+def _task(run: str) -> SimpleNamespace:
+    return SimpleNamespace(
+        dag_id="nightly", task_id="library", run_id=run, map_index=-1, xcom_push=lambda **_: None
+    )
+
+
 class Night:
     """Runs over one library into one table."""
 
@@ -53,7 +59,7 @@ class Night:
         from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 
         urlopen(Request(f"{self._control}clear", method="POST")).close()
-        task = SimpleNamespace(dag_id="nightly", task_id="library", run_id=name, map_index=-1)
+        task = _task(name)
         started = time.perf_counter()
         operator = LibraryMetadataOperator(task_id="library", output_path=self._output)
         result = operator.execute({"ti": task})
@@ -117,7 +123,7 @@ def unchanged_night(output: str, files: int, profile: bool) -> dict[str, float]:
 
     if output.endswith(".parquet"):
         import pyarrow.parquet  # noqa: F401
-    task = SimpleNamespace(dag_id="nightly", task_id="library", run_id="unchanged", map_index=-1)
+    task = _task("unchanged")
     operator = LibraryMetadataOperator(task_id="library", output_path=output)
     client = ImageKitHook().get_conn()
     (first, *_) = Search().pages(client.call)

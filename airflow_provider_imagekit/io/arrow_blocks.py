@@ -74,7 +74,7 @@ def read_csv_block(block: bytes, names: Sequence[str], chosen: Sequence[str]) ->
             column_types=dict.fromkeys(chosen, pa.large_string()), include_columns=chosen
         ),
     }
-    return _read(lambda: csv.read_csv(pa.BufferReader(block), **options))
+    return _read(block, lambda: csv.read_csv(pa.BufferReader(block), **options))
 
 
 def read_json_block(block: bytes, columns: TextColumns) -> dict[str, Any] | None:
@@ -97,7 +97,7 @@ def read_json_block(block: bytes, columns: TextColumns) -> dict[str, Any] | None
         "read_options": json.ReadOptions(use_threads=False, block_size=len(block) + 1),
         "parse_options": json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
     }
-    found = _read(lambda: json.read_json(pa.BufferReader(block), **options)) or {}
+    found = _read(block, lambda: json.read_json(pa.BufferReader(block), **options)) or {}
     there = [name for name, values in found.items() if len(values) == rows and values.null_count < rows]
     # A column of nulls is there, and one that no row has is not.
     doubtful = set(columns.texts) - {*there, *columns.optional}
@@ -108,12 +108,13 @@ def read_json_block(block: bytes, columns: TextColumns) -> dict[str, Any] | None
     return {name: found[name] for name in columns(there)}
 
 
-def _read(read: Callable[[], Any]) -> dict[str, Any] | None:
+def _read(block: bytes, read: Callable[[], Any]) -> dict[str, Any] | None:
     import pyarrow as pa
 
     try:
         table = read()
-        table.validate(full=True)  # bytes that are not UTF-8
+        if not block.isascii() or b"\\" in block:
+            table.validate(full=True)  # bytes that are not UTF-8
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
     columns = zip(table.column_names, table.columns, strict=True)

@@ -64,18 +64,19 @@ class Progress:
         :param phase: what is being done, such as ``Searching``.
         :param done: how much of it is done.
         :param total: how much there is to do; ``None`` if unknown.
-        :param unit: of ``done`` and ``total``.
+        :param unit: of ``done`` and ``total``, in the plural.
         :raises StoppedError: after :meth:`stop`.
         """
+        one = unit.removesuffix("s")
         if self.stopped:
-            raise self._error(f"{phase} was stopped after {done:,} {unit}.")
+            raise self._error(f"{phase} was stopped after {counted(done, one)}.")
         now = self._clock()
         if now - self._last < self._every:
             return
         self._last = now
         elapsed = now - self._begun
         rate = done / elapsed if elapsed else 0.0
-        line = f"{phase}: {done:,} {unit}" if total is None else f"{phase}: {done:,} of {total:,} {unit}"
+        line = f"{phase}: {counted(done, one) if total is None else f'{done:,} of {counted(total, one)}'}"
         line += f", {rate:,.0f} a second" if rate >= 10 else f", {rate:,.1f} a second"
         self._write(line + (f", {duration_text((total - done) / rate)} left" if total and rate else ""))
 

@@ -31,16 +31,16 @@ class Comparison:
 
     :param worklist: the files; it is noted there where each stands.
     :param changed_by: what shows that a file has changed.
-    :param redact: returns a row without what an earlier run was allowed to keep and this one is not.
+    :param allows: whether a row holds nothing that only an earlier run was allowed to keep.
     """
 
-    def __init__(self, worklist: Worklist, changed_by: ChangedBy, redact: Callable[[Row], Row]) -> None:
+    def __init__(self, worklist: Worklist, changed_by: ChangedBy, allows: Callable[[Row], bool]) -> None:
         self._worklist = worklist
         self._changed_by = changed_by
-        self._redact = redact
+        self._allows = allows
         self._files = worklist.listed()
         self._file = next(self._files, None)
-        self._standing: list[tuple[State, int, bool, str]] = []
+        self._standing: list[tuple[State, int, bool, int]] = []
         #: Files of the table that were not marked as deleted, and how many of them are gone.
         self.before = self.gone = 0
         #: Rows of the table without a file in the selection.
@@ -80,14 +80,14 @@ class Comparison:
         if file is None or file.key != key:
             self.unlisted += 1
             self.gone += not is_deleted
-            return is_deleted and is_whole and self._redact(row) == row
+            return is_deleted and is_whole and self._allows(row)
         state = self._state(row, file)
         stays = (
             is_whole
             and not is_deleted
             and state in (State.UNCHANGED, State.UNREADABLE)
             and _is_listed_so(row, file)
-            and self._redact(row) == row
+            and self._allows(row)
         )
         self._stands(file, state, stays=stays)
         return stays
@@ -100,7 +100,7 @@ class Comparison:
         return State.FAILED_BEFORE if row["error"] else State.UNCHANGED
 
     def _stands(self, file: Listed, state: State, *, stays: bool = False) -> None:
-        self._standing.append((state, len(self.marks), stays, file.key))
+        self._standing.append((state, len(self.marks), stays, file.number))
         self._file = next(self._files, None)
 
     def _note(self) -> None:
@@ -129,7 +129,7 @@ def merged(
     :param pieces: the published table, as ``StoredTable.pieces`` yields it.
     :param entries: the files whose rows are to be written.
     :param run_time: the time that marks what is deleted.
-    :param redact: as :class:`Comparison` takes it.
+    :param redact: returns a row without what an earlier run was allowed to keep and this one is not.
     """
     entry = next(entries, None)
     for place, piece in pieces:

@@ -86,7 +86,7 @@ class PublishedTable:
         :param changed_by: what shows that a file has changed.
         :raises ImageKitInputError: if the table cannot be read, or was not written by this operator.
         """
-        comparison = Comparison(worklist, changed_by, self._builder.redact)
+        comparison = Comparison(worklist, changed_by, self._builder.allows)
         if self._stored is not None:
             rows = usable(self._stored.rows(), str(self._path))
             comparison.compare(self._heartbeat.track("Comparing the table", rows, None))

@@ -56,11 +56,13 @@ class Listed(NamedTuple):
     :param key: what identifies its row.
     :param version: what changes whenever the file does; ``None`` if unknown.
     :param listing: values of the columns from the listing.
+    :param number: what it is called here.
     """
 
     key: str
     version: str | None
     listing: tuple[Any, ...]
+    number: int
 
 
 class Entry(NamedTuple):
@@ -132,22 +134,22 @@ class Worklist:
 
     def listed(self) -> Iterator[Listed]:
         """Yield the files of the selection by key; what is marked meanwhile may be so."""
-        for key, version, listing in self._by_key("key, version, listing", "TRUE"):
-            yield Listed(key, version, _load(listing))
+        for key, version, listing, number in self._by_key("key, version, listing, rowid", "TRUE"):
+            yield Listed(key, version, _load(listing), number)
 
     def listing(self, key: str) -> Row:
         """Return what the listing contains of a file."""
         (listing,) = self._database.execute("SELECT listing FROM file WHERE key = ?", (key,)).fetchone()
         return _listing(listing)
 
-    def mark(self, marks: Iterable[tuple[State, int, bool, str]]) -> None:
+    def mark(self, marks: Iterable[tuple[State, int, bool, int]]) -> None:
         """
         Note where files stand.
 
         :param marks: of each file its state, its place as :class:`Entry` has it, whether its row stays as it
-            is stored, and its key.
+            is stored, and its number.
         """
-        self._database.executemany("UPDATE file SET state = ?, place = ?, stays = ? WHERE key = ?", marks)
+        self._database.executemany("UPDATE file SET state = ?, place = ?, stays = ? WHERE rowid = ?", marks)
 
     def settle(self, key: str, version: str | None, state: State, result: Row) -> None:
         """Note what came of a file, if it is in the selection in this version; its row does not stay then."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_imagekit.client.endpoints import EXIF_SECTIONS, METADATA_FIELDS
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arguments import choice, is_absent, items, meant
+from airflow_provider_imagekit.library.table.coerce import as_dict
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _path(path: Any, argument: str, metadata: dict[str, Any]) -> list[str]:
             f"{argument} names {path!r}, which ImageKit's metadata does not have.",
             help=f"{meant(path, fields)}Use dotted paths below {', '.join(sorted(METADATA_FIELDS))}.",
         )
-    sections = {f"exif.{name}" for name in (*EXIF_SECTIONS, *(metadata.get("exif") or ()))}
+    sections = {f"exif.{name}" for name in (*EXIF_SECTIONS, *as_dict(metadata.get("exif")))}
     if parts[0] == "exif" and (section := ".".join(parts[:2])) not in {"exif", *sections}:
         raise ImageKitInputError(
             f"{argument} names {path!r}, which ImageKit's metadata does not have.",

@@ -152,7 +152,7 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
             return super().execute(context)
         except AirflowSkipException as skip:
             if isinstance(skip.__cause__, AirflowFailException):  # soft_fail skips at a timeout alone
-                raise skip.__cause__ from skip.__cause__.__cause__
+                raise skip.__cause__ from None
             raise
         except AirflowSensorTimeout as error:
             if not self._last_reason:
@@ -206,7 +206,7 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         if self.never_fail:
             raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
         if isinstance(error, CallLimitError):
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(str(error)) from None  # one error in the log
         raise error
 
 

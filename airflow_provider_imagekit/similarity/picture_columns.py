@@ -289,7 +289,7 @@ def read_pictures(
             raise nameless(first, id_column, chunk)
         rows = len(next(iter(chunk.values())))
         names, hashes = (chunk.get(column, [None] * rows) for column in (id_column, phash_column))
-        kept = are_blank(chunk.get("deleted_at", [None] * rows))
+        kept = are_blank(chunk["deleted_at"]) if "deleted_at" in chunk else b"\x01" * rows
         values = filtered(hashes, kept)
         parsed = None if has_blanks(names) else _parse_all(values)
         if parsed is None:

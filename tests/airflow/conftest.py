@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.airflow.running import Run, RunDag, environment, run_file
+from tests.airflow.running import Run, RunDag, Runner, environment
 from tests.support import AIRFLOW_3
 
 
@@ -43,8 +44,24 @@ def migrate(home: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture(scope="session")
+def runner_of(airflow_home: Path) -> Iterator[Callable[[], Runner]]:
+    """Return the process that runs DAGs with the present settings of Airflow; other settings need another."""
+    runners: dict[tuple[tuple[str, str], ...], Runner] = {}
+    with contextlib.ExitStack() as stack:
+
+        def runner() -> Runner:
+            settings = environment(airflow_home)
+            key = tuple(sorted(item for item in settings.items() if item[0].startswith("AIRFLOW__")))
+            if key not in runners:
+                runners[key] = stack.enter_context(Runner(settings))
+            return runners[key]
+
+        yield runner
+
+
 @pytest.fixture
-def run_dag(airflow_home: Path) -> Iterator[RunDag]:
+def run_dag(airflow_home: Path, runner_of: Callable[[], Runner]) -> Iterator[RunDag]:
     """Write a DAG file, run it with some params, and return how it ended."""
     written: list[Path] = []
 
@@ -54,7 +71,7 @@ def run_dag(airflow_home: Path) -> Iterator[RunDag]:
         file = airflow_home / "dags" / f"dag_{uuid.uuid4().hex}.py"
         file.write_text(source, encoding="utf-8")
         written.append(file)
-        return run_file(airflow_home, file, dag_id, conf)
+        return runner_of().run(airflow_home, file, dag_id, conf)
 
     yield run
     for file in written:

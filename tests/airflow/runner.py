@@ -1,10 +1,18 @@
-"""Run one DAG by ``dag.test()`` and write how it ended: ``runner.py FILE DAG_ID CONF_JSON OUTPUT``."""
+"""
+Run DAGs by ``dag.test()``, each in a child of this process, which has imported Airflow once for all of them.
+
+A line of standard input is a job, as JSON: its environment, the file of its log, and the arguments of
+:func:`main`. A line of standard output is the exit code of a job.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import os
 import sys
+import traceback
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -77,5 +85,50 @@ def value_of(row: Any) -> Any:
     return value
 
 
+def warm() -> None:
+    """Make Airflow's task API, with all of its versions, before the first child needs it."""
+    with contextlib.suppress(ImportError):  # before Airflow 3.1
+        import httpx
+        from airflow.sdk.execution_time.supervisor import in_process_api_server
+
+        async def ask() -> None:
+            transport = httpx.ASGITransport(in_process_api_server().app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://in-process") as client:
+                await client.get("/health")
+
+        asyncio.run(ask())  # its loop ends here, for a thread would not be in the children
+
+
+def run_in_child(environment: dict[str, str], log: str, arguments: list[str]) -> int:
+    """Do a job; return its exit code."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = 1
+    try:
+        os.environ.clear()
+        os.environ.update(environment)
+        file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for stream in (1, 2):
+            os.dup2(file, stream)
+        main(*arguments)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def serve() -> None:
+    """Do the jobs of standard input."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # for Airflow, too, writes there
+    warm()
+    for line in sys.stdin:
+        print(run_in_child(**json.loads(line)), file=answers, flush=True)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    serve()

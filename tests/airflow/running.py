@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 RunDag = Callable[..., "Run"]
 
-# dag.test() parses every file of the DAGs folder at each call, and runs in this process; a process of its own
-# keeps Airflow's global state, and the warnings of Airflow's own dependencies, out of the other tests.
+# dag.test() parses every file of the DAGs folder at each call, and runs in its caller's process; other
+# processes keep Airflow's global state, and the warnings of its own dependencies, out of the other tests.
 RUNNER = Path(__file__).with_name("runner.py")
 
 
@@ -48,18 +49,36 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
-def run_file(home: Path, file: Path, dag_id: str, conf: dict[str, Any]) -> Run:
-    """Run a DAG of a file in the DAGs folder in a process of its own."""
-    output = home / f"{file.stem}.json"
-    command = [sys.executable, "-W", "error::DeprecationWarning:airflow_provider_imagekit", str(RUNNER)]
-    done = subprocess.run(
-        [*command, str(file), dag_id, json.dumps(conf), str(output)],
-        env=environment(home),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
-    log = done.stdout + done.stderr
-    assert done.returncode == 0, log
-    return Run(json.loads(output.read_text("utf-8")), log)
+class Runner:
+    """The process in whose children DAGs run; it ends with the ``with`` block."""
+
+    def __init__(self, settings: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "error::DeprecationWarning:airflow_provider_imagekit", str(RUNNER)],
+            env=settings,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+
+    def run(self, home: Path, file: Path, dag_id: str, conf: dict[str, Any]) -> Run:
+        """Run a DAG of a file in the DAGs folder."""
+        output, log = home / f"{file.stem}.json", home / f"{file.stem}.log"
+        arguments = [str(file), dag_id, json.dumps(conf), str(output)]
+        job = {"environment": environment(home), "log": str(log), "arguments": arguments}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline().strip()
+        text = log.read_text("utf-8", "replace") if log.exists() else ""
+        assert answer == "0", text
+        return Run(json.loads(output.read_text("utf-8")), text)

@@ -22,6 +22,7 @@ from tests.first_hour.mistakes import (
     listing,
     metadata,
     quality,
+    sensor,
 )
 from tests.first_hour.scene import FAILS_AT_ONCE, RETRIES, WAITS, WARNS, Mistake, Scene, ended
 
@@ -242,6 +243,11 @@ WORDS = {
     ),
     "a ceiling that is too low": Mistake(
         lambda scene: library(scene, max_calls=1),
+        ("max_calls is 1", "Raise max_calls"),
+        requests=1,
+    ),
+    "a ceiling that is too low for a wait": Mistake(
+        lambda scene: sensor(scene, file_id=NOWHERE, timeout=60, max_calls=1),
         ("max_calls is 1", "Raise max_calls"),
         requests=1,
     ),

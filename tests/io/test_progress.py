@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_imagekit.io.progress import counted
+from airflow_provider_imagekit.exceptions import StoppedError
+from airflow_provider_imagekit.io.progress import Progress, counted
 
 
 @pytest.mark.parametrize(
@@ -13,6 +14,21 @@ from airflow_provider_imagekit.io.progress import counted
 )
 def test_one_thing_is_singular_and_others_are_plural(count: float, text: str) -> None:
     assert counted(count, "file") == text
+
+
+def test_a_line_of_progress_says_one_in_the_singular() -> None:
+    lines: list[str] = []
+    progress = Progress(lines.append, every=0.0, clock=iter(range(0, 99, 10)).__next__)
+    for done, total in ((1, None), (2, None), (1, 1)):
+        progress.look("Reading", done, total, "rows")
+    assert [line.partition(",")[0] for line in lines] == [
+        "Reading: 1 row",
+        "Reading: 2 rows",
+        "Reading: 1 of 1 row",
+    ]
+    progress.stop()
+    with pytest.raises(StoppedError, match=r"after 1 row\."):
+        progress.look("Reading", 1, None, "rows")
 
 
 def test_an_irregular_plural_is_given() -> None:

@@ -95,7 +95,7 @@ def night(
     """Compare, settle what is fetched, and write the new table."""
     table, worklist, output = stored_table(published, form), Worklist(ChangedBy.VERSION), io.BytesIO()
     worklist.add((listing_row({"fileId": key, **listing}), None) for key, listing in selection.items())
-    comparison = Comparison(worklist, ChangedBy.VERSION, privacy.apply)
+    comparison = Comparison(worklist, ChangedBy.VERSION, privacy.allows)
     comparison.compare(usable(table.rows(), "table"))
     for file in list(worklist.listed()):
         if file.key in results:

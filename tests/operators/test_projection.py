@@ -66,5 +66,6 @@ def test_what_is_no_list_of_names_is_refused(wrong: Any) -> None:
         project(METADATA, fields=wrong)
 
 
-def test_null_exif_passes() -> None:
-    assert project({"exif": None, "width": 1}, exclude=["exif.gps"]) == {"exif": None, "width": 1}
+@pytest.mark.parametrize("exif", [None, 7, "gps", ["gps"]])
+def test_exif_that_is_not_an_object_passes(exif: Any) -> None:
+    assert project({"exif": exif, "width": 1}, exclude=["exif.gps"]) == {"exif": exif, "width": 1}

@@ -96,10 +96,18 @@ class Privacy:
 
     def apply(self, row: Row) -> Row:
         """Return a row without what it must not hold; applying it again changes nothing."""
+        return row | self._looked_at(row)
+
+    def allows(self, row: Row) -> bool:
+        """Return whether :meth:`apply` changes nothing."""
+        return all(name in row and row[name] == value for name, value in self._looked_at(row).items())
+
+    def _looked_at(self, row: Row) -> Row:
+        """Return the columns that can reveal something, without what they must not hold."""
         keeps_gps, keeps_names = self.gps is GpsPolicy.KEEP, self.personal is PersonalPolicy.KEEP
         if keeps_gps and keeps_names:
-            return {**row, "exif": as_dict(row.get("exif")) or None}
-        changed = dict(row)
+            return {"exif": as_dict(row.get("exif")) or None}
+        changed: Row = {}
         if not keeps_gps:
             coarse = self.gps is GpsPolicy.COARSE
             for name in ("latitude", "longitude"):

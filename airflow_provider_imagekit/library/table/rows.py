@@ -151,6 +151,10 @@ class RowBuilder:
         }
         return self._privacy.apply(row)
 
+    def allows(self, row: Row) -> bool:
+        """Return whether :meth:`redact` takes nothing away."""
+        return self._privacy.allows(row)
+
     def redact(self, row: Row) -> Row:
         """Return a row of an earlier run less what this one's privacy takes away."""
         return self._privacy.apply(row)

@@ -27,6 +27,8 @@ _NAMES = [column.name for column in COLUMNS]
 _KIND = {column.name: column.kind for column in COLUMNS}
 # EXIF makes the rows large: that many are some 10 MB.
 _BATCH: Final = 4096
+# The times that Python can hold, in milliseconds.
+_TIMES: Final = range(-62_135_596_800_000, 253_402_300_800_000)
 
 
 def rows_in(piece: Piece) -> int:
@@ -181,9 +183,26 @@ def _rows_of(batch: Any) -> Iterator[Row]:
 
 
 def _values(name: str, column: Any) -> Iterable[Any]:
-    values, kind = values_of(name, column), _KIND.get(name)
+    kind = _KIND.get(name)
+    if kind is Kind.TIME and (texts := _usual_times(column)) is not None:
+        return texts
+    values = values_of(name, column)
     if kind is Kind.TIME:
         return (value and iso(value) for value in values)
     if kind is Kind.JSON:
         return (None if value is None else json.loads(value) for value in values)
     return values
+
+
+def _usual_times(column: Any) -> list[str | None] | None:
+    """Return times as :func:`iso` writes them; ``None`` where the type or a value is not this package's."""
+    arrow = import_pyarrow()[0]
+    if column.type != arrow.timestamp("ms", "UTC"):
+        return None
+    from pyarrow import compute
+
+    bounds = compute.min_max(column.cast(arrow.int64())).as_py().values()
+    if any(bound is not None and bound not in _TIMES for bound in bounds):
+        return None
+    texts = column.cast(arrow.timestamp("ms")).cast(arrow.string()).to_pylist()
+    return [text and f"{text[:10]}T{text[11:]}Z" for text in texts]
