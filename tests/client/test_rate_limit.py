@@ -21,6 +21,16 @@ def test_without_a_rate_nobody_waits() -> None:
     assert [unlimited.acquire(0) for _ in range(1000)] == [0.0] * 1000
 
 
+def test_a_margin_keeps_late_requests_out_of_the_next_second() -> None:
+    clock = Clock()
+    limited = RateLimiter(8, burst=1, margin=0.05, clock=clock, sleep=clock.sleep)
+    sent = []
+    for number in range(80):
+        limited.acquire(60)
+        sent.append(clock() + 0.049 * (number % 3 == 0))  # every third is longer on its way
+    assert max(sum(start <= each < start + 1 for each in sent) for start in sent) == 8
+
+
 def test_after_the_burst_requests_are_spaced_evenly() -> None:
     clock = Clock()
     limited = budget(clock, 10, burst=5)
