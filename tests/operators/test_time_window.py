@@ -87,11 +87,9 @@ def test_a_listing_holds_the_files_of_its_window_and_windows_share_none(
 
 
 def test_a_table_holds_the_files_of_its_window(connection: str, tmp_path: Path) -> None:
-    context: Any = {"ti": SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)}
-
     def rows(**bounds: Any) -> list[dict[str, Any]]:
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.jsonl"
-        LibraryMetadataOperator(task_id="t", output_path=str(path), **bounds).execute(context)
+        LibraryMetadataOperator(task_id="t", output_path=str(path), **bounds).execute(context())
         return [json.loads(line) for line in path.read_text().splitlines()]
 
     assert len(rows(created_after="2020-01-01T00:00Z")) > 5
