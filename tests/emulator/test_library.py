@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 import requests
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.emulator.routes.objects import iso_time
 from tests.emulator.drawing import draw, encode
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OTHER = encode(draw(100, 80, seed=99))
 
@@ -23,6 +23,33 @@ def test_a_file_that_comes_is_noticed(ik, get, library: Path):
     (library / "late" / "new.jpg").write_bytes(OTHER)
     assert get(f"/v1/files/{file_id}/metadata").json()["width"] == 100
     assert "late" in {folder["name"] for folder in get("/v1/files?type=folder").json()}
+
+
+@pytest.fixture
+def busy() -> Iterator[None]:
+    """A process whose other threads leave it little time."""
+    over, interval = threading.Event(), sys.getswitchinterval()
+
+    def work() -> None:
+        while not over.is_set():
+            pass
+
+    crowd = [threading.Thread(target=work) for _ in range(4)]
+    sys.setswitchinterval(0.03)
+    for thread in crowd:
+        thread.start()
+    yield
+    over.set()
+    for thread in crowd:
+        thread.join()
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("busy")
+def test_what_has_gone_is_noticed_on_a_busy_machine(ik: ImageKitEmulator, library: Path) -> None:
+    assert "notes.txt" in {file["name"] for file in ik.files()}
+    (library / "notes.txt").unlink()
+    assert "notes.txt" not in {file["name"] for file in ik.files()}
 
 
 def test_a_replaced_file_keeps_its_id_and_gets_another_hash(ik, get, library: Path):

@@ -51,13 +51,14 @@ class Library:
         """
         Read the folder again: what came, changed or went.
 
-        A folder so large that reading takes over 0.1 s is read for a tenth of the time only.
+        A folder so large that reading takes over 0.1 s of the processor is read for a tenth of the time only.
         """
         if time.monotonic() < self._fresh_until:
             return
-        started = time.monotonic()
+        # Not by the clock, or a busy machine would make a small folder a large one, and list what has gone.
+        started, before = time.monotonic(), time.thread_time()
         found = dict(self._disk.scan())
-        took = time.monotonic() - started
+        took = time.thread_time() - before
         self._fresh_until = started + 10 * took if took > _LONG_SCAN_SECONDS else 0.0
         with self._lock:
             for path, status in found.items():
