@@ -156,7 +156,7 @@ def _facing(left: _Buckets, right: _Buckets, mask: int) -> Iterator[tuple[Positi
 
 def _compare(left: _Buckets, right: _Buckets, mask: int, radius: int) -> Iterator[Hits]:
     for rows, starts, ends in _facing(left, right, mask):
-        hashes, hits = left.hashes.take(rows), []
+        hashes, hits, waiting = left.hashes.take(rows), [], 0
         for place, end in enumerate(ends):
             columns = starts[:end] + place
             differences = right.hashes.take(columns)  # faster than an index in brackets
@@ -164,9 +164,12 @@ def _compare(left: _Buckets, right: _Buckets, mask: int, radius: int) -> Iterato
             (near,) = (np.bitwise_count(differences) <= radius).nonzero()
             if len(near):
                 hits.append((rows.take(near), columns.take(near), differences.take(near)))
-        if hits:
-            row, column, difference = map(np.concatenate, zip(*hits, strict=True))
-            yield row, column, difference
+                waiting += len(near)
+            # Of a crowd, nearly all rows are near each other.
+            if waiting > _ROWS or (hits and place == len(ends) - 1):
+                row, column, difference = map(np.concatenate, zip(*hits, strict=True))
+                yield row, column, difference
+                hits, waiting = [], 0
 
 
 def _found_before(differences: Hashes, chunks: tuple[Chunk, ...]) -> NDArray[np.bool_]:

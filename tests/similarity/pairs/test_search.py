@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from random import Random
 
 import pytest
@@ -26,6 +27,19 @@ PLANNED_SIZES = st.sampled_from([100, 10_000, 100_000, 1_000_000])
 
 def distinct(hashes: list[int]) -> list[int]:
     return list(dict.fromkeys(hashes))
+
+
+def test_a_crowd_of_near_hashes_takes_little_memory() -> None:
+    """Two of them differ in at most 8 bits: they have 8 million pairs, of which none is kept."""
+    chance = Random(1)
+    hashes = distinct([sum(1 << bit for bit in chance.sample(range(64), 4)) for _ in range(4000)])
+    tally = DistinctHashes(hashes).tally(of_new=True)
+    tracemalloc.start()
+    try:
+        assert list(by(True, join, hashes, radius=8, tallies=(tally, tally))) == []
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
 
 
 class TestExactness:
