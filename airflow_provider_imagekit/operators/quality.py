@@ -188,9 +188,9 @@ class ImageQualityOperator(LocalWork, ImageKitOperator, BranchMixIn):
             wanted = {*_NAMED, *(column for rule in rules for column in rule.columns)}
             path = text(self.input_path, "input_path")
             with named("input_path"):
-                format_of(path)
+                form = format_of(path)
             rows = read_table(path, lambda names: [name for name in names if name in wanted] or names)
-            if format_of(path) is TableFormat.CSV:
+            if form is TableFormat.CSV:
                 rows = map(_typed, rows)
             return about("input_path", track("Checking", rows, unit="rows", stride=1000))
         return iter([self._row_of_file(context)])

@@ -29,6 +29,16 @@ def account(library: Path, folder: Path, **arguments: Any) -> ImageKitEmulator:
     return ImageKitEmulator(library=files, private_key=key, **arguments)
 
 
+def a_night(
+    imagekit: ImageKitEmulator, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[dict[str, int], int]:
+    """Fetch the account's metadata; return what was counted, and how many requests were refused."""
+    monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))
+    task = LibraryMetadataOperator(task_id="t", output_path=str(folder / "table.jsonl"))
+    counts = task.execute(context())["counts"]
+    return counts, sum(request.status == 429 for request in imagekit.requests)
+
+
 def test_refusals_are_one_line_and_no_file_is_given_up(
     library: Path,
     tmp_path: Path,
@@ -38,10 +48,7 @@ def test_refusals_are_one_line_and_no_file_is_given_up(
 ) -> None:
     limits = RateLimits(read=(RateLimit.parse(LIMIT),))
     with account(library, tmp_path, rate_limits=limits) as imagekit:
-        monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))
-        task = LibraryMetadataOperator(task_id="t", output_path=str(tmp_path / "table.jsonl"))
-        counts = task.execute(context())["counts"]
-        refused = [request for request in imagekit.requests if request.status == 429]
+        counts, refused = a_night(imagekit, tmp_path, monkeypatch)
     assert (counts["fetched"], counts["failed"]) == (FILES, 0)
     assert refused, "the limit was never met"
     lines = warnings_of(capsys, caplog)
@@ -59,11 +66,8 @@ def test_refusals_that_name_no_limit_give_no_file_up_either(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with account(library, tmp_path) as imagekit:
-        monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))
         imagekit.inject(status=429, match="/metadata", times=40)
-        task = LibraryMetadataOperator(task_id="t", output_path=str(tmp_path / "table.jsonl"))
-        counts = task.execute(context())["counts"]
-        refused = [request for request in imagekit.requests if request.status == 429]
-    assert (counts["fetched"], counts["failed"], len(refused)) == (FILES, 0, 40)
+        counts, refused = a_night(imagekit, tmp_path, monkeypatch)
+    assert (counts["fetched"], counts["failed"], refused) == (FILES, 0, 40)
     [line] = warnings_of(capsys, caplog)
     assert "over its rate limit" in line

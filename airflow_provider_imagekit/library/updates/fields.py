@@ -21,7 +21,7 @@ def field_schemas(fields: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     :raises ImageKitInputError: for a type that ImageKit does not have.
     """
     schemas = {
-        name: fields[name] if isinstance(fields[name], Mapping) else {"type": fields[name]}
+        name: dict(fields[name]) if isinstance(fields[name], Mapping) else {"type": fields[name]}
         for name in sorted(fields)
     }
     for name, schema in schemas.items():
@@ -30,7 +30,7 @@ def field_schemas(fields: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
                 f"create_fields: {schema.get('type')!r:.60} is not a type of the field {name!r}.",
                 help=f"There are: {', '.join(_READERS)}.",
             )
-    return {name: dict(schema) for name, schema in schemas.items()}
+    return schemas
 
 
 class FieldSchemas:
