@@ -121,8 +121,9 @@ def unchanged_night(output: str, files: int, profile: bool) -> dict[str, float]:
     from airflow_provider_imagekit.library.sources import Search
     from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 
-    if output.endswith(".parquet"):
-        import pyarrow.parquet  # noqa: F401
+    import pyarrow.compute
+    import pyarrow.parquet  # noqa: F401
+
     task = _task("unchanged")
     operator = LibraryMetadataOperator(task_id="library", output_path=output)
     client = ImageKitHook().get_conn()
