@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
-from http.cookiejar import DefaultCookiePolicy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -58,16 +58,13 @@ class Transport:
         self._redactor = Redactor(
             settings.private_key, filter(None, (password_of(proxy) for _, proxy in settings.proxies))
         )
-        self._session = _session(settings.private_key, user_agent)
-        # Plain http, which is for a server nearby, would show the key to a proxy.
-        plain = base_url.lower().startswith("http:")
-        self._proxies: dict[str, Any] = (
-            dict.fromkeys(("http", "https", "all")) if plain else dict(settings.proxies)
-        )
+        self._adapter = DeadlineAdapter(pool_maxsize=32)
+        self._user_agent = user_agent
+        self._routes: dict[str, _Route] = {}
 
     def close(self) -> None:
         """Close the pooled sockets."""
-        self._session.close()
+        self._adapter.close()
 
     def send(self, request: endpoints.Request, timeout: float | None = None) -> Any:
         """
@@ -80,17 +77,10 @@ class Transport:
         :raises ImageKitError: as :func:`airflow_provider_imagekit.client.responses.decode` does.
         """
         try:
-            # A redirect is not followed: the private key must not reach another server. The environment's
-            # proxies and CA bundle overrule those of a session, but not those of a request.
-            with self._session.request(
-                request.method,
-                self.server_of(request) + request.target,
-                timeout=self.seconds_for(request, timeout),
-                verify=self._settings.verify,
-                proxies=self._proxies.copy(),
-                allow_redirects=False,
-                stream=True,
-                **_content(request.body),
+            route = self._route(self.server_of(request))
+            # Not by a session, which would follow a redirect: the key must not reach another server.
+            with self._adapter.send(
+                route.prepare(request), timeout=self.seconds_for(request, timeout), **route.options
             ) as response:
                 body = _read(response, request.max_bytes)
                 return decode(
@@ -118,6 +108,33 @@ class Transport:
         """Return the time limit of a request; a file of some size may take longer than an answer."""
         file = request.body.file if isinstance(request.body, Form) else b""
         return (timeout or self._settings.timeout) + len(file) / SLOWEST_UPLOAD
+
+    def _route(self, server: str) -> _Route:
+        if (route := self._routes.get(server)) is None:
+            route = self._routes[server] = _route_to(server, self._settings, self._user_agent)
+        return route
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Route:
+    """
+    What all requests to one server have in common.
+
+    :param blank: a request without path and body.
+    :param options: proxies, certificates, and that the answer is read in pieces.
+    """
+
+    blank: requests.PreparedRequest
+    options: dict[str, Any]
+
+    def prepare(self, request: endpoints.Request) -> requests.PreparedRequest:
+        """Return a request as requests sends it; its target is encoded already."""
+        prepared = self.blank.copy()
+        prepared.method = request.method
+        prepared.url = f"{self.blank.url}{request.target.removeprefix('/')}"
+        if request.writes:
+            prepared.prepare_body(**_content(request.body))
+        return prepared
 
 
 def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
@@ -154,34 +171,39 @@ def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
     return base_url.rstrip("/")
 
 
-def _session(private_key: str, user_agent: str) -> requests.Session:
-    session = requests.Session()
-    session.auth = (private_key, "")
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    session.headers["Accept"] = "application/json"
-    session.headers["User-Agent"] = " ".join(
-        filter(
-            None,
-            (
-                f"airflow-provider-imagekit/{__version__}",
-                user_agent,
-                f"python/{platform.python_version()}",
-                f"requests/{requests.__version__}",
-            ),
+def _route_to(server: str, settings: ClientSettings, user_agent: str) -> _Route:
+    """Look once for what requests would look for at each request, through all of the environment."""
+    # Plain http, which is for a server nearby, would show the key to a proxy.
+    plain = server.lower().startswith("http:")
+    proxies: dict[str, Any] = dict.fromkeys(("http", "https", "all")) if plain else dict(settings.proxies)
+    with requests.Session() as session:
+        options = session.merge_environment_settings(
+            server, proxies, stream=True, verify=settings.verify, cert=None
         )
-    )
-    adapter = DeadlineAdapter(pool_maxsize=32)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
+        session.headers["Accept"] = "application/json"
+        session.headers["User-Agent"] = " ".join(
+            filter(
+                None,
+                (
+                    f"airflow-provider-imagekit/{__version__}",
+                    user_agent,
+                    f"python/{platform.python_version()}",
+                    f"requests/{requests.__version__}",
+                ),
+            )
+        )
+        blank = session.prepare_request(
+            requests.Request("GET", f"{server}/", auth=(settings.private_key, ""))
+        )
+    return _Route(blank, dict(options))
 
 
 def _content(body: Mapping[str, Any] | Form | None) -> dict[str, Any]:
-    """Return the arguments of ``requests`` that carry a body."""
+    """Return a body as the arguments of ``prepare_body``."""
     if isinstance(body, Form):
         file = (None, body.file) if isinstance(body.file, str) else (body.name, body.file)
         return {"files": {"file": file}, "data": dict(body.fields)}
-    return {} if body is None else {"json": body}
+    return {"files": None, "data": None, "json": body}
 
 
 def _never_connected(error: BaseException) -> bool:
