@@ -112,7 +112,7 @@ class TaskLimits:
         self.ceiling = None if max_calls is None else Ceiling(max_calls, calls_sent)
 
     def __bool__(self) -> bool:
-        return any(each is not None for each in (self.timeout, self.max_retries, self.max_calls))
+        return (self.timeout, self.max_retries, self.max_calls) != (None, None, None)
 
     @property
     def calls_sent(self) -> int:
@@ -125,6 +125,8 @@ class TaskLimits:
 
         :param limits: those that it would have without the task's.
         """
+        if not self:
+            return limits
         retries = limits.max_retries if self.max_retries is None else self.max_retries
         timeout, ceiling = self.timeout or limits.timeout, self.ceiling or limits.ceiling
         return replace(limits, max_retries=retries, timeout=timeout, ceiling=ceiling)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import platform
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -59,11 +58,12 @@ class Transport:
             settings.private_key, filter(None, (password_of(proxy) for _, proxy in settings.proxies))
         )
         self._adapter = DeadlineAdapter(pool_maxsize=32)
-        self._user_agent = user_agent
+        self._headers = _headers(user_agent)
         self._routes: dict[str, _Route] = {}
 
     def close(self) -> None:
         """Close the pooled sockets."""
+        self._routes.clear()
         self._adapter.close()
 
     def send(self, request: endpoints.Request, timeout: float | None = None) -> Any:
@@ -78,19 +78,7 @@ class Transport:
         """
         try:
             route = self._route(self.server_of(request))
-            # Not by a session, which would follow a redirect: the key must not reach another server.
-            with self._adapter.send(
-                route.prepare(request), timeout=self.seconds_for(request, timeout), **route.options
-            ) as response:
-                body = _read(response, request.max_bytes)
-                return decode(
-                    request,
-                    response.status_code,
-                    response.headers,
-                    body,
-                    self._redactor,
-                    server=self._base_url,
-                )
+            status, headers, body = route.ask(request, self.seconds_for(request, timeout))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ImageKitTransportError(
                 f"No answer from {self._base_url}: {self._redactor.text(_cause(error))}.",
@@ -98,6 +86,7 @@ class Transport:
                 "Airflow Connection.",
                 sent=not _never_connected(error),
             ) from None
+        return decode(request, status, headers, body, self._redactor, server=self._base_url)
 
     def server_of(self, request: endpoints.Request) -> str:
         """Return the server of a request: the vendor's own takes uploads at a host that is for them."""
@@ -111,30 +100,76 @@ class Transport:
 
     def _route(self, server: str) -> _Route:
         if (route := self._routes.get(server)) is None:
-            route = self._routes[server] = _route_to(server, self._settings, self._user_agent)
+            route = self._routes[server] = _Route(self._adapter, self._headers, server, self._settings)
         return route
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class _Route:
     """
-    What all requests to one server have in common.
+    The way to one server: headers, proxy and certificates, for which requests would look at each request.
 
-    :param blank: a request without path and body.
-    :param options: proxies, certificates, and that the answer is read in pieces.
+    :param adapter: makes the sockets.
+    :param headers: of every request.
+    :param server: its address, without a trailing slash.
+    :param settings: key, certificates and proxies.
     """
 
-    blank: requests.PreparedRequest
-    options: dict[str, Any]
+    def __init__(
+        self, adapter: DeadlineAdapter, headers: Mapping[str, str], server: str, settings: ClientSettings
+    ) -> None:
+        # Plain http, which is for a server nearby, would show the key to a proxy.
+        plain = server.lower().startswith("http:")
+        proxies: dict[str, Any] = dict.fromkeys(("http", "https", "all")) if plain else dict(settings.proxies)
+        with requests.Session() as session:
+            session.headers.update(headers)
+            self._blank = session.prepare_request(
+                requests.Request("GET", f"{server}/", auth=(settings.private_key, ""))
+            )
+            found = session.merge_environment_settings(
+                server, proxies, stream=None, verify=settings.verify, cert=None
+            )
+        self._pool = adapter.pool(self._blank, verify=found["verify"], proxies=found["proxies"])
+        self._retries = adapter.max_retries
+        self._prefix = self._blank.path_url.rstrip("/")
 
-    def prepare(self, request: endpoints.Request) -> requests.PreparedRequest:
-        """Return a request as requests sends it; its target is encoded already."""
-        prepared = self.blank.copy()
-        prepared.method = request.method
-        prepared.url = f"{self.blank.url}{request.target.removeprefix('/')}"
-        if request.writes:
-            prepared.prepare_body(**_content(request.body))
-        return prepared
+    def ask(self, request: endpoints.Request, seconds: float) -> tuple[int, Mapping[str, str], bytes]:
+        """
+        Send a request; return the answer's status, headers and body.
+
+        :param request: the request.
+        :param seconds: maximum seconds until the answer has arrived whole.
+        """
+        filled = self._filled(request) if request.writes else self._blank
+        response = self._pool.urlopen(
+            request.method,
+            self._prefix + request.target,
+            filled.body,
+            filled.headers,
+            retries=self._retries,
+            redirect=False,  # the private key must not reach another server
+            assert_same_host=False,
+            timeout=urllib3.Timeout(total=seconds),
+            preload_content=False,
+            decode_content=False,
+        )
+        try:
+            return response.status, response.headers, _read(response, request.max_bytes)
+        except BaseException:
+            response.close()  # what is left of the answer must not be that of the next request
+            raise
+        finally:
+            response.release_conn()
+
+    def _filled(self, request: endpoints.Request) -> requests.PreparedRequest:
+        """Return the method, headers and body of a request that writes."""
+        filled, body = self._blank.copy(), request.body
+        filled.method = request.method
+        if isinstance(body, Form):
+            file = (None, body.file) if isinstance(body.file, str) else (body.name, body.file)
+            filled.prepare_body(dict(body.fields), {"file": file})
+        else:
+            filled.prepare_body(None, None, body)
+        return filled
 
 
 def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
@@ -171,39 +206,14 @@ def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
     return base_url.rstrip("/")
 
 
-def _route_to(server: str, settings: ClientSettings, user_agent: str) -> _Route:
-    """Look once for what requests would look for at each request, through all of the environment."""
-    # Plain http, which is for a server nearby, would show the key to a proxy.
-    plain = server.lower().startswith("http:")
-    proxies: dict[str, Any] = dict.fromkeys(("http", "https", "all")) if plain else dict(settings.proxies)
-    with requests.Session() as session:
-        options = session.merge_environment_settings(
-            server, proxies, stream=True, verify=settings.verify, cert=None
-        )
-        session.headers["Accept"] = "application/json"
-        session.headers["User-Agent"] = " ".join(
-            filter(
-                None,
-                (
-                    f"airflow-provider-imagekit/{__version__}",
-                    user_agent,
-                    f"python/{platform.python_version()}",
-                    f"requests/{requests.__version__}",
-                ),
-            )
-        )
-        blank = session.prepare_request(
-            requests.Request("GET", f"{server}/", auth=(settings.private_key, ""))
-        )
-    return _Route(blank, dict(options))
-
-
-def _content(body: Mapping[str, Any] | Form | None) -> dict[str, Any]:
-    """Return a body as the arguments of ``prepare_body``."""
-    if isinstance(body, Form):
-        file = (None, body.file) if isinstance(body.file, str) else (body.name, body.file)
-        return {"files": {"file": file}, "data": dict(body.fields)}
-    return {"files": None, "data": None, "json": body}
+def _headers(user_agent: str) -> dict[str, str]:
+    versions = (
+        f"airflow-provider-imagekit/{__version__}",
+        user_agent,
+        f"python/{platform.python_version()}",
+        f"requests/{requests.__version__}",
+    )
+    return {"Accept": "application/json", "User-Agent": " ".join(filter(None, versions))}
 
 
 def _never_connected(error: BaseException) -> bool:
@@ -211,19 +221,17 @@ def _never_connected(error: BaseException) -> bool:
     return any(isinstance(each, (NewConnectionError, ConnectTimeoutError)) for each in _chain(error))
 
 
-def _read(response: requests.Response, max_bytes: int) -> bytes:
-    chunks, size = [], response.raw.length_remaining or 0
+def _read(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
+    chunks, size = [], response.length_remaining or 0
     if size <= max_bytes:
         size = 0
-        for chunk in response.iter_content(_CHUNK):
+        for chunk in response.stream(_CHUNK, decode_content=True):
             chunks.append(chunk)
             size += len(chunk)
             if size > max_bytes:
                 break
     if size > max_bytes:
-        raise ImageKitOversizeError(
-            f"The answer is larger than {max_bytes} bytes.", status=response.status_code
-        )
+        raise ImageKitOversizeError(f"The answer is larger than {max_bytes} bytes.", status=response.status)
     return b"".join(chunks)
 
 
