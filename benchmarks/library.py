@@ -125,10 +125,11 @@ CONTENDERS: dict[str, Callable[[Job], int]] = {
 }
 # The last of them needs Airflow's HTTP provider.
 NAMES = [*CONTENDERS, MAPPED] if find_spec("airflow.providers.http") else [*CONTENDERS]
+OURS = ["airflow_provider_imagekit.library.run", "airflow_provider_imagekit.client.client"]
 # What each of them imports, before the clock starts.
 MODULES = {
-    "this package, JSON Lines": ["airflow_provider_imagekit.library.run"],
-    "this package, Parquet": ["airflow_provider_imagekit.library.run", "pyarrow.parquet"],
+    "this package, JSON Lines": OURS,
+    "this package, Parquet": [*OURS, "pyarrow.parquet"],
     "imagekitio in a loop": ["imagekitio", "imagekitio.types"],
     "AsyncImageKit with gather": ["imagekitio", "imagekitio.types"],
 }
