@@ -86,7 +86,7 @@ benchmark-library: .venv/.dev ## A library's metadata in this way and in others:
 docs: .venv/.docs ## Build the documentation's site into build/docs; every warning is an error
 	.venv/bin/python scripts/draw_architecture.py
 	.venv/bin/python scripts/draw_states.py
-	AIRFLOW_HOME=$$(mktemp -d) .venv/bin/python -m sphinx --quiet --fail-on-warning --keep-going --jobs 2 docs build/docs
+	AIRFLOW_HOME=$(CURDIR)/build/airflow .venv/bin/python -m sphinx --quiet --fail-on-warning --keep-going --jobs 2 docs build/docs
 	@echo "build/docs/index.html"
 
 .PHONY: release-check

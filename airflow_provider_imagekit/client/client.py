@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageKitClient"]
 
+# The operating system's: tasks that were forked together, or that seed Python's own, draw different ones.
+_CHANCE = random.SystemRandom()
+
 
 class ImageKitClient(Reads, Writes):
     """
@@ -50,7 +53,7 @@ class ImageKitClient(Reads, Writes):
         budget: RateLimiter | None = None,
         write_budget: RateLimiter | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = _CHANCE.random,
         **fields: Any,
     ) -> None:
         if isinstance(settings, ClientSettings):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import threading
 
 import pytest
@@ -121,6 +122,23 @@ def test_limits_of_one_call_can_be_tighter(
     with pytest.raises(ImageKitServerError):
         client.get_phash(file_id="a" * 24, limits=RetryLimits(max_retries=1, max_wait=5))
     assert len(imagekit.requests) == 2
+
+
+def test_tasks_that_seed_pythons_random_numbers_alike_do_not_retry_alike(
+    imagekit: ImageKitEmulator, clock: Clock
+) -> None:
+    sleeps = []
+    for _ in range(3):
+        random.seed(7)
+        imagekit.inject(status=503, times=1)
+        settings = {"base_url": imagekit.url, "budget": RateLimiter(clock=clock, sleep=clock.sleep)}
+        client = ImageKitClient(imagekit.private_key, sleep=sleeps.append, **settings)
+        client.get_phash(file_id=imagekit.file_id(pictures.ORIGINAL))
+        client.close()
+    assert len(set(sleeps)) == 3
+    state = random.getstate()
+    random.seed(7)
+    assert random.getstate() == state
 
 
 def test_threads_share_a_client(imagekit: ImageKitEmulator) -> None:
