@@ -72,6 +72,12 @@ test-cluster: .venv-cluster/.done ## Lose machines of an Airflow on Celery, Redi
 	$(call debian,redis-server,redis-server)
 	IMAGEKIT_TEST_CLUSTER=$(SENSORS) .venv-cluster/bin/pytest --capture=no $(CLUSTER)
 
+.PHONY: test-warehouse
+test-warehouse: .venv-warehouse/.done ## Find near-duplicates by SQL in PostgreSQL and Spark (a minute)
+	$(call debian,initdb,postgresql)
+	$(call debian,java,default-jre-headless)
+	IMAGEKIT_TEST_WAREHOUSE=1 .venv-warehouse/bin/pytest tests/warehouse tests/airflow/test_example_warehouse.py
+
 .PHONY: benchmark-triggerer
 benchmark-triggerer: .venv/.dev ## A thousand triggers in one event loop: its stalls, memory, requests
 	.venv/bin/python -m benchmarks.triggerer
@@ -86,7 +92,7 @@ benchmark-library: .venv/.dev ## A library's metadata in this way and in others:
 docs: .venv/.docs ## Build the documentation's site into build/docs; every warning is an error
 	.venv/bin/python scripts/draw_architecture.py
 	.venv/bin/python scripts/draw_states.py
-	AIRFLOW_HOME=$$(mktemp -d) .venv/bin/python -m sphinx --quiet --fail-on-warning --keep-going --jobs 2 docs build/docs
+	AIRFLOW_HOME=$(CURDIR)/build/airflow .venv/bin/python -m sphinx --quiet --fail-on-warning --keep-going --jobs 2 docs build/docs
 	@echo "build/docs/index.html"
 
 .PHONY: release-check
@@ -117,11 +123,12 @@ constraints: .venv/.demo ## Write the constraints files with today's versions
 	$(call compile,$(AIRFLOW_3),constraints/airflow-3.txt,$(DEVELOPMENT))
 	$(call compile,$(AIRFLOW_2),constraints/airflow-2.txt,$(DEVELOPMENT))
 	$(call compile,$(AIRFLOW_3),constraints/airflow-3-cluster.txt,--group cluster)
+	$(call compile,$(AIRFLOW_3),constraints/airflow-3-warehouse.txt,--group warehouse)
 	.venv/bin/python -m tests.matrix.pins
 
 .PHONY: clean
 clean: ## Remove the environments and everything built
-	rm -rf .venv .venv-airflow2 .venv-cluster .venv-release .venv-sdk4 .venv-matrix build dist demo/out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-airflow2 .venv-cluster .venv-release .venv-sdk4 .venv-matrix .venv-warehouse build dist demo/out .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Environments. The stamp files make a second run a no-op until pyproject.toml or the constraints change.
 
@@ -153,6 +160,12 @@ clean: ## Remove the environments and everything built
 .venv-cluster/.done: pyproject.toml constraints/airflow-3-cluster.txt
 	$(call environment,.venv-cluster,$(PYTHON))
 	$(call install,.venv-cluster,-c constraints/airflow-3-cluster.txt -e '.[$(EXTRAS)]' --group cluster)
+	@touch $@
+
+# Spark is large, and only these tests use it.
+.venv-warehouse/.done: pyproject.toml constraints/airflow-3-warehouse.txt
+	$(call environment,.venv-warehouse,$(PYTHON))
+	$(call install,.venv-warehouse,-c constraints/airflow-3-warehouse.txt -e '.[$(EXTRAS)]' --group warehouse)
 	@touch $@
 
 .venv-airflow2/.dev: pyproject.toml constraints/airflow-2.txt

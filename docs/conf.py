@@ -71,13 +71,13 @@ ACCESSIBLE = {
     "<pre>": '<pre tabindex="0">',
     '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
 }
-_built = Path(tempfile.mkdtemp(prefix="imagekit-docs-"))
+_built = tempfile.TemporaryDirectory(prefix="imagekit-docs-")
 
 
 def _inventory(name: str) -> str:
     """Return the path of an inventory as Sphinx reads it, made of our list."""
     header = f"# Sphinx inventory version 2\n# Project: {name}\n# Version: \n# zlib\n"
-    path = _built / f"{name}.inv"
+    path = Path(_built.name, f"{name}.inv")
     path.write_bytes(header.encode() + zlib.compress((HERE / f"inventories/{name}.txt").read_bytes()))
     return str(path)
 

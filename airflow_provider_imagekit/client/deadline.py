@@ -18,7 +18,6 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
@@ -41,20 +40,25 @@ _SOCKS_PORT = 1080
 
 class DeadlineAdapter(HTTPAdapter):
     """
-    Sends requests whose ``timeout`` in seconds is for all of it: connecting, status line, headers and body.
+    Makes pools of sockets whose total time limit is for all of a request: connecting, status line, headers
+    and body.
 
     The resolution of names, all addresses of the host and its TLS handshake share that time. On top comes the
     way to a proxy and through it, at most :data:`STEP_TIMEOUT` a step. One gap is left: inside a proxy's own
     TLS, urllib3 limits each byte of a TLS record.
     """
 
-    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request."""
-        return super().send(*args, **kwargs | {"timeout": urllib3.Timeout(total=kwargs["timeout"])})
+    def pool(self, request: requests.PreparedRequest, *, verify: Any, proxies: Any) -> Any:
+        """
+        Return the pool for requests to a server: its own, or that of an HTTP or a SOCKS proxy.
 
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the pool for a request: the server's, or that of an HTTP or a SOCKS proxy."""
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        :param request: one of them.
+        :param verify: whether to verify certificates, or the path of a CA bundle.
+        :param proxies: addresses by scheme.
+        :raises OSError: if there is no such CA bundle.
+        """
+        pool: Any = self.get_connection_with_tls_context(request, verify, proxies)
+        self.cert_verify(pool, request.url, verify, None)  # type: ignore[no-untyped-call]
         pool.ConnectionCls = _bounded(pool.ConnectionCls)
         return pool
 

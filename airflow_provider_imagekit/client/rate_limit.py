@@ -227,8 +227,10 @@ class RateLimiter:
         return interval, interval * (burst - 1)
 
     def _wait_for_others(self, ticket: tuple[float, int]) -> None:
-        shared, name = self._shared, uuid.uuid4().hex
-        while shared:
+        if not (shared := self._shared):
+            return
+        name = uuid.uuid4().hex
+        while True:
             left = ticket[0] - self.clock()
             if not (wait := shared.take_turn(self.rate, name, left)):
                 return

@@ -8,13 +8,14 @@ nothing was done: 423, 425, 429, and where no connection came about.
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.client.single_flight import SingleFlight
 from airflow_provider_imagekit.exceptions import (
     ImageKitError,
     ImageKitRateLimitError,
@@ -24,11 +25,11 @@ from airflow_provider_imagekit.exceptions import (
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.endpoints import Request
-    from airflow_provider_imagekit.client.limits import RetryLimits
     from airflow_provider_imagekit.client.rate_limit import RateLimiter
+    from airflow_provider_imagekit.client.settings import RetryLimits
     from airflow_provider_imagekit.client.transport import Transport
 
-__all__ = ["Caller", "Retrying", "Waits"]
+__all__ = ["Caller", "Retrying", "SingleFlight", "Waits"]
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,56 @@ class Caller:
     def call(self, request: Request, *, limits: RetryLimits | None = None) -> Any:
         """Send a request, and return its decoded answer; the class that has the methods defines it."""
         raise NotImplementedError
+
+
+class SingleFlight:
+    """Gives to those who ask for the same at the same time one answer; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: dict[Hashable, Future[Any]] = {}
+
+    def share(self, key: Hashable, call: Callable[[], Any]) -> Any:
+        """
+        Make a call, or wait for the same call of another thread.
+
+        :param key: what makes two calls the same.
+        :param call: asks; it ends in a bounded time.
+        :return: what the call returned; a copy, except for the one who made it.
+        :raises ImageKitError: what the call raised.
+        """
+        while True:
+            with self._lock:
+                theirs = self._calls.get(key)
+                mine = self._calls[key] = theirs or Future()
+            if theirs is None:
+                return self._make(key, call, mine)
+            try:
+                return copy.deepcopy(theirs.result())
+            except ImageKitError as error:
+                raise copy.copy(error) from None
+            except CancelledError:
+                continue
+
+    def _make(self, key: Hashable, call: Callable[[], Any], future: Future[Any]) -> Any:
+        try:
+            answer = call()
+        except ImageKitError as error:
+            self._forget(key)
+            future.set_exception(error)
+            raise
+        except BaseException:
+            # It concerns this caller alone, such as the end of its task: the others ask for themselves.
+            self._forget(key)
+            future.cancel()
+            raise
+        self._forget(key)
+        future.set_result(answer)
+        return answer
+
+    def _forget(self, key: Hashable) -> None:
+        with self._lock:
+            del self._calls[key]
 
 
 class Retrying:

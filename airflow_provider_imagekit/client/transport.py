@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import platform
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -58,16 +57,14 @@ class Transport:
         self._redactor = Redactor(
             settings.private_key, filter(None, (password_of(proxy) for _, proxy in settings.proxies))
         )
-        self._session = _session(settings.private_key, user_agent)
-        # Plain http, which is for a server nearby, would show the key to a proxy.
-        plain = base_url.lower().startswith("http:")
-        self._proxies: dict[str, Any] = (
-            dict.fromkeys(("http", "https", "all")) if plain else dict(settings.proxies)
-        )
+        self._adapter = DeadlineAdapter(pool_maxsize=32)
+        self._headers = _headers(user_agent)
+        self._routes: dict[str, _Route] = {}
 
     def close(self) -> None:
         """Close the pooled sockets."""
-        self._session.close()
+        self._routes.clear()
+        self._adapter.close()
 
     def send(self, request: endpoints.Request, timeout: float | None = None) -> Any:
         """
@@ -80,27 +77,8 @@ class Transport:
         :raises ImageKitError: as :func:`airflow_provider_imagekit.client.responses.decode` does.
         """
         try:
-            # A redirect is not followed: the private key must not reach another server. The environment's
-            # proxies and CA bundle overrule those of a session, but not those of a request.
-            with self._session.request(
-                request.method,
-                self.server_of(request) + request.target,
-                timeout=self.seconds_for(request, timeout),
-                verify=self._settings.verify,
-                proxies=self._proxies.copy(),
-                allow_redirects=False,
-                stream=True,
-                **_content(request.body),
-            ) as response:
-                body = _read(response, request.max_bytes)
-                return decode(
-                    request,
-                    response.status_code,
-                    response.headers,
-                    body,
-                    self._redactor,
-                    server=self._base_url,
-                )
+            route = self._route(self.server_of(request))
+            status, headers, body = route.ask(request, self.seconds_for(request, timeout))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ImageKitTransportError(
                 f"No answer from {self._base_url}: {self._redactor.text(_cause(error))}.",
@@ -108,6 +86,7 @@ class Transport:
                 "Airflow Connection.",
                 sent=not _never_connected(error),
             ) from None
+        return decode(request, status, headers, body, self._redactor, server=self._base_url)
 
     def server_of(self, request: endpoints.Request) -> str:
         """Return the server of a request: the vendor's own takes uploads at a host that is for them."""
@@ -118,6 +97,79 @@ class Transport:
         """Return the time limit of a request; a file of some size may take longer than an answer."""
         file = request.body.file if isinstance(request.body, Form) else b""
         return (timeout or self._settings.timeout) + len(file) / SLOWEST_UPLOAD
+
+    def _route(self, server: str) -> _Route:
+        if (route := self._routes.get(server)) is None:
+            route = self._routes[server] = _Route(self._adapter, self._headers, server, self._settings)
+        return route
+
+
+class _Route:
+    """
+    The way to one server: headers, proxy and certificates, for which requests would look at each request.
+
+    :param adapter: makes the sockets.
+    :param headers: of every request.
+    :param server: its address, without a trailing slash.
+    :param settings: key, certificates and proxies.
+    """
+
+    def __init__(
+        self, adapter: DeadlineAdapter, headers: Mapping[str, str], server: str, settings: ClientSettings
+    ) -> None:
+        # Plain http, which is for a server nearby, would show the key to a proxy.
+        plain = server.lower().startswith("http:")
+        proxies: dict[str, Any] = dict.fromkeys(("http", "https", "all")) if plain else dict(settings.proxies)
+        with requests.Session() as session:
+            session.headers.update(headers)
+            self._blank = session.prepare_request(
+                requests.Request("GET", f"{server}/", auth=(settings.private_key, ""))
+            )
+            found = session.merge_environment_settings(
+                server, proxies, stream=None, verify=settings.verify, cert=None
+            )
+        self._pool = adapter.pool(self._blank, verify=found["verify"], proxies=found["proxies"])
+        self._retries = adapter.max_retries
+        self._prefix = self._blank.path_url.rstrip("/")
+
+    def ask(self, request: endpoints.Request, seconds: float) -> tuple[int, Mapping[str, str], bytes]:
+        """
+        Send a request; return the answer's status, headers and body.
+
+        :param request: the request.
+        :param seconds: maximum seconds until the answer has arrived whole.
+        """
+        filled = self._filled(request) if request.writes else self._blank
+        response = self._pool.urlopen(
+            request.method,
+            self._prefix + request.target,
+            filled.body,
+            filled.headers,
+            retries=self._retries,
+            redirect=False,  # the private key must not reach another server
+            assert_same_host=False,
+            timeout=urllib3.Timeout(total=seconds),
+            preload_content=False,
+            decode_content=False,
+        )
+        try:
+            return response.status, response.headers, _read(response, request.max_bytes)
+        except BaseException:
+            response.close()  # what is left of the answer must not be that of the next request
+            raise
+        finally:
+            response.release_conn()
+
+    def _filled(self, request: endpoints.Request) -> requests.PreparedRequest:
+        """Return the method, headers and body of a request that writes."""
+        filled, body = self._blank.copy(), request.body
+        filled.method = request.method
+        if isinstance(body, Form):
+            file = (None, body.file) if isinstance(body.file, str) else (body.name, body.file)
+            filled.prepare_body(dict(body.fields), {"file": file})
+        else:
+            filled.prepare_body(None, None, body)
+        return filled
 
 
 def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
@@ -154,34 +206,14 @@ def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
     return base_url.rstrip("/")
 
 
-def _session(private_key: str, user_agent: str) -> requests.Session:
-    session = requests.Session()
-    session.auth = (private_key, "")
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    session.headers["Accept"] = "application/json"
-    session.headers["User-Agent"] = " ".join(
-        filter(
-            None,
-            (
-                f"airflow-provider-imagekit/{__version__}",
-                user_agent,
-                f"python/{platform.python_version()}",
-                f"requests/{requests.__version__}",
-            ),
-        )
+def _headers(user_agent: str) -> dict[str, str]:
+    versions = (
+        f"airflow-provider-imagekit/{__version__}",
+        user_agent,
+        f"python/{platform.python_version()}",
+        f"requests/{requests.__version__}",
     )
-    adapter = DeadlineAdapter(pool_maxsize=32)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
-
-
-def _content(body: Mapping[str, Any] | Form | None) -> dict[str, Any]:
-    """Return the arguments of ``requests`` that carry a body."""
-    if isinstance(body, Form):
-        file = (None, body.file) if isinstance(body.file, str) else (body.name, body.file)
-        return {"files": {"file": file}, "data": dict(body.fields)}
-    return {} if body is None else {"json": body}
+    return {"Accept": "application/json", "User-Agent": " ".join(filter(None, versions))}
 
 
 def _never_connected(error: BaseException) -> bool:
@@ -189,19 +221,17 @@ def _never_connected(error: BaseException) -> bool:
     return any(isinstance(each, (NewConnectionError, ConnectTimeoutError)) for each in _chain(error))
 
 
-def _read(response: requests.Response, max_bytes: int) -> bytes:
-    chunks, size = [], response.raw.length_remaining or 0
+def _read(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
+    chunks, size = [], response.length_remaining or 0
     if size <= max_bytes:
         size = 0
-        for chunk in response.iter_content(_CHUNK):
+        for chunk in response.stream(_CHUNK, decode_content=True):
             chunks.append(chunk)
             size += len(chunk)
             if size > max_bytes:
                 break
     if size > max_bytes:
-        raise ImageKitOversizeError(
-            f"The answer is larger than {max_bytes} bytes.", status=response.status_code
-        )
+        raise ImageKitOversizeError(f"The answer is larger than {max_bytes} bytes.", status=response.status)
     return b"".join(chunks)
 
 

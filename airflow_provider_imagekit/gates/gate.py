@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from airflow_provider_imagekit.arguments import named, whole_number
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError
 from airflow_provider_imagekit.gates.references import (
     BankFile,
@@ -15,7 +16,6 @@ from airflow_provider_imagekit.gates.references import (
     parse_low_information,
     parse_reference,
 )
-from airflow_provider_imagekit.io.arguments import named, whole_number
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES, BankVerdict, PHashBank, judge_against
 from airflow_provider_imagekit.similarity.distance import DistanceBounds

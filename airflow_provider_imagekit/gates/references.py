@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from airflow_provider_imagekit.arguments import is_absent, items, optional_text, text
 from airflow_provider_imagekit.client.endpoints import parse_file_id, parse_url
 from airflow_provider_imagekit.exceptions import ImageKitInputError, InvalidPHashError
-from airflow_provider_imagekit.io.arguments import is_absent, items, optional_text, text
 from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash
 from airflow_provider_imagekit.similarity.verdict import is_low_information

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.arguments import mapping, number
 from airflow_provider_imagekit.exceptions import ImageKitInputError, ImageKitResponseError
 from airflow_provider_imagekit.gates.polling import CHECK_LIMITS, Poll
-from airflow_provider_imagekit.io.arguments import mapping, number
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
-    from airflow_provider_imagekit.client.limits import RetryLimits
+    from airflow_provider_imagekit.client.settings import RetryLimits
 
 __all__ = ["COUNTERS", "UsageLimits"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.arguments import is_absent, whole_number
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import is_absent, whole_number
 from airflow_provider_imagekit.phash import PHash
 from airflow_provider_imagekit.similarity.distance import LEVELS, DistanceBounds, check_radius
 from airflow_provider_imagekit.similarity.verdict import Decision, Verdict, judge

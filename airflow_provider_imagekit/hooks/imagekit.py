@@ -7,15 +7,16 @@ import functools
 import importlib.metadata
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from airflow_provider_imagekit import compat
 from airflow_provider_imagekit.client import endpoints
-from airflow_provider_imagekit.client.limits import RetryLimits, TaskLimits
 from airflow_provider_imagekit.client.per_process import per_process
 from airflow_provider_imagekit.client.rate_limit import account_rate_limiter
 from airflow_provider_imagekit.client.redaction import key_forms, password_of
+from airflow_provider_imagekit.client.settings import RetryLimits, TaskLimits
 from airflow_provider_imagekit.client.writes import Writes
 from airflow_provider_imagekit.compat import (
     AirflowNotFoundException,
@@ -30,7 +31,6 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitRateLimitError,
 )
 from airflow_provider_imagekit.hooks.connection import client_settings, unknown_fields, uses_login
-from airflow_provider_imagekit.hooks.lineage import note_read, note_written
 from airflow_provider_imagekit.provider_info import CONNECTION_TYPE
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ class ImageKitHook(Writes, BaseHook):
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
         metadata = self.get_conn().get_file_metadata(file_id)
-        note_read(self, file_id=file_id)
+        self._note("input", file_id=file_id)
         return metadata
 
     def get_remote_url_metadata(self, url: str) -> dict[str, Any]:
@@ -235,7 +235,7 @@ class ImageKitHook(Writes, BaseHook):
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
         metadata = self.get_conn().get_remote_url_metadata(url)
-        note_read(self, url=url)
+        self._note("input", url=url)
         return metadata
 
     def get_phash(self, *, file_id: str | None = None, url: str | None = None) -> PHash:
@@ -246,7 +246,7 @@ class ImageKitHook(Writes, BaseHook):
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
         phash = self.get_conn().get_phash(file_id=file_id, url=url)
-        note_read(self, url=url, file_id=file_id)
+        self._note("input", url=url, file_id=file_id)
         return phash
 
     def list_files(
@@ -273,7 +273,7 @@ class ImageKitHook(Writes, BaseHook):
         listed = self.get_conn().list_files(
             search_query=search_query, path=path, type=type, file_type=file_type, sort=sort, limit=limit
         )
-        note_read(self, path=path)
+        self._note("input", path=path)
         return listed
 
     def find_file(self, path: str) -> dict[str, Any]:
@@ -285,7 +285,7 @@ class ImageKitHook(Writes, BaseHook):
         :raises ImageKitNotFoundError: if there is none.
         """
         found = self.get_conn().find_file(path)
-        note_read(self, path=path)
+        self._note("input", path=path)
         return found
 
     def call(self, request: endpoints.Request, *, limits: RetryLimits | None = None) -> Any:
@@ -299,8 +299,21 @@ class ImageKitHook(Writes, BaseHook):
         """
         answer = self.get_conn().call(request, limits=limits)
         if request.writes and isinstance(answer, dict) and "filePath" in answer:
-            note_written(self, path=answer["filePath"])
+            self._note("output", path=answer["filePath"])
         return answer
+
+    def _note(self, direction: str, *, url: str | None = None, **file: str | None) -> None:
+        """Note a file or a folder, as read or written, for Airflow's lineage; nothing here fails the task."""
+        with suppress(Exception):
+            collector = compat.get_hook_lineage_collector()
+            if type(collector).__name__ == "NoOpCollector":
+                return
+            # Here, so that who collects nothing loads nothing.
+            from airflow_provider_imagekit.assets.uri import asset_uri, uri_of_url
+
+            uri = uri_of_url(url) if url is not None else asset_uri(self.account, **file)
+            kind = "asset" if compat.AIRFLOW_3 else "dataset"
+            getattr(collector, f"add_{direction}_{kind}")(context=self, uri=uri)
 
     def _connected(self, settings: ClientSettings) -> ImageKitClient:
         shared = self.client_of(settings)

@@ -9,13 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Self, cast
 
+from airflow_provider_imagekit.arguments import optional_text
 from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import (
     ImageKitError,
     ImageKitInputError,
     StorageError,
 )
-from airflow_provider_imagekit.io.arguments import optional_text
 from airflow_provider_imagekit.io.arrow_tables import TakenColumns
 from airflow_provider_imagekit.io.paths import check_writable, forget_listings, read_locally
 from airflow_provider_imagekit.io.tables import Columns, TableFormat, format_of, read_columns, read_rows

@@ -35,7 +35,7 @@ def max_files(share: float, of: int) -> int:
     """
     Return how many files a number or a share stands for; a share allows one file at least.
 
-    :param share: as :func:`~airflow_provider_imagekit.io.arguments.count_or_share` returns it.
+    :param share: as :func:`~airflow_provider_imagekit.arguments.count_or_share` returns it.
     :param of: the files of which it is a share.
     """
     return share if isinstance(share, int) else max(1, int(share * of))
@@ -74,7 +74,7 @@ class Failures:
     """
     Counts failures and raises when there are too many.
 
-    :param max_failed: as :func:`~airflow_provider_imagekit.io.arguments.count_or_share` returns it; a share
+    :param max_failed: as :func:`~airflow_provider_imagekit.arguments.count_or_share` returns it; a share
         is one of the calls.
     :param calls: metadata calls that the run plans.
     """

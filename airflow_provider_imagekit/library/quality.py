@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from airflow_provider_imagekit.arguments import choice, meant, number, text, texts
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import choice, meant, number, text, texts
 from airflow_provider_imagekit.library.expressions import Expression
 
 __all__ = ["KINDS", "VIOLATION_COLUMNS", "Inspection", "Rule", "Severity", "parse_rules"]

@@ -9,11 +9,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow_provider_imagekit import compat
+from airflow_provider_imagekit.arguments import is_absent, number, text, whole_number
 from airflow_provider_imagekit.client.endpoints import file_details, mask_signature
 from airflow_provider_imagekit.compat import AIRFLOW_3, AirflowFailException, BaseOperator
 from airflow_provider_imagekit.exceptions import ImageKitError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import is_absent, number, text, whole_number
 from airflow_provider_imagekit.io.progress import Progress
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink
 

@@ -6,12 +6,12 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.arguments import flag
 from airflow_provider_imagekit.client.endpoints import mask_signature
 from airflow_provider_imagekit.exceptions import MissingPHashError
 from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import flag
 from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
     PICTURE_LINKS,

@@ -6,8 +6,8 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_imagekit.arguments import named
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import named
 from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.io.progress import progress_to, track

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_imagekit.arguments import flag, is_absent, items, refuse_nothing, text
 from airflow_provider_imagekit.client.endpoints import parse_file_id
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import flag, is_absent, items, refuse_nothing, text
 from airflow_provider_imagekit.io.tables import Columns, columns_needed
 from airflow_provider_imagekit.operators.base import ImageKitOperator
 from airflow_provider_imagekit.operators.dry_run import DryRunArgument

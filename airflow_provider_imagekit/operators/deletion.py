@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.arguments import flag, whole_number
 from airflow_provider_imagekit.client.changes import MAX_DELETED_FILES
 from airflow_provider_imagekit.client.writes import FILE_IS_MISSING
 from airflow_provider_imagekit.exceptions import ImageKitInputError, TooManyFailedFilesError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import flag, whole_number
 from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, fail_without_retry
 from airflow_provider_imagekit.operators.base_write import WritingOperator, file_ids_of

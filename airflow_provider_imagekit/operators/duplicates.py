@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
+from airflow_provider_imagekit.arguments import choice, flag, named, texts, whole_number
 from airflow_provider_imagekit.assets.datasets import table
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import choice, flag, named, texts, whole_number
 from airflow_provider_imagekit.io.formulas import escape_formulas
 from airflow_provider_imagekit.io.object_storage import (
     check_output,

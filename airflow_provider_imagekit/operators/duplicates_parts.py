@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.arguments import flag, whole_number
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import flag, whole_number
 from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import check_output, open_locally, upload_together
 from airflow_provider_imagekit.io.progress import counted, progress_to

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_imagekit.arguments import meant, named, optional_text, refuse_nothing, text
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import meant, named, optional_text, refuse_nothing, text
 from airflow_provider_imagekit.io.object_storage import StoredTable, exists, storage_path
 from airflow_provider_imagekit.io.progress import track
 from airflow_provider_imagekit.io.tables import columns_of, format_of, storable

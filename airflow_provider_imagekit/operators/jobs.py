@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from airflow_provider_imagekit.arguments import choice, flag, number, text
 from airflow_provider_imagekit.client import changes
 from airflow_provider_imagekit.client.endpoints import mask_signature, parse_url
 from airflow_provider_imagekit.compat import AirflowFailException, conf
@@ -15,7 +16,6 @@ from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputErr
 from airflow_provider_imagekit.gates.jobs import FOLDER, PURGE, check_job
 from airflow_provider_imagekit.gates.polling import Poll, not_yet
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import choice, flag, number, text
 from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
     DEFERRAL_FAILED,

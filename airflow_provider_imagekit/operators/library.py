@@ -9,10 +9,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.assets.datasets import table
-from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import (
+from airflow_provider_imagekit.arguments import (
     choice,
     count_or_share,
     flag,
@@ -22,6 +19,9 @@ from airflow_provider_imagekit.io.arguments import (
     text,
     whole_number,
 )
+from airflow_provider_imagekit.assets.datasets import table
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.object_storage import storage_faults, storage_path
 from airflow_provider_imagekit.library.run import LibraryRun, RunSettings
 from airflow_provider_imagekit.library.table.files import writable_format_of

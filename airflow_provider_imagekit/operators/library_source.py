@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_imagekit.client.endpoints import FILE_TYPES, parse_file_id, parse_url
-from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import (
+from airflow_provider_imagekit.arguments import (
     about,
     choice,
     is_absent,
@@ -18,6 +16,8 @@ from airflow_provider_imagekit.io.arguments import (
     text,
     texts,
 )
+from airflow_provider_imagekit.client.endpoints import FILE_TYPES, parse_file_id, parse_url
+from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.object_storage import storage_path
 from airflow_provider_imagekit.io.paths import read_locally
 from airflow_provider_imagekit.io.tables import columns_needed, format_of, read_rows

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.arguments import is_absent
 from airflow_provider_imagekit.assets.datasets import Dataset, of_uri, table
 from airflow_provider_imagekit.assets.lineage import operator_lineage
 from airflow_provider_imagekit.assets.uri import asset_uri, uri_of_url
-from airflow_provider_imagekit.io.arguments import is_absent
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import OperatorLineage

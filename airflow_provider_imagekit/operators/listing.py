@@ -7,12 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.assets.datasets import table
-from airflow_provider_imagekit.client.endpoints import FILE_TYPES, SORTS, TYPES
-from airflow_provider_imagekit.compat import conf
-from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import (
+from airflow_provider_imagekit.arguments import (
     choice,
     is_absent,
     meant,
@@ -22,6 +17,11 @@ from airflow_provider_imagekit.io.arguments import (
     texts,
     whole_number,
 )
+from airflow_provider_imagekit.assets.datasets import table
+from airflow_provider_imagekit.client.endpoints import FILE_TYPES, SORTS, TYPES
+from airflow_provider_imagekit.compat import conf
+from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import check_output, storage_faults, storage_path
 from airflow_provider_imagekit.io.progress import counted

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.arguments import flag
 from airflow_provider_imagekit.compat import AirflowFailException
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import flag
 from airflow_provider_imagekit.library.table.capture import place
 from airflow_provider_imagekit.library.table.coerce import as_dict
 from airflow_provider_imagekit.operators.base import (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.arguments import choice, flag, is_absent, texts
 from airflow_provider_imagekit.compat import AIRFLOW_3, BranchMixIn, SkipMixin
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import choice, flag, is_absent, texts
 from airflow_provider_imagekit.operators.base import skip_in_mapped_group
 from airflow_provider_imagekit.operators.base_gate import PHashGateOperator
 from airflow_provider_imagekit.operators.branching import check_task_ids, take_branch

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.arguments import is_absent, text
 from airflow_provider_imagekit.client.endpoints import mask_signature, parse_file_id, parse_url
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import is_absent, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

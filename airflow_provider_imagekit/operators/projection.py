@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.arguments import choice, is_absent, items, meant
 from airflow_provider_imagekit.client.endpoints import EXIF_SECTIONS, METADATA_FIELDS
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import choice, is_absent, items, meant
 from airflow_provider_imagekit.library.table.coerce import as_dict
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 

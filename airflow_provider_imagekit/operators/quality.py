@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.arguments import about, is_absent, items, named, optional_text, text, texts
 from airflow_provider_imagekit.assets.datasets import Check, table
 from airflow_provider_imagekit.compat import AirflowFailException, BranchMixIn
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import about, is_absent, items, named, optional_text, text, texts
 from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
 from airflow_provider_imagekit.io.progress import counted, progress_to, track

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.arguments import choice, is_absent, named, number, whole_number
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.gates.references import parse_low_information
-from airflow_provider_imagekit.io.arguments import choice, is_absent, named, number, whole_number
 from airflow_provider_imagekit.io.object_storage import check_output, read_table, upload_together
 from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.io.tables import columns_needed

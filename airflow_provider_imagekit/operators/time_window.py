@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_imagekit.arguments import is_absent, optional_text
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import is_absent, optional_text
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.compat import Context

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.arguments import flag, named
 from airflow_provider_imagekit.client.endpoints import mask_signature
 from airflow_provider_imagekit.compat import AirflowFailException
 from airflow_provider_imagekit.exceptions import (
@@ -15,7 +16,6 @@ from airflow_provider_imagekit.exceptions import (
 from airflow_provider_imagekit.gates.references import ImageRef, parse_low_information
 from airflow_provider_imagekit.gates.variants import VariantCheck
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import flag, named
 from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,

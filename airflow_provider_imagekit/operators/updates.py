@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_imagekit.exceptions import ImageKitInputError, TooManyFailedFilesError
-from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import (
+from airflow_provider_imagekit.arguments import (
     about,
     count_or_share,
     flag,
@@ -21,6 +19,8 @@ from airflow_provider_imagekit.io.arguments import (
     texts,
     whole_number,
 )
+from airflow_provider_imagekit.exceptions import ImageKitInputError, TooManyFailedFilesError
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import (
     check_output,

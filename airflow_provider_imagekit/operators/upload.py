@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_imagekit.arguments import choice, flag, mapping, optional_text, text, texts
 from airflow_provider_imagekit.client import changes
 from airflow_provider_imagekit.compat import AirflowSkipException
 from airflow_provider_imagekit.exceptions import (
@@ -16,7 +17,6 @@ from airflow_provider_imagekit.exceptions import (
     NearDuplicateError,
 )
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import choice, flag, mapping, optional_text, text, texts
 from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.library.table.privacy import Privacy
 from airflow_provider_imagekit.links.imagekit import ImageKitFileLink, ImageKitMediaLibraryLink

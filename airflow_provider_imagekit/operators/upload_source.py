@@ -12,6 +12,7 @@ from pathlib import PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
+from airflow_provider_imagekit.arguments import named, text
 from airflow_provider_imagekit.client.endpoints import mask_signature
 from airflow_provider_imagekit.compat import ObjectStoragePath
 from airflow_provider_imagekit.exceptions import (
@@ -21,7 +22,6 @@ from airflow_provider_imagekit.exceptions import (
 )
 from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.references import BankFile, parse_low_information
-from airflow_provider_imagekit.io.arguments import named, text
 from airflow_provider_imagekit.io.object_storage import address_errors, storage_errors, storage_path
 from airflow_provider_imagekit.similarity.bank import PHashBank, judge_against
 from airflow_provider_imagekit.similarity.distance import DistanceBounds, check_radius

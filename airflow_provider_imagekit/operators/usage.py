@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_imagekit.arguments import choice
 from airflow_provider_imagekit.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_imagekit.gates.usage import UsageLimits
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import choice
 from airflow_provider_imagekit.operators.base import (
     CONNECTION_ARGUMENTS,
     ImageKitOperator,

@@ -7,10 +7,10 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.arguments import choice, is_absent, optional_text, refuse_nothing, texts
 from airflow_provider_imagekit.compat import PokeReturnValue, conf
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import choice, is_absent, optional_text, refuse_nothing, texts
 from airflow_provider_imagekit.library.arrivals import CHANGED, NEW, iso
 from airflow_provider_imagekit.library.watch import FILE_TYPES, Selection
 from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, LIBRARY_LINKS

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_imagekit.arguments import choice
 from airflow_provider_imagekit.client.endpoints import mask_signature
 from airflow_provider_imagekit.compat import AirflowSkipException, PokeReturnValue, conf
 from airflow_provider_imagekit.exceptions import (
@@ -16,7 +17,6 @@ from airflow_provider_imagekit.gates.bank_files import load_bank
 from airflow_provider_imagekit.gates.gate import GATE_ARGUMENTS, PHashGate
 from airflow_provider_imagekit.gates.polling import Poll, poll
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import choice
 from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS, PICTURE_LINKS
 from airflow_provider_imagekit.sensors.base import ImageKitSensor
 from airflow_provider_imagekit.similarity.bank import MAX_MATCHES

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_imagekit.arguments import is_absent, whole_number
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import is_absent, whole_number
 from airflow_provider_imagekit.phash import PHASH_BITS
 
 if TYPE_CHECKING:

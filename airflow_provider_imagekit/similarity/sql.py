@@ -14,12 +14,13 @@ __all__ = ["Dialect", "near_duplicates_sql"]
 
 
 class Dialect(StrEnum):
-    """An engine whose SQL can be written. BigQuery's is untested."""
+    """An engine whose SQL can be written. BigQuery's and Snowflake's have not been run there."""
 
     DUCKDB = "duckdb"
     POSTGRES = "postgres"
     SPARK = "spark"
     BIGQUERY = "bigquery"
+    SNOWFLAKE = "snowflake"
 
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -32,20 +33,34 @@ _BITS: Final = {
     " | CAST(conv(substr(lpad({phash}, 16, '0'), 9, 8), 16, 10) AS BIGINT))",
     Dialect.BIGQUERY: "((CAST(CONCAT('0x', SUBSTR(LPAD({phash}, 16, '0'), 1, 8)) AS INT64) << 32)"
     " | CAST(CONCAT('0x', SUBSTR(LPAD({phash}, 16, '0'), 9, 8)) AS INT64))",
+    Dialect.SNOWFLAKE: "TO_NUMBER(LPAD({phash}, 16, '0'), 'XXXXXXXXXXXXXXXX')",
 }
+# Snowflake counts no bits: hexadecimal digits are counted by how many bits each has.
+_DIGITS: Final = "TO_CHAR(BITXOR(a.bits, b.bits), 'FMXXXXXXXXXXXXXXXX'), '[{digits}]', 1, 'i'"
 _DISTANCE: Final = {
     Dialect.DUCKDB: "bit_count(xor(a.bits, b.bits))",
     Dialect.POSTGRES: "bit_count((a.bits # b.bits)::bit(64))",
     Dialect.SPARK: "bit_count(a.bits ^ b.bits)",
     Dialect.BIGQUERY: "BIT_COUNT(a.bits ^ b.bits)",
+    Dialect.SNOWFLAKE: "("
+    + " + ".join(
+        f"{bits} * REGEXP_COUNT({_DIGITS.format(digits=digits)})"
+        for bits, digits in enumerate(("1248", "3569AC", "7BDE", "F"), start=1)
+    )
+    + ")",
 }
 _CHUNK: Final = dict.fromkeys(Dialect, "CAST((bits >> {shift}) & {mask} AS BIGINT)") | {
     Dialect.SPARK: "(shiftrightunsigned(bits, {shift}) & {mask})",
     Dialect.BIGQUERY: "((bits >> {shift}) & {mask})",
+    Dialect.SNOWFLAKE: "BITAND(BITSHIFTRIGHT(bits, {shift}), {mask})",
 }
 _FACING: Final = dict.fromkeys(Dialect, "a.value ^ m.mask") | {
     Dialect.DUCKDB: "xor(a.value, m.mask)",
     Dialect.POSTGRES: "a.value # m.mask",
+    Dialect.SNOWFLAKE: "BITXOR(a.value, m.mask)",
+}
+_TABLE: Final = dict.fromkeys(Dialect, "(VALUES {values}) AS plan(chunk, mask)") | {
+    Dialect.BIGQUERY: "UNNEST(ARRAY<STRUCT<chunk INT64, mask INT64>>[{values}])",
 }
 _INTEGER: Final = dict.fromkeys(Dialect, "BIGINT") | {Dialect.BIGQUERY: "INT64"}
 
@@ -89,16 +104,15 @@ def near_duplicates_sql(
     for number, chunk in enumerate(chunks):
         value = _CHUNK[form].format(shift=chunk.shift, mask=(1 << chunk.width) - 1)
         bands.append(f"SELECT id, bits, {number} AS chunk, {value} AS value FROM hashes")  # noqa: S608
-        masks += [
-            f"SELECT {number} AS chunk, CAST({mask} AS {_INTEGER[form]}) AS mask" for mask in chunk.masks()
-        ]
+        masks += [f"({number}, {mask})" for mask in chunk.masks()]
     bits = _BITS[form].format(phash=phash_column)
     between = "\n  UNION ALL "
+    values = _TABLE[form].format(values=", ".join(masks))
     return f"""WITH hashes AS (
   SELECT {id_column} AS id, {bits} AS bits
   FROM {table} WHERE {phash_column} IS NOT NULL AND {phash_column} <> ''
 ), masks AS (
-  {between.join(masks)}
+  SELECT chunk, CAST(mask AS {_INTEGER[form]}) AS mask FROM {values}
 ), bands AS (
   {between.join(bands)}
 )

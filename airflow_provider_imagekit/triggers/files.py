@@ -7,10 +7,10 @@ import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from typing import Any
 
+from airflow_provider_imagekit.arguments import choice, number, optional_text, texts
 from airflow_provider_imagekit.compat import BaseEventTrigger, TriggerEvent
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError, ImageKitInputError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
-from airflow_provider_imagekit.io.arguments import choice, number, optional_text, texts
 from airflow_provider_imagekit.io.progress import counted
 from airflow_provider_imagekit.library.arrivals import CHANGED, KINDS, MAX_OVERLAP, NEW, Arrival, event_of
 from airflow_provider_imagekit.library.watch import FILE_TYPES, Selection

@@ -47,7 +47,7 @@ LAST = 'sensor("runs_too_long", timeout=3600, execution_timeout=timedelta(second
 
 
 POLICY = """
-from airflow_provider_imagekit.retry_policy import ImageKitRetryPolicy
+from airflow_provider_imagekit.hooks.retry_policy import ImageKitRetryPolicy
 
 POLICY = {"retry_policy": ImageKitRetryPolicy()}
 """

@@ -35,6 +35,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     yield names
     over.set()
+    for thread in threading.enumerate():  # or the next test gets the answer to a question of this one
+        if thread.name.startswith("imagekit-dns-"):
+            thread.join(PATIENCE)
 
 
 def test_a_dead_name_server_costs_the_timeout_and_is_asked_once(asked: list[str]) -> None:

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import random
 import threading
+import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from airflow_provider_imagekit.client import ImageKitClient
-from airflow_provider_imagekit.client.limits import RetryLimits
 from airflow_provider_imagekit.client.rate_limit import RateLimiter
+from airflow_provider_imagekit.client.retry import SingleFlight
+from airflow_provider_imagekit.client.settings import RetryLimits
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import (
     ImageKitAuthError,
@@ -22,6 +27,7 @@ from tests import pictures
 from tests.support import Clock, client_of
 
 LIMITS = RetryLimits(max_retries=3, max_wait=100)
+THREADS = 8
 
 
 @pytest.mark.parametrize("reset_ms", [1, 250, 3000, 20_000])
@@ -123,6 +129,23 @@ def test_limits_of_one_call_can_be_tighter(
     assert len(imagekit.requests) == 2
 
 
+def test_tasks_that_seed_pythons_random_numbers_alike_do_not_retry_alike(
+    imagekit: ImageKitEmulator, clock: Clock
+) -> None:
+    sleeps = []
+    for _ in range(3):
+        random.seed(7)
+        imagekit.inject(status=503, times=1)
+        settings = {"base_url": imagekit.url, "budget": RateLimiter(clock=clock, sleep=clock.sleep)}
+        client = ImageKitClient(imagekit.private_key, sleep=sleeps.append, **settings)
+        client.get_phash(file_id=imagekit.file_id(pictures.ORIGINAL))
+        client.close()
+    assert len(set(sleeps)) == 3
+    state = random.getstate()
+    random.seed(7)
+    assert random.getstate() == state
+
+
 def test_threads_share_a_client(imagekit: ImageKitEmulator) -> None:
     client = ImageKitClient(imagekit.private_key, base_url=imagekit.url)
     file_id = imagekit.file_id(pictures.ORIGINAL)
@@ -162,3 +185,85 @@ def test_one_refusal_at_one_a_second_is_not_called_several(
     )
     [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warning.endswith("Requests refused so far: 1. All wait 0.1 s, then go out at 1 a second.")
+
+
+def at_once(call: Callable[[], Any]) -> list[Any]:
+    """Make a call in several threads, and return what each got or met."""
+    results: list[Any] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except BaseException as error:
+            results.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_identical_requests_at_the_same_time_are_sent_once(imagekit: ImageKitEmulator) -> None:
+    client = ImageKitClient(imagekit.private_key, base_url=imagekit.url)
+    imagekit.inject(delay=1, times=None)
+    answers = at_once(lambda: client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL)))
+    assert [answer["width"] for answer in answers] == [640] * THREADS
+    assert len(imagekit.requests) == 1
+    client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+    assert len(imagekit.requests) == 2  # nothing is kept once it is answered
+    client.close()
+
+
+def test_different_requests_at_the_same_time_are_sent_each(imagekit: ImageKitEmulator) -> None:
+    client = ImageKitClient(imagekit.private_key, base_url=imagekit.url)
+    imagekit.inject(delay=1, times=None)
+    paths = iter([pictures.ORIGINAL, pictures.RESIZED] * THREADS)
+    at_once(lambda: client.get_file_metadata(imagekit.file_id(next(paths))))
+    assert len(imagekit.requests) == 2
+    client.close()
+
+
+def test_everybody_gets_an_answer_of_his_own() -> None:
+    answers = at_once(_slow(SingleFlight(), lambda: {"exif": {}}))
+    answers[0]["exif"]["mine"] = True
+    assert all(answer == {"exif": {}} for answer in answers[1:])
+
+
+def test_everybody_is_told_of_the_error() -> None:
+    def call() -> None:
+        raise ImageKitNotFoundError("Gone.", status=404, request_id="r")
+
+    errors = at_once(_slow(SingleFlight(), call))
+    assert {str(error) for error in errors} == {"HTTP 404: Gone. (request id r)"}
+    assert len({id(error) for error in errors}) == THREADS
+
+
+def test_the_end_of_one_task_is_no_answer_for_the_others() -> None:
+    calls: list[int] = []
+
+    def call() -> str:
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return "answer"
+
+    results = at_once(_slow(SingleFlight(), call))
+    assert sum(isinstance(result, KeyboardInterrupt) for result in results) == 1
+    assert results.count("answer") == THREADS - 1
+
+
+def test_an_error_is_not_remembered() -> None:
+    in_flight = SingleFlight()
+    with pytest.raises(ZeroDivisionError):
+        in_flight.share("key", lambda: 1 // 0)
+    assert in_flight.share("key", lambda: 1) == 1
+
+
+def _slow(in_flight: SingleFlight, call: Callable[[], Any]) -> Callable[[], Any]:
+    def slow() -> Any:
+        time.sleep(1)  # the others come meanwhile
+        return call()
+
+    return lambda: in_flight.share("key", slow)

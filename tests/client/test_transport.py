@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ import pytest
 import requests
 from urllib3.exceptions import InsecureRequestWarning
 
-from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.client import ImageKitClient, changes, endpoints
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from airflow_provider_imagekit.exceptions import ImageKitTransportError
+from airflow_provider_imagekit.exceptions import (
+    ImageKitOversizeError,
+    ImageKitStatusError,
+    ImageKitTransportError,
+)
 from tests import pictures
 from tests.relay import Relay, certificate
 
@@ -152,6 +157,48 @@ def test_its_own_proxy_counts_for_more_than_that_of_the_environment(
     )
     assert client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
     assert (own.connections, other.connections) == ((1, 0) if proxy == "its own" else (0, 1))
+
+
+def test_a_client_looks_for_a_proxy_at_its_first_request_alone(
+    way: Way, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, [server] = way.named("https", timeout=30)
+    client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+    late = way.relay()
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{late.port}")
+    monkeypatch.setenv("no_proxy", "")
+    client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+    assert (server.connections, late.connections) == (1, 0)
+
+
+def test_a_base_url_with_a_path_keeps_it_in_each_request(imagekit: ImageKitEmulator) -> None:
+    with ImageKitClient(imagekit.private_key, base_url=f"{imagekit.url}/behind/", max_retries=0) as client:
+        for request in (endpoints.file_metadata("a" * 24), changes.delete_files(["a" * 24])):
+            with pytest.raises(ImageKitStatusError):
+                client.call(request)
+    assert [request.path for request in imagekit.requests] == [
+        f"/behind/v1/files/{'a' * 24}/metadata",
+        "/behind/v1/files/batch/deleteByFileIds",
+    ]
+
+
+def test_a_closed_client_opens_new_sockets(way: Way, imagekit: ImageKitEmulator) -> None:
+    client, [relay] = way.named("https", timeout=30)
+    for _ in range(2):
+        assert client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
+        client.close()
+    assert relay.connections == 2
+
+
+def test_the_rest_of_an_answer_that_is_too_large_is_not_that_of_the_next_request(
+    way: Way, imagekit: ImageKitEmulator
+) -> None:
+    client, [relay] = way.named("https", timeout=30)
+    file_id = imagekit.file_id(pictures.ORIGINAL)
+    with pytest.raises(ImageKitOversizeError):
+        client.call(replace(endpoints.file_metadata(file_id), max_bytes=10))
+    assert client.get_file_metadata(file_id)["pHash"]
+    assert relay.connections == 2
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy", "HTTP_PROXY"])

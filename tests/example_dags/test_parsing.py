@@ -48,6 +48,7 @@ DAG_IDS = {
     "example_imagekit_searchable_metadata",
     "example_imagekit_similarity_gate",
     "example_imagekit_transformation_check",
+    "example_imagekit_warehouse_duplicates",
 } | NEEDS_AIRFLOW_3
 PARSED = DAG_IDS if AIRFLOW_3 else DAG_IDS - NEEDS_AIRFLOW_3
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_imagekit.arguments import count_or_share
 from airflow_provider_imagekit.client.retry import Waits
 from airflow_provider_imagekit.emulator import ImageKitEmulator, RateLimits
 from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
-from airflow_provider_imagekit.io.arguments import count_or_share
 from airflow_provider_imagekit.library.failures import Failures
 from airflow_provider_imagekit.library.fetch import FetchProgress, fetch_all
 from airflow_provider_imagekit.library.worklist import Task

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_imagekit.arguments import is_absent
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitInputError
-from airflow_provider_imagekit.io.arguments import is_absent
 from airflow_provider_imagekit.operators.base_gate import PHashGateOperator
 from airflow_provider_imagekit.operators.base_write import WritingOperator
 from tests.operators.public import TASKS, arguments

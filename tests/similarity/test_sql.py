@@ -1,44 +1,22 @@
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.phash import PHash
-from airflow_provider_imagekit.similarity.near_duplicates import find_near_duplicates
-from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.sql import Dialect, near_duplicates_sql
+from tests.similarity.hashed_library import near_pairs, rows_of_library
 
 pytestmark = pytest.mark.slow
-
-
-def hashes() -> dict[str, int | None]:
-    rng = Random(1)
-    named: dict[str, int | None] = {"black": 0, "clear": 0, "video": None}
-    for number in range(600):
-        bits = rng.getrandbits(64)
-        for copy in range(1 + number % 3):
-            named[f"{number:03}-{copy}"] = bits
-            bits ^= 1 << rng.randrange(64)
-            bits ^= 1 << rng.randrange(64)
-    return named
 
 
 @pytest.mark.parametrize("radius", [0, 4, 8])
 @pytest.mark.parametrize("rows", [2_000, 1_000_000])
 def test_duckdb_finds_the_pairs_that_the_search_finds(radius: int, rows: int) -> None:
     duckdb = pytest.importorskip("duckdb")
-    named = hashes()
-    records = [HashRecord(name, None if bits is None else PHash(bits)) for name, bits in named.items()]
-    expected = {
-        (*sorted((row["id"], row["other_id"])), row["distance"])
-        for row in find_near_duplicates(records, radius=radius).pair_rows()
-    }
+    expected = near_pairs(radius)
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE library (file_id VARCHAR, phash VARCHAR)")
-        texts = [(name, None if bits is None else f"{bits:x}") for name, bits in named.items()]
-        connection.executemany("INSERT INTO library VALUES (?, ?)", texts)
+        connection.executemany("INSERT INTO library VALUES (?, ?)", rows_of_library())
         found = connection.execute(near_duplicates_sql(dialect="duckdb", radius=radius, rows=rows)).fetchall()
     assert len(found) == len(set(found)), "a pair is there twice"
     assert set(found) == expected

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.support import free_port
 
-__all__ = ["metadata_database"]
+__all__ = ["metadata_database", "postgres_server"]
 
 START_SECONDS = 30
 
@@ -21,9 +21,17 @@ START_SECONDS = 30
 @contextlib.contextmanager
 def metadata_database() -> Iterator[dict[str, str]]:
     """Yield the environment of an Airflow whose metadata database is PostgreSQL; nothing without one."""
+    with postgres_server() as address:
+        uri = f"postgresql+psycopg2://{address}"
+        yield {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": uri} if address else {}
+
+
+@contextlib.contextmanager
+def postgres_server() -> Iterator[str | None]:
+    """Yield user, host, port and database of a new PostgreSQL; ``None`` where it is not installed."""
     programs = _programs()
     if programs is None:
-        yield {}
+        yield None
         return
     folder = Path(tempfile.mkdtemp(prefix="imagekit-postgres-"))
     user = None
@@ -45,9 +53,7 @@ def metadata_database() -> Iterator[dict[str, str]]:
         process = subprocess.Popen([programs / "postgres", "-D", data, *arguments], **run)
         try:
             _wait(programs, port)
-            yield {
-                "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://airflow@127.0.0.1:{port}/postgres"
-            }
+            yield f"airflow@127.0.0.1:{port}/postgres"
         finally:
             process.terminate()
             process.wait()

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
+from airflow_provider_imagekit.arguments import meant
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import meant
 
 __all__ = ["FieldSchemas", "field_schemas"]
 

@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_provider_imagekit.compat import DAG
+from airflow_provider_imagekit.hooks.retry_policy import ImageKitRetryPolicy
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
-from airflow_provider_imagekit.retry_policy import ImageKitRetryPolicy
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 from tests.support import AIRFLOW_3
 

@@ -18,7 +18,7 @@ from airflow_provider_imagekit.exceptions import (
     ImageKitTransportError,
     MissingPHashError,
 )
-from airflow_provider_imagekit.retry_policy import ImageKitRetryPolicy
+from airflow_provider_imagekit.hooks.retry_policy import ImageKitRetryPolicy
 from tests.support import AIRFLOW_3
 
 only_airflow_3 = pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no retry policies")

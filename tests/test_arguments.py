@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_imagekit.arguments import flag, mapping, optional_text, texts, whole_number
 from airflow_provider_imagekit.compat import AirflowFailException
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.io.arguments import flag, mapping, optional_text, texts, whole_number
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from tests.doubles import context
@@ -54,8 +54,9 @@ def test_a_text_that_native_rendering_made_a_number_of_is_taken_back_if_no_digit
 @pytest.mark.parametrize("name", SCOPE)
 @pytest.mark.parametrize("rendered", [None, "None", ""])
 def test_a_table_is_never_widened_by_a_template_that_gives_nothing(
-    name: str, rendered: Any, table: Path
+    name: str, rendered: Any, tmp_path: Path
 ) -> None:
+    table = tmp_path / "library.jsonl"
     task = operator(table, **{name: "{{ none }}"})
     setattr(task, name, rendered)
     with pytest.raises(AirflowFailException, match=f"{name} is .*the template gave None"):

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from demo.dagruns import run_dags
-from demo.plan import Run
+from tests.airflow.running import RunDag
 
 pytestmark = pytest.mark.airflow_db
 
@@ -39,22 +38,21 @@ with DAG("mapped_library", schedule=None, catchup=False, params={{"gps": "coarse
 """
 
 
-def test_a_listing_is_mapped_over_by_batch_and_by_file(imagekit: ImageKitEmulator, tmp_path: Path) -> None:
-    dags, output = tmp_path / "dags", tmp_path / "output"
-    dags.mkdir()
-    (dags / "mapped.py").write_text(DAG_FILE.format(folder=output))
-    run = Run("mapped_library", "Mapped", lambda results: str(len(results["library"])), {})
-    connection = json.dumps(imagekit.airflow_connection)
-    log = tmp_path / "log.txt"
-    (ended,) = run_dags([run], [dags], connection, log, {})
-    assert ended.state == "success", log.read_text()[-5000:]
+@pytest.mark.usefixtures("connection")
+def test_a_listing_is_mapped_over_by_batch_and_by_file(
+    run_dag: RunDag, imagekit: ImageKitEmulator, tmp_path: Path
+) -> None:
+    output = tmp_path / "output"
+    run = run_dag(DAG_FILE.format(folder=output), "mapped_library")
+    assert run.state == "success", run.log[-4000:]
 
-    pointers = ended.results["files"][0]
-    assert [result["counts"]["rows"] for result in ended.results["library"]] == [
+    results = {task_id: xcoms["return_value"] for task_id, xcoms in run.xcoms.items()}
+    [pointers] = results["files"]
+    assert [result["counts"]["rows"] for result in results["library"]] == [
         pointer["count"] for pointer in pointers
     ]
     parts = sorted(output.glob("part-*.jsonl"))
     assert [part.name for part in parts] == ["part-0.jsonl", "part-1.jsonl", "part-2.jsonl"]
     names = [json.loads(line)["name"] for part in parts for line in part.read_text().splitlines()]
     assert sorted(names) == sorted(file["name"] for file in imagekit.files())
-    assert {len(metadata["pHash"]) for metadata in ended.results["metadata"]} == {16}
+    assert {len(metadata["pHash"]) for metadata in results["metadata"]} == {16}
