@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import cProfile
+import gc
 import json
 import os
 import pstats
@@ -95,6 +96,7 @@ def write_last_night(path: Path, files: int) -> None:
 
 
 def cpu_of(work: Callable[[], object]) -> float:
+    gc.collect()
     start = time.process_time()
     work()
     return time.process_time() - start
@@ -117,12 +119,13 @@ def parse_table(path: str) -> None:
 
 def unchanged_night(output: str, files: int, profile: bool) -> dict[str, float]:
     """Run the operator over a library that is as the table says; return CPU seconds and the peak's MB."""
+    import pyarrow.compute
+    import pyarrow.parquet  # noqa: F401
+
     from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
     from airflow_provider_imagekit.library.sources import Search
     from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 
-    if output.endswith(".parquet"):
-        import pyarrow.parquet  # noqa: F401
     task = _task("unchanged")
     operator = LibraryMetadataOperator(task_id="library", output_path=output)
     client = ImageKitHook().get_conn()

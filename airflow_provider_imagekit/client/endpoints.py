@@ -282,7 +282,7 @@ def list_files(
 
 def mask_signature(text: str) -> str:
     """Hide the signatures of URLs in a text, with which anyone can open a private file, and passwords."""
-    if "@" in text or "40" in text:
+    if "@" in text or "%" in text:
         text = _PASSWORD.sub(r"\1***\2", text)
     if "%" not in text and "ik-s" not in text.lower():
         return text  # as nearly all are, in the thousands of a listing

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 __all__ = ["json_safe", "load_json"]
 
@@ -97,11 +97,11 @@ def _is_safe(value: Any, left: int = _MAX_DEPTH) -> bool:
         return True
     if not left:
         raise ValueError("nested too deeply")
-    safe, items = True, cast("Iterable[Any]", value)
+    safe, items = True, value
     if isinstance(value, dict):
-        safe, items = value.keys() <= _safe_keys or _are_safe(value), value.values()
+        safe, items = value.keys() <= _safe_keys or _are_safe(value), list(value.values())
     for item in items:
-        if type(item) in _NESTED and not _is_safe(item, left - 1):
+        if type(item) in _NESTED and (item or left == 1) and not _is_safe(item, left - 1):
             safe = False  # and go on, for the depth
     return safe
 

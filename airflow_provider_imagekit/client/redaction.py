@@ -39,7 +39,8 @@ class Redactor:
         forms = {*key_forms(private_key), *(each for word in passwords for each in (word, quote(word)))}
         ordered = sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered)) or "(?!)", re.IGNORECASE)
-        self._traces = [_longest_word(form).lower().encode() for form in ordered]
+        words = {_longest_word(form).lower().encode() for form in ordered}
+        self._traces = [word for word in words if not any(part != word and part in word for part in words)]
 
     def __repr__(self) -> str:
         return "Redactor()"

@@ -78,7 +78,7 @@ def read_batches(
     try:
         table = parquet.ParquetFile(watched, pre_buffer=False)  # or all row groups were in memory together
         chosen = None if columns is None else list(columns(table.schema_arrow.names))
-        for batch in table.iter_batches(batch_size=rows, columns=chosen):
+        for batch in table.iter_batches(batch_size=rows, columns=chosen, use_threads=False):
             cut = [_without_nanoseconds(arrow, column) for column in batch.columns]
             yield arrow.RecordBatch.from_arrays(cut, batch.schema.names)
     except (arrow.ArrowException, OSError) as error:

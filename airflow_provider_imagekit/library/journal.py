@@ -6,12 +6,12 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import IO, Any
 
 from airflow_provider_imagekit.io.paths import StoragePath, files_in, is_local, read_locally
-from airflow_provider_imagekit.io.tables import json_line
+from airflow_provider_imagekit.io.tables import json_line, json_text
 
 __all__ = ["Event", "Journal"]
 
@@ -19,6 +19,9 @@ __all__ = ["Event", "Journal"]
 Event = dict[str, Any]
 
 _PREFIX = "journal-"
+_DIGEST = 8
+# Bytes of a line before the first key.
+_HEAD = 2 * _DIGEST + len(" {")
 
 # Seconds after which a journal of a run that never came back is removed.
 _OLD = 7 * 24 * 3600.0
@@ -66,8 +69,13 @@ class Journal:
         self._file: IO[bytes] | None = None
         self._own: list[StoragePath] = []
 
-    def earlier(self) -> Iterator[tuple[bool, Event]]:
-        """Yield what earlier tries learned, and whether it was this run that did."""
+    def earlier(self, *, without: str = "") -> Iterator[tuple[bool, Event]]:
+        """
+        Yield what earlier tries learned, and whether it was this run that did.
+
+        :param without: the first key of events that are of no use.
+        """
+        start = json_text(without).encode() if without else b"}"
         self.damaged = 0
         self._of_others, self._obsolete = [], []
         for path in self._files():
@@ -77,6 +85,8 @@ class Journal:
                 if whose is None or whose.get("settings") != self._settings:
                     continue
                 for line in stream:
+                    if line.startswith(start, _HEAD) and _text(line):
+                        continue
                     if (event := _event(line)) is not None:
                         yield is_ours, event
                     elif line.endswith(b"\n"):  # the last line of a killed try can be cut off
@@ -97,9 +107,15 @@ class Journal:
             self._obsolete.append(path)
         return False
 
-    def append(self, event: Event) -> None:
-        """Keep an event."""
-        self._gathered.append(_line(event))
+    def append(self, event: Event, **lists: Iterable[bytes]) -> None:
+        """
+        Keep an event.
+
+        :param event: what was learned.
+        :param lists: lists that belong to it and come first, whose items are JSON already.
+        """
+        items = (b'"%b":[%b],' % (name.encode(), b",".join(values)) for name, values in lists.items())
+        self._gathered.append(_line(event, b"".join(items)))
         if self._clock() - self._since >= self._checkpoint:
             self.flush()
 
@@ -152,25 +168,27 @@ class Journal:
         return [path for path in files_in(self._folder) if path.name.startswith(_PREFIX)]
 
 
-def _line(event: Event) -> bytes:
-    text = json_line(event)
+def _line(event: Event, first: bytes = b"") -> bytes:
+    text = b"{" + first + json_line(event)[1:]
     return _checksum(text) + b" " + text
 
 
-def _event(line: bytes) -> Event | None:
-    """Return the event of a line, or ``None`` if the line is not as it was written."""
+def _text(line: bytes) -> bytes | None:
+    """Return the JSON of a line, or ``None`` if the line is not as it was written."""
     checksum, _, text = line.partition(b" ")
-    if checksum != _checksum(text):
-        return None
+    return text if checksum == _checksum(text) else None
+
+
+def _event(line: bytes) -> Event | None:
     try:
-        event = json.loads(text)
+        event = json.loads(_text(line) or b"")
     except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None
 
 
 def _checksum(text: bytes) -> bytes:
-    return hashlib.blake2b(text, digest_size=8).hexdigest().encode()
+    return hashlib.blake2b(text, digest_size=_DIGEST).hexdigest().encode()
 
 
 def _number(path: StoragePath) -> int:

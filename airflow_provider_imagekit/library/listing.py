@@ -70,13 +70,14 @@ def list_files(
     calls = done = 0
     for page in source.pages(send, listed.last):
         heartbeat.beat("Listing", done, None, "files")
-        files = [(item, listing_row(item)) for item in page.items if _is_file(item)]
-        worklist.add((row, as_text(item.get("url"))) for item, row in files)
-        done += len(files)
+        listings = worklist.add(
+            (listing_row(item), as_text(item.get("url"))) for item in page.items if _is_file(item)
+        )
+        done += len(listings)
         if source.costs_calls:
             calls += 1
             if not dry:
-                _note(page, [row for _, row in files], listed, journal, table)
+                _note(page, listings, listed, journal, table)
     if calls and not dry:
         journal.append({"listed": listed.pages, "after": listed.name})
         journal.flush()
@@ -98,7 +99,7 @@ def recall_results(journal: Journal, worklist: Worklist, *, of_other_runs: bool)
     :param of_other_runs: whether another run's answer is as good as ours; it is if a version shows that the
         file is the same.
     """
-    for is_ours, event in journal.earlier():
+    for is_ours, event in journal.earlier(without="page"):
         if not is_ours and not (of_other_runs and event.get("version") is not None):
             continue
         if "row" in event:
@@ -107,18 +108,18 @@ def recall_results(journal: Journal, worklist: Worklist, *, of_other_runs: bool)
             worklist.settle(event["key"], event["version"], State.FAILED, event["failed"])
 
 
-def _note(page: Page, rows: list[Row], listed: _Listed, journal: Journal, table: str | None) -> None:
+def _note(page: Page, listings: list[bytes], listed: _Listed, journal: Journal, table: str | None) -> None:
     name = uuid.uuid4().hex[:16]
     journal.append(
         {
-            "page": [list(row.values()) for row in rows],
-            "columns": LISTING_COLUMNS,
+            "fields": LISTING_COLUMNS,
             "others": [identity(item) for item in page.items if not _is_file(item)],
             "skip": page.skip,
             "name": name,
             "after": listed.name,
             "table": table,
-        }
+        },
+        page=listings,
     )
     listed.name = name
     listed.pages += 1
@@ -133,9 +134,9 @@ def _recall_pages(journal: Journal, worklist: Worklist, table: str | None) -> _L
             listed = _Listed()
             worklist.clear()
         if "page" in event and event["after"] == listed.name and event["table"] == table:
-            if event.get("columns") != list(LISTING_COLUMNS):
+            if event.get("fields") != list(LISTING_COLUMNS):
                 continue  # another version of this package wrote it
-            rows = [dict(zip(LISTING_COLUMNS, values, strict=True)) for values in event["page"]]
+            rows: list[Row] = event["page"]
             known = [{"fileId": row["file_id"]} for row in rows]
             listed.last = Page(known + [{"folderId": other} for other in event["others"]], event["skip"])
             listed.name = event["name"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_imagekit.io.tables import json_text
 from airflow_provider_imagekit.library.failures import LASTING
 from airflow_provider_imagekit.library.table.rows import ChangedBy, version_of
 from airflow_provider_imagekit.library.table.schema import COLUMNS, LISTING_COLUMNS, Row, row_key
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "merged"]
 
 _NO_ROW: Row = dict.fromkeys(column.name for column in COLUMNS)
-_listing = itemgetter(*LISTING_COLUMNS)
-_JSON = slice(LISTING_COLUMNS.index("tags"), None)
-# Files whose marks are written together.
+# Files, or runs of files, whose marks are written together.
 _BATCH = 1000
 
 
@@ -40,7 +38,9 @@ class Comparison:
         self._allows = allows
         self._files = worklist.listed()
         self._file = next(self._files, None)
-        self._standing: list[tuple[State, int, bool, int]] = []
+        # As the worklist's marks; and the row that would go on what the last one began.
+        self._standing: list[list[Any]] = []
+        self._next = -1
         #: Files of the table that were not marked as deleted, and how many of them are gone.
         self.before = self.gone = 0
         #: Rows of the table without a file in the selection.
@@ -48,11 +48,11 @@ class Comparison:
         #: What becomes of each row, as ``StoredTable.pieces`` takes it.
         self.marks = bytearray()
 
-    def compare(self, published: Iterable[tuple[str, Row, bool]]) -> None:
+    def compare(self, published: Iterable[tuple[str, Row | None, bool]]) -> None:
         """
         Compare the whole table.
 
-        :param published: its rows, as ``usable`` yields them.
+        :param published: its rows, as ``usable`` yields them; ``None`` for one that stays.
         """
         for key, row, is_whole in published:
             has_new_before = self._skip_new(key)
@@ -72,11 +72,16 @@ class Comparison:
             self._stands(file, State.NEW)
         return found
 
-    def _stays(self, key: str, row: Row, *, is_whole: bool) -> bool:
+    def _stays(self, key: str, row: Row | None, *, is_whole: bool) -> bool:
         """Note where the file of a row stands; return whether the row stays as it is stored."""
+        file = self._file
+        if row is None and file is not None:
+            self.before += 1
+            self._stands(file, State.UNCHANGED, stays=True)
+        if row is None:
+            return True
         is_deleted = row["deleted_at"] is not None
         self.before += not is_deleted
-        file = self._file
         if file is None or file.key != key:
             self.unlisted += 1
             self.gone += not is_deleted
@@ -100,7 +105,12 @@ class Comparison:
         return State.FAILED_BEFORE if row["error"] else State.UNCHANGED
 
     def _stands(self, file: Listed, state: State, *, stays: bool = False) -> None:
-        self._standing.append((state, len(self.marks), stays, file.number))
+        place = len(self.marks)
+        if stays and place == self._next and self._standing and self._standing[-1][0] is state:
+            self._standing[-1][-1] = file.key
+        else:
+            self._standing.append([state, place, stays, file.key, file.key])
+        self._next = place + 1 if stays else -1
         self._file = next(self._files, None)
 
     def _note(self) -> None:
@@ -110,8 +120,10 @@ class Comparison:
 
 def _is_listed_so(row: Row, file: Listed) -> bool:
     # To Python 1, 1.0 and True are equal; in a table they are not.
-    listing = _listing(row)
-    return listing == file.listing and repr(listing[_JSON]) == repr(file.listing[_JSON])
+    try:
+        return json_text({name: row[name] for name in LISTING_COLUMNS}).encode() == file.listing
+    except ValueError:  # what no listing holds, such as NaN
+        return False
 
 
 def merged(

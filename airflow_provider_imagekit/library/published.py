@@ -14,7 +14,7 @@ from airflow_provider_imagekit.io.together import appear_together, atomic_write
 from airflow_provider_imagekit.library.merge import Comparison, merged
 from airflow_provider_imagekit.library.table.check import usable
 from airflow_provider_imagekit.library.table.files import writable_format_of, write_table
-from airflow_provider_imagekit.library.table.stored import REWRITTEN, rows_in, stored_table
+from airflow_provider_imagekit.library.table.stored import REWRITTEN, Known, rows_in, stored_table
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.io.paths import StoragePath
@@ -88,7 +88,8 @@ class PublishedTable:
         """
         comparison = Comparison(worklist, changed_by, self._builder.allows)
         if self._stored is not None:
-            rows = usable(self._stored.rows(), str(self._path))
+            known = Known(worklist.listings, self._builder.patterns)
+            rows = usable(self._stored.rows(known), str(self._path))
             comparison.compare(self._heartbeat.track("Comparing the table", rows, None))
         self._marks, self._unlisted = comparison.marks, comparison.unlisted
         return comparison

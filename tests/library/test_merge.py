@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,15 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.arrow_tables import read_batches
 from airflow_provider_imagekit.io.tables import TableFormat, json_line
 from airflow_provider_imagekit.library.merge import Comparison, merged
 from airflow_provider_imagekit.library.table.check import usable
 from airflow_provider_imagekit.library.table.files import write_table
+from airflow_provider_imagekit.library.table.patterns import patterns_of
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.table.rows import ChangedBy, listing_row
 from airflow_provider_imagekit.library.table.schema import COLUMNS, LISTING_COLUMNS, Row
-from airflow_provider_imagekit.library.table.stored import KEPT, REWRITTEN, stored_table
+from airflow_provider_imagekit.library.table.stored import KEPT, REWRITTEN, Known, stored_table
 from airflow_provider_imagekit.library.worklist import State, Worklist
 
 pytestmark = pytest.mark.slow
@@ -189,3 +192,181 @@ def test_row_groups_keep_their_size_beside_scattered_changes() -> None:
     stream = io.BytesIO()
     assert write_table(stream, pieces, TableFormat.PARQUET) == 46 + 45 * 99
     assert parquet.ParquetFile(stream).num_row_groups == 2
+
+
+PRIVACIES = [Privacy(gps, personal) for gps in GpsPolicy for personal in PersonalPolicy]
+
+
+def outcome(
+    published: io.BytesIO,
+    form: TableFormat,
+    selection: dict[str, Any],
+    privacy: Privacy,
+    *,
+    at_once: bool,
+    fetched: set[str] = frozenset(),
+    changed_by: ChangedBy = ChangedBy.VERSION,
+) -> tuple[Any, int]:
+    """Return all that comes of a comparison, or its error; and how many rows stayed at once."""
+    table, worklist = stored_table(published, form), Worklist(changed_by)
+    worklist.add((listing_row({"fileId": key, **listing}), None) for key, listing in selection.items())
+    known = Known(worklist.listings, patterns_of(privacy)) if at_once else None
+    comparison = Comparison(worklist, changed_by, privacy.allows)
+    rows: list[Any] = []
+    try:
+        rows.extend(usable(table.rows(known), "table"))
+        comparison.compare(rows)
+    except ImageKitInputError as error:
+        return str(error), 0
+    counts: Counter[State] = worklist.counts()
+    for file in list(worklist.listed()):
+        if file.key in fetched:
+            worklist.settle(file.key, file.version, State.FETCHED, {"width": 7})
+    for place in worklist.overruled():
+        comparison.marks[place] = REWRITTEN
+    entries = list(worklist.entries())
+    worklist.close()
+    known_rows = sum(row is None for _, row, _ in rows)
+    compared = (comparison.marks, comparison.before, comparison.gone, comparison.unlisted)
+    return (compared, counts, entries), known_rows
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(
+    before=files,
+    rest=st.lists(metadata, min_size=10, max_size=10),
+    changes=files,
+    gone=st.sets(ids),
+    privacy=st.sampled_from(PRIVACIES),
+    fetched=st.sets(ids),
+    changed_by=st.sampled_from(ChangedBy),
+)
+def test_rows_that_stay_at_once_are_those_that_stay_one_by_one(
+    form: TableFormat,
+    before: dict[str, Any],
+    rest: list[Row],
+    changes: dict[str, Any],
+    gone: set[str],
+    privacy: Privacy,
+    fetched: set[str],
+    changed_by: ChangedBy,
+) -> None:
+    rows = [stored_row(key, before[key], more) for key, more in zip(sorted(before), rest, strict=False)]
+    selection = {key: listing for key, listing in (before | changes).items() if key not in gone}
+    table = written(rows, form)
+    found, _ = outcome(table, form, selection, privacy, at_once=True, fetched=fetched, changed_by=changed_by)
+    expected, _ = outcome(
+        table, form, selection, privacy, at_once=False, fetched=fetched, changed_by=changed_by
+    )
+    assert found == expected
+
+
+SOUND: Row = {
+    "width": 640,
+    "density": 72.5,
+    "has_gps": True,
+    "camera_make": 'A "maker" \\ é',
+    "captured_at": "2024-03-31T23:59:59.999Z",
+    "exif": {"image": {"Make": 'A "maker" \\ é', "XResolution": 72}, "exif": {"LensInfo": [1, 2.5, None]}},
+    "other": {"mimeType": "image/jpeg"},
+}
+LISTING = {"versionInfo": {"id": "a"}, "name": 'a "name"\\é', "updatedAt": EARLIER, "tags": ["é", 1.0, True]}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_all_rows_of_an_unchanged_library_stay_at_once(form: TableFormat) -> None:
+    selection = {f"{number:05}": LISTING for number in range(9000)}
+    table = written([stored_row(key, LISTING, SOUND) for key in selection], form)
+    (compared, counts, entries), at_once = outcome(table, form, selection, Privacy(), at_once=True)
+    assert (at_once, counts, entries) == (9000, {State.UNCHANGED: 9000}, [])
+    assert compared == (bytearray([KEPT]) * 9000, 9000, 0, 0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_changes_among_many_rows_leave_the_others_at_once(form: TableFormat) -> None:
+    keys = [f"{number:05}" for number in range(9000)]
+    rows = [stored_row(key, LISTING, SOUND) for key in keys if key != "04000"]
+    selection = dict.fromkeys(keys, LISTING) | {"00007": LISTING | {"name": "new"}}
+    selection |= {"05000": LISTING | {"versionInfo": {"id": "b"}}}
+    del selection["08999"]
+    table = written(rows, form)
+    found, at_once = outcome(table, form, selection, Privacy(), at_once=True, fetched={"00100", "06000"})
+    expected, _ = outcome(table, form, selection, Privacy(), at_once=False, fetched={"00100", "06000"})
+    assert (found, at_once) == (expected, 9000 - 4)
+
+
+@pytest.mark.parametrize("changed_by", ChangedBy)
+def test_many_new_files_between_the_rows_hide_none_of_them(changed_by: ChangedBy) -> None:
+    selection = {f"{number:05}": LISTING for number in range(9000)}
+    table = written([stored_row(key, LISTING, SOUND) for key in ("00000", "04500", "08999")], FORMS[0])
+    found, _ = outcome(table, FORMS[0], selection, Privacy(), at_once=True, changed_by=changed_by)
+    assert found[1] == {State.UNCHANGED: 3, State.NEW: 8997}
+
+
+@given(
+    row=st.sampled_from([SOUND, SOUND | {"latitude": 48.5, "longitude": 9.0, "altitude": None}]),
+    place=st.floats(0, 1, exclude_max=True),
+    length=st.integers(0, 3),
+    text=st.sampled_from(
+        [b"", b"0", b"1", b"9", b"e9", b"e999", b".5", b"-", b'"', b",", b"\\", b"\\u0041", b"\xff", b" "]
+    )
+    | st.sampled_from(
+        [b"null", b"[", b"]", b"{", b"}", b"\xed\xa0\x80", b"\r", b"\x00", b"NaN", b"Infinity", b"gps"]
+    ),
+    privacy=st.sampled_from(PRIVACIES),
+)
+def test_a_line_edited_by_hand_is_judged_as_if_it_were_read_alone(
+    row: Row, place: float, length: int, text: bytes, privacy: Privacy
+) -> None:
+    line = json_line(stored_row("01", LISTING, row))
+    at = int(place * len(line))
+    table = line.replace(b"01", b"00", 1) + line[:at] + text + line[at + length :]
+    selection = {"00": LISTING, "01": LISTING}
+    found, _ = outcome(io.BytesIO(table), FORMS[0], selection, privacy, at_once=True)
+    expected, _ = outcome(io.BytesIO(table), FORMS[0], selection, privacy, at_once=False)
+    assert found == expected
+
+
+HOSTILE = [
+    {"exif": '{"exif":{"ISO":1,"ISO":{"deep":1}}}'},
+    {"exif": '{"gps":{"GPSLatitude":[48,30,0]}}'},
+    {"exif": '{"image":{"Artist":"A person"}}'},
+    {"exif": '{"image":{"Make":"x"} }'},
+    {"exif": '{"image":{"Make":"\\ud800"}}'},
+    {"exif": '{"image":{"Make":1e999}}'},
+    {"exif": '{"image":{"Make":01}}'},
+    {"exif": '{"image":[]}'},
+    {"exif": "{}"},
+    {"exif": "[" * 99_999},
+    {"other": "{}"},
+    {"other": '{"x":1}'},
+    {"latitude": 48.51},
+    {"latitude": 48.5},
+    {"altitude": 1.0},
+    {"density": float("nan")},
+    {"tags": "[1,true,1]"},
+    {"tags": "[NaN]"},
+    {"error": "ImageKitServerError"},
+    {"deleted_at": 0},
+    {"captured_at": 253_402_300_800_000},
+    {"updated_at": -(2**62)},
+    {"version_id": "b"},
+]
+
+
+@pytest.mark.parametrize("privacy", PRIVACIES, ids=lambda privacy: f"{privacy.gps}-{privacy.personal}")
+@pytest.mark.parametrize("cells", HOSTILE, ids=lambda cells: f"{cells!r:.40}")
+def test_a_cell_edited_by_hand_is_judged_as_if_it_were_read_alone(cells: Row, privacy: Privacy) -> None:
+    arrow = parquet.read_table(written([stored_row(key, LISTING, SOUND) for key in ("00", "01")], FORMS[1]))
+    for name, value in cells.items():
+        column = arrow.column(name).to_pylist()[:1] if "_at" not in name else [None]
+        place, kind = arrow.schema.get_field_index(name), arrow.schema.field(name).type
+        arrow = arrow.set_column(place, name, [[*column, value]]).cast(
+            arrow.schema.set(place, arrow.schema.field(name).with_type(kind))
+        )
+    table = io.BytesIO()
+    parquet.write_table(arrow, table)
+    selection = {"00": LISTING, "01": LISTING}
+    found, _ = outcome(table, FORMS[1], selection, privacy, at_once=True)
+    expected, _ = outcome(table, FORMS[1], selection, privacy, at_once=False)
+    assert found == expected

@@ -9,14 +9,16 @@ from operator import itemgetter
 from typing import Any
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.library.table.schema import COLUMNS, Kind, Row, row_key
+from airflow_provider_imagekit.library.table.schema import COLUMNS, Kind, Row
 
 __all__ = ["usable", "wrong_column"]
 
 
-def usable(rows: Iterable[tuple[Row, bool]], table: str) -> Iterator[tuple[str, Row, bool]]:
+def usable(
+    rows: Iterable[tuple[str, Row | None, bool]], table: str
+) -> Iterator[tuple[str, Row | None, bool]]:
     """
-    Yield the rows of a stored table, each behind its key.
+    Yield the rows of a stored table.
 
     :param rows: as :class:`~airflow_provider_imagekit.library.table.stored.StoredTable` yields them.
     :param table: where they are read from, for errors.
@@ -33,14 +35,13 @@ def usable(rows: Iterable[tuple[Row, bool]], table: str) -> Iterator[tuple[str, 
             raise _unusable(table, f"row {number:,} cannot be read: {reason}") from error
         if found is None:
             return
-        row, is_whole = found
-        key = row_key(row)
+        key, row, is_whole = found
         if key <= before:
             raise _unusable(table, f"it is not sorted: row {number:,}, {key!r}, comes after {before!r}")
-        if not is_whole and (column := wrong_column(row)) is not None:
+        if row is not None and not is_whole and (column := wrong_column(row)) is not None:
             raise _unusable(table, f"row {number:,} has {row[column]!r:.80} as its {column}")
         before = key
-        yield key, row, is_whole
+        yield found
 
 
 def _unusable(table: str, reason: str) -> ImageKitInputError:

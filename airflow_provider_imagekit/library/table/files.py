@@ -59,9 +59,10 @@ def write_table(stream: IO[bytes], pieces: Iterable[Piece], form: TableFormat) -
         if is_row:
             count += write_rows(stream, group, TYPES, form, row_group=_ROW_GROUP)
         else:
-            for lines in _parts(group):
-                stream.write(b"".join(lines))
-                count += len(lines)
+            lines: Any
+            for lines in group:
+                stream.write(lines)
+                count += lines.count(b"\n")
     return count
 
 

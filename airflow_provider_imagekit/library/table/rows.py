@@ -18,6 +18,7 @@ from airflow_provider_imagekit.library.table.coerce import (
     as_text,
     as_time,
 )
+from airflow_provider_imagekit.library.table.patterns import patterns_of
 from airflow_provider_imagekit.phash import PHash
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ class RowBuilder:
     def __init__(self, zone: tzinfo, privacy: Privacy) -> None:
         self._zone = zone
         self._privacy = privacy
+        #: As :func:`~airflow_provider_imagekit.library.table.patterns.patterns_of` returns them.
+        self.patterns = patterns_of(privacy)
 
     def build(self, metadata: dict[str, Any]) -> Row:
         """

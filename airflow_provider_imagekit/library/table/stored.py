@@ -3,48 +3,74 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
 from typing import IO, Any, Final, Protocol
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
+from airflow_provider_imagekit.io.arrow_blocks import has_arrow
 from airflow_provider_imagekit.io.arrow_tables import arrow_schema, import_pyarrow, read_batches, values_of
 from airflow_provider_imagekit.io.tables import TableFormat, json_row
+from airflow_provider_imagekit.io.text_columns import found, json_parts
 from airflow_provider_imagekit.library.table.check import wrong_column
 from airflow_provider_imagekit.library.table.coerce import iso
-from airflow_provider_imagekit.library.table.schema import COLUMNS, LISTING_COLUMNS, TYPES, Kind, Row
+from airflow_provider_imagekit.library.table.patterns import line_pattern
+from airflow_provider_imagekit.library.table.schema import COLUMNS, LISTING_COLUMNS, TYPES, Kind, Row, row_key
 
-__all__ = ["APART", "KEPT", "REWRITTEN", "Piece", "Stored", "StoredTable", "rows_in", "stored_table"]
+__all__ = ["APART", "KEPT", "REWRITTEN", "Known", "Piece", "Stored", "StoredTable", "rows_in", "stored_table"]
 
 #: What becomes of a stored row: it is read to be written again, or it stays; or it stays and begins a piece.
 REWRITTEN, KEPT, APART = 0, 1, 2
 
-#: Some stored rows that stay: a line of JSON Lines, or a record batch of PyArrow.
+#: Some stored rows that stay: lines of JSON Lines, or a record batch of PyArrow.
 Stored = Any
 #: A row, or rows that stay as they are stored.
 Piece = Row | Stored
 
+_FILE_ID: Final = re.compile(rb'{"file_id":"([^"\\]+)"')
 _NAMES = [column.name for column in COLUMNS]
 _KIND = {column.name: column.kind for column in COLUMNS}
 # EXIF makes the rows large: that many are some 10 MB.
 _BATCH: Final = 4096
+_BLOCK: Final = 1 << 22
 # The times that Python can hold, in milliseconds.
 _TIMES: Final = range(-62_135_596_800_000, 253_402_300_800_000)
 
 
 def rows_in(piece: Piece) -> int:
     """Return how many rows a piece is."""
+    if isinstance(piece, bytes):
+        return piece.count(b"\n")
     rows: int = getattr(piece, "num_rows", 1)
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """
+    What shows that a row stays, without a look at each of its values.
+
+    :param listings: returns for keys what the worklist has as the files' listing, or ``None``.
+    :param patterns: of the other columns, as
+        :func:`~airflow_provider_imagekit.library.table.patterns.patterns_of` returns them.
+    """
+
+    listings: Callable[[Sequence[str]], list[bytes | None]]
+    patterns: dict[str, str | None]
 
 
 class StoredTable(Protocol):
     """A table in an opened file, which it reads from the start each time."""
 
-    def rows(self) -> Iterator[tuple[Row, bool]]:
+    def rows(self, known: Known | None = None) -> Iterator[tuple[str, Row | None, bool]]:
         """
-        Yield each row, and whether it may stay as it is stored.
+        Yield the key of each row, the row, and whether it may stay as it is stored.
 
         A row that may can lack columns that neither decide about it nor are wrong.
+
+        :param known: shows of most rows that nothing about them has changed; ``None`` is yielded for these.
         """
 
     def pieces(self, marks: bytearray) -> Iterator[tuple[int, Piece]]:
@@ -66,29 +92,72 @@ def stored_table(stream: IO[bytes], form: TableFormat) -> StoredTable:
 
 
 class StoredLines:
-    """A table in JSON Lines: a row that stays is copied as its line."""
+    """A table in JSON Lines: rows that stay are copied as their lines."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
 
-    def rows(self) -> Iterator[tuple[Row, bool]]:
+    def rows(self, known: Known | None = None) -> Iterator[tuple[str, Row | None, bool]]:
         """Yield each row; one may stay if its line is as this package writes it."""
-        for number, line in self._lines():
-            yield _read_line(line) or (_complete(json_row(line, number)), False)
+        for block in self._blocks():
+            stay = (
+                _lines_that_stay([line for _, line in block], known) if known and has_arrow() else repeat("")
+            )
+            for (number, line), key in zip(block, stay, strict=False):
+                if key:
+                    yield key, None, True
+                else:
+                    row, is_whole = _read_line(line) or (_complete(json_row(line, number)), False)
+                    yield row_key(row), row, is_whole
 
     def pieces(self, marks: bytearray) -> Iterator[tuple[int, Piece]]:
-        """Yield rows that stay as bytes."""
-        for place, (number, line) in enumerate(self._lines()):
-            if marks[place]:
-                yield place, line if line.endswith(b"\n") else line + b"\n"
-            else:
-                yield place, _complete(json_row(line, number))
+        """Yield rows that stay as bytes, which end where another piece is to begin."""
+        first = 0
+        for block in self._blocks():
+            for start, end, stays in _runs(marks[first : first + len(block)]):
+                if stays:
+                    lines = b"".join([line for _, line in block[start:end]])
+                    yield first + start, lines if lines.endswith(b"\n") else lines + b"\n"
+                else:
+                    for place, (number, line) in enumerate(block[start:end], first + start):
+                        yield place, _complete(json_row(line, number))
+            first += len(block)
 
-    def _lines(self) -> Iterator[tuple[int, bytes]]:
+    def _blocks(self) -> Iterator[list[tuple[int, bytes]]]:
         self._stream.seek(0)
-        for number, line in enumerate(self._stream, 1):
-            if not line.isspace():
-                yield number, line
+        number = 1
+        while lines := self._stream.readlines(_BLOCK):
+            yield [each for each in enumerate(lines, number) if not each[1].isspace()]
+            number += len(lines)
+
+
+def _runs(marks: bytearray) -> Iterator[tuple[int, int, bool]]:
+    """Yield begin and end of rows that make pieces together, and whether they stay."""
+    start = 0
+    while start < len(marks):
+        stays = marks[start] != REWRITTEN
+        ends = (REWRITTEN, APART) if stays else (KEPT, APART)
+        places = (marks.find(mark, start + 1) for mark in ends)
+        end = min((place for place in places if place >= 0), default=len(marks))
+        yield start, end, stays
+        start = end
+
+
+def _lines_that_stay(lines: list[bytes], known: Known) -> Iterator[str]:
+    """Yield the key of each line of which it shows that it stays; else an empty text."""
+    ids = map(_FILE_ID.match, lines)
+    keys = ["" if match is None else str(match[1], "utf-8", "replace") for match in ids]
+    rests = [
+        line[len(listing) - 1 :] if listing and line.startswith(listing[:-1]) else None
+        for line, listing in zip(lines, known.listings(keys) if keys else (), strict=True)
+    ]
+    arrow = import_pyarrow()[0]
+    try:
+        texts = arrow.array(rests, arrow.large_binary()).cast(arrow.large_string())
+    except arrow.ArrowInvalid:  # a line is not UTF-8
+        return repeat("")
+    stay = found(texts, line_pattern(known.patterns))
+    return (key if stays else "" for key, stays in zip(keys, stay.to_pylist(), strict=True))
 
 
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
@@ -120,39 +189,60 @@ class StoredBatches:
     """A table in Parquet: rows that stay are copied as slices of their record batches."""
 
     # What decides about a row, and what a value can make unreadable.
-    _READ = (*LISTING_COLUMNS, "latitude", "longitude", "altitude", "captured_at", "exif", "other")
-    _COMPARED = (*_READ, "error", "deleted_at")
+    _CHECKED = ("latitude", "longitude", "altitude", "exif", "other", "error", "deleted_at")
+    _COMPARED = (*LISTING_COLUMNS, "captured_at", *_CHECKED)
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._arrow = import_pyarrow()[0]
         self._types = arrow_schema(TYPES).types
 
-    def rows(self) -> Iterator[tuple[Row, bool]]:
+    def rows(self, known: Known | None = None) -> Iterator[tuple[str, Row | None, bool]]:
         """Yield each row; it may stay if the batch has this package's columns and no broken values."""
         for batch in self._batches():
             whole = self._is_sound(batch)
-            for row in _rows_of(batch.select(self._COMPARED) if whole else batch):
-                yield row if whole else _complete(row), whole
+            stay = self._rows_that_stay(batch, known) if known and whole else [""] * batch.num_rows
+            others = batch.filter(self._arrow.array([not key for key in stay], self._arrow.bool_()))
+            rows = _rows_of(others.select(self._COMPARED) if whole else others)
+            for key in stay:
+                if key:
+                    yield key, None, True
+                else:
+                    row = next(rows) if whole else _complete(next(rows))
+                    yield row_key(row), row, whole
+
+    def _rows_that_stay(self, batch: Any, known: Known) -> list[str]:
+        """Return the key of each row of which it shows that it stays; else an empty text."""
+        from pyarrow import compute  # type: ignore[import-untyped]
+
+        keys = [key or "" for key in batch.column("file_id").to_pylist()]
+        listings = _listings_of(batch)
+        if listings is None or not keys:
+            return [""] * len(keys)
+        text = self._arrow.large_string()
+        stay = compute.equal(
+            listings, self._arrow.array(known.listings(keys), self._arrow.large_binary()).cast(text)
+        )
+        for name in self._CHECKED:
+            column, pattern = batch.column(name), known.patterns[name]
+            fits = column.is_null()
+            if pattern:
+                fits = compute.or_kleene(fits, found(column.cast(text), f"^(?:{pattern})$"))
+            stay = compute.and_kleene(stay, fits)
+        return [key if stays else "" for key, stays in zip(keys, stay.to_pylist(), strict=True)]
 
     def pieces(self, marks: bytearray) -> Iterator[tuple[int, Piece]]:
         """Yield rows that stay as record batches, which end where another piece is to begin."""
         first = 0
         for batch in self._batches():
-            here, start = bytes(marks[first : first + batch.num_rows]), 0
-            while start < len(here):
-                stays = here[start] != REWRITTEN
-                ends = (REWRITTEN, APART) if stays else (KEPT, APART)
-                found = (here.find(mark, start + 1) for mark in ends)
-                end = min((place for place in found if place >= 0), default=len(here))
+            for start, end, stays in _runs(marks[first : first + batch.num_rows]):
                 part = batch.slice(start, end - start)
                 if stays:
                     yield first + start, part
                 else:
                     for place, row in enumerate(_rows_of(part), first + start):
                         yield place, _complete(row)
-                start = end
-            first += len(here)
+            first += batch.num_rows
 
     def _batches(self) -> Iterator[Any]:
         self._stream.seek(0)
@@ -165,7 +255,7 @@ class StoredBatches:
             batch.validate(full=True)
         except self._arrow.ArrowInvalid:
             return False
-        from pyarrow import compute  # type: ignore[import-untyped]
+        from pyarrow import compute
 
         numbers = (batch.column(name) for name, kind in _KIND.items() if kind is Kind.NUMBER)
         return all(compute.all(compute.is_finite(column), min_count=0).as_py() for column in numbers)
@@ -185,7 +275,7 @@ def _rows_of(batch: Any) -> Iterator[Row]:
 def _values(name: str, column: Any) -> Iterable[Any]:
     kind = _KIND.get(name)
     if kind is Kind.TIME and (texts := _usual_times(column)) is not None:
-        return texts
+        return list(texts.to_pylist())
     values = values_of(name, column)
     if kind is Kind.TIME:
         return (value and iso(value) for value in values)
@@ -194,7 +284,30 @@ def _values(name: str, column: Any) -> Iterable[Any]:
     return values
 
 
-def _usual_times(column: Any) -> list[str | None] | None:
+def _listings_of(batch: Any) -> Any:
+    """Return the listing's columns of each row as its line of JSON; ``None`` if there is an unusual time."""
+    arrow = import_pyarrow()[0]
+    from pyarrow import compute
+
+    text = arrow.large_string()
+    parts: list[Any] = []
+    if _usual_times(batch.column("captured_at")) is None:
+        return None
+    for name in LISTING_COLUMNS:
+        column, kind = batch.column(name), _KIND[name]
+        if kind is Kind.TIME and (column := _usual_times(column)) is None:
+            return None
+        value = (
+            json_parts(column.cast(text))
+            if kind in (Kind.TEXT, Kind.TIME)
+            else [column.cast(text).fill_null("null")]
+        )
+        parts += [f'{"," if parts else "{"}"{name}":', *value]
+    constant = (arrow.scalar(part, text) if isinstance(part, str) else part for part in (*parts, "}", ""))
+    return compute.binary_join_element_wise(*constant)
+
+
+def _usual_times(column: Any) -> Any:
     """Return times as :func:`iso` writes them; ``None`` where the type or a value is not this package's."""
     arrow = import_pyarrow()[0]
     if column.type != arrow.timestamp("ms", "UTC"):
@@ -204,5 +317,6 @@ def _usual_times(column: Any) -> list[str | None] | None:
     bounds = compute.min_max(column.cast(arrow.int64())).as_py().values()
     if any(bound is not None and bound not in _TIMES for bound in bounds):
         return None
-    texts = column.cast(arrow.timestamp("ms")).cast(arrow.string()).to_pylist()
-    return [text and f"{text[:10]}T{text[11:]}Z" for text in texts]
+    texts = compute.replace_substring(column.cast(arrow.timestamp("ms")).cast(arrow.large_string()), " ", "T")
+    zone, nothing = (arrow.scalar(part, arrow.large_string()) for part in ("Z", ""))
+    return compute.binary_join_element_wise(texts, zone, nothing)
