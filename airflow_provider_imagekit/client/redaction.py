@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from airflow_provider_imagekit.client.endpoints import mask_signature
 
-__all__ = ["LONGEST_TEXT", "Redactor", "key_forms", "password_of"]
+__all__ = ["LONGEST_TEXT", "Redactor", "key_forms", "key_masks", "password_of"]
 
 #: Maximum characters of a foreign text in an error.
 LONGEST_TEXT = 500
@@ -93,6 +93,18 @@ def key_forms(private_key: str) -> set[str]:
         for form in _base64(text.encode("utf-8", "surrogatepass"))
     }
     return {form for word in words | encoded for form in _spellings(word)} - {""}
+
+
+def key_masks(private_key: str) -> set[str]:
+    """
+    Return the key, and the fewest texts that stand in all its spellings, also in those encoded once more.
+
+    Who hides these hides the spellings: what is left of one is the prefix, a colon or padding.
+    """
+    forms = key_forms(private_key)
+    forms |= {quote(form, safe="") for form in forms}
+    inner = {form for form in forms if len(form) >= _SHORTEST_PART}
+    return {form for form in forms if not any(other in form for other in inner - {form})} | {private_key}
 
 
 def password_of(address: str) -> str:

@@ -15,7 +15,7 @@ from airflow_provider_imagekit import compat
 from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.client.per_process import per_process
 from airflow_provider_imagekit.client.rate_limit import account_rate_limiter
-from airflow_provider_imagekit.client.redaction import key_forms, password_of
+from airflow_provider_imagekit.client.redaction import key_masks, password_of
 from airflow_provider_imagekit.client.settings import RetryLimits, TaskLimits
 from airflow_provider_imagekit.client.writes import Writes
 from airflow_provider_imagekit.compat import (
@@ -88,9 +88,11 @@ def _told_what_to_do(imagekit_conn_id: str) -> Iterator[None]:
 def _mask(settings: ClientSettings) -> None:
     """Have Airflow mask what it does not know: a key in login, its spellings, passwords in addresses."""
     addresses = (settings.rate_limit_url or "", *(address for _, address in settings.proxies))
-    secrets = key_forms(settings.private_key) | set(filter(None, map(password_of, addresses)))
-    # In one list, since each call is a message to the supervisor.
-    mask_secret([*secrets, *(quote(secret, safe="") for secret in secrets)])
+    passwords = set(filter(None, map(password_of, addresses)))
+    passwords |= {quote(password, safe="") for password in passwords}
+    # In one list, since each call is a message to the supervisor; and few, since Airflow compiles the pattern
+    # of all secrets again for each of them.
+    mask_secret([*key_masks(settings.private_key), *passwords])
 
 
 class ImageKitHook(Writes, BaseHook):

@@ -7,15 +7,18 @@ import base64
 import http.client
 import json
 import logging
+import re
 import secrets
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from airflow.providers.common.compat.sdk import redact
 
 from airflow_provider_imagekit.client import ImageKitClient
+from airflow_provider_imagekit.client.redaction import key_forms, key_masks
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
@@ -191,3 +194,16 @@ def test_airflow_masks_the_key_the_form_in_which_it_travels_and_the_password_of_
     travelling = base64.b64encode(f"{imagekit.private_key}:".encode()).decode()
     for secret in (imagekit.private_key, travelling, redis_password):
         assert secret not in str(redact(f"somebody prints {secret} here"))
+
+
+@pytest.mark.parametrize(
+    "key", ["private_Abc+9/xYzK1234567890mnopQ=", "private_benchmarkkeyabcdefgh", "private_x", "a/b=", "+"]
+)
+def test_the_masks_of_a_key_leave_of_each_spelling_nothing_of_it(key: str) -> None:
+    forms, masks = key_forms(key), sorted(key_masks(key), key=len)
+    assert key in masks
+    for form in forms | {quote(form, safe="") for form in forms}:
+        left = form
+        for mask in masks:
+            left = left.replace(mask, "")
+        assert re.fullmatch("(private_)?(Og)?(=|%(25)*3D)*", left)  # Og: the colon behind it in a header
