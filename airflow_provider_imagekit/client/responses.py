@@ -72,7 +72,7 @@ def decode(
             request_id=answer.request_id,
         ) from None
     objects = value if isinstance(value, list) else [value]
-    if not isinstance(value, request.expects) or not all(isinstance(item, dict) for item in objects):
+    if not isinstance(value, request.expects) or not {*map(type, objects)} <= {dict}:
         expected = "a list of objects" if request.expects is list else "an object"
         raise ImageKitResponseError(
             f"The answer is JSON, but not {expected}: {answer.excerpt()}",

@@ -99,11 +99,10 @@ class StoredLines:
 
     def rows(self, known: Known | None = None) -> Iterator[tuple[str, Row | None, bool]]:
         """Yield each row; one may stay if its line is as this package writes it."""
-        for block in self._blocks():
-            stay = (
-                _lines_that_stay([line for _, line in block], known) if known and has_arrow() else repeat("")
-            )
-            for (number, line), key in zip(block, stay, strict=False):
+        known = known if has_arrow() else None
+        for numbers, lines in self._blocks():
+            stay = _lines_that_stay(lines, known) if known and lines else repeat("")
+            for number, line, key in zip(numbers, lines, stay, strict=False):
                 if key:
                     yield key, None, True
                 else:
@@ -113,22 +112,27 @@ class StoredLines:
     def pieces(self, marks: bytearray) -> Iterator[tuple[int, Piece]]:
         """Yield rows that stay as bytes, which end where another piece is to begin."""
         first = 0
-        for block in self._blocks():
-            for start, end, stays in _runs(marks[first : first + len(block)]):
+        for numbers, lines in self._blocks():
+            for start, end, stays in _runs(marks[first : first + len(lines)]):
                 if stays:
-                    lines = b"".join([line for _, line in block[start:end]])
-                    yield first + start, lines if lines.endswith(b"\n") else lines + b"\n"
+                    text = b"".join(lines[start:end])
+                    yield first + start, text if text.endswith(b"\n") else text + b"\n"
                 else:
-                    for place, (number, line) in enumerate(block[start:end], first + start):
-                        yield place, _complete(json_row(line, number))
-            first += len(block)
+                    for place in range(start, end):
+                        yield first + place, _complete(json_row(lines[place], numbers[place]))
+            first += len(lines)
 
-    def _blocks(self) -> Iterator[list[tuple[int, bytes]]]:
+    def _blocks(self) -> Iterator[tuple[Sequence[int], list[bytes]]]:
+        """Yield lines that are not blank, some megabytes or one line at a time, behind their numbers."""
         self._stream.seek(0)
-        number = 1
+        begin = 1
         while lines := self._stream.readlines(_BLOCK):
-            yield [each for each in enumerate(lines, number) if not each[1].isspace()]
-            number += len(lines)
+            numbers: Sequence[int] = range(begin, begin + len(lines))
+            begin += len(lines)
+            if any(map(bytes.isspace, lines)):
+                numbers = [number for number, line in zip(numbers, lines, strict=True) if not line.isspace()]
+                lines = [line for line in lines if not line.isspace()]
+            yield numbers, lines
 
 
 def _runs(marks: bytearray) -> Iterator[tuple[int, int, bool]]:
@@ -149,7 +153,7 @@ def _lines_that_stay(lines: list[bytes], known: Known) -> Iterator[str]:
     keys = ["" if match is None else str(match[1], "utf-8", "replace") for match in ids]
     rests = [
         line[len(listing) - 1 :] if listing and line.startswith(listing[:-1]) else None
-        for line, listing in zip(lines, known.listings(keys) if keys else (), strict=True)
+        for line, listing in zip(lines, known.listings(keys), strict=True)
     ]
     arrow = import_pyarrow()[0]
     try:
