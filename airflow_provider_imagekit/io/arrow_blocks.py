@@ -84,28 +84,52 @@ def read_json_block(block: bytes, columns: TextColumns) -> dict[str, Any] | None
     :param block: whole lines.
     :param columns: the columns to return.
     """
+    import numpy as np
+
     lines = block.removesuffix(b"\n")
-    rows = lines.count(b"\n") + 1
     # Each line is one object: PyArrow would take two of a line, and one of two lines.
-    if lines[:1] + lines[-1:] != b"{}" or lines.count(b"}\n{") != rows - 1:
+    if lines[:1] + lines[-1:] != b"{}":
         return None
+    data = np.frombuffer(lines, np.uint8)
+    ends = np.flatnonzero(data == ord("\n"))
+    if (data[ends - 1] != ord("}")).any() or (data[ends + 1] != ord("{")).any():
+        return None
+    rows = len(ends) + 1
+    # An escape may spell a name.
+    plain = b"\\" not in block
+    names = _named(lines[: ends[0] if rows > 1 else None], columns.texts) if plain else columns.texts
+    found = _read_json(block, names, rows)
+    texts = sum(rows - each.null_count for each in found.values())
+    if plain and np.count_nonzero(data == ord('"')) == 4 * texts:
+        doubtful = set[str]()  # these are all the names and texts there are
+    else:
+        named = _named(block, columns.texts) if plain else columns.texts
+        found = _read_json(block, named, rows) if set(named) != set(names) else found
+        # A column of nulls is there, and one that no row has is not.
+        doubtful = set(named) - {*found, *columns.optional}
+    if not found or (doubtful and (plain or b"\\u" in block or _named(block, doubtful))):
+        return None
+    return {name: found[name] for name in columns(list(found))}
+
+
+def _named(text: bytes, names: Collection[str]) -> list[str]:
+    return [name for name in names if json_text(name).encode() in text]
+
+
+def _read_json(block: bytes, names: Sequence[str], rows: int) -> dict[str, Any]:
+    """Return the columns of these names that have values."""
+    if not names:
+        return {}
     import pyarrow as pa
     from pyarrow import json
 
-    schema = pa.schema([(name, pa.string()) for name in columns.texts])
+    schema = pa.schema([(name, pa.string()) for name in names])
     options = {
         "read_options": json.ReadOptions(use_threads=False, block_size=len(block) + 1),
         "parse_options": json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
     }
-    found = _read(block, lambda: json.read_json(pa.BufferReader(block), **options)) or {}
-    there = [name for name, values in found.items() if len(values) == rows and values.null_count < rows]
-    # A column of nulls is there, and one that no row has is not.
-    doubtful = set(columns.texts) - {*there, *columns.optional}
-    # An escape may spell its name.
-    named = any(json_text(name).encode() in block for name in doubtful)
-    if not there or named or (doubtful and b"\\u" in block):
-        return None
-    return {name: found[name] for name in columns(there)}
+    read = _read(block, lambda: json.read_json(pa.BufferReader(block), **options)) or {}
+    return {name: each for name, each in read.items() if len(each) == rows and each.null_count < rows}
 
 
 def _read(block: bytes, read: Callable[[], Any]) -> dict[str, Any] | None:

@@ -337,11 +337,12 @@ def _json_columns(file: IO[bytes], columns: TextColumns) -> Iterator[dict[str, A
     line = 0
     for block in blocks_of(file):
         cells = read_json_block(block, columns)
-        if cells is not None:
+        if cells:
             yield cells
+            line += len(next(iter(cells.values())))
         else:
             yield from columns_of(_read_jsonl(io.BytesIO(block), line), columns)
-        line += block.count(b"\n")
+            line += block.count(b"\n")
 
 
 def _cells(text: IO[str], before: int = 0) -> Iterator[list[str]]:

@@ -103,6 +103,35 @@ def test_json_lines_are_read_as_python_reads_them(lines: list[bytes], end: bytes
     assert by_blocks(text, "jsonl") == by_rows(text, "jsonl")
 
 
+LATE = st.sampled_from(
+    [
+        *[b'{"fileId":"a","pHash":"1"}'] * 3,
+        b'{"fileId":"a","pHash":"1","deleted_at":"2026"}',
+        b'{"fileId":"a","pHash":"1","deleted_at":null}',
+        b'{"fileId":"a","pHash":"1","deleted\\u005fat":"2026"}',
+        b'{"fileId":"a","pHash":"1","deleted_at":"2026","deleted_at":"2026"}',
+        b'{"fileId":"a","pHash":"1","deleted_at" :"2026"}',
+        b'{"fileId":"a","pHash":"1","phash":"2"}',
+        b'{"fileId":null,"pHash":"1","id":"b"}',
+        b'{"fileId":null,"pHash":"1","id":7}',
+        b'{"pHash":"1","id":"b"}',
+        b'{"id":"fileId","phash":"1"}',
+        b'{"x":"id","y":{"fileId":"a"},"pHash":"1"}',
+        b'{"fileId":"deleted_at","pHash":"1"}',
+        b'{"fileId":"a","pHash":"1","x":null}',
+        b'{"fileId":"a\\/b","pHash":"1"}',
+        b"{}",
+    ]
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(LATE, max_size=5))
+def test_names_that_come_late_are_read_as_python_reads_them(lines: list[bytes]) -> None:
+    text = b"\n".join(lines)
+    assert by_blocks(text, "jsonl") == by_rows(text, "jsonl")
+
+
 @example(head=b"pHash", rows=[b"", b""], end=b"\n", last=False)
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=300)
 @given(HEADS, st.lists(ROWS, max_size=6), st.sampled_from([b"\n", b"\r\n"]), st.booleans())

@@ -26,6 +26,9 @@ __all__ = ["MergedSearch", "search_part", "write_hashes"]
 # Columns of the pairs of a search, and of the nodes that it met on either side.
 _COLUMNS = 7
 
+# Values to read at a time, so that a column is not in memory twice.
+_READ = 1 << 20
+
 
 def write_hashes(file: IO[bytes], new: Sequence[int], old: Sequence[int]) -> None:
     """
@@ -56,7 +59,7 @@ def search_part(
     columns: list[array[int]] = []
     counts = []
     for second, carriers in ((None, new_carriers), (old, old_carriers)):
-        first_tally, second_tally = _tally(new_carriers), _tally(carriers)
+        first_tally, second_tally = _tally(new_carriers), _tally(array("q") if second is None else carriers)
         tallies = (first_tally, first_tally if second is None else second_tally)
         counts.append([0] * (PHASH_BITS + 1))
         pairs = join(
@@ -170,7 +173,8 @@ def _read(file: IO[bytes]) -> tuple[dict[str, Any], list[array[int]]]:
         head = json.loads(file.readline())
         columns = [array(code) for code, _ in head["columns"]]
         for column, (_, length) in zip(columns, head["columns"], strict=True):
-            column.frombytes(file.read(length * column.itemsize))
+            for begin in range(0, length, _READ):
+                column.frombytes(file.read(min(_READ, length - begin) * column.itemsize))
             if len(column) != length:
                 raise ValueError("it is cut off")
     except (ValueError, KeyError, TypeError) as error:

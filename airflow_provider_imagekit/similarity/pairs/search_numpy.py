@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from array import array
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,14 +106,21 @@ def _near_hits(
     first: Hashes, second: Hashes | None, chunks: tuple[Chunk, ...], radius: int, part: tuple[int, int]
 ) -> Iterator[Hits]:
     steps = steps_of(chunks, part)
-    buckets_of = -1
-    for number, mask in track("Searching", steps, len(steps), unit="steps"):
-        if number != buckets_of:
-            left = _Buckets(first, chunks[number])
-            right = left if second is None else _Buckets(second, chunks[number])
-            buckets_of = number
+    tracked = track("Searching", steps, len(steps), unit="steps")
+    for number, of_chunk in groupby(tracked, key=itemgetter(0)):
+        yield from _hits_of_chunk(first, second, chunks[: number + 1], (mask for _, mask in of_chunk), radius)
+
+
+def _hits_of_chunk(
+    first: Hashes, second: Hashes | None, chunks: tuple[Chunk, ...], masks: Iterator[int], radius: int
+) -> Iterator[Hits]:
+    """Yield what the last of these chunks finds, and none before it; its buckets are gone afterwards."""
+    *before, chunk = chunks
+    left = _Buckets(first, chunk)
+    right = left if second is None else _Buckets(second, chunk)
+    for mask in masks:
         for row, column, difference in _compare(left, right, mask, radius):
-            fresh = ~_found_before(difference, chunks[:number])
+            fresh = ~_found_before(difference, before)
             if fresh.any():
                 yield left.order.take(row[fresh]), right.order.take(column[fresh]), difference[fresh]
 
@@ -172,7 +181,7 @@ def _compare(left: _Buckets, right: _Buckets, mask: int, radius: int) -> Iterato
                 hits, waiting = [], 0
 
 
-def _found_before(differences: Hashes, chunks: tuple[Chunk, ...]) -> NDArray[np.bool_]:
+def _found_before(differences: Hashes, chunks: Sequence[Chunk]) -> NDArray[np.bool_]:
     found = np.zeros(len(differences), dtype=bool)
     for chunk in chunks:
         found |= np.bitwise_count(_chunk_values(differences, chunk)) <= chunk.budget

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from functools import partial
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -69,6 +71,19 @@ def test_each_step_is_in_one_part(of):
     chunks = plan_chunks(100_000, None, 8)
     steps = [step for number in range(of) for step in steps_of(chunks, (number, of))]
     assert steps == steps_of(chunks)
+
+
+def test_a_part_takes_no_more_memory_than_ten_copies_of_its_hashes() -> None:
+    count = 300_000
+    numbers = np.random.default_rng(1).integers(0, 2**64, count, dtype=np.uint64).tolist()
+    hashes = hashes_file(numbers, [])
+    part_file(hashes, 4, 0, 1)  # imports do not count
+    tracemalloc.start()
+    try:
+        part_file(hashes, 4, 0, 1)
+        assert tracemalloc.get_traced_memory()[1] < 10 * 8 * count
+    finally:
+        tracemalloc.stop()
 
 
 class TestRefusing:
