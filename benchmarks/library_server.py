@@ -140,7 +140,8 @@ class Account:
             if self.limit and not self._admit(now):
                 self.refused += 1
                 reset = max(1, round((self._window + 1 - now) * 1000))
-                return "429 Too Many Requests", b"X-RateLimit-Reset: %d\r\n" % reset, b'{"message":"slow"}'
+                headers = b"X-RateLimit-Limit: %d\r\nX-RateLimit-Interval: 1000\r\nX-RateLimit-Reset: %d\r\n"
+                return "429 Too Many Requests", headers % (self.limit, reset), b'{"message":"slow"}'
             self.answered += 1
             self.first = self.first or now
             self.last = now

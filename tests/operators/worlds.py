@@ -7,6 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ BASES: dict[str, dict[str, Any]] = {
     "UsageSensor": {"timeout": 0},
 }
 _JINJA = {False: jinja2.Environment(), True: NativeEnvironment()}
+for _environment in _JINJA.values():  # the same texts come thousands of times
+    _environment.from_string = lru_cache(maxsize=1024)(_environment.from_string)  # type: ignore[method-assign]
 
 
 class World:
