@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyarrow import parquet
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import (
@@ -21,7 +20,6 @@ from airflow_provider_imagekit.exceptions import (
     TooManyDeletedFilesError,
     TooManyFailedFilesError,
 )
-from airflow_provider_imagekit.io.tables import TableFormat, format_of, json_line
 from airflow_provider_imagekit.library.sources import (
     Batch,
     Given,
@@ -29,7 +27,6 @@ from airflow_provider_imagekit.library.sources import (
     files_of_rows,
     files_of_urls,
 )
-from airflow_provider_imagekit.library.table.files import write_table
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from tests.library.nightly import FILES, Nightly
 
@@ -38,17 +35,6 @@ pytestmark = pytest.mark.slow
 KEEP = Privacy(GpsPolicy.KEEP, PersonalPolicy.KEEP)
 LISTED = 2  # one page, and the call that confirms the end
 ALL = (LISTED, FILES)
-
-
-def rewrite(table: Path, rows: list[dict[str, Any]], names: list[str]) -> None:
-    """Write some columns of a table as this package does."""
-    form = format_of(table.name)
-    with table.open("wb") as stream:
-        write_table(stream, rows, form)
-    if form is TableFormat.PARQUET:
-        parquet.write_table(parquet.read_table(table, columns=names), table)
-    else:
-        table.write_bytes(b"".join(json_line({name: row[name] for name in names}) for row in rows))
 
 
 class TestFirstRun:
@@ -170,28 +156,6 @@ class TestNextRun:
         assert all(row["latitude"] is None and row["has_gps"] for row in nightly.rows())
         assert "GPSLatitude" not in str(nightly.rows())
         assert "0420" not in str(nightly.rows())
-
-    def test_what_a_hand_put_into_the_table_is_taken_out_of_it(self, nightly: Nightly) -> None:
-        nightly.run()
-        before = nightly.rows()
-        edited = nightly.rows()
-        edited[5]["exif"]["gps"] = {"GPSLatitude": [48, 30, 0]}
-        edited[6] |= {"latitude": 48.5, "longitude": 9.25}
-        edited[7]["other"] = {"owner": "a person"}
-        edited[8]["name"] = "another"
-        rewrite(nightly.output, edited, list(edited[0]))
-        nightly.calls()
-        nightly.run()
-        assert (nightly.calls(), nightly.rows()) == ((LISTED, 0), before)
-
-    def test_a_table_of_fewer_columns_gets_the_others_empty(self, nightly: Nightly) -> None:
-        nightly.run()
-        before = nightly.rows()
-        rewrite(nightly.output, before, [name for name in before[0] if name not in ("exif", "has_gps")])
-        nightly.calls()
-        nightly.run()
-        assert nightly.calls() == (LISTED, 0)
-        assert nightly.rows() == [row | {"exif": None, "has_gps": None} for row in before]
 
     def test_a_dry_run_only_plans(self, nightly: Nightly) -> None:
         with nightly.open() as run:
