@@ -40,6 +40,7 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
+    is_paused_upon_creation=True,  # once it is resumed, it unpublishes pictures by itself
     default_args={"retries": 1},
     params={"output": Param(f"file://{HOME}/imagekit/arrivals", type="string", description="A folder")},
     tags=["example", "imagekit"],

@@ -24,8 +24,9 @@ from tests.stack.whole_airflow import whole_airflow
 from tests.support import AIRFLOW_3
 
 EXAMPLE = EXAMPLE_DAGS / "example_imagekit_quarantine.py"
-# The same DAG for a test that does not wait a minute for each look.
-QUICK_LOOKS = {
+# The same DAG for a test that resumes none and does not wait a minute for each look.
+CHANGES = {
+    "is_paused_upon_creation=True": "is_paused_upon_creation=False",
     "ImageKitFilesTrigger(": "ImageKitFilesTrigger(poll_interval=5, ",
     "NewFilesSensor(": "NewFilesSensor(poke_interval=5, ",
 }
@@ -60,9 +61,9 @@ def account(tmp_path: Path) -> Iterator[Account]:
     (tmp_path / "library" / "products").mkdir(parents=True)
     pictures.scene(1).save(tmp_path / "library" / "products" / "original.png")
     source = EXAMPLE.read_text()
-    for slow, quick in QUICK_LOOKS.items():
-        assert slow in source
-        source = source.replace(slow, quick)
+    for ours, theirs in CHANGES.items():
+        assert ours in source
+        source = source.replace(ours, theirs)
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / EXAMPLE.name).write_text(source)
     with ImageKitEmulator(library=tmp_path / "library") as imagekit:
