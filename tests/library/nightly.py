@@ -26,7 +26,7 @@ AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
 def draw(path: Path, number: int) -> None:
     exif = Image.Exif()
     exif[0x010F] = "Canon"
-    exif.get_ifd(0x8769).update({0x9003: f"2024:06:01 10:00:{number % 60:02}", 0xA431: "0420"})
+    exif.get_ifd(0x8769).update({0x9003: f"2024:06:01 10:00:{number % 60:02}", 0xA431: "SN-0420"})
     exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 30.0, 0.0), 3: "E", 4: (9.0, 15.0, 0.0)})
     picture = Image.new("RGB", (16, 12), (number % 256, number * 7 % 256, number * 13 % 256))
     picture.paste((255 - number % 256, 0, 0), (0, 0, 8, 6))

@@ -31,7 +31,7 @@ CANON: dict[str, Any] = {
             "DateTimeOriginal": "2008:05:30 15:56:01",
             "SubSecTimeOriginal": "50",
             "LensModel": "EF 50mm",
-            "BodySerialNumber": "0420",
+            "BodySerialNumber": "SN-0420",
             "OwnerName": "Ada",
         },
         "gps": GPS,

@@ -58,7 +58,7 @@ class TestFirstRun:
     def test_by_default_neither_place_nor_serial_number_is_in_it(self, nightly: Nightly) -> None:
         nightly.run()
         assert all(row["has_gps"] and row["latitude"] is None for row in nightly.rows())
-        assert b"0420" not in nightly.output.read_bytes()
+        assert b"SN-0420" not in nightly.output.read_bytes()
         assert "GPSLatitude" not in str(nightly.rows())
 
     def test_coordinates_are_there_if_asked_for(self, nightly: Nightly) -> None:
@@ -155,7 +155,7 @@ class TestNextRun:
         assert nightly.calls() == (LISTED, 0)
         assert all(row["latitude"] is None and row["has_gps"] for row in nightly.rows())
         assert "GPSLatitude" not in str(nightly.rows())
-        assert "0420" not in str(nightly.rows())
+        assert "SN-0420" not in str(nightly.rows())
 
     def test_a_dry_run_only_plans(self, nightly: Nightly) -> None:
         with nightly.open() as run:
