@@ -23,15 +23,12 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from airflow_provider_imagekit.similarity.pairs.chunks import plan_chunks, steps_of
+from airflow_provider_imagekit.similarity.pairs.chunks import expected_cost, plan_chunks, steps_of
 
 SIZES = (10**5, 10**6, 10**7, 10**8, 10**9)
 RADII = (4, 8)
 PART_SECONDS = 600
 MAX_PAIRS = 10**9
-
-# In the planner's units, as in its own docstring: sorting a hash, and looking up a bucket.
-_SORT, _STEP = 10, 3
 
 
 @dataclass(frozen=True)
@@ -52,10 +49,7 @@ class Needs:
 def cost(size: int, radius: int) -> float:
     """Return what the planner expects a search to cost, in comparisons."""
     chunks = plan_chunks(size, None, radius)
-    comparisons = size * size / 2
-    return sum(
-        _SORT * size + len(chunk.masks()) * (_STEP * size + comparisons / 2**chunk.width) for chunk in chunks
-    )
+    return sum(expected_cost(chunk.width, chunk.budget, size, size, size * size / 2) for chunk in chunks)
 
 
 def measure(size: int, radius: int, folder: Path, parts: int) -> Needs:

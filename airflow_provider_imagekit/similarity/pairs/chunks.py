@@ -17,7 +17,7 @@ from math import comb, inf
 
 from airflow_provider_imagekit.phash import PHASH_BITS
 
-__all__ = ["Chunk", "found_before", "plan_chunks", "steps_of"]
+__all__ = ["Chunk", "expected_cost", "found_before", "plan_chunks", "steps_of"]
 
 # A table of 2**width bucket starts must stay small beside the hashes, which the widest chunks have only where
 # there are many; fewer bits select too little to be of use.
@@ -97,6 +97,20 @@ def plan_chunks(rows: int, columns: int | None, radius: int) -> tuple[Chunk, ...
     return tuple(chunks)
 
 
+def expected_cost(width: int, budget: int, rows: int, hashes: int, comparisons: float) -> float:
+    """
+    Return what a chunk is expected to cost, in comparisons; see :func:`plan_chunks`.
+
+    :param width: bits in the chunk.
+    :param budget: bits that may differ.
+    :param rows: how many hashes are looked up.
+    :param hashes: how many are sorted into buckets.
+    :param comparisons: of all with all.
+    """
+    masks = sum(comb(width, differing) for differing in range(budget + 1))
+    return _SORT * hashes + masks * (_STEP * rows + comparisons / 2.0**width)
+
+
 @lru_cache(maxsize=65_536)
 def _cheapest(
     rows: int, hashes: int, comparisons: float, bits: int, needed: int
@@ -110,8 +124,7 @@ def _cheapest(
             break
         for budget in range(min(_MAX_BUDGET, needed - 1) + 1):
             rest, others = _cheapest(rows, hashes, comparisons, bits - width, needed - budget - 1)
-            masks = sum(comb(width, differing) for differing in range(budget + 1))
-            cost = rest + _SORT * hashes + masks * (_STEP * rows + comparisons / 2**width)
+            cost = rest + expected_cost(width, budget, rows, hashes, comparisons)
             if cost < best[0]:
                 best = cost, ((width, budget), *others)
     return best
