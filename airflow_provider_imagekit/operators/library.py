@@ -40,7 +40,7 @@ from airflow_provider_imagekit.operators.base import (
 )
 from airflow_provider_imagekit.operators.dry_run import DryRunArgument
 from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, FILTERS, parse_source
-from airflow_provider_imagekit.operators.projection import parse_privacy
+from airflow_provider_imagekit.operators.metadata import parse_privacy
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
 if TYPE_CHECKING:
