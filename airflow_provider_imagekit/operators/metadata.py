@@ -77,7 +77,7 @@ class _MetadataOperator(ImageKitOperator):
                 exclude=self.exclude,
             )
         self.log.info("%s: %s", mask_signature(str(getattr(self, self._subject))), _summary(metadata))
-        self._tell_assets(context, {name: metadata.get(name) for name in _TOLD})
+        self._add_picture_event_extra(context, {name: metadata.get(name) for name in _TOLD})
         return kept
 
     @abstractmethod
