@@ -26,7 +26,7 @@ MAKEFLAGS += --no-print-directory
 
 .PHONY: help
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: .venv/.demo ## Run the provider in a real Airflow; needs no ImageKit account
@@ -47,7 +47,7 @@ test-airflow2: .venv-airflow2/.dev ## Run the same tests on Airflow 2
 	.venv-airflow2/bin/pytest $(IN_PARALLEL)
 
 .PHONY: test-stack
-test-stack: .venv/.stack ## Kill and starve parts of a complete Airflow, and test its UI in a browser (20 minutes); STACK= selects tests
+test-stack: .venv/.stack ## Kill parts of a complete Airflow, and test its UI in a browser (20 minutes); STACK= selects tests
 	$(call debian,initdb,postgresql)
 	$(call debian,chromedriver,chromium chromium-driver)
 	IMAGEKIT_TEST_STACK=1 .venv/bin/pytest $(or $(STACK),tests/stack tests/ui)
@@ -62,7 +62,7 @@ test-matrix: .venv/.dev ## Test the wheel on every supported Airflow, and write 
 	.venv/bin/python -m tests.matrix $(CELLS)
 
 .PHONY: test-stack-airflow2
-test-stack-airflow2: .venv-airflow2/.stack ## Clear, mark and stop tasks of a complete Airflow 2, and kill its triggerer (4 minutes)
+test-stack-airflow2: .venv-airflow2/.stack ## Clear and mark tasks of a complete Airflow 2, kill its triggerer, run the quarantine example (4 minutes)
 	$(call debian,initdb,postgresql)
 	IMAGEKIT_TEST_STACK=1 .venv-airflow2/bin/pytest tests/stack/test_contract.py tests/stack/test_loop.py tests/stack/test_mapped.py
 
