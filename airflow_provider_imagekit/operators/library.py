@@ -36,11 +36,11 @@ from airflow_provider_imagekit.operators.base import (
     fail_without_retry,
     identity_of,
     is_mapped,
-    nothing_found,
+    no_files_warning,
 )
 from airflow_provider_imagekit.operators.dry_run import DryRunArgument
 from airflow_provider_imagekit.operators.library_source import FILE_ARGUMENTS, FILTERS, parse_source
-from airflow_provider_imagekit.operators.projection import parse_privacy
+from airflow_provider_imagekit.operators.metadata import parse_privacy
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ class LibraryMetadataOperator(ImageKitOperator):
             times["plan"] = time.monotonic()
             self.log.info("%s", plan)
             if not plan.files:
-                self.log.warning("%s", nothing_found({name: getattr(self, name) for name in _FILTERS}))
+                self.log.warning("%s", no_files_warning({name: getattr(self, name) for name in _FILTERS}))
             result |= {"dry_run": only_plan, "plan": plan.as_dict()}
             if not only_plan:
                 plan = self._run.fetch(plan)

@@ -35,7 +35,7 @@ from airflow_provider_imagekit.operators.base import (
     ImageKitOperator,
     fail_without_retry,
     identity_of,
-    nothing_found,
+    no_files_warning,
 )
 from airflow_provider_imagekit.operators.listing_pointers import pointers
 from airflow_provider_imagekit.operators.time_window import WINDOW_ARGUMENTS, search_in_window
@@ -236,7 +236,7 @@ class ListFilesOperator(ImageKitOperator):
         where = f" to {output_path}" if output_path else ""
         self.log.info("Listed %s%s.", counted(count, "file"), where)
         if not count:
-            self.log.warning("%s", nothing_found({name: getattr(self, name) for name in _FILTERS}))
+            self.log.warning("%s", no_files_warning({name: getattr(self, name) for name in _FILTERS}))
         if output_path is not None:
             self.written_datasets = (table(output_path, rows=count),)
         self._add_asset_event_extra(context, {"path": output_path, "count": count})

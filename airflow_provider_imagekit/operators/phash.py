@@ -140,7 +140,7 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
         ways = (f"follow_task_ids_if_{decision}" for decision in Decision)
         check_task_ids(context, {name: getattr(self, name) for name in ways})
 
-    def _consequence(self, decision: Decision, reason: str) -> dict[str, Any]:
+    def _outcome(self, decision: Decision, reason: str) -> dict[str, Any]:
         ids = getattr(self, f"follow_task_ids_if_{decision}")
         if ids is None:
             raise ImageKitInputError(
@@ -259,7 +259,7 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
             setattr(self, name, choice(getattr(self, name), name, choices))
         flag(self.ignore_downstream_trigger_rules, "ignore_downstream_trigger_rules")
 
-    def _consequence(self, decision: Decision, reason: str) -> dict[str, Any]:
+    def _outcome(self, decision: Decision, reason: str) -> dict[str, Any]:
         if decision is not Decision.UNDECIDABLE:
             return {"continued": decision == self.continue_if}
         if self.on_undecidable == "fail":

@@ -128,7 +128,9 @@ class TransformationCheckOperator(ImageKitOperator):
             raise AirflowFailException(
                 f"{len(wrong)} of {counted(len(found), 'variant')} failed the check:\n" + "\n".join(lines)
             )
-        self._tell_assets(context, {name: report[name] for name in ("passed", "checked", "failed")})
+        self._add_picture_event_extra(
+            context, {name: report[name] for name in ("passed", "checked", "failed")}
+        )
         return report
 
     def _checks(self) -> list[tuple[str, VariantCheck]]:

@@ -148,13 +148,13 @@ class PHashDistanceSensor(ImageKitSensor):
         gate = self._gate()
         self._persist_picture_links(context)
         found = self._wait(context, gate)
-        self._tell_assets(context, found or {})
+        self._add_picture_event_extra(context, found or {})
         return found
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Return the value of the trigger's event, or raise its error."""
         found = super().execute_complete(context, event)
-        self._tell_assets(context, found)
+        self._add_picture_event_extra(context, found)
         return found
 
     def _wait(self, context: Context, gate: PHashGate) -> Any:
