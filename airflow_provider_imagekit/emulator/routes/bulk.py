@@ -1,4 +1,4 @@
-"""The API's endpoints that change many files at once: tags and deletion."""
+"""API endpoints that tag or delete many files at once."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ class Bulk:
             try:
                 self._account.jobs.check(asset.path)
                 library.change(asset.path, lambda known: change(_existing(known)))
-            except ApiError as refused:
-                errors[file_id] = str(refused)
-        answer: dict[str, Any] = {key: [file_id for file_id in ids if file_id not in errors]}
+            except ApiError as error:
+                errors[file_id] = str(error)
+        result: dict[str, Any] = {key: [file_id for file_id in ids if file_id not in errors]}
         if errors:
-            answer["errors"] = [{"fileId": file_id, "error": error} for file_id, error in errors.items()]
-        return json_response(answer, 207 if errors else 200)
+            result["errors"] = [{"fileId": file_id, "error": text} for file_id, text in errors.items()]
+        return json_response(result, 207 if errors else 200)
 
 
 def _existing(known: Asset | None) -> Asset:
