@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Any, Protocol
 
 from airflow_provider_imagekit.client import endpoints
-from airflow_provider_imagekit.client.json_safe import json_safe
 from airflow_provider_imagekit.client.pagination import Page, pages
+from airflow_provider_imagekit.client.responses import json_safe
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 
 __all__ = ["Batch", "Given", "Search", "Source", "files_of_rows", "files_of_urls"]
