@@ -180,7 +180,7 @@ GATES = {
     ),
     "a bank with other columns": Mistake(
         lambda scene: sensor(scene, reference_bank=scene.path("bank.csv", TABLE)),
-        ("reference_bank", "bank.csv", "no 'fileId'", "there are: sku, hash"),
+        ("reference_bank", "bank.csv", "no 'fileId'", "the columns are: sku, hash"),
         FAILS,
     ),
     "variants without a URL": Mistake(
