@@ -166,7 +166,7 @@ GATES = {
         lambda scene: PHashShortCircuitOperator(
             task_id="t", file_id=scene.file_id, reference_file_id=scene.file_id, max_distance=30
         ),
-        ("max_distance is 30", "16 or below", "force=True"),
+        ("max_distance is 30", "16 or less", "force=True"),
     ),
     "two pictures": Mistake(
         lambda scene: sensor(scene, file_id=scene.file_id, url=scene.url),
