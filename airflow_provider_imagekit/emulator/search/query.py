@@ -125,8 +125,8 @@ def _within_folder(value: str, expected: str) -> bool:
 def _has(value: Any, expected: str) -> bool:
     # Documented: case-insensitive words in any order; the last one may be a prefix.
     words = re.findall(r"\w+", str(value).lower().replace("_", " "))
-    *whole, last = re.findall(r"\w+", expected.lower().replace("_", " ")) or [""]
-    return all(word in words for word in whole) and any(word.startswith(last) for word in words)
+    *complete, prefix = re.findall(r"\w+", expected.lower().replace("_", " ")) or [""]
+    return all(word in words for word in complete) and any(word.startswith(prefix) for word in words)
 
 
 def _value(field: str, kind: str, literal: Literal, now: datetime) -> Any:
