@@ -110,4 +110,4 @@ def test_a_metadata_call_stays_within_the_rooms_that_it_needs(imagekit: ImageKit
     files = [Path(line).relative_to(ROOT) for line in done.stdout.splitlines() if line.startswith(str(ROOT))]
     rooms = {path.parts[0] for path in files if len(path.parts) > 1}
     assert rooms == {"operators", "hooks", "client", "links"}
-    assert len(files) <= 18, files
+    assert len(files) <= 16, files

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_imagekit.client.json_safe import load_json
+from airflow_provider_imagekit.client.responses import load_json
 from airflow_provider_imagekit.exceptions import ImageKitInputError, WebhookVerificationError
 
 __all__ = ["MAX_BODY", "TOLERANCE", "verify_webhook"]

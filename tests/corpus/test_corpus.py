@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from airflow_provider_imagekit.client.json_safe import load_json
+from airflow_provider_imagekit.client.responses import load_json
 from airflow_provider_imagekit.emulator.pictures.metadata import picture_metadata
 from airflow_provider_imagekit.library.table.capture import zone_of
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy

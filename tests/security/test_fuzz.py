@@ -11,9 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_imagekit.client import endpoints
-from airflow_provider_imagekit.client.json_safe import json_safe
 from airflow_provider_imagekit.client.redaction import Redactor
-from airflow_provider_imagekit.client.responses import decode
+from airflow_provider_imagekit.client.responses import decode, json_safe
 from airflow_provider_imagekit.client.settings import RetryLimits
 from airflow_provider_imagekit.client.transport import check_base_url
 from airflow_provider_imagekit.compat import Connection

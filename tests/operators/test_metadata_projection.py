@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_imagekit.exceptions import ImageKitInputError
-from airflow_provider_imagekit.operators.projection import project
+from airflow_provider_imagekit.operators.metadata import project
 
 METADATA: dict[str, Any] = {
     "width": 100,
