@@ -138,7 +138,7 @@ def test_numbers_and_switches_of_a_csv_file_are_read_as_such(tmp_path: Path) -> 
         ({"rules": [RULE | {"severity": "branch"}], "file_id": "a"}, "follow_task_ids_if_passed is None"),
         ({"rules": [RULE], "file_id": "a", "follow_task_ids_if_passed": "x"}, "follow_task_ids_if_broken is"),
         ({"rules": [RULE], "input_path": "/nowhere/table.jsonl"}, "There is no file at"),
-        ({"rules": [RULE], "file_id": "a", "output_path": "/tmp/x.txt"}, "names no form of table"),
+        ({"rules": [RULE], "file_id": "a", "output_path": "/tmp/x.txt"}, "is not a known table format"),
     ],
 )
 def test_arguments_that_cannot_be_used_fail_the_task_at_once(arguments: dict[str, Any], text: str) -> None:

@@ -211,7 +211,7 @@ def test_a_run_that_is_told_to_stop_sends_nothing_more(server: ImageKitEmulator,
         ({"records": [{"fileId": "a"}], "where": {"keep": 1}, "add_tags": ["a"]}, "no column 'keep'"),
         ({"records": "text", "add_tags": ["a"]}, "records is 'text'"),
         ({"input_path": "/nowhere/table.jsonl", "add_tags": ["a"]}, "There is no file at"),
-        ({"file_ids": ["a"], "add_tags": ["a"], "output_path": "/x/y.txt"}, "names no form of table"),
+        ({"file_ids": ["a"], "add_tags": ["a"], "output_path": "/x/y.txt"}, "is not a known table format"),
         ({"file_ids": ["a"], "add_tags": ["a"], "max_failed": "many"}, "max_failed is 'many'"),
         ({"file_ids": ["a"], "add_tags": ["a"], "dry_run": "None"}, "dry_run is 'None'"),
     ],
@@ -260,7 +260,7 @@ def test_a_field_to_create_has_a_type_and_its_values_fit_before_anything_changes
     server: ImageKitEmulator, ids: list[str]
 ) -> None:
     with pytest.raises(
-        AirflowFailException, match="create_fields: 'Txt' is not a type of the field 'camera'"
+        AirflowFailException, match="create_fields: 'Txt' is not a valid type for the field 'camera'"
     ):
         update(file_ids=ids, custom_metadata={"camera": "Canon"}, create_fields={"camera": "Txt"})
     with pytest.raises(AirflowFailException, match="'yesterday' is not a valid value"):
