@@ -1,4 +1,4 @@
-"""Reference of the local ImageKit server, made from its own description at each build."""
+"""Sphinx directives that generate the reference of the local ImageKit server at each build."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 class Options(SphinxDirective):
-    """A table of the options of ``imagekit-emulator``."""
+    """Table of the options of ``imagekit-emulator``."""
 
     def run(self) -> list[nodes.Node]:
         rows = [f"| `{_invocation(action)}` | {_cell(action.help)} |" for action in command_parser()._actions]
-        return self.parse_text_to_nodes("\n".join(["| option | what it does |", "|---|---|", *rows]))
+        return self.parse_text_to_nodes("\n".join(["| option | description |", "|---|---|", *rows]))
 
 
 class Operations(SphinxDirective):
-    """Tables of the operations and of the outcomes of the OpenAPI description."""
+    """Tables of the operations and the statuses in the OpenAPI description."""
 
     def run(self) -> list[nodes.Node]:
         found = [
@@ -34,15 +34,15 @@ class Operations(SphinxDirective):
             for method, operation in operations.items()
         ]
         rows = [_row(*one) for one in found]
-        outcomes = {
-            (status, _cell(answer.get("description")))
+        statuses = {
+            (status, _cell(response.get("description")))
             for *_, operation in found
-            for status, answer in operation["responses"].items()
+            for status, response in operation["responses"].items()
         }
         lines = [
-            *("| request | what it is | parameters | statuses |", "|---|---|---|---|", *rows, ""),
-            *("| status | what it means |", "|---|---|"),
-            *(f"| {status} | {meaning} |" for status, meaning in sorted(outcomes)),
+            *("| request | description | parameters | statuses |", "|---|---|---|---|", *rows, ""),
+            *("| status | meaning |", "|---|---|"),
+            *(f"| {status} | {meaning} |" for status, meaning in sorted(statuses)),
         ]
         return self.parse_text_to_nodes("\n".join(lines))
 
@@ -58,8 +58,8 @@ def _invocation(action: argparse.Action) -> str:
 
 def _row(method: str, path: str, operation: dict[str, Any]) -> str:
     parameters = ", ".join(f"`{parameter['name']}`" for parameter in operation.get("parameters", []))
-    what = _cell(operation.get("summary") or operation.get("description"))
-    return f"| **{method}** `{path}` | {what} | {parameters} | {', '.join(operation['responses'])} |"
+    description = _cell(operation.get("summary") or operation.get("description"))
+    return f"| **{method}** `{path}` | {description} | {parameters} | {', '.join(operation['responses'])} |"
 
 
 def _cell(text: str | None) -> str:
@@ -72,7 +72,7 @@ def _publish(app: Any, failed: Exception | None) -> None:
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Register the directives, and publish the description beside the pages."""
+    """Register the directives, and publish the OpenAPI description next to the pages."""
     app.add_directive("emulator-options", Options)
     app.add_directive("emulator-operations", Operations)
     app.connect("build-finished", _publish)
