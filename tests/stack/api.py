@@ -110,6 +110,6 @@ def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"After {seconds:g} s it is not so that {what}.")
+            raise TimeoutError(f"After {seconds:g} s this is still not true: {what}.")
         time.sleep(0.5)
     return found
