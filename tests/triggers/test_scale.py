@@ -41,14 +41,14 @@ def triggers(imagekit: ImageKitEmulator, **arguments: Any) -> list[PHashDistance
 
 
 async def cancelled_in_mid_check(imagekit: ImageKitEmulator) -> int:
-    """Return how many twaiting are left after all triggers were cancelled."""
-    twaiting = [asyncio.create_task(first(trigger)) for trigger in triggers(imagekit)]
+    """Return how many tasks are left after all triggers were cancelled."""
+    tasks = [asyncio.create_task(first(trigger)) for trigger in triggers(imagekit)]
     await await_until(checks, "a check is running")
-    for task in twaiting:
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*twaiting, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
     await await_until(lambda: not checks(), "no check is running")
-    return len(asyncio.all_twaiting()) - 1
+    return len(asyncio.all_tasks()) - 1
 
 
 def test_cancelled_triggers_leave_no_task_no_thread_and_no_socket(
@@ -68,16 +68,16 @@ def test_triggers_that_wake_together_start_no_more_checks_than_an_account_has_sl
     imagekit: ImageKitEmulator, silent_host: str
 ) -> None:
     async def begin() -> int:
-        twaiting = [
+        tasks = [
             asyncio.create_task(first(trigger))
             for trigger in triggers(imagekit, imagekit_conn_id=silent_host)
         ]
         await await_until(lambda: len(checks()) >= SLOTS, f"{SLOTS} checks are under way")
         await asyncio.sleep(0.5)  # no response arrives, so another check would be visible now
         count = len(checks())
-        for task in twaiting:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*twaiting, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         return count
 
     assert asyncio.run(begin()) == SLOTS
