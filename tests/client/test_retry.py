@@ -172,8 +172,8 @@ def test_many_refusals_are_one_line(
         client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
-    assert warnings[0].endswith("All wait 0.1 s, then go out at 18 a second.")
-    assert client.waits.refused == 10
+    assert warnings[0].endswith("All wait 0.1 s, then continue at 18 a second.")
+    assert client.rate_limit_stats.rejected == 10
 
 
 def test_one_refusal_at_one_a_second_is_not_called_several(
@@ -184,7 +184,7 @@ def test_one_refusal_at_one_a_second_is_not_called_several(
         imagekit.file_id(pictures.ORIGINAL)
     )
     [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warning.endswith("Requests refused so far: 1. All wait 0.1 s, then go out at 1 a second.")
+    assert warning.endswith("Requests rejected so far: 1. All wait 0.1 s, then continue at 1 a second.")
 
 
 def at_once(call: Callable[[], Any]) -> list[Any]:

@@ -118,7 +118,7 @@ def test_a_write_that_reached_nobody_is_always_repeated(
 def test_a_timeout_leaves_a_folder_job_in_doubt(imagekit: ImageKitEmulator, clock: Clock) -> None:
     imagekit.inject(delay=0.6, times=None)
     client = client_of(imagekit, clock, timeout=0.2)
-    with pytest.raises(UnknownOutcomeError, match="may have done it or not"):
+    with pytest.raises(UnknownOutcomeError, match="may or may not have processed"):
         client.copy_folder("/nowhere", "/copies")
     assert len(imagekit.requests) == 1
 
@@ -194,7 +194,7 @@ def test_an_answer_that_says_nothing_of_a_file_is_an_error(
 ) -> None:
     imagekit.inject(status=200, body={"successfullyUpdatedFileIds": []}, times=None)
     with pytest.raises(
-        ImageKitResponseError, match=f"lacks 1 of the files that were named, such as {IDS[0]}"
+        ImageKitResponseError, match=f"does not list 1 of the requested files, such as {IDS[0]}"
     ):
         client.add_tags(IDS, ["a"])
     with pytest.raises(ImageKitResponseError, match="no jobId"):
@@ -272,8 +272,8 @@ def test_details_are_changed_and_what_is_wrong_with_a_field_is_named(
         (lambda: changes.add_tags(IDS, ["50%"]), "'50%' is not valid"),
         (lambda: changes.add_tags(IDS, ["x" * 501]), "501 characters"),
         (lambda: changes.delete_files(["a"] * 101), "file_ids has 101 ids"),
-        (lambda: changes.update_file(IDS[0]), "Nothing is to be changed"),
-        (lambda: changes.update_file("..", published=True), "names no file"),
+        (lambda: changes.update_file(IDS[0]), "changes nothing"),
+        (lambda: changes.update_file("..", published=True), "placeholder"),
         (lambda: changes.upload_file(b"", " "), "file_name is empty"),
         (lambda: changes.rename_folder("/a", ""), "new_name is empty"),
     ],

@@ -176,7 +176,7 @@ def test_what_was_done_although_the_answer_was_lost_is_not_done_again(
     operator = UpdateFilesOperator(task_id="update", **arguments)
     operator.hook = hook_on(clock)
     server.inject(match="addTags", times=None, drop="before")
-    with pytest.raises(Exception, match="No answer"):
+    with pytest.raises(Exception, match="No response"):
         operator.execute(context())
     server.clear()
     assert update(**arguments)["counts"]["updated"] == 3
