@@ -1,4 +1,4 @@
-"""What several tests use."""
+"""Shared helpers of the tests."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 #: Whether the tests run on Airflow 3.
 AIRFLOW_3 = not importlib.metadata.version("apache-airflow").startswith("2.")
 
-#: Seconds that a condition may need on a slow and busy machine; a fast one waits no longer than it must.
+#: Seconds to wait for a condition on a slow and busy machine; a fast machine waits only as long as necessary.
 PATIENCE = 60.0
 
 
 class Clock:
-    """Time that passes only when a caller sleeps on it; safe to share between threads."""
+    """A clock that advances only when a caller sleeps on it; safe to share between threads."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -34,14 +34,14 @@ class Clock:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Move time on at once."""
+        """Advance the clock without waiting."""
         with self._lock:
             self.slept.append(seconds)
             self.now += seconds
 
 
 def client_of(imagekit: ImageKitEmulator, clock: Clock, **arguments: object) -> ImageKitClient:
-    """Return a client of a local server that sleeps on a clock and has a rate limiter of its own."""
+    """Return a client of a local server that sleeps on a clock and has its own rate limiters."""
     return ImageKitClient(
         **{
             "settings": imagekit.private_key,
@@ -69,21 +69,21 @@ def free_port() -> int:
 
 
 def wait_until(condition: Callable[[], Any], what: str) -> None:
-    """Return as soon as a condition holds."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, f"After {PATIENCE:g} s it is not so that {what}."
+        assert time.monotonic() < deadline, f"After {PATIENCE:g} s this is still not true: {what}."
         time.sleep(0.01)
 
 
 async def await_until(condition: Callable[[], Any], what: str) -> None:
-    """Return as soon as a condition holds; the event loop runs on meanwhile."""
+    """Wait until a condition holds without blocking the event loop."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, f"After {PATIENCE:g} s it is not so that {what}."
+        assert time.monotonic() < deadline, f"After {PATIENCE:g} s this is still not true: {what}."
         await asyncio.sleep(0.01)
 
 
 def one_of_three(holds: Callable[[], bool]) -> bool:
-    """Tell whether a bar is kept in one of three trials: a busy machine spoils one, a fault spoils all."""
+    """Return whether one of three trials succeeds: a busy machine can fail one, a bug fails all."""
     return any(holds() for _ in range(3))

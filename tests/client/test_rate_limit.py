@@ -27,7 +27,7 @@ def test_a_margin_keeps_late_requests_out_of_the_next_second() -> None:
     sent = []
     for number in range(80):
         limited.acquire(60)
-        sent.append(clock() + 0.049 * (number % 3 == 0))  # every third is longer on its way
+        sent.append(clock() + 0.049 * (number % 3 == 0))  # every third request has a higher latency
     assert max(sum(start <= each < start + 1 for each in sent) for start in sent) == 8
 
 
@@ -119,7 +119,7 @@ def test_an_absurdly_long_pause_is_cut_to_an_hour() -> None:
 
 @pytest.mark.slow
 def test_a_batch_of_a_hundred_thousand_files_does_not_starve_a_sensor() -> None:
-    # Slow time: the batch's threads always have more requests in line than a sensor would wait for.
+    # The rate is low: the batch always has more requests queued than a sensor would wait for.
     limited = RateLimiter(10, burst=1)
     batch_wait, sensor_wait, threads = 90.0, 3.0, 60
     served, over = [0], threading.Event()
@@ -143,17 +143,17 @@ def test_a_batch_of_a_hundred_thousand_files_does_not_starve_a_sensor() -> None:
     over.set()
     for thread in crowd:
         thread.join()
-    assert max(waits) <= sensor_wait  # in line behind all of them it would be 60 / 10 = 6 s
-    assert before >= 3  # and the batch goes on
+    assert max(waits) <= sensor_wait  # behind all of them in the queue it would be 60 / 10 = 6 s
+    assert before >= 3  # the batch continues
 
 
-def test_who_must_give_up_first_goes_first_and_the_batch_when_its_time_is_nearly_over() -> None:
+def test_the_request_with_the_earliest_deadline_is_sent_first() -> None:
     clock = Clock()
     order: list[str] = []
 
     def sleep(seconds: float) -> None:
         clock.sleep(seconds)
-        if len(clock.slept) == 1:  # a sensor comes while the batch's request waits
+        if len(clock.slept) == 1:  # a sensor's request arrives while the batch's request waits
             limited.acquire(5)
             order.append("sensor")
 
@@ -209,7 +209,7 @@ def test_the_limit_that_a_refusal_names_is_kept_for_a_quarter_of_an_hour() -> No
     assert learning.rate is None
 
 
-def test_a_refusal_without_a_limit_slows_down_what_was_too_fast() -> None:
+def test_a_429_without_a_limit_lowers_the_rate() -> None:
     clock = Clock()
     learning = limiter(clock, None)
     for _ in range(100):

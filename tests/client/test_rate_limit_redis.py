@@ -1,4 +1,4 @@
-"""The budget shared through a real Redis."""
+"""The rate limiter shared through a real Redis."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ RATE = 10
 PROCESSES = 3
 SECRET = "redis-secret-7f"
 
-# What each of several processes does: as many requests as it can in a given time.
+# Script of each process: sends as many requests as it can in a given time.
 WORKER = """
 import sys, time
 from airflow_provider_imagekit.client import ImageKitClient
 key, url, redis, rate, file_id, seconds = sys.argv[1:]
 client = ImageKitClient(key, base_url=url, requests_per_second=float(rate), rate_limit_url=redis)
-client.get_file_metadata(file_id)  # imports what it needs; on a busy machine that alone takes seconds
+client.get_file_metadata(file_id)  # loads lazy imports, which take seconds on a busy machine
 end = time.monotonic() + float(seconds)
 while time.monotonic() < end:
     client.get_file_metadata(file_id)
@@ -55,7 +55,7 @@ def limiter(redis: RedisServer, clock: Clock | None = None) -> RedisRateLimiter:
 
 
 def account_limiter(redis: RedisServer, rate: float | None = RATE) -> RateLimiter:
-    """A budget as another process would have it."""
+    """Return the rate limiter of one process."""
     shared = RateLimiter(rate)
     shared.share(limiter(redis))
     return shared
@@ -69,16 +69,16 @@ def test_several_processes_together_keep_the_rate(redis: RedisServer, imagekit: 
     assert [process.wait(2 * PATIENCE) for process in crowd] == [0] * PROCESSES
     times = [request.time for request in imagekit.requests]
     assert len(times) >= RATE
-    # One second's worth at once, and one on its way from each process when the clock starts and ends.
+    # A burst of one second's worth, and one request in flight per process at the start and at the end.
     assert len(times) <= RATE * (times[-1] - times[0]) + RATE + 2 * PROCESSES
 
 
 def test_a_429_seen_by_one_process_holds_back_the_others(
     redis: RedisServer, imagekit: ImageKitEmulator
 ) -> None:
-    refused, other = account_limiter(redis, None), account_limiter(redis, None)
+    rejected, other = account_limiter(redis, None), account_limiter(redis, None)
     imagekit.inject(status=429, headers={"X-RateLimit-Reset": "60000"})
-    client = ImageKitClient(imagekit.private_key, base_url=imagekit.url, budget=refused, max_retries=0)
+    client = ImageKitClient(imagekit.private_key, base_url=imagekit.url, budget=rejected, max_retries=0)
     with pytest.raises(ImageKitRateLimitError):
         client.get_file_metadata("a" * 24)
     client.close()
@@ -119,7 +119,7 @@ def test_the_lowest_rate_of_all_workers_counts_and_is_logged(
     assert len(caplog.records) == 1
 
 
-def test_who_must_give_up_first_goes_first_among_all_processes(redis: RedisServer) -> None:
+def test_the_request_with_the_earliest_deadline_is_first_among_all_processes(redis: RedisServer) -> None:
     batch, sensor = limiter(redis), limiter(redis)
     batch.acquire_slot(1)
     waits = [batch.acquire_slot(1, f"batch {number}", 60) for number in range(20)]
@@ -128,7 +128,7 @@ def test_who_must_give_up_first_goes_first_among_all_processes(redis: RedisServe
     assert batch.acquire_slot(1, "batch 0", 60) > 1.0
 
 
-def test_a_caller_that_ended_in_the_line_is_forgotten(redis: RedisServer) -> None:
+def test_a_caller_that_exits_while_queued_is_removed(redis: RedisServer) -> None:
     shared = limiter(redis)
     shared.acquire_slot(5)
     for _ in range(4):
@@ -173,7 +173,7 @@ def test_a_redis_that_hangs_costs_a_moment_and_no_more(caplog: pytest.LogCapture
         shared = RedisRateLimiter(f"redis://127.0.0.1:{silent.getsockname()[1]}", "account")
         start = time.monotonic()
         assert [shared.acquire_slot(RATE) for _ in range(500)] == [0.0] * 500
-    assert time.monotonic() - start < PATIENCE  # with a question each it would be minutes
+    assert time.monotonic() - start < PATIENCE  # with one attempt per slot it would be minutes
     assert len(caplog.records) == 1
 
 
@@ -183,16 +183,14 @@ def test_a_redis_that_is_back_is_used_again(redis: RedisServer) -> None:
     redis.stop()
     assert shared.acquire_slot(1) == 0.0
     redis.start()
-    assert [shared.acquire_slot(1), shared.acquire_slot(1)] == [0.0, 0.0]  # not asked yet
+    assert [shared.acquire_slot(1), shared.acquire_slot(1)] == [0.0, 0.0]  # Redis is not tried yet
     clock.sleep(60)
     assert shared.acquire_slot(1) == 0.0
     assert shared.acquire_slot(1) > 0
 
 
 @pytest.mark.parametrize("url", ["http://localhost", "localhost:6379", "redis://host:port", "memory://"])
-def test_an_address_that_cannot_be_used_is_told_without_repeating_it(
-    url: str, imagekit: ImageKitEmulator
-) -> None:
+def test_an_invalid_address_is_an_error_that_does_not_repeat_it(url: str, imagekit: ImageKitEmulator) -> None:
     client = ImageKitClient(imagekit.private_key, base_url=imagekit.url, rate_limit_url=url)
     with pytest.raises(ImageKitConfigurationError, match="rate_limit_url") as caught:
         client.get_file_metadata("a" * 24)

@@ -12,7 +12,7 @@ from tests import pictures
 
 
 class TestCallLimit:
-    def test_as_many_requests_are_sent_as_it_says_and_no_more(
+    def test_at_most_max_calls_requests_are_sent(
         self, client: ImageKitClient, imagekit: ImageKitEmulator
     ) -> None:
         limited = client.limited(TaskLimits(max_calls=3))
@@ -31,7 +31,7 @@ class TestCallLimit:
             client.limited(TaskLimits(max_calls=2)).get_file_metadata("a" * 24)
         assert len(imagekit.requests) == 2
 
-    def test_it_is_one_tasks_and_not_that_of_others_with_the_same_client(
+    def test_tasks_with_the_same_client_have_separate_limits(
         self, client: ImageKitClient, imagekit: ImageKitEmulator
     ) -> None:
         first, second = (client.limited(TaskLimits(max_calls=1)) for _ in range(2))
@@ -44,20 +44,20 @@ class TestCallLimit:
     def test_many_threads_together_do_not_exceed_it(
         self, client: ImageKitClient, imagekit: ImageKitEmulator
     ) -> None:
-        limited, refused = client.limited(TaskLimits(max_calls=7)), []
+        limited, rejected = client.limited(TaskLimits(max_calls=7)), []
 
-        def ask(number: int) -> None:
+        def send(number: int) -> None:
             try:
                 limited.call(endpoints.list_files(skip=number, limit=1))
             except CallLimitError:
-                refused.append(number)
+                rejected.append(number)
 
-        threads = [threading.Thread(target=ask, args=(number,)) for number in range(20)]
+        threads = [threading.Thread(target=send, args=(number,)) for number in range(20)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert (len(imagekit.requests), len(refused)) == (7, 13)
+        assert (len(imagekit.requests), len(rejected)) == (7, 13)
 
     def test_what_another_process_of_the_task_has_sent_counts(
         self, client: ImageKitClient, imagekit: ImageKitEmulator

@@ -1,4 +1,4 @@
-"""The client's writes: what they do, what a lost answer makes of them, and their own rate."""
+"""The client's writes: their effects, retries after a lost response, and their separate rate."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support import Clock, client_of, free_port
 
 IDS = ["a" * 24]
 
-#: A request of each kind of :data:`changes.REPEATABLE`.
+#: One request for each kind in :data:`changes.REPEATABLE`.
 REQUESTS: dict[str, Callable[[ImageKitEmulator], Any]] = {
     "add_tags": lambda _: changes.add_tags(IDS, ["new"]),
     "remove_tags": lambda _: changes.remove_tags(IDS, ["new"]),
@@ -48,7 +48,7 @@ REQUESTS: dict[str, Callable[[ImageKitEmulator], Any]] = {
         "camera", "Camera", {"type": "Text"}
     ),
 }
-#: Faults after which ImageKit may have acted, as the emulator has them.
+#: Faults of the emulator after which ImageKit may have processed the request.
 UNCLEAR: list[tuple[dict[str, Any], type[ImageKitError]]] = [
     ({"drop": "before"}, ImageKitTransportError),
     ({"status": 500, "drop": "before"}, ImageKitTransportError),
@@ -58,7 +58,7 @@ UNCLEAR: list[tuple[dict[str, Any], type[ImageKitError]]] = [
     ({"status": 408}, ImageKitServerError),
     ({"garbage": True}, ImageKitTransportError),
 ]
-REFUSALS: list[dict[str, Any]] = [
+REJECTIONS: list[dict[str, Any]] = [
     {"status": 429, "headers": {"X-RateLimit-Reset": "2000"}},
     {"status": 423},
     {"status": 425},
@@ -67,7 +67,7 @@ REFUSALS: list[dict[str, Any]] = [
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ImageKitEmulator]:
-    """A server whose library may be changed."""
+    """A local server with a library that tests may change."""
     with ImageKitEmulator(library=pictures.draw(tmp_path / "library")) as emulator:
         yield emulator
 
@@ -94,7 +94,7 @@ def test_a_write_whose_answer_is_lost_is_repeated_only_where_that_is_safe(
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
-@pytest.mark.parametrize("fault", REFUSALS, ids=lambda fault: str(fault["status"]))
+@pytest.mark.parametrize("fault", REJECTIONS, ids=lambda fault: str(fault["status"]))
 def test_a_write_that_was_refused_before_it_began_is_always_repeated(
     imagekit: ImageKitEmulator, client: ImageKitClient, kind: str, fault: dict[str, Any]
 ) -> None:
@@ -278,6 +278,6 @@ def test_details_are_changed_and_what_is_wrong_with_a_field_is_named(
         (lambda: changes.rename_folder("/a", ""), "new_name is empty"),
     ],
 )
-def test_what_cannot_be_asked_for_is_refused_before_a_request(build: Any, says: str) -> None:
+def test_invalid_arguments_are_rejected_before_a_request(build: Any, says: str) -> None:
     with pytest.raises(ImageKitInputError, match=says):
         build()

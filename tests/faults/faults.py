@@ -1,4 +1,4 @@
-"""The rows of the fault matrix: what goes wrong, and what each caller must make of it."""
+"""The rows of the fault matrix: each fault with the expected outcome for each caller."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ __all__ = ["FAULTS", "WELL"]
 
 
 def answers(**fault: Any) -> Server:
-    """Let the emulator answer every request so; see its ``Fault``."""
+    """Return a fault of the emulator that applies to every request; see its ``Fault``."""
 
     @contextmanager
     def at_work(imagekit: ImageKitEmulator) -> Iterator[None]:
@@ -55,7 +55,7 @@ def answers(**fault: Any) -> Server:
 
 @contextmanager
 def down(imagekit: ImageKitEmulator) -> Iterator[None]:
-    """Nobody listens."""
+    """No process listens on the port."""
     imagekit.stop()
     yield
     imagekit.start()
@@ -63,7 +63,7 @@ def down(imagekit: ImageKitEmulator) -> Iterator[None]:
 
 @contextmanager
 def deaf(imagekit: ImageKitEmulator) -> Iterator[None]:
-    """Somebody listens, but takes no connection: the queue is full."""
+    """A process listens but accepts no connection, because its queue is full."""
     port = int(imagekit.url.rpartition(":")[2])
     imagekit.stop()
     with contextlib.ExitStack() as stack:
@@ -81,7 +81,7 @@ def deaf(imagekit: ImageKitEmulator) -> Iterator[None]:
 
 @contextmanager
 def expired(imagekit: ImageKitEmulator) -> Iterator[None]:
-    """The key is another one from now on."""
+    """The server accepts a different key from now on."""
     key, imagekit.private_key = imagekit.private_key, "private_another="
     yield
     imagekit.private_key = key
@@ -89,7 +89,7 @@ def expired(imagekit: ImageKitEmulator) -> Iterator[None]:
 
 @contextmanager
 def redirecting(imagekit: ImageKitEmulator) -> Iterator[None]:
-    """Another server, which must not be asked."""
+    """Redirect to another server, which must not get a request."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         other.setblocking(False)
         imagekit.inject(redirect=f"http://localhost:{other.getsockname()[1]}/v1/files", times=None)
@@ -110,7 +110,7 @@ def too_many(**headers: str) -> Server:
 
 @contextmanager
 def echoing(imagekit: ImageKitEmulator) -> Iterator[None]:
-    """A gateway shows the request that it refuses, the key in its header included."""
+    """A gateway repeats the request that it rejects, including the key in its header."""
     sent = base64.b64encode(f"{imagekit.private_key}:".encode()).decode()
     message = f"Refused: Authorization: Basic {sent}, {imagekit.private_key}"
     imagekit.inject(status=400, body={"message": message, "help": message}, times=None)
@@ -123,17 +123,17 @@ def hash_is(**fields: Any) -> Server:
 
 
 def bomb() -> Server:
-    """Small on the wire, larger than the limit in memory."""
+    """Small when compressed, larger than the limit when decompressed."""
     body = gzip.compress(b"[" + b" " * list_files().max_bytes + b"]")
     return answers(status=200, body=body, headers={"Content-Encoding": "gzip"})
 
 
 def many_values() -> Server:
-    """Within the limit of bytes, and of more values than the largest answer may hold."""
+    """Within the size limit, but with more values than the largest response may have."""
     return answers(status=200, body=b"[" + b"{}," * list_files().max_values + b"{}]")
 
 
-# Six tries, 0.5 + 1 + 2 + 4 + 8 s apart at the longest; a sensor's check makes three within 1.5 s.
+# Six tries with at most 0.5 + 1 + 2 + 4 + 8 s between them; a sensor's check makes three within 1.5 s.
 def passes(error: str) -> tuple[Says, Says]:
     return Says(RETRIES, error, 6, 15.5), Says(WAITS, "", 3, 1.5)
 

@@ -1,4 +1,4 @@
-"""The fault matrix as a page of the documentation."""
+"""Renders the fault matrix as a page of the documentation."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def render(results: Results) -> str:
 
 
 def _cells(results: Results, fault: str, callers: Iterable[str]) -> str:
-    """Return what most of them do, and then who does otherwise."""
+    """Return the most common outcome, followed by the callers with other outcomes."""
     texts = {caller: _cell(outcome) for caller in callers if (outcome := results[fault, caller]) is not None}
     if not texts:
         return "—"
