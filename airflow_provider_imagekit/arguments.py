@@ -1,9 +1,9 @@
 """
-Read arguments that may come from templates.
+Parses and validates arguments that may be rendered from templates.
 
-A template yields text, or with native rendering whatever Python reads in the text: a hash of sixteen digits
-becomes a number, a template of nothing becomes ``None`` or the text ``None``. Each reader takes all forms of
-its type and refuses the others with the argument's name, the value and the way out.
+A template renders to text, or with native rendering to the Python literal in the text: a hash of sixteen
+digits becomes a number, and an undefined value becomes ``None`` or the text ``None``. Each reader accepts
+all forms of its type. It rejects anything else with an error that names the argument, the value and the fix.
 """
 
 from __future__ import annotations
@@ -54,17 +54,17 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.AS
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_WORDS: Mapping[str, int] = MappingProxyType({})
 _NATIVE = (
-    "render_template_as_native_obj made a number of it; set a quoted value, or turn native rendering off."
+    "render_template_as_native_obj turned it into a number; quote the value, or turn native rendering off."
 )
 
 
 @contextmanager
 def named(argument: str) -> Iterator[None]:
     """
-    Have errors name the argument that they are about.
+    Prefix errors in the block with the name of an argument.
 
     :param argument: its name.
-    :raises ImageKitInputError: the same error, with the name before its message.
+    :raises ImageKitInputError: the original error, with the name before its message.
     """
     try:
         yield
@@ -76,10 +76,10 @@ def named(argument: str) -> Iterator[None]:
 
 def about(argument: str, rows: Iterable[_T]) -> Iterator[_T]:
     """
-    Yield rows, and have errors on the way name the argument that they come from.
+    Yield rows, and prefix errors raised on the way with the name of the argument.
 
     :param argument: its name.
-    :param rows: what reads them.
+    :param rows: an iterator over the rows.
     :raises ImageKitInputError: as :func:`named` does.
     """
     with named(argument):
@@ -87,17 +87,17 @@ def about(argument: str, rows: Iterable[_T]) -> Iterator[_T]:
 
 
 def is_absent(value: object) -> bool:
-    """Return whether a value is nothing, or what a template makes of nothing."""
+    """Return whether a value is ``None``, blank, or the text ``None`` that a template renders for it."""
     return value is None or (isinstance(value, str) and value.strip() in {"", "None"})
 
 
 def meant(word: object, known: Iterable[object]) -> str:
     """
-    Return the question for the known word that is nearest to an unknown one, for an error's help.
+    Suggest the known word that is closest to an unknown one, for the help of an error.
 
     :param word: the unknown word.
-    :param known: the words that there are.
-    :return: such as ``Did you mean 'width'? ``; blank if none is near.
+    :param known: the known words.
+    :return: such as ``Did you mean 'width'? ``; empty if no word is close.
     """
     near = difflib.get_close_matches(str(word), map(str, known), n=1)
     return f"Did you mean {near[0]!r}? " if near else ""
@@ -107,9 +107,9 @@ def text(value: object, argument: str) -> str:
     """
     Read a text.
 
-    :param value: a text, or a whole number that native rendering made of one.
-    :param argument: its name, for the error.
-    :raises ImageKitInputError: for nothing, and for anything else.
+    :param value: a text, or a whole number that native rendering made of a text.
+    :param argument: name of the argument, for the error.
+    :raises ImageKitInputError: if the value is absent or not a text.
     """
     found = optional_text(value, argument)
     if found is None:
@@ -119,11 +119,11 @@ def text(value: object, argument: str) -> str:
 
 def optional_text(value: object, argument: str) -> str | None:
     """
-    Read a text; ``None`` for nothing and for what a template makes of nothing.
+    Read a text; return ``None`` if it is absent (see :func:`is_absent`).
 
-    :param value: a text, or a whole number that native rendering made of one.
-    :param argument: its name, for the error.
-    :raises ImageKitInputError: for anything else; a number with lost digits and half a character among it.
+    :param value: a text, or a whole number that native rendering made of a text.
+    :param argument: name of the argument, for the error.
+    :raises ImageKitInputError: for any other value, including a float and a text with a lone surrogate.
     """
     if is_absent(value):
         return None
@@ -147,28 +147,29 @@ def optional_text(value: object, argument: str) -> str | None:
 
 def refuse_nothing(given: Mapping[str, Any], named: Collection[str]) -> None:
     """
-    Refuse a filter that a template made nothing of: without it, more would be meant than the author wrote.
+    Reject a filter whose template rendered to nothing: without it, the task would select too many files.
 
-    :param given: the rendered filters by their arguments' names.
-    :param named: the arguments that the DAG author passed; native rendering makes ``None`` of a template.
-    :raises ImageKitInputError: for the first that is nothing though it was passed.
+    :param given: the rendered filters, by argument name.
+    :param named: names of the arguments that the DAG author passed; native rendering can turn a template into
+        ``None``.
+    :raises ImageKitInputError: for the first filter that was passed but is absent.
     """
     for name, value in given.items():
         if is_absent(value) and (name in named or value is not None):
             raise ImageKitInputError(
                 f"{name} is {value!r}: the template gave None.",
-                help=f"Without {name} other files would be meant, or the whole library. Leave the argument "
-                "out if that is what you want.",
+                help=f"Without {name} the task would select other files, or the whole library. Leave the "
+                "argument out if you want that.",
             )
 
 
 def items(value: object, argument: str) -> Sequence[Any]:
     """
-    Read a list of anything: a list, a text with commas, or a list written as text (JSON or Python).
+    Read a list of any values: a list, comma-separated text, or a list as text (JSON or Python).
 
-    :param value: the list; nothing is an empty one.
-    :param argument: its name, for the error.
-    :raises ImageKitInputError: for anything else.
+    :param value: the list; an absent value is an empty list.
+    :param argument: name of the argument, for the error.
+    :raises ImageKitInputError: for any other value.
     """
     if is_absent(value):
         return ()
@@ -187,9 +188,9 @@ def texts(value: object, argument: str) -> tuple[str, ...]:
     """
     Read a list of texts, in the forms of :func:`items`.
 
-    :param value: the list; nothing is an empty one.
-    :param argument: its name, for the error.
-    :raises ImageKitInputError: for anything else.
+    :param value: the list; an absent value is an empty list.
+    :param argument: name of the argument, for the error.
+    :raises ImageKitInputError: for any other value.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
@@ -198,11 +199,11 @@ def texts(value: object, argument: str) -> tuple[str, ...]:
 
 def mapping(value: object, argument: str) -> dict[str, Any]:
     """
-    Read an object: a mapping, or one written as text (JSON or Python).
+    Read an object: a mapping, or an object as text (JSON or Python).
 
-    :param value: the object; nothing is an empty one.
-    :param argument: its name, for the error.
-    :raises ImageKitInputError: for anything else.
+    :param value: the object; an absent value is an empty object.
+    :param argument: name of the argument, for the error.
+    :raises ImageKitInputError: for any other value.
     """
     if is_absent(value):
         return {}
@@ -216,11 +217,11 @@ def number(value: object, argument: str, *, least: float = 0.0, most: float = ma
     """
     Read a number.
 
-    :param value: a number, or a text of one.
-    :param argument: its name, for the error.
-    :param least: the smallest that is accepted.
-    :param most: the largest that is accepted.
-    :raises ImageKitInputError: for anything else.
+    :param value: a number, or a number as text.
+    :param argument: name of the argument, for the error.
+    :param least: minimum.
+    :param most: maximum.
+    :raises ImageKitInputError: for any other value.
     """
     found = _number(value)
     if not least <= found <= most or math.isinf(found):
@@ -239,12 +240,12 @@ def whole_number(
     """
     Read a whole number; ``5``, ``5.0``, ``"5"`` and ``"5.0"`` are the same.
 
-    :param value: a number, or a text of one.
-    :param argument: its name, for the error.
-    :param least: the smallest that is accepted.
-    :param most: the largest that is accepted.
-    :param words: names of numbers that are accepted as well.
-    :raises ImageKitInputError: for anything else.
+    :param value: a number, or a number as text.
+    :param argument: name of the argument, for the error.
+    :param least: minimum.
+    :param most: maximum.
+    :param words: words that are accepted in place of a number.
+    :raises ImageKitInputError: for any other value.
     """
     if isinstance(value, str) and value.strip() in words:
         return words[value.strip()]
@@ -257,14 +258,14 @@ def whole_number(
 
 def count_or_share(value: object, argument: str) -> int | float:
     """
-    Read how many of all: a number from 1, or a share, which is below 1 or in percent.
+    Read a count, or a share of all: a whole number is a count, a number below 1 or a percentage a share.
 
-    ``1``, ``1.0``, ``"1"`` and ``"1.0"`` are the number one; all are ``"100%"``.
+    ``1``, ``1.0``, ``"1"`` and ``"1.0"`` are the count one; ``"100%"`` is all.
 
-    :param value: a number, or a text of one, with ``%`` or without.
-    :param argument: its name, for the error.
-    :return: an ``int`` for a number, a ``float`` for a share.
-    :raises ImageKitInputError: for anything else.
+    :param value: a number, or a number as text, with or without ``%``.
+    :param argument: name of the argument, for the error.
+    :return: an ``int`` for a count, a ``float`` for a share.
+    :raises ImageKitInputError: for any other value.
     """
     percent = isinstance(value, str) and value.strip().endswith("%")
     found = _number(str(value).strip()[:-1]) / 100 if percent else _number(value)
@@ -280,8 +281,9 @@ def flag(value: object, argument: str) -> bool:
     Read true or false.
 
     :param value: a bool, 1 or 0, or a text such as ``true``, ``no``, ``off``.
-    :param argument: its name, for the error.
-    :raises ImageKitInputError: for anything else; nothing is not "no", since it may be a safety switch.
+    :param argument: name of the argument, for the error.
+    :raises ImageKitInputError: for any other value. An absent value is an error too: the flag may be a
+        safety switch.
     """
     found = _FLAGS.get(str(value).strip().lower())
     if found is None:
@@ -291,12 +293,12 @@ def flag(value: object, argument: str) -> bool:
 
 def choice(value: object, argument: str, choices: Iterable[str]) -> str:
     """
-    Read one of a few words; case does not count.
+    Read one of a few words, ignoring case.
 
     :param value: the word.
-    :param argument: its name, for the error.
-    :param choices: the words that are accepted.
-    :raises ImageKitInputError: for anything else.
+    :param argument: name of the argument, for the error.
+    :param choices: the accepted words.
+    :raises ImageKitInputError: for any other value.
     """
     words = {str(word).lower(): str(word) for word in choices}
     found = words.get(str(value).strip().lower())
@@ -311,7 +313,7 @@ def _number(value: object) -> float:
     if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
         return math.nan
     if not isinstance(value, float):
-        with suppress(ValueError):  # no digit of a large one is lost
+        with suppress(ValueError):  # keeps every digit of a large number
             return int(value)
     return float(value)
 
@@ -326,7 +328,7 @@ def _list_of_text(value: str) -> Sequence[Any]:
 
 
 def _literal(value: str) -> Any:
-    """Return what a text that looks like a list or an object stands for, as JSON or Python writes it."""
+    """Parse a text that looks like a list or an object, as JSON or as a Python literal."""
     value = value.strip()
     for parse in (json.loads, ast.literal_eval) if value[:1] + value[-1:] in {"[]", "{}"} else ():
         with suppress(ValueError, SyntaxError, MemoryError, RecursionError):

@@ -1,12 +1,13 @@
 """
-The one door to Airflow: each name from where the installed Airflow keeps it, without a deprecation warning.
+Imports Airflow's names from where the installed version keeps them, without deprecation warnings.
 
 ::
 
     from airflow_provider_imagekit.compat import DAG, task
 
-Only the names in use are imported. Airflow's own such module, that of its common-compat
-provider, is missing or incomplete at the versions that Airflow's constraints pin for 2.11 to 3.1.
+No other module of the package imports Airflow. Names are imported on first use. Airflow's own module for
+this, in its common-compat provider, is missing or incomplete in the versions that the constraints of Airflow
+2.11 to 3.1 pin.
 """
 
 from __future__ import annotations
@@ -111,10 +112,10 @@ __all__ = [
     "task_group",
 ]
 
-#: Whether this is Airflow 3.
+#: Whether Airflow 3 is installed.
 AIRFLOW_3: bool = int(_airflow_version.partition(".")[0]) >= 3
 
-#: Whether an XCom may be nothing; the API server of Airflow 3.0 answers 422, and the task fails.
+#: Whether an XCom may be ``None``; the API server of Airflow 3.0 responds with 422, and the task fails.
 XCOM_MAY_BE_NOTHING: bool = not _airflow_version.startswith("3.0.")
 
 T = TypeVar("T")
@@ -127,7 +128,7 @@ _ASSETS = ("airflow.models.asset",)
 _PLUGINS = ("airflow.plugins_manager",)
 _STATE = ("airflow.state",)
 
-# Where Airflow 3 keeps each name, its newest place first; what is not here is in airflow.sdk.
+# Modules of Airflow 3 that have each name, the newest first; names not listed are in airflow.sdk.
 _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
     "DownstreamTasksSkipped": _EXCEPTIONS,
     "AirflowFailException": _EXCEPTIONS,
@@ -158,7 +159,7 @@ _IN_AIRFLOW_3: dict[str, tuple[str, ...]] = {
     "get_state_backend": _STATE,
     "mask_secret": ("airflow.sdk.log",),
 }
-# Where Airflow 2 keeps each name; it has no retry policies.
+# Modules of Airflow 2 that have each name; it has no retry policies.
 _IN_AIRFLOW_2: dict[str, str] = {
     "AirflowFailException": "airflow.exceptions",
     "AirflowNotFoundException": "airflow.exceptions",
@@ -195,18 +196,18 @@ _IN_AIRFLOW_2: dict[str, str] = {
     "task": "airflow.decorators",
     "task_group": "airflow.decorators",
 }
-_CALLED_IN_AIRFLOW_2 = {"Asset": "Dataset", "BaseEventTrigger": "BaseTrigger"}
+_NAMES_IN_AIRFLOW_2 = {"Asset": "Dataset", "BaseEventTrigger": "BaseTrigger"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name of Airflow when it is first used."""
+    """Import a name of Airflow on first use."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if AIRFLOW_3:
         places, old_name = _IN_AIRFLOW_3.get(name, ("airflow.sdk",)), name
     else:
         places = (_IN_AIRFLOW_2[name],) if name in _IN_AIRFLOW_2 else ()
-        old_name = _CALLED_IN_AIRFLOW_2.get(name, name)
+        old_name = _NAMES_IN_AIRFLOW_2.get(name, name)
     for place in places:
         try:
             value = getattr(importlib.import_module(place), old_name)
@@ -221,7 +222,7 @@ async def get_async_connection(conn_id: str, hook: BaseHook) -> Connection:
     """
     Return a Connection without blocking the event loop.
 
-    Before Airflow 3.3.2 ``aget_connection`` masks secrets by a call that blocks, so a thread does it there.
+    Before Airflow 3.3.2, ``aget_connection`` masks secrets with a blocking call, so a thread runs it.
 
     :param conn_id: id of the Airflow Connection.
     :param hook: the hook that reads it.
@@ -245,9 +246,11 @@ async def get_async_extra_dejson(connection: Connection) -> dict[str, Any]:
 
 def send_map_index_label(label: str) -> None:
     """
-    Show the label of a mapped task at once, where Airflow 3 can: a deferral does not carry it.
+    Send the label of a mapped task to Airflow 3 at once, because a deferral loses it.
 
-    :param label: the text, at most 250 characters. Nothing here can fail the task.
+    Errors are ignored: a label must not fail a task.
+
+    :param label: the text, at most 250 characters.
     """
     with suppress(Exception):
         comms = importlib.import_module("airflow.sdk.execution_time.comms")
@@ -260,7 +263,7 @@ def _has_async_masking() -> bool:
 
 
 async def _in_thread(function: Callable[[], T]) -> T:
-    # In asgiref's thread: from one of asyncio's own, Airflow's supervisor calls do not find their event loop.
+    # In asgiref's thread: in asyncio's threads, Airflow's supervisor calls do not find their event loop.
     from asgiref.sync import sync_to_async
 
     return await sync_to_async(function)()

@@ -1,16 +1,16 @@
 """
-Everything that this package raises.
+The exceptions that this package raises.
 
 ::
 
     ImageKitError
-    ├── ImageKitConfigurationError      the Airflow Connection cannot be used as it is (also a ValueError)
-    ├── ImageKitInputError              an argument cannot be used as it is (also a ValueError)
+    ├── ImageKitConfigurationError      the Airflow Connection is incomplete or invalid (also a ValueError)
+    ├── ImageKitInputError              an argument is invalid (also a ValueError)
     │   └── InvalidPHashError           a text is not a 64-bit pHash
-    ├── ImageKitTransportError          no answer: refused, reset, timed out
-    ├── UnknownOutcomeError             a write that must not be repeated may or may not have been done
-    ├── CallLimitError                  the task has made as many requests as max_calls allows
-    ├── ImageKitStatusError             an answer that says no
+    ├── ImageKitTransportError          no response: refused, reset, timed out
+    ├── UnknownOutcomeError             a write that must not be repeated may have succeeded or not
+    ├── CallLimitError                  the task has sent as many requests as max_calls allows
+    ├── ImageKitStatusError             a response with an error status
     │   ├── ImageKitBadRequestError     400
     │   ├── ImageKitAuthError           401, 403
     │   ├── ImageKitNotFoundError       404
@@ -18,16 +18,16 @@ Everything that this package raises.
     │   └── ImageKitServerError         5xx
     ├── ImageKitResponseError           2xx with an unusable body
     │   └── ImageKitOversizeError       a body beyond the size limit
-    ├── StorageError                    the storage of a table or bank does not answer
+    ├── StorageError                    the storage of a table or bank does not respond
     ├── MissingPHashError               the file has no pHash: a video, a vector file
-    ├── NearDuplicateError              a file looks like one that is there already
-    ├── PHashMismatchError              two hashes that cannot change do not match
-    ├── TableInUseError                 another run works on the table, or has replaced it
-    ├── StoppedError                    a long computation was stopped before its end
-    │   └── LibraryStoppedError         a run over a library; the next try goes on where it was
-    ├── TooManyDeletedFilesError        more files of a library were gone than max_deleted allows
-    ├── WebhookVerificationError        a webhook delivery is not ImageKit's, too old or unreadable
-    └── TooManyFailedFilesError         more files of a library failed than were allowed to
+    ├── NearDuplicateError              a file is a near-duplicate of an existing one
+    ├── PHashMismatchError              two fixed hashes do not match
+    ├── TableInUseError                 another run is writing the table, or has replaced it
+    ├── StoppedError                    a long computation was stopped early
+    │   └── LibraryStoppedError         a library run was stopped; the next try resumes it
+    ├── TooManyDeletedFilesError        more files are missing from a listing than max_deleted allows
+    ├── WebhookVerificationError        a webhook delivery is unsigned, too old or unreadable
+    └── TooManyFailedFilesError         more files failed than max_failed allows
 
 They are plain exceptions, not ``AirflowException``: Airflow's ``soft_fail`` turns an ``AirflowException``
 raised after a deferral into a skip, and a wrong key must never end as "skipped".
@@ -70,16 +70,16 @@ __all__ = [
 
 class ImageKitError(Exception):
     """
-    Raised, as one of its subclasses, for everything that goes wrong between this package and ImageKit.
+    Base class of every error of this package; only its subclasses are raised.
 
     :param message: what happened.
-    :param help: what to do about it.
-    :param status: HTTP status of the answer; ``None`` without an answer.
-    :param reason: ImageKit's own code of the reason, such as ``FILE_ALREADY_EXISTS``.
-    :param request_id: ``x-ik-requestId`` of the answer; ImageKit's support asks for it.
+    :param help: what the user can do about it.
+    :param status: HTTP status of the response; ``None`` if there was no response.
+    :param reason: ImageKit's code for the reason, such as ``FILE_ALREADY_EXISTS``.
+    :param request_id: ``x-ik-requestId`` of the response, which ImageKit's support needs.
     """
 
-    #: Whether the same request may succeed a little later.
+    #: Whether the same request may succeed later.
     retryable: ClassVar[bool] = False
 
     def __init__(
@@ -112,7 +112,7 @@ class ImageKitError(Exception):
 
     def about(self, subject: str) -> Self:
         """
-        Return the same error with a message that names what it is about.
+        Return a copy of the error whose message starts with a subject.
 
         :param subject: such as ``file_id 5f0…`` or ``reference``.
         """
@@ -129,11 +129,11 @@ def _rebuild(cls: type[ImageKitError], details: dict[str, Any]) -> ImageKitError
 
 
 class ImageKitConfigurationError(ImageKitError, ValueError):
-    """Raised when the Airflow Connection cannot be used as it is."""
+    """Raised when a field of the Airflow Connection is missing or invalid."""
 
 
 class ImageKitInputError(ImageKitError, ValueError):
-    """Raised when an argument, once rendered, cannot be used as it is."""
+    """Raised when the rendered value of an argument is invalid."""
 
 
 class InvalidPHashError(ImageKitInputError):
@@ -142,7 +142,7 @@ class InvalidPHashError(ImageKitInputError):
 
 class ImageKitTransportError(ImageKitError):
     """
-    Raised when no complete answer arrived: refused, reset, cut off, timed out.
+    Raised when no complete response arrived: refused, reset, cut off, timed out.
 
     :param sent: whether the server may have received the request.
     """
@@ -155,11 +155,11 @@ class ImageKitTransportError(ImageKitError):
 
 
 class UnknownOutcomeError(ImageKitError):
-    """Raised when a write got no usable answer and must not be repeated: it may have been done or not."""
+    """Raised when a write got no usable response and must not be repeated; it may have succeeded or not."""
 
 
 class CallLimitError(ImageKitError):
-    """Raised instead of a request more than the ``max_calls`` of a task; a retry would only spend more."""
+    """Raised instead of sending more requests than a task's ``max_calls``; a retry would send even more."""
 
 
 class WebhookVerificationError(ImageKitError):
@@ -167,22 +167,22 @@ class WebhookVerificationError(ImageKitError):
 
 
 class ImageKitStatusError(ImageKitError):
-    """Raised when ImageKit answers with a status that has no class of its own."""
+    """Raised for an error status that none of the subclasses covers."""
 
 
 class ImageKitBadRequestError(ImageKitStatusError):
-    """Raised for 400: the request, or the file it names, is at fault."""
+    """Raised for 400: the request is invalid, or ImageKit cannot process the file."""
 
 
 class ImageKitAuthError(ImageKitStatusError):
-    """Raised for 401 (no key was sent) and 403 (the key is wrong, expired, or not allowed to do this)."""
+    """Raised for 401 (no key was sent) and 403 (the key is wrong, expired, or lacks the permission)."""
 
 
 class ImageKitNotFoundError(ImageKitStatusError):
     """
-    Raised for 404: the file does not exist, or cannot be reached at this time.
+    Raised for 404: the file does not exist, or ImageKit cannot reach it at the moment.
 
-    :param missing: ids that ImageKit named, of a request for several files.
+    :param missing: ids of the missing files, if the request named several files.
     """
 
     def __init__(self, message: str, *, missing: Sequence[str] = (), **details: Any) -> None:
@@ -192,12 +192,12 @@ class ImageKitNotFoundError(ImageKitStatusError):
 
 class ImageKitRateLimitError(ImageKitStatusError):
     """
-    Raised for 429, and instead of a request that would have to wait longer than allowed.
+    Raised for 429, and instead of sending a request that would wait longer than allowed.
 
-    ``status`` is 429 if ImageKit refused, and ``None`` if the request was not sent.
+    ``status`` is 429 if ImageKit refused the request, and ``None`` if it was not sent.
 
-    :param reset_ms: milliseconds until the account may send again; ``None`` if ImageKit did not say.
-    :param requests_per_second: the limit that ImageKit named; ``None`` if it named none.
+    :param reset_ms: milliseconds until the rate limit resets; ``None`` if unknown.
+    :param requests_per_second: the account's limit as ImageKit reported it; ``None`` if unknown.
     """
 
     retryable = True
@@ -216,68 +216,68 @@ class ImageKitRateLimitError(ImageKitStatusError):
 
 
 class ImageKitServerError(ImageKitStatusError):
-    """Raised for 5xx, and for 408, 423 and 425, which also pass by themselves."""
+    """Raised for 5xx, and for 408, 423 and 425, which are temporary as well."""
 
     retryable = True
 
 
 class ImageKitResponseError(ImageKitError):
-    """Raised when ImageKit answers 2xx with a body that cannot be used."""
+    """Raised for a 2xx response whose body cannot be used."""
 
     retryable = True
 
 
 class ImageKitOversizeError(ImageKitResponseError):
-    """Raised instead of reading a body beyond the size limit; the next one would be as large."""
+    """Raised instead of reading a body beyond the size limit; a retry would get the same body."""
 
     retryable = False
 
 
 class StorageError(ImageKitError):
-    """Raised when the storage of a table or bank does not answer, or not in time; another try may succeed."""
+    """Raised when the storage of a table or bank does not respond in time; a retry may succeed."""
 
     retryable = True
 
 
 class MissingPHashError(ImageKitError):
-    """Raised when a file has no perceptual hash: ImageKit computes none for videos and some vector files."""
+    """Raised when a file has no perceptual hash, as videos and some vector files."""
 
 
 class NearDuplicateError(ImageKitError):
-    """Raised when a file that was to be uploaded looks like one that is there already."""
+    """Raised when the file to upload is a near-duplicate of an existing one."""
 
 
 class PHashMismatchError(ImageKitError):
-    """Raised when two hashes that cannot change do not match, so that waiting would be for nothing."""
+    """Raised when two fixed hashes do not match, so that waiting is pointless."""
 
 
 class StoppedError(ImageKitError):
-    """Raised when a long computation was stopped before its end, as when its task is killed."""
+    """Raised when a long computation is stopped early, as when its task is killed."""
 
     retryable = True
 
 
 class LibraryStoppedError(StoppedError):
-    """Raised when a run over a library was told to stop; the next try goes on where it was."""
+    """Raised when a library run is stopped; the next try resumes where it stopped."""
 
 
 class TableInUseError(ImageKitError):
-    """Raised when another run works on the same table, or has replaced it since this run read it."""
+    """Raised when another run is writing the same table, or has replaced it since this run read it."""
 
     retryable = True
 
 
 class TooManyDeletedFilesError(ImageKitError):
-    """Raised when a listing lacks more files of the table than ``max_deleted`` allows."""
+    """Raised when more files of the table are missing from the listing than ``max_deleted`` allows."""
 
     retryable = True
 
 
 class TooManyFailedFilesError(ImageKitError):
     """
-    Raised when more files of a library failed than were allowed to.
+    Raised when more files failed than ``max_failed`` allows.
 
-    :param lasting: whether those files alone are too many that would fail again, being at fault themselves.
+    :param lasting: whether the files with permanent errors alone exceed the limit, so that a retry fails too.
     """
 
     def __init__(self, message: str, *, lasting: bool = False, **details: Any) -> None:
@@ -285,6 +285,6 @@ class TooManyFailedFilesError(ImageKitError):
         self.lasting = lasting
 
     @property
-    def retryable(self) -> bool:  # type: ignore[override]  # the one class whose objects differ in it
-        """Whether another try may succeed."""
+    def retryable(self) -> bool:  # type: ignore[override]  # differs between instances of this class
+        """Whether a retry may succeed."""
         return not self.lasting

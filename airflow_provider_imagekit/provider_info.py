@@ -1,8 +1,8 @@
 """
-What Airflow reads about this provider.
+The provider's metadata for Airflow, and the fields of the connection form.
 
-Every ``import airflow`` reads it, so it imports nothing but the version. The connection form stands here
-once: Airflow 3.2 and later read it from here, and :class:`ImageKitHook` gives it to earlier ones.
+Every ``import airflow`` loads this module, so it imports nothing but the version. Airflow 3.2 and later read
+the connection form from here; :class:`ImageKitHook` passes it to earlier versions.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 from airflow_provider_imagekit import __version__
 
-#: The fields of the Airflow Connection's ``extra``, once for form, settings and documentation: how it is read
-#: (``kind``), its default, what the form and the documentation say, and the form's schema.
+#: The fields of the Airflow Connection's ``extra``, defined once for the form, the settings and the
+#: documentation: parser (``kind``), default, label, help, and the schema of the form.
 CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     "url_endpoint": {
         "kind": "text",
@@ -26,21 +26,21 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "kind": "number",
         "default": 60.0,
         "label": "Timeout in seconds",
-        "help": "Maximum seconds until a whole answer has arrived, connecting included.",
+        "help": "Maximum seconds until a response has arrived completely, including the connection.",
         "schema": {"type": ["number", "null"], "minimum": 1},
     },
     "max_retries": {
         "kind": "integer",
         "default": 5,
         "label": "Retries",
-        "help": "Maximum repetitions of a request after connection errors, timeouts, 408, 429 and 5xx.",
+        "help": "Maximum retries of a request after connection errors, timeouts, 408, 429 and 5xx.",
         "schema": {"type": ["integer", "null"], "minimum": 0},
     },
     "max_wait": {
         "kind": "number",
         "default": 120.0,
         "label": "Longest wait in seconds",
-        "help": "Maximum seconds that one call waits in all, for the rate limit and between retries.",
+        "help": "Maximum seconds that one call waits in total, for the rate limit and between retries.",
         "schema": {"type": ["number", "null"], "minimum": 0},
     },
     "requests_per_second": {
@@ -48,7 +48,7 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "default": None,
         "empty": "no limit but the account's own",
         "label": "Requests per second",
-        "help": "Steady rate of one process, or of all with rate_limit_url.",
+        "help": "Rate of one process, or of all processes together with rate_limit_url.",
         "schema": {"type": ["number", "null"], "minimum": 0},
     },
     "writes_per_second": {
@@ -56,16 +56,16 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "default": None,
         "empty": "no limit but the account's own",
         "label": "Writes per second",
-        "help": "Steady rate of requests that change something, apart from those that read; of one process, "
-        "or of all with rate_limit_url.",
+        "help": "Rate of requests that change something, separate from the rate of reads; of one process, "
+        "or of all processes together with rate_limit_url.",
         "schema": {"type": ["number", "null"], "minimum": 0},
     },
     "rate_limit_url": {
         "kind": "redis",
         "default": None,
-        "empty": "each process by itself",
+        "empty": "each process has its own rate",
         "label": "Rate limit URL",
-        "help": "Redis through which all workers and triggerers share rate and pauses, such as "
+        "help": "Redis through which all workers and triggerers share the rate and its pauses, such as "
         "redis://:password@host:6379/0 (package extra redis).",
         "schema": {"type": ["string", "null"], "format": "password"},
     },
@@ -82,8 +82,8 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "default": False,
         "empty": "false",
         "label": "Allow plain http",
-        "help": "true to send key and answers unencrypted to another machine: for a local ImageKit server "
-        "in another container alone.",
+        "help": "true to send the key and responses unencrypted to another machine; only for a local "
+        "ImageKit server in another container.",
         "schema": {"type": ["string", "null"], "enum": ["", "true", "false", None]},
     },
     "drop_personal_data": {
@@ -92,7 +92,7 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "empty": "false",
         "label": "Drop personal data",
         "help": "true to keep coordinates, serial numbers and people's names out of XCom and tables, "
-        "whatever gps and personal of an operator say.",
+        "whatever the arguments gps and personal of an operator are.",
         "schema": {"type": ["string", "null"], "enum": ["", "true", "false", None]},
     },
     "proxies": {
@@ -108,7 +108,7 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "default": None,
         "empty": "webhooks are refused",
         "label": "Webhook secrets",
-        "help": "Signing keys whsec_... of webhooks; several with commas while one is rotated.",
+        "help": "Signing keys whsec_... of webhooks; separate several with commas while you rotate one.",
         "schema": {"type": ["string", "null"], "format": "password"},
     },
     "webhook_assets": {
@@ -122,20 +122,20 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
 }
 
 
-#: What the form calls the standard fields, in its order; errors call them the same.
+#: Labels of the standard fields, in the order of the form; errors use the same labels.
 STANDARD_FIELDS = {"host": "API base URL (host)", "password": "Private key (password)"}
 
-#: Where a person finds the key.
+#: Where users find the private key.
 KEY_PLACE = "ImageKit's dashboard shows it under Developer options"
 
 
 def field_label(name: str) -> str:
-    """Return what form and errors call a field: its label, and its name in JSON, URI and command line."""
+    """Return the label of a field in the form and in errors, with its name in JSON, URI and command line."""
     return STANDARD_FIELDS.get(name) or f"{CONNECTION_FIELDS[name]['label']} ({name})"
 
 
 def value_if_empty(name: str) -> str:
-    """Return in words what an empty field of ``extra`` means; empty where it means nothing."""
+    """Describe what an empty field of ``extra`` means; the description can be empty."""
     field = CONNECTION_FIELDS[name]
     default = field["default"]
     return str(field.get("empty") or ("" if default is None else f"{default:g}"))
@@ -191,7 +191,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "asset-uris": [ASSETS],
-        "dataset-uris": [ASSETS],  # what Airflow 2.11 calls them
+        "dataset-uris": [ASSETS],  # their name in Airflow 2.11
         "connection-types": [CONNECTION_TYPE],
         "hooks": [
             {
@@ -247,8 +247,8 @@ def get_provider_info() -> dict[str, Any]:
                 "description": "Settings of the ImageKit provider.",
                 "options": {
                     "report_urls": {
-                        "description": "Folders of reports, each with the http address under which people "
-                        "read its files, as a JSON object. A task that writes a report there links to it.",
+                        "description": "Folders of reports, each with the http address that serves them, "
+                        "as a JSON object. A task that writes a report to such a folder links to it.",
                         "version_added": None,
                         "type": "string",
                         "example": '{"/srv/reports": "https://reports.example"}',

@@ -1,1 +1,1 @@
-"""What the documentation claims of speed, each runnable with one command."""
+"""Benchmarks behind the documentation's performance figures; each runs with one command."""

@@ -1,10 +1,10 @@
 """
-Measure one picture against a bank of hashes: time to load it, time of a query, that every answer is right.
+Measure a bank of hashes: the time to load it and the time of a query; every result is verified.
 
-    python -m benchmarks.bank                             # 10**6 hashes, from this machine and through fsspec
+    python -m benchmarks.bank                             # 10**6 hashes, from local disk and through fsspec
     python -m benchmarks.bank --size 10000000 --formats parquet --load-only
 
-faiss, if installed, is measured beside.
+faiss is measured, too, if it is installed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def write_bank(file: IO[bytes], hashes: np.ndarray, table_format: str) -> None:
 
 
 def load_times(hashes: np.ndarray, formats: list[str]) -> Iterator[tuple[str, float, float, PHashBank]]:
-    """Yield what was loaded, seconds of the processor and on the clock, and the bank."""
+    """Yield the name of what was loaded, CPU seconds, elapsed seconds, and the bank."""
     attach("memory", fs=MemoryFileSystem())
     with TemporaryDirectory() as folder:
         # The first file that a process opens makes Airflow load its plugins.

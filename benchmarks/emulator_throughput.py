@@ -1,10 +1,10 @@
 """
-How many metadata answers a second the emulator gives for a library already measured, and how fast it starts.
+Measure the emulator's metadata responses per second for a library already measured, and its start time.
 
     nice python benchmarks/emulator_throughput.py
 
-The load comes from ``wrk`` where it is installed, else from a small generator of our own; either runs on the
-same machine as the server, which is a process of its own. Exit status 1 below 1,000 answers a second.
+``wrk`` generates the load where it is installed, otherwise a small generator in this module. Both run on the
+same machine as the server, which is a separate process. The exit status is 1 below 1,000 responses a second.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ REQUIRED_PER_SECOND = 1000
 
 @contextmanager
 def served(library: Path, *options: str) -> Iterator[dict[str, object]]:
-    """Serve a library by the command line and give the connection that it prints."""
+    """Serve a library with the command line, and yield the connection that it prints."""
     command = [
         sys.executable,
         "-m",
@@ -51,7 +51,7 @@ def served(library: Path, *options: str) -> Iterator[dict[str, object]]:
 
 
 def fill(library: Path, files: int) -> None:
-    """Put as many small pictures into the library."""
+    """Write this number of small pictures into the library."""
     Image.radial_gradient("L").convert("RGB").save(library / "first.jpg")
     content = (library / "first.jpg").read_bytes()
     for number in range(files - 1):
@@ -60,9 +60,9 @@ def fill(library: Path, files: int) -> None:
         (folder / f"{number:06}.jpg").write_bytes(content)
 
 
-def ask(url: str, authorization: str) -> bytes:
-    with urlopen(Request(url, headers={"Authorization": authorization}), timeout=60) as answer:
-        return answer.read()
+def fetch(url: str, authorization: str) -> bytes:
+    with urlopen(Request(url, headers={"Authorization": authorization}), timeout=60) as response:
+        return response.read()
 
 
 def load_by_wrk(url: str, authorization: str, seconds: float) -> float:
@@ -109,7 +109,7 @@ def load_by_own(url: str, authorization: str, seconds: float) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--files", type=int, default=10_000, help="size of the library")
-    parser.add_argument("--seconds", type=float, default=5, help="length of the load")
+    parser.add_argument("--seconds", type=float, default=5, help="duration of the load")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder)
@@ -120,16 +120,16 @@ def main() -> int:
             authorization = "Basic " + base64.b64encode(f"{connection['password']}:".encode()).decode()
             base = str(connection["host"])
             started = time.monotonic()
-            listed = json.loads(ask(f"{base}/v1/files?limit=1000", authorization))
+            listed = json.loads(fetch(f"{base}/v1/files?limit=1000", authorization))
             listing = time.monotonic() - started
             url = f"{base}/v1/files/{listed[0]['fileId']}/metadata"
-            ask(url, authorization)
+            fetch(url, authorization)
             load, name = (load_by_wrk, "wrk") if shutil.which("wrk") else (load_by_own, "own generator")
             per_second = load(url, authorization, options.seconds)
     print(f"library                   {options.files:>10,} files")
-    print(f"process to first answer   {up:>10.2f} s")
+    print(f"process to first response {up:>10.2f} s")
     print(f"first page of 1,000       {listing:>10.2f} s")
-    print(f"metadata answers          {per_second:>10,.0f} a second ({name}, {CONNECTIONS} connections)")
+    print(f"metadata responses        {per_second:>10,.0f} a second ({name}, {CONNECTIONS} connections)")
     return 0 if per_second >= REQUIRED_PER_SECOND else 1
 
 

@@ -1,12 +1,12 @@
 """
-Measure the engines that could read tables of hashes by columns: PyArrow, DuckDB and Polars.
+Compare engines that can read tables of hashes by columns: PyArrow, DuckDB and Polars.
 
     python -m benchmarks.engines                # 10**6 rows, Parquet and JSON Lines; some minutes
 
-The two jobs are those of the search: names, hashes and deletions of all rows; and then further columns of
-every seventh row. Each figure comes from a process of its own with one thread; memory is the peak above the
-imports. Every engine reads a file that is opened through fsspec, as from object storage, or a local path. The
-group ``engines`` of dependencies brings what is not installed.
+The two jobs are the reads of a search: names, hashes and deletions of all rows, and then further columns of
+every seventh row. Each figure comes from a separate process with one thread; memory is the peak above the
+imports. Every engine reads a file opened through fsspec, as from object storage, or a local path. The
+dependency group ``engines`` has the packages that are not installed.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def main() -> None:
         return
     for engine in ENGINES:
         if find_spec(engine) is None:
-            print(f"{engine} is not installed and left out.")
+            print(f"{engine} is not installed; skipped.")
     print("| table | job | engine | CPU seconds | extra MB |\n|---|---|---|---:|---:|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for form in ("parquet", "jsonl"):

@@ -1,10 +1,10 @@
 """
-Measure the page of near-duplicates in Chromium: how long it takes to open, find, sort and turn.
+Measure the page of near-duplicates in Chromium: the time to open, search, sort and page through it.
 
     python -m benchmarks.groups_page --groups 50000     # needs selenium and Chromium
 
-The times are those of the browser: of the navigation until the first groups are shown, and of each action
-until its groups are in the document.
+The browser measures the time from the navigation until the first groups are shown, and from each action until
+its groups are in the document.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TIMED = "const begin = performance.now(); {}; return performance.now() - begin;"
 ACTIONS = {
     "find a name": "const f = document.getElementById('find'); f.value = 'product-00012345'; "
     "f.dispatchEvent(new Event('input'))",
-    "find what all have": "const f = document.getElementById('find'); f.value = 'product'; "
+    "find a common word": "const f = document.getElementById('find'); f.value = 'product'; "
     "f.dispatchEvent(new Event('input'))",
     "find nothing, show all": "const f = document.getElementById('find'); f.value = ''; "
     "f.dispatchEvent(new Event('input'))",
@@ -40,7 +40,7 @@ ACTIONS = {
 
 
 def write_page(path: Path, groups: int) -> int:
-    """Write a page of groups of two or three pictures."""
+    """Write a page with groups of two or three pictures."""
 
     def picture(group: int, copy: int) -> HashRecord:
         name = f"/catalogue/{group % 997:03}/product-{group:08}-{copy}.jpg"

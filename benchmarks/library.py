@@ -1,14 +1,15 @@
 """
-Fetch a library's metadata in this package's way and in the ways that one would use instead.
+Compare this package with other ways to fetch a library's metadata.
 
     python -m benchmarks.library                    # 1,000 and 10,000 files; some minutes
     python -m benchmarks.library --files 100000     # half an hour
     python -m benchmarks.library --limit 40 --files 5000
 
-All contenders list the same library and write one JSON line a file, each in a process of its own, against a
-local server that takes 100 ms for an answer. What would take hours is measured over fewer files and marked
-with a tilde: it grows in proportion. The mapped HttpOperator (it needs apache-airflow-providers-http) runs by
-``dag.test()``, so its figures are without scheduler and executor, which cost some seconds a task more.
+All contenders list the same library and write one JSON line per file, each in a separate process, against a
+local server that responds after 100 ms. Runs that would take hours are measured over fewer files,
+extrapolated in proportion, and marked with a tilde. The mapped HttpOperator (it needs
+apache-airflow-providers-http) runs with ``dag.test()``, so its figures exclude scheduler and executor, which
+add some seconds per task.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ from benchmarks.library_server import running, statistics
 
 KEY = "private_benchmark"
 LATENCY = 0.1
-# Retrying at once of the asynchronous SDK: as many sockets as its HTTP library keeps by default.
+# Concurrent calls of the asynchronous SDK: the number of sockets that its HTTP library keeps by default.
 AT_ONCE = 100
 
 
 @dataclass(frozen=True)
 class Job:
-    """A library at an address, how fast one may ask it, and a folder for the table."""
+    """The address and size of a library, its rate limit, and a folder for the table."""
 
     address: str
     files: int
@@ -72,7 +73,7 @@ def _provider(job: Job, name: str) -> int:
 
 
 def sdk_loop(job: Job) -> int:
-    """The official SDK in a loop."""
+    """Fetch with the official SDK in a loop."""
     from imagekitio import ImageKit, ImageKitError
 
     client, done = ImageKit(private_key=KEY, base_url=job.address), 0
@@ -90,7 +91,7 @@ def sdk_loop(job: Job) -> int:
 
 
 def sdk_gather(job: Job) -> int:
-    """The official asynchronous SDK; without the semaphore, 10,000 waiting calls choke httpx's pool."""
+    """Fetch with the official asynchronous SDK; without the semaphore, 10,000 calls exhaust httpx's pool."""
     from imagekitio import AsyncImageKit
 
     async def fetch() -> int:
@@ -105,9 +106,9 @@ def sdk_gather(job: Job) -> int:
                 async with at_once:
                     return await client.files.metadata.get(file_id)
 
-            answers = await asyncio.gather(*[one(f.file_id) for f in listed], return_exceptions=True)
+            responses = await asyncio.gather(*[one(f.file_id) for f in listed], return_exceptions=True)
         with (job.folder / "library.jsonl").open("w") as stream:
-            for file, metadata in zip(listed, answers, strict=True):
+            for file, metadata in zip(listed, responses, strict=True):
                 if not isinstance(metadata, BaseException):
                     stream.write(json.dumps({**file.to_dict(), **metadata.to_dict()}, default=str) + "\n")
                     done += 1
@@ -123,22 +124,22 @@ CONTENDERS: dict[str, Callable[[Job], int]] = {
     "imagekitio in a loop": sdk_loop,
     "AsyncImageKit with gather": sdk_gather,
 }
-# The last of them needs Airflow's HTTP provider. Looked for as a module, it would load Airflow: 100 MB.
+# The last contender needs Airflow's HTTP provider. Finding it as a module would load Airflow: 100 MB.
 NAMES = [*CONTENDERS, MAPPED] if any(metadata.distributions(name=HTTP_PROVIDER)) else [*CONTENDERS]
 OURS = ["airflow_provider_imagekit.library.run", "airflow_provider_imagekit.client.client"]
-# What each of them imports, before the clock starts.
+# Imports of each contender, done before the clock starts.
 MODULES = {
     "this package, JSON Lines": OURS,
     "this package, Parquet": [*OURS, "pyarrow.parquet"],
     "imagekitio in a loop": ["imagekitio", "imagekitio.types"],
     "AsyncImageKit with gather": ["imagekitio", "imagekitio.types"],
 }
-# Files over which those are measured that handle one after the other.
+# Number of files for the contenders that process one file after the other.
 ONE_BY_ONE = {"imagekitio in a loop": 300, MAPPED: 30}
 
 
 def contend(name: str, address: str, files: int, rate: float) -> None:
-    """Run one contender in this process, and print what it took as JSON."""
+    """Run one contender in this process, and print its measurements as JSON."""
     logging.disable(logging.WARNING)
     for module in MODULES[name]:
         importlib.import_module(module)
@@ -155,7 +156,7 @@ def contend(name: str, address: str, files: int, rate: float) -> None:
 
 
 def measure(name: str, files: int, limit: int) -> dict[str, Any]:
-    """Run one contender in a process of its own against a server of its own."""
+    """Run one contender in a separate process against its own server."""
     part = min(files, ONE_BY_ONE.get(name, files))
     with running(part, LATENCY, limit) as address:
         if name == MAPPED:

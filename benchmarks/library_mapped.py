@@ -1,4 +1,4 @@
-"""A DAG that maps Airflow's HttpOperator over a library, run in a fresh Airflow home by ``dag.test()``."""
+"""Runs a DAG that maps Airflow's HttpOperator over a library, in a new Airflow home with ``dag.test()``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ print(json.dumps(dict(
 
 
 def run_mapped(address: str, files: int) -> dict[str, Any]:
-    """Map over the files, and return what it took."""
+    """Map over the files, and return the measurements."""
     with tempfile.TemporaryDirectory() as home:
         dags = Path(home) / "dags"
         dags.mkdir()

@@ -1,17 +1,17 @@
 """
-What the nights after the first one cost: LibraryMetadataOperator over a library of which little changes.
+Measure LibraryMetadataOperator on the nights after the first, when little of the library has changed.
 
     nice python -m benchmarks.library_nightly                    # 10,000 files; half a minute
-    nice python -m benchmarks.library_nightly --unchanged 100000          # CPU and memory a file; a minute
+    nice python -m benchmarks.library_nightly --unchanged 100000          # CPU and memory per file; a minute
 
-The library is a folder of pictures behind the local ImageKit server, a process of its own that counts the
-calls. Between two nights a picture is replaced, added or deleted. Exit status 1 if a night makes another
-number of metadata calls than there are new and changed pictures.
+The library is a folder of pictures behind the local ImageKit server, a separate process that counts the
+calls. Between two nights a picture is replaced, added or deleted. The exit status is 1 if the number of
+metadata calls of a night differs from the number of new and changed pictures.
 
-With ``--unchanged`` the library is made up by a server too cheap to be what is measured, and so is the table
-that last night left. A process of its own runs the operator, lists the same files without it, and parses with
-``json`` alone what must be parsed: the answers, and the table's lines or its columns of JSON. Memory is the
-peak above what the imports take.
+With ``--unchanged`` a server that costs almost nothing generates the library, and the table of the previous
+night is generated, too. A separate process runs the operator, lists the same files without it, and parses
+with plain ``json`` the responses and the lines or JSON columns of the table. Memory is the peak above the
+imports.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from PIL import Image
 from benchmarks.emulator_throughput import fill, served
 from benchmarks.library_server import listed, metadata, running
 
-MOST_FILES = 19_000  # the server remembers its last 20,000 requests
+MAX_FILES = 19_000  # the server keeps its last 20,000 requests
 
 
 def _task(run: str) -> SimpleNamespace:
@@ -49,14 +49,14 @@ def _task(run: str) -> SimpleNamespace:
 
 
 class Night:
-    """Runs over one library into one table."""
+    """Runs the operator over one library into one table."""
 
     def __init__(self, address: str, output: Path) -> None:
         self._control = f"{address}/_emulator/"
         self._output = str(output)
 
     def run(self, name: str) -> tuple[int, int, float, dict[str, int]]:
-        """Return the list and the metadata calls that the server saw, seconds, and the operator's counts."""
+        """Return the numbers of list and metadata calls, the seconds, and the operator's counts."""
         from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 
         urlopen(Request(f"{self._control}clear", method="POST")).close()
@@ -65,14 +65,14 @@ class Night:
         operator = LibraryMetadataOperator(task_id="library", output_path=self._output)
         result = operator.execute({"ti": task})
         seconds = time.perf_counter() - started
-        with urlopen(f"{self._control}requests") as answer:
-            paths = [request["path"] for request in json.load(answer)]
+        with urlopen(f"{self._control}requests") as response:
+            paths = [request["path"] for request in json.load(response)]
         lists = sum(path == "/v1/files" for path in paths)
         return lists, len(paths) - lists, seconds, result["counts"]
 
 
 def changes(library: Path) -> list[tuple[str, Callable[[], object], int]]:
-    """Return what happens before each night, and how many metadata calls that is worth."""
+    """Return the change before each night, and the number of metadata calls that it requires."""
     other = Image.new("RGB", (20, 20), "red")
     one, another = sorted(library.rglob("*.jpg"))[-2:]
     return [
@@ -84,7 +84,7 @@ def changes(library: Path) -> list[tuple[str, Callable[[], object], int]]:
 
 
 def write_last_night(path: Path, files: int) -> None:
-    """Write the table that a run over the made up library leaves."""
+    """Write the table that a run over the generated library produces."""
     from airflow_provider_imagekit.library.table.files import writable_format_of, write_table
     from airflow_provider_imagekit.library.table.privacy import Privacy
     from airflow_provider_imagekit.library.table.rows import RowBuilder, listing_row
@@ -103,7 +103,7 @@ def cpu_of(work: Callable[[], object]) -> float:
 
 
 def parse_table(path: str) -> None:
-    """Parse what is JSON in a table, once, and nothing else."""
+    """Parse only the JSON of a table, once."""
     if not path.endswith(".parquet"):
         with Path(path).open("rb") as stream:
             for line in stream:
@@ -118,7 +118,7 @@ def parse_table(path: str) -> None:
 
 
 def unchanged_night(output: str, files: int, profile: bool) -> dict[str, float]:
-    """Run the operator over a library that is as the table says; return CPU seconds and the peak's MB."""
+    """Run the operator over an unchanged library; return CPU seconds and peak memory in MB."""
     import pyarrow.compute
     import pyarrow.parquet  # noqa: F401
 
@@ -154,7 +154,7 @@ def unchanged_night(output: str, files: int, profile: bool) -> dict[str, float]:
 
 
 def print_unchanged(files: int, formats: list[str], profile: bool) -> None:
-    """Print what an unchanged night costs a file."""
+    """Print the cost per file of a night without changes."""
     print("| table | files | operator, ms | list calls, ms | own work, ms | JSON in both, ms | peak, MB |")
     print("|---|---|---|---|---|---|---|")
     for form in formats:
@@ -189,10 +189,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--files", type=int, default=10_000, help=f"at most {MOST_FILES:,}")
+    parser.add_argument("--files", type=int, default=10_000, help=f"at most {MAX_FILES:,}")
     parser.add_argument("--unchanged", type=int, help="files of a library in which nothing has changed")
     parser.add_argument("--formats", nargs="*", default=["jsonl", "parquet"])
-    parser.add_argument("--profile", action="store_true", help="with --unchanged: where the time goes")
+    parser.add_argument("--profile", action="store_true", help="with --unchanged: print a profile")
     parser.add_argument("--night", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.night:
@@ -202,8 +202,8 @@ def main() -> int:
         print_unchanged(arguments.unchanged, arguments.formats, arguments.profile)
         return 0
     files = arguments.files
-    if not 2 <= files <= MOST_FILES:
-        parser.error(f"--files is from 2 to {MOST_FILES:,}")
+    if not 2 <= files <= MAX_FILES:
+        parser.error(f"--files must be from 2 to {MAX_FILES:,}")
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder, "library")
         library.mkdir()

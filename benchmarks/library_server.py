@@ -1,8 +1,8 @@
 """
-A library of any size behind ImageKit's list and metadata endpoints, too cheap to be what is measured.
+A server with ImageKit's list and metadata endpoints for a generated library of any size, at minimal cost.
 
-It makes up each file from its number, waits the latency, and counts requests in windows of a second, as the
-account's limit. ``GET /statistics`` returns what it has seen.
+It generates each file from its number, waits for the latency, and limits requests in windows of a second,
+like an account. ``GET /statistics`` returns the counts of requests.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def listed(number: int) -> dict[str, object]:
 
 
 def metadata(number: int) -> dict[str, object]:
-    """Make up an answer as large as that of a camera's picture: 1.4 kB."""
+    """Generate a response as large as that for a camera's picture: 1.4 kB."""
     resolution = {"XResolution": 72, "YResolution": 72, "ResolutionUnit": 2}
     return {
         "height": 1280,
@@ -122,7 +122,7 @@ def metadata(number: int) -> dict[str, object]:
 
 
 class Account:
-    """The library, its limit, and what was asked of it."""
+    """The library, its rate limit, and the counts of requests."""
 
     def __init__(self, files: int, latency: float, limit: int) -> None:
         self.files = files
@@ -132,7 +132,7 @@ class Account:
         self.first = self.last = 0.0
         self._window, self._count = 0.0, 0
 
-    def answer(self, head: bytes) -> tuple[str, bytes, bytes]:
+    def respond(self, head: bytes) -> tuple[str, bytes, bytes]:
         if head.startswith(b"GET /statistics "):
             return "200 OK", b"", json.dumps(self.statistics()).encode()
         if found := METADATA.match(head):
@@ -162,7 +162,7 @@ class Account:
 
 
 class Connection(asyncio.Protocol):
-    """HTTP/1.1 with GETs only; one request at a time, as the clients do it."""
+    """HTTP/1.1 with GET only; one request at a time, as the clients send them."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_later(latency, self.respond, head)
 
     def respond(self, head: bytes) -> None:
-        status, headers, body = self.account.answer(head)
+        status, headers, body = self.account.respond(head)
         if not self.transport.is_closing():
             self.transport.write(  # type: ignore[attr-defined]
                 b"HTTP/1.1 %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s"
@@ -197,7 +197,7 @@ async def serve(arguments: argparse.Namespace) -> None:
 
 @contextmanager
 def running(files: int, latency: float, limit: int = 0) -> Iterator[str]:
-    """Yield the address of a server in a process of its own."""
+    """Yield the address of a server in a separate process."""
     options = [f"--files={files}", f"--latency={latency}", f"--limit={limit}"]
     command = [sys.executable, str(Path(__file__)), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -209,8 +209,8 @@ def running(files: int, latency: float, limit: int = 0) -> Iterator[str]:
 
 
 def statistics(address: str) -> dict[str, float]:
-    with urlopen(f"{address}/statistics") as answer:
-        return json.load(answer)
+    with urlopen(f"{address}/statistics") as response:
+        return json.load(response)
 
 
 if __name__ == "__main__":

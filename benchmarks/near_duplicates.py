@@ -1,9 +1,10 @@
 """
-Measure the search for near-duplicates against other ways to do it: time, peak memory, and that all find the
-same.
+Compare the search for near-duplicates with other methods: time, peak memory, and whether all find the same
+pairs.
 
-Run it with ``python -m benchmarks.near_duplicates``; the groups ``benchmark`` and ``engines`` of dependencies
-bring the others. What is not installed is named and left out. Each figure comes from a process of its own.
+Run it with ``python -m benchmarks.near_duplicates``; the dependency groups ``benchmark`` and ``engines`` have
+the other packages. Packages that are not installed are named and skipped. Each figure comes from a separate
+process.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ SEED = 1
 
 
 def make_hashes(count: int) -> np.ndarray:
-    """Four fifths unrelated; one fifth in clusters of 2 to 10 with up to 5 bits flipped."""
+    """Return hashes: four fifths unrelated, one fifth in clusters of 2 to 10 with up to 5 bits flipped."""
     rng = np.random.default_rng(SEED)
     hashes = rng.integers(0, 2**64, count, dtype=np.uint64)
     position = count - count // 5
@@ -49,7 +50,7 @@ def make_hashes(count: int) -> np.ndarray:
     return rng.permutation(hashes)
 
 
-# Each method takes the hashes and the radius, and returns how many pairs lie at each distance up to it.
+# Each method takes the hashes and the radius, and returns the number of pairs at each distance up to it.
 
 
 def ours_numpy(hashes: list[int], radius: int) -> list[int]:
@@ -83,14 +84,14 @@ def faiss_flat(hashes: list[int], radius: int) -> list[int]:
     codes = np.array(hashes, dtype=np.uint64).view(np.uint8).reshape(-1, 8)
     index = faiss.IndexBinaryFlat(64)
     index.add(codes)
-    _, distances, _ = index.range_search(codes, radius + 1)  # faiss leaves out the radius itself
+    _, distances, _ = index.range_search(codes, radius + 1)  # faiss excludes the radius itself
     counts = np.bincount(np.asarray(distances, dtype=np.int64), minlength=65)
     counts[0] -= len(hashes)
     return (counts[: radius + 1] // 2).tolist()
 
 
 def faiss_multi_hash(hashes: list[int], radius: int) -> list[int]:
-    """Four chunks of 16 bits: two hashes within the radius differ in few enough bits of one of them."""
+    """Use four 16-bit chunks: hashes within the radius differ in at most radius // 4 bits of one."""
     import faiss
 
     codes = np.array(hashes, dtype=np.uint64).view(np.uint8).reshape(-1, 8)
@@ -120,7 +121,7 @@ def duckdb_join(hashes: list[int], radius: int) -> list[int]:
 
 
 class Sampled(Exception):  # noqa: N818 - no error
-    """A method so slow that only some queries were made: the share of them, and the clocks at the first."""
+    """A method so slow that only some queries were made: their share, and the clocks at the first."""
 
 
 def _clocks() -> tuple[float, float]:
@@ -173,7 +174,7 @@ def measure_here(number: int, file: str, radius: int) -> dict[str, object]:
     method = METHODS[number][1]
     hashes = np.load(file).tolist()
     with suppress(Sampled):
-        method(hashes[:300], radius)  # imports are no part of the figure
+        method(hashes[:300], radius)  # exclude the imports from the figure
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     before = _memory("VmRSS")
     begin = _clocks()
@@ -195,7 +196,7 @@ def measure_here(number: int, file: str, radius: int) -> dict[str, object]:
 
 
 def measure(number: int, file: Path, radius: int, repeat: int) -> dict[str, object]:
-    """Run one method in processes of their own, and return the fastest's figures."""
+    """Run one method in separate processes, and return the figures of the fastest run."""
     return min((_measure(number, file, radius) for _ in range(repeat)), key=lambda result: result["seconds"])
 
 
@@ -209,7 +210,7 @@ def _measure(number: int, file: Path, radius: int) -> dict[str, object]:
 def compare(sizes: Sequence[int], radii: Sequence[int], repeat: int) -> None:
     for name, _, module, _ in METHODS:
         if find_spec(module) is None:
-            print(f"{name}: {module} is not installed; left out.")
+            print(f"{name}: {module} is not installed; skipped.")
     print("| hashes | radius | method | seconds | CPU seconds | extra MB | same pairs |")
     print("|---:|---:|---|---:|---:|---:|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -236,7 +237,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--radii", type=int, nargs="+", default=RADII)
-    parser.add_argument("--repeat", type=int, default=1, help="take the fastest of so many runs")
+    parser.add_argument("--repeat", type=int, default=1, help="number of runs, of which the fastest counts")
     parser.add_argument("--one", nargs=3, metavar=("METHOD", "FILE", "RADIUS"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:

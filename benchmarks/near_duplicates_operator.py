@@ -1,13 +1,12 @@
 """
-Measure what a user runs, FindNearDuplicatesOperator with a table in, groups, pairs and the page out; and in
-the same run the search inside it, on the bare hashes.
+Measure FindNearDuplicatesOperator from the input table to groups, pairs and the page, and its search alone.
 
     python -m benchmarks.near_duplicates_operator                          # 10**6 rows, Parquet; a minute
     python -m benchmarks.near_duplicates_operator --rows 10000000
     python -m benchmarks.near_duplicates_operator --formats parquet jsonl csv --outputs jsonl parquet
     python -m benchmarks.near_duplicates_operator --profile
 
-Each figure comes from a process of its own; memory is the peak above what the imports take.
+Each figure comes from a separate process; memory is the peak above the imports.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _BATCH = 100_000
 
 
 def write_table(path: Path, rows: int) -> None:
-    """Write a library's table: what the search uses, and columns that it does not."""
+    """Write a library's table with the columns that the search uses and some that it does not."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -171,7 +170,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
     parser.add_argument("--formats", nargs="+", default=["parquet"])
     parser.add_argument("--outputs", nargs="+", default=["jsonl"])
-    parser.add_argument("--profile", action="store_true", help="print where the operator's time goes")
+    parser.add_argument("--profile", action="store_true", help="print a profile of the operator")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:

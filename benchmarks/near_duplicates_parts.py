@@ -1,13 +1,12 @@
 """
-Say how many parts a search for near-duplicates needs, and what each takes: measured where this machine can,
-computed beyond, which a tilde marks.
+Report how many parts a search for near-duplicates needs, and the cost of each.
 
     python -m benchmarks.near_duplicates_parts          # up to 10**6 measured; a minute
     python -m benchmarks.near_duplicates_parts --measure 10000000
 
-A measured search runs all of its parts, each in a process of its own, as mapped tasks do. Beyond, the seconds
-grow with the planner's own count of comparisons, and the memory with the number of hashes. A search gets as
-many parts as make none of them longer than ten minutes.
+A measured search runs all of its parts, each in a separate process, as mapped tasks do. Larger searches are
+extrapolated and marked with a tilde: the seconds grow with the planner's number of comparisons, and the
+memory with the number of hashes. A search gets enough parts that none takes longer than ten minutes.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ MAX_PAIRS = 10**9
 
 @dataclass(frozen=True)
 class Needs:
-    """What a search takes: CPU seconds of all parts together, and the largest part's megabytes."""
+    """The cost of a search: CPU seconds of all parts together, and megabytes of the largest part."""
 
     seconds: float
     megabytes: float
@@ -47,7 +46,7 @@ class Needs:
 
 
 def cost(size: int, radius: int) -> float:
-    """Return what the planner expects a search to cost, in comparisons."""
+    """Return the number of comparisons that the planner expects for a search."""
     chunks = plan_chunks(size, None, radius)
     return sum(expected_cost(chunk.width, chunk.budget, size, size, size * size / 2) for chunk in chunks)
 
@@ -63,7 +62,7 @@ def measure(size: int, radius: int, folder: Path, parts: int) -> Needs:
 
 
 def compute(size: int, radius: int, known: dict[int, Needs]) -> Needs:
-    """Continue what was measured to a larger search."""
+    """Extrapolate the measured searches to a larger one."""
     (before, smaller), (largest, last) = list(known.items())[-2:]
     seconds = last.seconds * cost(size, radius) / cost(largest, radius)
     per_hash = (last.megabytes - smaller.megabytes) / (largest - before)
@@ -81,8 +80,8 @@ def prepare(size: int, folder: Path) -> None:
 
 
 def run_part(path: str, radius: str, number: str, of: str) -> None:
-    """Do one part, and print its seconds and its peak of memory above the imports."""
-    import numpy as np  # noqa: F401 - its import does not count
+    """Run one part, and print its seconds and its peak memory above the imports."""
+    import numpy as np  # noqa: F401 - its import is not measured
 
     from airflow_provider_imagekit.similarity.pairs.parts import search_part
     from benchmarks.near_duplicates_operator import memory

@@ -1,8 +1,8 @@
 """
-What the named levels find, and what chance finds: ``python -m benchmarks.phash_levels [CROPS]``.
+Measure which edits each level finds, and how often by chance: ``python -m benchmarks.phash_levels [CROPS]``.
 
-Edits of the photographs inside scikit-image are hashed by the recipe of ImageKit's pHash and compared with
-their originals; then crops of different photographs, CROPS of each, are compared with each other.
+Edits of scikit-image's photographs are hashed with ImageKit's pHash algorithm and compared with their
+originals. Then crops of different photographs, CROPS of each, are compared with each other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 from airflow_provider_imagekit.pictures import compute_phash
 from airflow_provider_imagekit.similarity.distance import LEVELS
 
-# Everything there that a camera took.
+# All camera photographs in the distribution.
 PHOTOGRAPHS = [
     *("astronaut", "brick", "camera", "cell", "chelsea", "clock_motion", "coffee", "coins", "color", "grass"),
     *("gravel", "hubble_deep_field", "ihc", "moon", "motorcycle_left", "retina", "rocket"),
@@ -55,7 +55,7 @@ def main(crops: int) -> None:
 
 
 def print_chances(photographs: dict[str, Image.Image], crops: int) -> None:
-    """Print how often crops of two different photographs lie within each radius."""
+    """Print how often crops of two different photographs are within each radius."""
     chance = random.Random(7)
     hashes = {
         name: np.array([compute_phash(crop(picture, chance)).bits for _ in range(crops)], dtype=np.uint64)
@@ -75,7 +75,7 @@ def print_chances(photographs: dict[str, Image.Image], crops: int) -> None:
 
 
 def opened() -> Iterator[tuple[str, Image.Image]]:
-    """Yield the photographs; scikit-image is not imported, only read."""
+    """Yield the photographs; the files are read without importing scikit-image."""
     files = importlib.metadata.distribution("scikit-image")
     for name in PHOTOGRAPHS:
         for suffix in ("png", "jpg"):
@@ -94,14 +94,14 @@ def crop(picture: Image.Image, chance: random.Random) -> Image.Image:
 
 
 def trimmed(left: float, top: float, right: float, bottom: float) -> Edit:
-    """Cut shares of the sides off."""
+    """Crop shares of the sides."""
     return lambda p: p.crop(
         (int(p.width * left), int(p.height * top), int(p.width * (1 - right)), int(p.height * (1 - bottom)))
     )
 
 
 def saved(kind: str, quality: int) -> Edit:
-    """Save and read again."""
+    """Save the picture and read it back."""
 
     def edit(picture: Image.Image) -> Image.Image:
         file = io.BytesIO()
@@ -112,7 +112,7 @@ def saved(kind: str, quality: int) -> Edit:
 
 
 def marked(share: float) -> Edit:
-    """Draw a white mark into the lower right corner, so wide."""
+    """Draw a white mark of this share of the width into the lower right corner."""
 
     def edit(picture: Image.Image) -> Image.Image:
         copy = picture.copy()
@@ -125,7 +125,7 @@ def marked(share: float) -> Edit:
 
 
 def turned(degrees: float) -> Edit:
-    """Turn by some degrees and cut the empty corners off."""
+    """Rotate by some degrees and crop the empty corners."""
     return lambda p: trimmed(*[degrees / 50] * 4)(p.rotate(degrees, Image.Resampling.BICUBIC))
 
 

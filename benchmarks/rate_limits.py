@@ -1,8 +1,8 @@
 """
-Requests of 1, 2 and 4 processes with and without a shared Redis: ``python -m benchmarks.rate_limits``.
+Measure the rate of 1, 2 and 4 processes with and without Redis: ``python -m benchmarks.rate_limits``.
 
-Each process asks as fast as it may at RATE requests a second against a local ImageKit server, whose request
-log is what counts. A last row gives one of two processes a clock half a second ahead of the other's. Needs
+Each process sends requests as fast as RATE requests a second allow to a local ImageKit server, whose request
+log is counted. In the last row the clock of one of two processes is half a second ahead. Needs
 ``redis-server`` on the PATH; fails if a shared budget is exceeded.
 """
 
@@ -45,19 +45,19 @@ def main() -> int:
 
 
 def _measure(processes: int, redis: str, skew: float = 0.0) -> tuple[float, str]:
-    """Return the rate that the server saw after the first second's burst, and who made the requests."""
+    """Return the rate at the server after the first second's burst, and the requests of each process."""
     with tempfile.TemporaryDirectory() as library:
         (Path(library) / "a.txt").write_text("a")
         with ImageKitEmulator(library=Path(library), private_key=_KEY) as server:
             start = time.time() + START_SECONDS
             command = [sys.executable, "-m", "benchmarks.rate_limits", _WORKER]
-            crowd = [
+            workers = [
                 subprocess.Popen(
                     [*command, server.url, redis, str(start), str(skew * (number % 2)), f"/{number}"]
                 )
                 for number in range(processes)
             ]
-            for process in crowd:
+            for process in workers:
                 process.wait(60)
             requests = [each for each in server.requests if each.query.get("path") != _WARM_UP]
     times = sorted(request.time for request in requests)
@@ -72,7 +72,7 @@ def _work(url: str, redis: str, start: str, skew: str, path: str) -> None:
     clock = time.time
     time.time = lambda: clock() + float(skew)
     client = ImageKitClient(_KEY, base_url=url, requests_per_second=RATE, rate_limit_url=redis or None)
-    list(client.list_files(path=_WARM_UP, limit=1))  # imports what it needs
+    list(client.list_files(path=_WARM_UP, limit=1))  # do the imports
     time.sleep(max(float(start) - clock(), 0))
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:

@@ -1,9 +1,9 @@
 """
-### Start when the library's table is new
+### Start when the library's table was updated
 
-`example_imagekit_library_nightly` updates the asset `imagekit-library`, and each event of it says in its
-extra where the table is and what changed. This DAG starts with the event and reads that. A run that somebody
-starts by hand has no event.
+`example_imagekit_library_nightly` updates the asset `imagekit-library`. The extra of each event contains the
+path of the table and the counts of changes. The event starts this DAG, which reads them. A manual run has no
+event.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ with DAG(
     # [END howto_read_asset_event]
 
     @task
-    def tell(updates: list[dict[str, Any]]) -> str:
+    def report(updates: list[dict[str, Any]]) -> str:
         return f"Updates: {', '.join(update['path'] for update in updates) or 'none'}"
 
-    tell(what_changed())
+    report(what_changed())

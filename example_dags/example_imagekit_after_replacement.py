@@ -1,9 +1,9 @@
 """
 ### Start when a picture was replaced
 
-`example_imagekit_hero_replaced` updates the asset `imagekit-hero` when the picture looks different. The event
-says in its extra which file it is, its version, the distance and the new hash. This DAG starts with the event
-and reads that. A run that somebody starts by hand has no event.
+`example_imagekit_hero_replaced` updates the asset `imagekit-hero` when the picture looks different. The extra
+of the event contains the file, its version, the distance and the new hash. The event starts this DAG, which
+reads them. A manual run has no event.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ with DAG(
     # [END howto_read_replacement_event]
 
     @task
-    def tell(replaced: list[dict[str, Any]]) -> str:
+    def report(replaced: list[dict[str, Any]]) -> str:
         texts = (
             "{file_id} has version {version_id} and pHash {phash}, {distance} bits away".format(**each)
             for each in replaced
         )
         return "; ".join(texts) or "nothing was replaced"
 
-    tell(replacements())
+    report(replacements())

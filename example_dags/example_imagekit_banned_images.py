@@ -1,8 +1,9 @@
 """
-### Let no banned picture through
+### Block banned pictures
 
-A bank holds the hashes of pictures that must not be published. An upload goes on only if it is like none of
-them; one that nobody can decide on (a video, a black picture) stops, too. XCom names what it resembles.
+A bank is a file of hashes, here of pictures that must not be published. The DAG continues only if the upload
+is similar to none of them. An undecidable upload (a video, a black picture) is stopped, too. XCom contains
+the nearest banned picture.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ with DAG(
     catchup=False,
     default_args={"retries": 1},
     params={
-        "upload": Param("/products/mug.jpg", type="string", description="What somebody uploaded"),
-        "banned": Param("/banners", type="string", description="A folder with the banned pictures"),
+        "upload": Param("/products/mug.jpg", type="string", description="The uploaded picture"),
+        "banned": Param("/banners", type="string", description="Folder of the banned pictures"),
         "bank": Param(
-            f"file://{HOME}/imagekit/banned.jsonl", type="string", description="File of their hashes"
+            f"file://{HOME}/imagekit/banned.jsonl", type="string", description="File for their hashes"
         ),
     },
     tags=["example", "imagekit"],
@@ -39,7 +40,7 @@ with DAG(
 
     @task
     def write_bank(folder: str, path: str) -> str:
-        """Yours may come from elsewhere: any JSONL, CSV or Parquet file with a name and a hash in a row."""
+        """Write the bank; any JSONL, CSV or Parquet file with a name and a hash per row will do."""
         hook, bank = ImageKitHook(), ObjectStoragePath(path)
         files = hook.list_files(path=folder, file_type="image", limit=100)
         rows = [

@@ -1,9 +1,9 @@
 """
-### Is it in the library already?
+### Check before an upload whether the library has the picture
 
-The hash of a file that is not uploaded yet is computed here by ImageKit's recipe (extra `pillow`) and
-compared with a folder of the library. It may be a few bits off what ImageKit computes, so compare with a
-radius, never for equality. Three ways lead on: the library has it, it is new, or it cannot be decided.
+The worker hashes the file with ImageKit's algorithm (extra `pillow`) and compares it with a folder of the
+library. The hash may differ by a few bits from ImageKit's, so compare with a radius. The DAG has three
+branches: the library has the picture, it is new, or the comparison is undecidable.
 """
 
 from __future__ import annotations
@@ -33,37 +33,37 @@ with DAG(
 ):
 
     @task
-    def hash_file(address: str) -> str:
+    def hash_file(url: str) -> str:
         from airflow_provider_imagekit.pictures import phash_of_file
 
-        answer = requests.get(address, timeout=60)  # or a path on this machine: phash_of_file(path)
-        answer.raise_for_status()
-        return str(phash_of_file(answer.content))
+        response = requests.get(url, timeout=60)  # for a file on the worker: phash_of_file(path)
+        response.raise_for_status()
+        return str(phash_of_file(response.content))
 
     library = LibraryMetadataOperator(
         task_id="library", path="/products", output_path=f"file://{HOME}/imagekit/products.jsonl"
     )
     # [START howto_operator_phash_branch]
-    there_already = PHashBranchOperator(
-        task_id="there_already",
+    in_library = PHashBranchOperator(
+        task_id="in_library",
         phash=hash_file(ENDPOINT + "{{ params.offered }}"),
         reference_bank=library.output["path"],
-        follow_task_ids_if_similar="use_what_is_there",
+        follow_task_ids_if_similar="use_existing",
         follow_task_ids_if_different="upload",
-        follow_task_ids_if_undecidable="ask_somebody",
+        follow_task_ids_if_undecidable="review",
     )
 
     # [END howto_operator_phash_branch]
     @task
-    def use_what_is_there(distance: int) -> str:
-        return f"Nothing to upload: the library has it, {distance} of 64 bits away."
+    def use_existing(distance: int) -> str:
+        return f"Nothing to upload: the library has a picture at a distance of {distance} of 64 bits."
 
     @task
     def upload() -> str:
-        return "It is new: upload it."
+        return "The picture is new: upload it."
 
     @task
-    def ask_somebody() -> str:
-        return "A flat picture: look at it."
+    def review() -> str:
+        return "The picture has no usable hash: review it."
 
-    there_already >> [use_what_is_there(there_already.output["distance"]), upload(), ask_somebody()]
+    in_library >> [use_existing(in_library.output["distance"]), upload(), review()]

@@ -1,10 +1,10 @@
 """
 ### One table for each day's uploads
 
-A run's table holds the files created in the 24 hours before the end of its data interval. That end is
-midnight on every Airflow; the interval's start is the midnight before on Airflow 2, and the same midnight on
-Airflow 3, whose cron schedules have no interval. For a run without a logical date the day ends when somebody
-asked for it, or at `params.end`. The same day always gives the same files, so a backfill may be repeated.
+The table of a run contains the files created in the 24 hours before the end of its data interval. The end is
+midnight on every Airflow. The start is the midnight before on Airflow 2, and the same midnight on Airflow 3,
+whose cron schedules have no interval. For a run without a logical date, the day ends when the run was
+requested, or at `params.end`. A day always yields the same files, so a backfill can be repeated.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ with DAG(
     # [END howto_operator_library_metadata_window]
 
     @task
-    def tell(table: dict[str, Any]) -> str:
-        return f"Files uploaded: {table['counts']['rows']}; {table['path']} has them."
+    def report(table: dict[str, Any]) -> str:
+        return f"{table['counts']['rows']} files uploaded, listed in {table['path']}."
 
-    tell(day.output)
+    report(day.output)

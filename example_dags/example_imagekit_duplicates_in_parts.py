@@ -1,9 +1,9 @@
 """
 ### Find near-duplicates on many workers
 
-A search among millions of pictures as parts that mapped tasks run, each on any worker: one task reads the
-table and writes the hashes, each part searches a share of them, and one task writes groups, pairs and the
-page. The parts share only the storage of `output`, and a part that fails repeats alone.
+A search among millions of pictures is divided into parts that mapped tasks run on any worker: one task reads
+the table and writes the hashes, each part searches a share of them, and one task writes groups, pairs and the
+page. The parts share only the storage at `output`, and a part that fails is repeated alone.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ with DAG(
         task_id="table", file_type="image", output_path=f"{OUTPUT}/table.jsonl"
     ).output["path"]
     # [START howto_operator_near_duplicates_in_parts]
-    # The tasks that plan and merge take the same arguments.
+    # The planning and merging tasks need the same arguments.
     arguments = {"input_path": table, "max_distance": 4, "output_path": f"{OUTPUT}/{{{{ run_id }}}}"}
     plan = PlanNearDuplicatesOperator(task_id="plan", parts=4, **arguments)
     search = SearchNearDuplicatesOperator.partial(task_id="search").expand(part=plan.output)

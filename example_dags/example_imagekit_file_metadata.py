@@ -1,8 +1,8 @@
 """
 ### Metadata of one file
 
-People know a file by its path, the API by its id: the first task finds the id, the second asks for the
-metadata, the third uses single fields of it. GPS coordinates are dropped before anything is stored.
+The API identifies a file by its id, while people use its path. The first task finds the id, the second
+fetches the metadata, and the third uses single fields. GPS coordinates are dropped before anything is stored.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """
-### Wait until the hero picture was replaced
+### Start a campaign when the hero picture was replaced
 
-A campaign starts when somebody puts the new picture in the place of the old one. The first tasks remember
-how the picture looks now; the sensor waits until it looks different, however the file was uploaded. Saving
-the same picture again, smaller or recompressed, does not count. `example_imagekit_after_replacement` starts
-when it was replaced.
+The first tasks fetch the current hash of the picture. The sensor waits until the picture looks different,
+regardless of how the new file was uploaded. It ignores the same picture saved again, resized or recompressed.
+`example_imagekit_after_replacement` starts when the picture was replaced.
 """
 
 from __future__ import annotations

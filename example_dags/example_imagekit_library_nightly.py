@@ -1,9 +1,9 @@
 """
-### Tonight's table of a media library
+### Keep a table of the whole library, every night
 
-One task brings a Parquet table of the library's metadata up to date: the first run fetches every file, the
-next ones only what is new or changed, and a killed one goes on where it was. Another task asks the table with
-DuckDB. In production the path is such as `s3://aws_default@bucket/library.parquet`.
+One task updates a Parquet table of the library's metadata: the first run fetches every file, later runs only
+new and changed files, and a killed run resumes where it stopped. Another task queries the table with DuckDB.
+In production, use a path such as `s3://aws_default@bucket/library.parquet`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ with DAG(
     max_active_runs=1,
     default_args={"retries": 1},
     params={
-        "table": Param(TABLE, type="string", description="Where the table is, on a disk or in a store"),
-        "dry_run": Param(default=False, type="boolean", description="Only tell what it would cost"),
+        "table": Param(TABLE, type="string", description="Path of the table, on disk or in object storage"),
+        "dry_run": Param(default=False, type="boolean", description="Only report the number of calls"),
     },
     tags=["example", "imagekit"],
     doc_md=__doc__,
@@ -48,7 +48,7 @@ with DAG(
 
     @task
     def cameras(table: dict[str, Any]) -> list[dict[str, Any]]:
-        """Count pictures by camera; DuckDB reads only the columns that it needs, from s3:// and gs:// too."""
+        """Count pictures by camera; DuckDB reads only the columns it needs, also from s3:// and gs://."""
         import duckdb
 
         if table["dry_run"]:

@@ -1,8 +1,8 @@
 """
-### Which pictures tell where they were taken?
+### Find pictures that reveal where they were taken
 
-Coordinates in published pictures give away homes and secret places. The table never holds them here
-(`gps="drop"` is the default), but it tells which files do, so that somebody can strip them.
+Coordinates in published pictures reveal homes and secret places. The table does not contain them here
+(`gps="drop"` is the default), but its column `has_gps` shows which files do, so that they can be removed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     default_args={"retries": 1},
-    params={"table": Param(TABLE, type="string", description="Where the table is, on a disk or in a store")},
+    params={
+        "table": Param(TABLE, type="string", description="Path of the table, on disk or in object storage")
+    },
     tags=["example", "imagekit"],
     doc_md=__doc__,
 ):
@@ -41,14 +43,14 @@ with DAG(
     # [END howto_operator_library_metadata_privacy]
 
     @task
-    def with_place(table: dict[str, Any]) -> list[str]:
-        """Return the paths of all files that carry coordinates."""
+    def with_coordinates(table: dict[str, Any]) -> list[str]:
+        """Return the paths of all files with coordinates."""
         rows = map(json.loads, ObjectStoragePath(table["path"]).read_text().splitlines())
         return [row["path"] for row in rows if row["has_gps"] and not row["deleted_at"]]
 
     @task
-    def tell(paths: list[str]) -> str:
-        """Stand in for the message to whoever can strip them."""
+    def report(paths: list[str]) -> str:
+        """Replace this with a message to the people who can remove the coordinates."""
         return f"Pictures that show where they were taken: {len(paths)}, such as {', '.join(paths[:5])}"
 
-    tell(with_place(library.output))
+    report(with_coordinates(library.output))

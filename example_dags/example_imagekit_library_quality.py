@@ -1,8 +1,9 @@
 """
-### Are the pictures of a folder good enough?
+### Check the quality of a folder's pictures
 
-A table of the folder, and rules on it: large enough, the shop's aspect ratio, an embedded colour profile.
-What breaks a rule fails the run, is only warned of, or sends it down another branch, as its severity says.
+The DAG builds a table of the folder and checks rules on it: a minimum width, the shop's aspect ratio, an
+embedded colour profile. The severity of a rule selects whether breaking it fails the run, logs a warning, or
+selects another branch.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ with DAG(
     catchup=False,
     default_args={"retries": 1},
     params={
-        "table": Param(TABLE, type="string", description="Where the table is, on a disk or in a store"),
+        "table": Param(TABLE, type="string", description="Path of the table, on disk or in object storage"),
         "folder": Param("/products", type="string"),
-        "min_width": Param(1000, type="integer", description="Pixels that the shop needs"),
+        "min_width": Param(1000, type="integer", description="Minimum width in pixels"),
         "severity": Param("branch", enum=["fail", "warn", "branch"]),
     },
     tags=["example", "imagekit"],

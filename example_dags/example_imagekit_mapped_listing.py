@@ -1,8 +1,9 @@
 """
 ### Metadata of a whole folder
 
-One task lists a folder, one mapped task instance per picture asks for its metadata, and one task sums up.
-Mapping suits some hundred files: Airflow maps at most 1,024 by default, and every file costs one call.
+One task lists a folder, one mapped task instance per picture fetches its metadata, and a last task summarizes
+the results. Mapping suits a few hundred files: Airflow maps at most 1,024 by default, and every file costs
+one call.
 """
 
 from __future__ import annotations

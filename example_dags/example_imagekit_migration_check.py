@@ -1,9 +1,9 @@
 """
 ### Check all deliveries before a migration
 
-Before traffic moves to a new origin, URL endpoint or set of transformations: what it delivers must show the
-approved master, in the asked dimensions and formats, and not be too heavy. One mapped task a picture checks
-all of its variants, and fails with a list of all that is wrong.
+Before traffic moves to a new origin, URL endpoint or set of transformations, this DAG checks that every
+delivery shows the approved master, in the requested dimensions and formats, and within a maximum size. One
+mapped task per picture checks all of its variants, and fails with a list of all problems.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from airflow_provider_imagekit.compat import DAG, Param, task
 from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
 
 ENDPOINT = "{{ conn.imagekit_default.extra_dejson.get('url_endpoint', '') }}"
-#: What the site asks for: transformation, and what must come of it.
+#: Requirements by transformation.
 VARIANTS: dict[str, dict[str, Any]] = {
     "w-160,h-160,c-at_max": {"width": 160, "max_bytes": 30_000},
     "w-480,f-webp": {"width": 480, "format": "webp"},
@@ -35,7 +35,7 @@ with DAG(
             type="array",
             description="Paths of the masters",
         ),
-        "new_endpoint": Param(None, type=["null", "string"], description="Empty: that of the Connection"),
+        "new_endpoint": Param(None, type=["null", "string"], description="Default: that of the Connection"),
     },
     tags=["example", "imagekit"],
     doc_md=__doc__,
@@ -47,7 +47,8 @@ with DAG(
             {
                 "url": f"{old}{path}",
                 "variants": [
-                    {"url": f"{new or old}{path}?tr={name}", **asked} for name, asked in VARIANTS.items()
+                    {"url": f"{new or old}{path}?tr={name}", **required}
+                    for name, required in VARIANTS.items()
                 ],
             }
             for path in (params or {})["pictures"]
@@ -61,6 +62,6 @@ with DAG(
 
     @task
     def switch(reports: list[dict[str, Any]]) -> str:
-        return f"Deliveries as asked: {sum(report['checked'] for report in reports)}. Switch over."
+        return f"All {sum(report['checked'] for report in reports)} deliveries are correct. Switch over."
 
     switch(check.output)

@@ -1,10 +1,10 @@
 """
-### Look for duplicates every night
+### Search for duplicates every night
 
-A table of hashes of some folders, for which each night fetches only what is new or changed; a report on the
-radius that they can afford; and a search over all of them: groups around the picture to keep, as a table and
-as a page with thumbnails that the task links to. Nothing is deleted. Pairs listed in `not_duplicates.jsonl`
-never come back.
+Each night, one task updates a table of the hashes of some folders, fetching only new and changed files. A
+second task reports a suitable radius for them. A third searches them for near-duplicates and writes groups
+around the picture to keep, as a table and as a page with thumbnails that the task links to. Nothing is
+deleted. Pairs listed in `not_duplicates.jsonl` are no longer reported.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ with DAG(
     # [END howto_operator_find_near_duplicates]
 
     @task
-    def tell(groups: int, duplicates: int) -> str:
-        return f"Near-duplicates: {duplicates}, in groups: {groups}."
+    def report(groups: int, duplicates: int) -> str:
+        return f"{duplicates} near-duplicates in {groups} groups."
 
-    tell(find.output["groups"], find.output["duplicates"])
+    report(find.output["groups"], find.output["duplicates"])

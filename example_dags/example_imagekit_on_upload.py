@@ -1,9 +1,9 @@
 """
 ### Start when a picture is uploaded, and fetch its metadata
 
-A watcher looks for new pictures in a folder every minute. With `webhook_secrets` and `webhook_assets` in
-the Airflow Connection, ImageKit's webhooks start the DAG within a second, and the watcher reports what they
-missed. An event is a hint: the DAG lists the new pictures itself. A run that is started by hand has no
+A watcher polls a folder for new pictures every minute. With `webhook_secrets` and `webhook_assets` in the
+Airflow Connection, ImageKit's webhooks start the DAG within a second, and the watcher reports only pictures
+that they missed. The DAG lists the new pictures itself instead of relying on the events. A manual run has no
 event. Needs Airflow 3.
 """
 
@@ -22,7 +22,7 @@ from airflow_provider_imagekit.triggers.files import ImageKitFilesTrigger
 FOLDER = "/products"
 
 # [START howto_trigger_files]
-# The delay leaves new files to the webhook, if there is one.
+# With the delay, the webhook (if there is one) reports a new file before the watcher does.
 trigger = ImageKitFilesTrigger(path=FOLDER, file_type="image", kinds=["new"], poll_interval=60, delay=15)
 PICTURES = Asset("imagekit-pictures", watchers=[AssetWatcher(name="uploads", trigger=trigger)])
 # [END howto_trigger_files]
@@ -40,7 +40,7 @@ with DAG(
 
     @task
     def new_pictures(**context: Any) -> list[str]:
-        """Return the ids of the pictures since the first of the events, at most 1,000."""
+        """Return the ids of the pictures created since the first event, at most 1,000."""
         events = [event for found in context["triggering_asset_events"].values() for event in found]
         starts = [event.extra["payload"]["from"] for event in events if event.extra.get("payload")]
         if not any(starts):

@@ -1,10 +1,10 @@
 """
-### Quarantine what looks like the catalogue, and remember what a person decides
+### Quarantine arrivals that look like the catalogue
 
 A watcher starts the DAG when a picture arrives in a folder. If it looks like one of the catalogue, it is
-unpublished and gets the tag `quarantine`. A person sees both on the page of the search, and adds the tag
-`approved` in ImageKit's dashboard if it is another picture. A second watcher sees that, and the file is
-published; it keeps the tag and never comes back. Airflow 2 has no watchers: there a run waits for arrivals.
+unpublished and tagged `quarantine`. A reviewer compares both on the page of the search, and adds the tag
+`approved` in ImageKit's dashboard if they differ. A second watcher then has the file published; approved
+files are not compared again. Airflow 2 has no watchers: there a sensor waits for arrivals.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
-    is_paused_upon_creation=True,  # once it is resumed, it unpublishes pictures by itself
+    is_paused_upon_creation=True,  # once unpaused, it unpublishes pictures without confirmation
     default_args={"retries": 1},
     params={"output": Param(f"file://{HOME}/imagekit/arrivals", type="string", description="A folder")},
     tags=["example", "imagekit"],
@@ -54,7 +54,7 @@ with DAG(
         task_id="arrivals",
         path=FOLDER,
         search_query='tags NOT IN ["approved"]',
-        max_deleted="100%",  # since all may be approved
+        max_deleted="100%",  # because all may be approved
         output_path=f"{OUTPUT}/arrivals.jsonl",
     )
     catalogue = LibraryMetadataOperator(

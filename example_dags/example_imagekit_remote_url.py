@@ -1,8 +1,9 @@
 """
 ### Metadata of remote and transformed URLs
 
-Files of an attached origin (S3, a web server ...) have no file id: their delivery URL names them. A URL that
-transforms gives the metadata of the transformed picture. The URL endpoint comes from the Airflow Connection.
+Files of an attached origin (S3, a web server) have no file id; their delivery URL identifies them. A URL with
+a transformation returns the metadata of the transformed picture. The URL endpoint comes from the Airflow
+Connection.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """
-### A person approves what the search suggests (Airflow 3.1 and later)
+### A reviewer approves suggested duplicates (Airflow 3.1 and later)
 
-A search suggests for each group of near-duplicates which picture to keep. Somebody sees the pictures side by
-side, under *Required Actions* in Airflow. Approved: the others get the tag `duplicate` in the media library.
-Rejected, or no answer until the run ends after two days: nothing happens. Nothing found: nobody is asked.
+A search suggests for each group of near-duplicates which picture to keep. A reviewer sees the pictures side
+by side under *Required Actions* in Airflow. If the reviewer approves, the other pictures get the tag
+`duplicate` in the media library. If the reviewer rejects, or does not respond before the run ends after two
+days, nothing changes. If the search finds no duplicates, the approval is skipped.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ with DAG(
     def side_by_side(groups_path: str) -> str:
         if table := groups_markdown(read_table(groups_path)):
             return table
-        raise AirflowSkipException("No near-duplicates: nothing to ask.")
+        raise AirflowSkipException("The search found no near-duplicates to review.")
 
     approve = ApprovalOperator(
         task_id="approve",

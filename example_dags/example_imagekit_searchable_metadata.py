@@ -1,9 +1,9 @@
 """
-### Metadata that ImageKit's own search finds
+### Make metadata searchable in ImageKit
 
-When a picture was taken, with which camera, its pHash, and of which picture it is a near-duplicate become
-custom metadata of the files. Then people search for them in ImageKit's dashboard, and so does the last task.
-Rows that failed or were deleted are left out. `dry_run` logs the plan and changes nothing.
+The capture time, the camera, the pHash and the original of a near-duplicate become custom metadata of the
+files. Users can then search for them in ImageKit's dashboard; the last task does so with the API. Rows of
+failed and deleted files are skipped. `dry_run` logs the plan and changes nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ with DAG(
     params={
         "folder": Param("/landscapes", type="string", description="A folder of the library"),
         "output": Param(f"file://{HOME}/imagekit/search", type="string", description="Such as s3://bucket/x"),
-        "dry_run": Param(default=False, type="boolean", description="Only log what would be written"),
+        "dry_run": Param(default=False, type="boolean", description="Only log the plan"),
     },
     tags=["example", "imagekit"],
     doc_md=__doc__,

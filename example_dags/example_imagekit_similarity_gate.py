@@ -1,9 +1,9 @@
 """
 ### Publish only what looks like the approved master
 
-A partner delivers a copy of a picture. The gate waits, without holding a worker, until the copy is there and
-looks like the master; only then the tasks behind it run. It compares perceptual hashes: a resized or
-recompressed copy passes, another picture never does.
+A partner delivers a copy of a picture. The sensor waits, without occupying a worker slot, until the copy
+exists and looks like the master. Only then do the downstream tasks run. The sensor compares perceptual
+hashes: a resized or recompressed copy passes, a different picture does not.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ with DAG(
     default_args={"retries": 1},
     params={
         "candidate": Param(
-            "/variants/mountain-lake-watermarked.jpg", type="string", description="What was delivered"
+            "/variants/mountain-lake-watermarked.jpg", type="string", description="The delivered copy"
         ),
-        "master": Param("/landscapes/mountain-lake.jpg", type="string", description="What was approved"),
+        "master": Param("/landscapes/mountain-lake.jpg", type="string", description="The approved picture"),
     },
     tags=["example", "imagekit"],
     doc_md=__doc__,

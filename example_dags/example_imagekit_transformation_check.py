@@ -1,8 +1,8 @@
 """
-### Check what is delivered
+### Check every delivered size
 
-Before a change of origins, of a CDN or of transformation settings: every delivered width must have the asked
-dimensions and still show the same picture. The run fails with a list of all that is wrong.
+Before a change of origins, CDN or transformation settings, this DAG checks that each delivered width has the
+requested dimensions and still shows the same picture. The run fails with a list of all problems.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """
 ### Find near-duplicates in a warehouse
 
-Hashes that live in a database are compared there: one query finds every pair of near-duplicates, and its
-answer equals that of `FindNearDuplicatesOperator`. Here PostgreSQL does it (the Airflow Connection
-`warehouse`, package `apache-airflow-providers-postgres`); Spark, DuckDB, BigQuery and Snowflake have dialects
-of their own.
+If the hashes are in a database, one query finds every pair of near-duplicates there. The result equals that
+of `FindNearDuplicatesOperator`. This DAG uses PostgreSQL (the Airflow Connection `warehouse`, package
+`apache-airflow-providers-postgres`); there are also dialects for Spark, DuckDB, BigQuery and Snowflake.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ with DAG(
 
     @task
     def load(path: str) -> None:
-        """Put the names and hashes of the library into the warehouse."""
+        """Copy the file ids and hashes of the library into the warehouse."""
         from airflow_provider_imagekit.io.tables import read_rows
 
         warehouse = BaseHook.get_hook("warehouse")

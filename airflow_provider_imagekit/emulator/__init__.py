@@ -1,18 +1,18 @@
 """
-A local ImageKit server over a folder of pictures: real HTTP, real pictures, real metadata.
+A local ImageKit server that serves a folder of pictures with real HTTP, real pictures and real metadata.
 
-It needs the extra ``emulator`` and not Airflow. No other part of this package imports it.
+It requires the extra ``emulator`` but not Airflow. No other part of this package imports it.
 
 Each part imports only those before it:
 
-- ``pictures``: what a file contains: EXIF, kind, size of videos and drawings
-- ``transforms``: transformation strings: parsed, laid out, applied
-- ``library``: a folder of files, versions, changes, and what was measured of them
+- ``pictures``: EXIF and other metadata of files, size of videos and SVG files
+- ``transforms``: parses and applies transformation strings
+- ``library``: files and their versions, stored changes, measured properties
 - ``search``: the query language of the listing
 - ``account``: library, keys and limits of the one account
-- ``routes``: the answer of each address
-- ``serving``: from the socket to the route and back: listening, recording, faults
-- ``server``: all of it as one Python object
+- ``routes``: a handler for each endpoint
+- ``serving``: listens, records requests, injects faults
+- ``server``: the whole server as one Python object
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when first used, so that the command can name a missing extra.
+    # Imported on first use, so that the command can report a missing extra.
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Command ``imagekit-emulator``: says which packages are missing, or starts the server."""
+"""Entry point of the command ``imagekit-emulator``: reports missing packages or starts the server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Serve until interrupted or terminated.
 
-    :param arguments: of the command line.
+    :param arguments: command-line arguments.
     :return: exit status.
     """
     try:

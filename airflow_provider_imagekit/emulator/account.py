@@ -1,4 +1,4 @@
-"""All that the routes need: the media library, what is known of it, keys, limits, and threads to work in."""
+"""State shared by all routes: media library, measured properties, keys, limits and a thread pool."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ class Account:
 
     :param imagekit_id: name in the URL endpoint.
     :param library: the media library.
-    :param measurer: what is known of its files.
+    :param measurer: measures its files.
     :param keyring: private keys.
     :param limiter: rate limits.
     :param pool: threads for work on files and pictures, so that the event loop never waits for a disk.
-    :param jobs: purges and changes of folders.
-    :param usage: counters of usage that differ from the server's own.
+    :param jobs: cache purges and folder jobs.
+    :param usage: usage counters to report instead of the server's own.
     :param custom_fields: custom metadata fields by id.
     :param webhooks: webhooks and their events.
-    :param webhook_hosts: hosts beside this machine that webhooks may be on.
+    :param webhook_hosts: hosts other than this machine to which webhooks may be sent.
     :param named_transformations: name to transformation string.
-    :param url_endpoints: further URL endpoints whose addresses are answered as the server's own, such as
-        ``https://ik.imagekit.io/your_id``; nothing is ever fetched from there.
-    :param restrict_unsigned: whether every delivery needs a signed URL.
+    :param url_endpoints: additional URL endpoints that the server treats as its own, such as
+        ``https://ik.imagekit.io/your_id``; it never fetches anything from them.
+    :param restrict_unsigned: whether every delivery requires a signed URL.
     """
 
     imagekit_id: str
@@ -66,9 +66,9 @@ class Account:
 
     @property
     def transformations(self) -> dict[str, str]:
-        """Return the named transformations, that of thumbnails among them."""
+        """Return the named transformations, including the one for thumbnails."""
         return {THUMBNAIL: "w-100,h-100,c-at_max", **self.named_transformations}
 
     async def run(self, work: Callable[..., Result], *arguments: object) -> Result:
-        """Do work in a thread."""
+        """Run work in a thread of the pool."""
         return await asyncio.get_running_loop().run_in_executor(self.pool, work, *arguments)

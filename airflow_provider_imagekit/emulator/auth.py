@@ -1,4 +1,4 @@
-"""Private keys: which are valid now, and which were."""
+"""Checks private keys and remembers expired ones."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from airflow_provider_imagekit.emulator.errors import EXPIRED_KEY, NO_KEY, WRONG
 
 __all__ = ["DEFAULT_PRIVATE_KEY", "Keyring"]
 
-#: In the form of real keys, with the characters that connections tend to lose. It is not a secret.
+#: Has the form of real keys and contains characters that connection URIs tend to lose. It is not a secret.
 DEFAULT_PRIVATE_KEY = "private_emulator+key/for=tests="
 
 
 class Keyring:
     """
-    The account's private key, and the ones that it replaced.
+    The account's valid private key and its expired ones.
 
     :param private_key: the valid key.
     """
@@ -26,28 +26,28 @@ class Keyring:
 
     @property
     def valid(self) -> str:
-        """Return the key that is accepted now."""
+        """Return the key that is currently accepted."""
         return self._valid
 
     @property
     def is_default(self) -> bool:
-        """Return whether the key is the published one, which is not a secret."""
+        """Return whether the key is the published default, which is not a secret."""
         return self._valid == DEFAULT_PRIVATE_KEY
 
     def rotate(self, private_key: str) -> None:
-        """Accept another key from now on; the former one is answered as expired."""
-        former, self._valid = self._valid, _checked(private_key)
-        self._expired.add(former)
+        """Accept another key from now on; requests with the previous one are refused as expired."""
+        previous, self._valid = self._valid, _checked(private_key)
+        self._expired.add(previous)
         self._expired.discard(private_key)
 
     def check(self, authorization: str | None) -> None:
         """
-        Let a request pass, or refuse it.
+        Check the credentials of a request.
 
         ``Basic base64(key:anything)`` and ``Basic key`` are both documented; the password is ignored.
 
         :param authorization: value of the ``Authorization`` header.
-        :raises ApiError: 401 without a key, 403 for a wrong or expired one.
+        :raises ApiError: 401 if the key is missing, 403 if it is wrong or expired.
         """
         keys = _presented_keys(authorization or "")
         if not keys:
@@ -63,7 +63,7 @@ def _checked(private_key: str) -> str:
     if not private_key.strip():
         raise ValueError("The private key is empty.")
     if not private_key.isascii() or not private_key.isprintable() or " " in private_key:
-        raise ValueError("The private key holds blanks or characters that no key has.")
+        raise ValueError("The private key contains blanks or characters that are not allowed in a key.")
     return private_key
 
 

@@ -1,4 +1,4 @@
-"""Options, messages and life of the command ``imagekit-emulator``."""
+"""Command ``imagekit-emulator``: parses its options and runs the server."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def serve(arguments: Sequence[str] | None = None) -> int:
     """
     Serve until interrupted or terminated.
 
-    :param arguments: of the command line.
+    :param arguments: command-line arguments.
     :return: exit status.
     """
     options = command_parser().parse_args(arguments)
     if options.verbose:
         _log_requests()
-    # Pillow warns about odd files; their metadata show the same.
+    # Pillow warns about unusual files; their metadata shows the same.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     limits = RateLimits(
         read=tuple(options.rate_limit) or RateLimits().read,
@@ -75,15 +75,15 @@ def serve(arguments: Sequence[str] | None = None) -> int:
 
 
 def command_parser() -> argparse.ArgumentParser:
-    """Return what reads the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        prog="imagekit-emulator", description="Serve a folder of pictures as ImageKit would."
+        prog="imagekit-emulator", description="Serve a folder of pictures as an ImageKit account."
     )
     parser.add_argument(
-        "--library", type=Path, required=True, metavar="DIR", help="folder of pictures; only read"
+        "--library", type=Path, required=True, metavar="DIR", help="folder of pictures; read-only"
     )
     parser.add_argument("--version", action="version", version=f"airflow-provider-imagekit {__version__}")
-    parser.add_argument("--port", type=_port, default=0, metavar="N", help="default: any free one")
+    parser.add_argument("--port", type=_port, default=0, metavar="N", help="port (default: any free one)")
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
@@ -101,7 +101,7 @@ def command_parser() -> argparse.ArgumentParser:
         type=_duration,
         default=0.0,
         metavar="TIME",
-        help="least time of an answer, such as 100ms or 1.5s",
+        help="minimum time of every response, such as 100ms or 1.5s",
     )
     parser.add_argument(
         "--rate-limit",
@@ -109,7 +109,7 @@ def command_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="N/TIME",
-        help="limit of each endpoint, such as 100/s or 1000/15m; may be repeated (default: none)",
+        help="rate limit of each endpoint, such as 100/s or 1000/15m; may be repeated (default: none)",
     )
     parser.add_argument(
         "--write-rate-limit",
@@ -117,7 +117,7 @@ def command_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="N/TIME",
-        help="limit of each endpoint that changes something; may be repeated (default: as --rate-limit)",
+        help="rate limit of each endpoint that writes; may be repeated (default: as --rate-limit)",
     )
     parser.add_argument("--state", type=Path, metavar="DIR", help="folder that keeps uploads and changes")
     parser.add_argument(
@@ -126,7 +126,7 @@ def command_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="URL",
-        help="further URL endpoint to answer for, such as https://ik.imagekit.io/your_id; may be repeated",
+        help="additional URL endpoint to serve, such as https://ik.imagekit.io/your_id; may be repeated",
     )
     parser.add_argument(
         "--fault",
@@ -134,26 +134,26 @@ def command_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="JSON",
-        help='fault to start with, such as \'{"status": 503, "share": 0.1, "times": null}\'; may be repeated',
+        help='initial fault, such as \'{"status": 503, "share": 0.1, "times": null}\'; may be repeated',
     )
     parser.add_argument(
         "--control",
         action="store_true",
-        help=f"let faults be injected over HTTP, below {PREFIX} (default: off)",
+        help=f"allow fault injection over HTTP, below {PREFIX} (default: off)",
     )
     parser.add_argument(
         "--job-time",
         type=_duration,
         default=0.0,
         metavar="TIME",
-        help="how long purges and changes of folders are pending, such as 2s (default: completed at once)",
+        help="how long purges and folder jobs stay pending, such as 2s (default: completed at once)",
     )
     parser.add_argument(
         "--webhook-host",
         action="append",
         default=[],
         metavar="HOST",
-        help="host beside this machine to which webhooks may be sent; may be repeated",
+        help="host other than this machine to which webhooks may be sent; may be repeated",
     )
     parser.add_argument("--verbose", action="store_true", help="log every request to standard error")
     return parser
@@ -171,7 +171,7 @@ def _port(text: str) -> int:
 
 def _key(text: str) -> str:
     if not text.strip():
-        raise argparse.ArgumentTypeError("the key is empty; leave the option out for the default key")
+        raise argparse.ArgumentTypeError("the key is empty; omit the option to use the default key")
     return text
 
 
@@ -222,7 +222,7 @@ def _announce(emulator: ImageKitEmulator, options: argparse.Namespace) -> None:
     if not emulator.files():
         lines.append("# The library has no files.")
     if options.host in ANY_ADDRESS and not options.public_host:
-        lines.append("# This connection is for this machine. For others add --public-host NAME.")
+        lines.append("# This connection works on this machine only. For others, add --public-host NAME.")
     print("\n".join(lines), flush=True)
 
 

@@ -1,7 +1,7 @@
 """
-The refusals that ImageKit documents, word for word.
+Error responses with the exact texts that ImageKit documents.
 
-Sources: the vendor's OpenAPI description (status and ``message``), and the fixtures of its SDKs for ``type``.
+Sources: the vendor's OpenAPI description for status and ``message``, its SDKs' fixtures for ``type``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
     "url_not_ours",
 ]
 
-#: Every refusal carries it.
+#: Part of every error response.
 HELP = "For support kindly contact us at support@imagekit.io."
 
 NO_KEY = "Your request does not contain private API key."
@@ -40,7 +40,7 @@ NO_PICTURE = "The requested file does not exist or is inaccessible at this time.
 TOO_MANY = "You have exceeded the rate limit for this endpoint."
 INTERNAL_ERROR = "We have experienced an internal error while processing your request."
 
-#: What a refusal of a status says, where nothing more is known.
+#: Default message for each status.
 MESSAGES = {
     400: CORRUPT,
     401: NO_KEY,
@@ -53,12 +53,12 @@ MESSAGES = {
 
 class ApiError(Exception):
     """
-    Raised by a handler to answer with a refusal.
+    Raised by a handler to send an error response.
 
     :param status: HTTP status.
     :param message: ImageKit's text.
-    :param headers: headers besides the usual ones.
-    :param extra: further keys of the body, such as ``reason`` or ``missingFileIds``.
+    :param headers: additional headers.
+    :param extra: additional keys of the body, such as ``reason`` or ``missingFileIds``.
     """
 
     def __init__(
@@ -71,35 +71,35 @@ class ApiError(Exception):
 
 
 def bad_file_id() -> ApiError:
-    """Refuse an id that is not 24 lower-case hexadecimal digits."""
+    """Return the error for a file id that is not 24 lower-case hexadecimal digits."""
     return ApiError(400, "Your request contains invalid fileId parameter.", type="INVALID_PARAM_ERROR")
 
 
 def bad_version_id() -> ApiError:
-    """Refuse a version's id of another form."""
+    """Return the error for a malformed version id."""
     return ApiError(400, "Your request contains invalid versionId parameter.", type="INVALID_PARAM_ERROR")
 
 
 def no_such_version() -> ApiError:
-    """Refuse an unknown version of a file."""
+    """Return the error for an unknown version of a file."""
     return ApiError(404, "The requested file version does not exist.")
 
 
 def no_such_file() -> ApiError:
-    """Refuse details, versions, changes and deletion of an unknown file."""
+    """Return the error for details, versions, changes and deletion of an unknown file."""
     return ApiError(404, "The requested file does not exist.")
 
 
 def no_such_picture() -> ApiError:
-    """Refuse the metadata of an unknown file."""
+    """Return the error for the metadata of an unknown file."""
     return ApiError(404, NO_PICTURE)
 
 
 def corrupt_file() -> ApiError:
-    """Refuse the metadata of a picture that cannot be decoded."""
+    """Return the error for the metadata of a picture that cannot be decoded."""
     return ApiError(400, CORRUPT)
 
 
 def url_not_ours(url: str) -> ApiError:
-    """Refuse a URL that is not below a URL endpoint of the account; the text starts with the URL."""
+    """Return the error for a URL that is not below one of the account's URL endpoints."""
     return ApiError(400, f"{url} should be accessible using your ImageKit.io account.")

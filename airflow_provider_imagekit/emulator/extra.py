@@ -1,4 +1,4 @@
-"""Whether the packages of the extra ``emulator`` are installed."""
+"""Checks whether the packages of the extra ``emulator`` are installed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _PACKAGES = ("PIL", "httptools", "jinja2", "python_multipart", "starlette", "uvi
 
 def check_extra() -> None:
     """
-    Check that the local server can be imported.
+    Check that all packages of the local server are installed.
 
-    :raises ModuleNotFoundError: naming the missing packages and the extra that brings them.
+    :raises ModuleNotFoundError: if packages are missing; the message names them and the extra to install.
     """
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:

@@ -1,7 +1,7 @@
 """
-Rate limits as ImageKit documents them: counted across the account, per endpoint, several at once.
+Rate limits as ImageKit documents them: per endpoint across the account, with several limits at once.
 
-The numbers of the real service are not published; only the headers and their units are.
+ImageKit publishes the headers and their units, but not the limits themselves.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _TEXT = re.compile(r"(\d+)/(\d*)([smh])", re.ASCII)
 @dataclass(frozen=True, slots=True)
 class RateLimit:
     """
-    So many requests in so much time.
+    A maximum number of requests per interval.
 
-    :param requests: how many requests an interval lets through, at least 1.
+    :param requests: requests allowed per interval, at least 1.
     :param interval_ms: length of the interval in milliseconds.
     """
 
@@ -38,12 +38,12 @@ class RateLimit:
 
     def __post_init__(self) -> None:
         if self.requests < 1 or self.interval_ms < 1:
-            raise ValueError("A rate limit lets through at least one request in at least one millisecond.")
+            raise ValueError("A rate limit must allow at least 1 request in at least 1 millisecond.")
 
     @classmethod
     def parse(cls, text: str) -> RateLimit:
         """
-        Read a limit such as ``100/s``, ``1000/15m`` or ``40000/h``.
+        Parse a limit such as ``100/s``, ``1000/15m`` or ``40000/h``.
 
         :raises ValueError: for any other form.
         """
@@ -54,7 +54,7 @@ class RateLimit:
         return cls(int(count), int(number or 1) * _UNITS_MS[unit])
 
 
-#: Practically no limit; the headers are sent all the same.
+#: Effectively no limit; the headers are sent anyway.
 UNLIMITED = RateLimit(1_000_000_000, 1000)
 
 
@@ -63,7 +63,7 @@ class RateLimits:
     """
     The account's limits.
 
-    :param read: limits of every ``GET`` endpoint, each counted for itself; all of them hold at once.
+    :param read: limits of every ``GET`` endpoint, each counted separately; all of them apply at once.
     :param write: limits of every other endpoint. Uploads are not limited, as documented.
     """
 
@@ -82,7 +82,7 @@ class Limiter:
     Counts the requests of each endpoint in fixed intervals, the first of which starts with the first request.
 
     :param limits: the account's limits.
-    :param clock: seconds that only grow.
+    :param clock: returns monotonic time in seconds.
     """
 
     def __init__(self, limits: RateLimits, clock: Callable[[], float] = time.monotonic) -> None:
@@ -92,16 +92,16 @@ class Limiter:
         self._windows: dict[tuple[str, RateLimit], _Window] = {}
 
     def clear(self) -> None:
-        """Forget all that was counted."""
+        """Reset all counters."""
         with self._lock:
             self._windows.clear()
 
     def admit(self, endpoint: str, *, writes: bool) -> dict[str, str]:
         """
-        Count a request and return the ``X-RateLimit-*`` headers of its answer.
+        Count a request and return the ``X-RateLimit-*`` headers of its response.
 
-        :param endpoint: what is counted together, for example ``GET /v1/files``.
-        :param writes: whether the limits of writing hold.
+        :param endpoint: name under which requests are counted, for example ``GET /v1/files``.
+        :param writes: whether the limits for writing apply.
         :raises ApiError: 429 when a limit is reached; such a request is not counted.
         """
         limits = self.limits.write if writes else self.limits.read
@@ -136,7 +136,7 @@ class _Window:
 
 
 def _headers(limit: RateLimit, reset_ms: int) -> dict[str, str]:
-    # Milliseconds, not seconds and no epoch; there is neither a Remaining header nor Retry-After.
+    # Reset is in milliseconds, not seconds or an epoch. ImageKit sends neither Remaining nor Retry-After.
     return {
         "X-RateLimit-Limit": str(limit.requests),
         "X-RateLimit-Reset": str(reset_ms),
@@ -149,5 +149,5 @@ def _too_many(limit: RateLimit, reset_ms: int) -> ApiError:
 
 
 def headers_of(limits: Iterable[RateLimit]) -> dict[str, str]:
-    """Return the headers of an answer that was not counted, such as one to a wrong key."""
+    """Return the headers of a response that was not counted, such as one to a wrong key."""
     return _headers(min(limits, key=lambda limit: limit.requests), 0)

@@ -1,5 +1,5 @@
 """
-Fixtures for testing one's own DAGs against the emulator.
+Pytest fixtures for testing your DAGs against the emulator.
 
 In a ``conftest.py``::
 
@@ -9,7 +9,7 @@ In a ``conftest.py``::
     def imagekit_library():
         return Path(__file__).parent / "pictures"
 
-It is not an entry point, since pytest would load it in every run on the machine.
+It is not an entry point, because pytest would then load it in every run on the machine.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ __all__ = ["imagekit_emulator", "imagekit_library"]
 @pytest.fixture
 def imagekit_library(tmp_path: Path) -> Path:
     """
-    Return the folder of pictures that :func:`imagekit_emulator` serves: empty, to be filled by the test.
+    Return the folder that :func:`imagekit_emulator` serves; it is empty, and the test fills it with pictures.
 
-    Override it to serve pictures of your own; with a wider scope if you like.
+    Override it to serve your own pictures, optionally with a wider scope.
     """
     library = tmp_path / "imagekit_library"
     library.mkdir()
@@ -45,7 +45,7 @@ def imagekit_library(tmp_path: Path) -> Path:
 @pytest.fixture
 def imagekit_emulator(imagekit_library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ImageKitEmulator]:
     """
-    Run a local ImageKit server for one test; the connection ``imagekit_default`` leads to it.
+    Run a local ImageKit server for one test and set the connection ``imagekit_default`` to it.
 
     ::
 

@@ -32,41 +32,41 @@ if TYPE_CHECKING:
 __all__ = ["ANY_ADDRESS", "ImageKitEmulator", "checked_url_endpoint"]
 
 _THREADS = 4
-#: Addresses that stand for all of this machine, and what to reach them by.
+#: Wildcard addresses, and the address by which a client on this machine reaches them.
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - translated, not bound
 
 
 class ImageKitEmulator:
     """
-    A local server that answers as ImageKit would for a folder of pictures.
+    A local server that serves a folder of pictures as an ImageKit account.
 
     ::
 
         with ImageKitEmulator(library="pictures") as ik:
             os.environ["AIRFLOW_CONN_IMAGEKIT_DEFAULT"] = json.dumps(ik.airflow_connection)
 
-    :param library: folder that is the media library; it is only read, and changes in it are noticed.
+    :param library: folder that is the media library; it is never written, and changes in it are detected.
     :param private_key: the key to accept.
     :param imagekit_id: name in the URL endpoint.
     :param port: port to listen on; 0 for any free one.
-    :param host: address to listen on; only this machine can reach the default.
-    :param latency: seconds that every answer takes at least.
+    :param host: address to listen on; the default is reachable from this machine only.
+    :param latency: minimum seconds that every response takes.
     :param rate_limits: limits of the account; none by default.
-    :param state: folder that keeps uploads and changes from run to run; by default they end with the server.
+    :param state: folder that keeps uploads and changes between runs; by default they are lost on close.
     :param named_transformations: name to transformation string.
-    :param url_endpoints: further URL endpoints whose addresses are answered as the server's own, such as
+    :param url_endpoints: additional URL endpoints that the server treats as its own, such as
         ``https://ik.imagekit.io/your_id``.
-    :param restrict_unsigned: whether every delivery needs a signed URL.
-    :param control: whether faults may be injected over HTTP; by any program that can reach the server.
+    :param restrict_unsigned: whether every delivery requires a signed URL.
+    :param control: whether any program that can reach the server may inject faults over HTTP.
     :param public_host: host name under which clients reach the server, such as its name among containers;
         ``host`` by default.
-    :param job_seconds: how long purges and changes of folders are pending.
-    :param webhook_hosts: hosts beside this machine to which webhooks may be sent.
-    :param webhook_retry_seconds: seconds until a webhook delivery that was not accepted is sent again; each
-        further wait is twice as long, 6 tries in all.
-    :param webhook_schemes: how webhooks are signed: ``imagekit``, ``standard``, or both.
+    :param job_seconds: seconds for which purges and folder jobs stay pending.
+    :param webhook_hosts: hosts other than this machine to which webhooks may be sent.
+    :param webhook_retry_seconds: seconds before the first retry of a webhook delivery that was not accepted;
+        each further wait is twice as long, with at most 6 attempts in total.
+    :param webhook_schemes: signature schemes of webhooks: ``imagekit``, ``standard``, or both.
     :raises NotADirectoryError: if the library is not a folder.
-    :raises ValueError: for a key, host, id or port that cannot be one, or a URL endpoint without ``https://``.
+    :raises ValueError: if a key, host, id or port is invalid, or a URL endpoint has no scheme.
     :raises OSError: if the state folder cannot be used or another server uses it.
     """
 
@@ -134,7 +134,7 @@ class ImageKitEmulator:
 
     def start(self) -> Self:
         """
-        Listen; after :meth:`stop` on the same port as before.
+        Start listening; after :meth:`stop`, on the same port as before.
 
         :raises OSError: if the server cannot listen on the address.
         """
@@ -153,7 +153,7 @@ class ImageKitEmulator:
         return self
 
     def stop(self) -> None:
-        """Stop listening and cut all connections. Files, requests and faults are kept."""
+        """Stop listening and close all connections. Files, requests and faults are kept."""
         if self._listener is not None:
             self._listener.stop()
             self._listener = None
@@ -167,7 +167,7 @@ class ImageKitEmulator:
 
     @property
     def url(self) -> str:
-        """Return the base URL of the API, for the upload API too."""
+        """Return the base URL of the API, including the upload API."""
         if not self._port:
             raise RuntimeError("The emulator has no address before it is started.")
         return f"http://{self._public_host}:{self._port}"
@@ -179,7 +179,7 @@ class ImageKitEmulator:
 
     @property
     def private_key(self) -> str:
-        """Return the key that is accepted; setting another one expires it."""
+        """Return the key that is currently accepted; setting another key expires it."""
         return self._account.keyring.valid
 
     @private_key.setter
@@ -193,16 +193,16 @@ class ImageKitEmulator:
 
     @property
     def usage(self) -> dict[str, int]:
-        """Return the counters of usage that the server reports instead of its own; change them at will."""
+        """Return the usage counters to report instead of the server's own; tests may change them."""
         return self._account.usage
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """Return the requests so far in order of arrival, as a copy; at most the last 20,000."""
+        """Return a copy of the last requests in order of arrival, at most 20,000."""
         return self._requests.snapshot()
 
     def files(self) -> list[dict[str, Any]]:
-        """Return all files of the library as the listing shows them."""
+        """Return all files of the library in the form of the listing."""
         account = self._account
         return [
             file_object(file, file.current, account.measurer.facts(file, file.current), self.url_endpoint)
@@ -211,7 +211,7 @@ class ImageKitEmulator:
 
     def file_id(self, path: str) -> str:
         """
-        Return the id of a file; it follows from the path, so it is the same in every run.
+        Return the id of a file; it is derived from the path, so it is the same in every run.
 
         :param path: path in the library, such as ``folder/a.jpg``; the file need not exist yet.
         """
@@ -227,21 +227,21 @@ class ImageKitEmulator:
 
     def inject(self, fault: Fault | None = None, **fields: Any) -> InjectedFault:
         """
-        Let the next matching requests go wrong.
+        Inject a fault into the next matching requests.
 
-        :param fault: what goes wrong; or its fields as keywords, as in ``inject(status=503, times=2)``.
-        :return: the fault at work; ``hits`` counts the requests that met it.
+        :param fault: the fault, or its fields as keywords, as in ``inject(status=503, times=2)``.
+        :return: the active fault; its ``hits`` counts the affected requests.
         """
         if fault is not None and fields:
-            raise TypeError("Give either a Fault or its fields.")
+            raise TypeError("Pass either a Fault or its fields, not both.")
         return self._faults.inject(fault or Fault(**fields))
 
     def clear_faults(self) -> None:
-        """End all faults."""
+        """Remove all faults."""
         self._faults.clear()
 
     def clear(self) -> None:
-        """End all faults, forget the requests, and reset the rate limits."""
+        """Remove all faults and recorded requests, and reset the rate limits."""
         self._faults.clear()
         self._requests.clear()
         self._account.limiter.clear()
@@ -256,15 +256,15 @@ def checked_url_endpoint(text: str) -> str:
     """
     if not re.match("https?://[^/]", text):
         rest = text.rpartition("://")[2].lstrip("/") or "ik.imagekit.io/your_id"
-        raise ValueError(f"the URL endpoint is {text!r}; write it with its scheme: https://{rest}")
+        raise ValueError(f"the URL endpoint is {text!r}; include its scheme: https://{rest}")
     return text.rstrip("/")
 
 
 def _check_names(host: str, public_host: str | None, imagekit_id: str) -> None:
     if not host.strip():
-        raise ValueError("host is empty, which would listen everywhere; use an address such as 127.0.0.1.")
+        raise ValueError("host is empty, which means all addresses; use an address such as 127.0.0.1.")
     if public_host and not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", public_host):
-        raise ValueError(f"public_host is {public_host!r}; use a name alone, without scheme, port and path.")
+        raise ValueError(f"public_host is {public_host!r}; use a host name without scheme, port and path.")
     if not re.fullmatch(r"[A-Za-z0-9._~-]+", imagekit_id):
         raise ValueError(f"imagekit_id is {imagekit_id!r}; use letters, digits, - and _.")
 

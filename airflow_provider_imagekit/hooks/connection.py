@@ -1,4 +1,4 @@
-"""From an Airflow Connection to the client's arguments: the one place that reads its fields."""
+"""Converts an Airflow Connection to client settings; no other module reads its fields."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 
 def client_settings(connection: Connection, extra: Mapping[str, Any]) -> ClientSettings:
     """
-    Read an Airflow Connection of type ``imagekit``.
+    Convert an Airflow Connection of type ``imagekit`` to client settings.
 
-    Values may arrive as strings, since forms and URIs know nothing else; blank ones count as absent, and
-    unknown ``extra`` fields for nothing. Of several mistakes, the first in the form's order is named.
+    Values may be strings, because forms and URIs have no other type. Blank values count as absent; unknown
+    fields of ``extra`` are ignored. If several fields are invalid, the error names the first one in the form.
 
     :param connection: the Airflow Connection.
     :param extra: its ``extra`` field, parsed.
-    :raises ImageKitConfigurationError: naming the field that cannot be used.
+    :raises ImageKitConfigurationError: for an invalid field; the message names it.
     """
     _check_type(connection)
     base_url = _base_url(connection)
@@ -66,11 +66,11 @@ def client_settings(connection: Connection, extra: Mapping[str, Any]) -> ClientS
 
 def webhook_settings(extra: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:
     """
-    Read what the receiver of webhooks needs.
+    Read the settings of the webhook receiver.
 
     :param extra: the ``extra`` field of an Airflow Connection, parsed.
-    :return: the webhooks' secrets; names of assets, each with the folder whose files it gets.
-    :raises ImageKitConfigurationError: naming the field that cannot be used; never a secret.
+    :return: the signing keys of the webhooks; the names of assets, each with its folder.
+    :raises ImageKitConfigurationError: for an invalid field; the message names it and shows no secret.
     """
     given = extra.get("webhook_secrets")
     parts = given.split(",") if isinstance(given, str) else given if isinstance(given, list) else ()
@@ -78,30 +78,31 @@ def webhook_settings(extra: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[st
     if not secrets or not all(key.startswith("whsec_") and len(key) >= _MIN_SECRET for key in secrets):
         raise ImageKitConfigurationError(
             f"{_extra('webhook_secrets')} is empty or not a list of signing keys.",
-            help="Use the key whsec_... that ImageKit showed when the webhook was made; several with commas.",
+            help="Use the key whsec_... that ImageKit showed when you created the webhook. "
+            "Separate several keys with commas.",
         )
     assets = {name: folder for name, folder in _object(extra, "webhook_assets") if name}
     if not assets:
         raise ImageKitConfigurationError(
             f"{_extra('webhook_assets')} is empty.",
-            help='Use an object of assets and folders, such as {"pictures": "/products"}; "" for all files.',
+            help='Use an object of assets and folders, such as {"pictures": "/products"}; "" is all files.',
         )
     return secrets, assets
 
 
 def unknown_fields(extra: Mapping[str, Any]) -> list[str]:
-    """Return a warning for each field of ``extra`` that is not one of ours, with the nearest that is."""
+    """Return a warning for each unknown field of ``extra``, with the closest known field."""
     warnings = []
     for name in extra:
         if name not in CONNECTION_FIELDS:
             near = difflib.get_close_matches(str(name), CONNECTION_FIELDS, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
-            warnings.append(f"The extra field {str(name)[:100]!r} is not known and is ignored.{hint}")
+            warnings.append(f"The extra field {str(name)[:100]!r} is unknown and is ignored.{hint}")
     return warnings
 
 
 def uses_login(connection: Connection) -> bool:
-    """Return whether the key stands in ``login``, where people who come from the HTTP provider have it."""
+    """Return whether the key is in ``login``, as in connections made for the HTTP provider."""
     return not (connection.password or "").strip() and (connection.login or "").startswith("private_")
 
 
@@ -129,14 +130,12 @@ def _private_key(connection: Connection) -> str:
     if set(key) == {"*"}:
         raise ImageKitConfigurationError(
             f"{_KEY} came from the form as '***'.",
-            help="Type the key in again before testing: Airflow does not show the stored one to the form.",
+            help="Type the key in again before you test: Airflow does not send the stored key to the form.",
         )
     if key.startswith("public_"):
-        raise ImageKitConfigurationError(f"{_KEY} holds the public key.", help=_KEY_HELP)
+        raise ImageKitConfigurationError(f"{_KEY} is a public key.", help=_KEY_HELP)
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise ImageKitConfigurationError(
-            f"{_KEY} holds blanks or characters that no key has.", help=_KEY_HELP
-        )
+        raise ImageKitConfigurationError(f"{_KEY} has spaces or characters that no key has.", help=_KEY_HELP)
     return key
 
 
@@ -153,10 +152,10 @@ def _base_url(connection: Connection) -> str:
     except ValueError as error:
         raise _wrong_host(host, f"is not a valid address: {error}") from None
     if name != _API_HOST and (name == "imagekit.io" or name.endswith(".imagekit.io")):
-        raise _wrong_host(host, "is of ImageKit and is not its API")
+        raise _wrong_host(host, "belongs to ImageKit but is not its API")
     behind = re.search(r":[0-9]+$", parts.path) or parts.query or parts.fragment
     if behind or name in {"", "none"} or parts.netloc.endswith(":"):  # as of https:/host
-        raise _wrong_host(host, "is not the address of an API: a host, then a port, then a path")
+        raise _wrong_host(host, "is not the address of an API, which is a host, a port and a path")
     if connection.port and not re.search(r":[0-9]+$", parts.netloc):
         parts = parts._replace(netloc=f"{parts.netloc}:{connection.port}")
     return parts.geturl()
@@ -165,19 +164,19 @@ def _base_url(connection: Connection) -> str:
 def _wrong_host(host: str, reason: str) -> ImageKitConfigurationError:
     return ImageKitConfigurationError(
         f"{_HOST} is {Redactor('').text(host)!r}, which {reason}.",
-        help=f"Leave it empty for {DEFAULT_BASE_URL}. A URL endpoint belongs into "
+        help=f"Leave it empty for {DEFAULT_BASE_URL}. A URL endpoint belongs in "
         f"{field_label('url_endpoint')}. The key was not sent.",
     )
 
 
 def _check_url_endpoint(url_endpoint: str | None, base_url: str) -> None:
-    """Refuse what templates cannot begin an address with, and an API that is the URL endpoint itself."""
+    """Reject an incomplete URL endpoint, and a URL endpoint that is set as the API's address."""
     if url_endpoint is None:
         return
     if not re.match(r"https?://[^/]", url_endpoint):
         raise ImageKitConfigurationError(
             f"{_extra('url_endpoint')} is {url_endpoint!r}.",
-            help="Use the whole address, such as https://ik.imagekit.io/your_imagekit_id.",
+            help="Use the complete address, such as https://ik.imagekit.io/your_imagekit_id.",
         )
     if url_endpoint.rstrip("/") == base_url:
         raise _wrong_host(base_url, "is the URL endpoint and delivers files")
@@ -207,7 +206,7 @@ def _number(extra: Mapping[str, Any], name: str) -> float | None:
             help=f"Use a number {'above' if above_zero else 'of at least'} 0, or leave it out for "
             f"{value_if_empty(name)}.",
         )
-    # Without a default, 0 is how a form says "none".
+    # Without a default, 0 in a form means "none".
     return None if default is None and not number else number
 
 
@@ -256,14 +255,14 @@ def _redis(extra: Mapping[str, Any], name: str) -> str | None:
 
 
 def _fault_of_redis(url: str) -> str:
-    """Return what is wrong with the address of a Redis, without its user and password; blank for nothing."""
+    """Describe what is wrong with a Redis address, without user and password; empty if it is valid."""
     scheme, behind, rest = url.partition("://")
-    if not behind:  # what stands there may be the password
+    if not behind:  # the text may be the password
         return "has no scheme"
     place = f"{'***@' if '@' in rest else ''}{rest.rpartition('@')[2].partition('?')[0]}"
     shown = f"is {Redactor('').text(f'{scheme}://{place}')!r}"
     if scheme not in _REDIS_SCHEMES:
-        return f"{shown}, which is not of a Redis"
+        return f"{shown}, which is not a Redis address"
     try:
         urlsplit(url).port  # noqa: B018 - reading it checks it
     except ValueError:
@@ -275,7 +274,7 @@ def _proxies(extra: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]
     proxies = _object(extra, name)
     if wrong := [key for key, _ in proxies if key not in _PROXIED and "://" not in key]:
         raise ImageKitConfigurationError(
-            f"{_extra(name)} is for {Redactor('').text(wrong[0])!r}, which is not a scheme of a proxy.",
+            f"{_extra(name)} is for {Redactor('').text(wrong[0])!r}, which is not a proxy scheme.",
             help=f"Use {', '.join(_PROXIED)}.",
         )
     return proxies

@@ -1,4 +1,4 @@
-"""The hook: an Airflow Connection turned into a client."""
+"""The hook: creates a client from an Airflow Connection."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ __all__ = ["ImageKitHook"]
 
 log = logging.getLogger(__name__)
 
-# Seconds that a person waits for the answer of the Test button, in all.
+# Maximum seconds that the Test button of the form waits in total.
 _TEST_WAIT = 5.0
 
 
 def _client_class() -> type[ImageKitClient]:
-    """Import the client when a task needs it: requests would take its time at each parse of a DAG file."""
+    """Import the client when a task needs it: it imports requests, which would slow down DAG parsing."""
     from airflow_provider_imagekit.client.client import ImageKitClient
 
     return ImageKitClient
@@ -56,7 +56,7 @@ def _client_class() -> type[ImageKitClient]:
 
 @per_process
 def _shared_client(settings: ClientSettings) -> ImageKitClient:
-    """Return one client for equal settings, so that a thousand triggers share its sockets."""
+    """Return one client for equal settings, so that all triggers of a process share its sockets."""
     airflow = f"apache-airflow/{importlib.metadata.version('apache-airflow')}"
     return _client_class()(
         settings,
@@ -68,44 +68,44 @@ def _shared_client(settings: ClientSettings) -> ImageKitClient:
 
 @functools.lru_cache(maxsize=256)
 def _warn_once(imagekit_conn_id: str, warning: str) -> None:
-    """Log a warning once in a process: a sensor reads its connection at every check."""
+    """Log a warning once per process: a sensor reads its connection at every check."""
     log.warning("Connection %r: %s", imagekit_conn_id, warning)
 
 
 @contextmanager
-def _told_what_to_do(imagekit_conn_id: str) -> Iterator[None]:
-    """Say what to do about a Connection that is not there; the class stays Airflow's, for its retries."""
+def _helpful_if_missing(imagekit_conn_id: str) -> Iterator[None]:
+    """Add help to the error for a missing Connection; Airflow's retries depend on its class, which stays."""
     try:
         yield
     except AirflowNotFoundException:
         raise AirflowNotFoundException(
             f"imagekit_conn_id is {imagekit_conn_id!r:.100}: there is no such Airflow Connection. Create one "
             f"of the type {CONNECTION_TYPE['connection-type']} in the UI under Admin, or set the environment "
-            f"variable AIRFLOW_CONN_{imagekit_conn_id.upper():.100}, or name another."
+            f"variable AIRFLOW_CONN_{imagekit_conn_id.upper():.100}, or use the id of another."
         ) from None
 
 
 def _mask(settings: ClientSettings) -> None:
-    """Have Airflow mask what it does not know: a key in login, its spellings, passwords in addresses."""
+    """Mask secrets that Airflow does not recognize: a key in login, its encodings, passwords in addresses."""
     addresses = (settings.rate_limit_url or "", *(address for _, address in settings.proxies))
     passwords = set(filter(None, map(password_of, addresses)))
     passwords |= {quote(password, safe="") for password in passwords}
-    # In one list, since each call is a message to the supervisor; and few, since Airflow compiles the pattern
-    # of all secrets again for each of them.
+    # One call, since each is a message to the supervisor. As few texts as possible, since Airflow compiles
+    # the pattern of all secrets again for each of them.
     mask_secret([*key_masks(settings.private_key), *passwords])
 
 
 class ImageKitHook(Writes, BaseHook):
     """
-    Interact with ImageKit. Methods that are not described here are those of the client that write.
+    Interact with ImageKit. The inherited methods are the writing methods of the client.
 
     .. seealso:: ImageKit's API reference, https://imagekit.io/docs/api-reference
 
     :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>` with the private key.
-    :param request_timeout: maximum seconds until an answer has arrived whole; ``None`` for the Connection's
-        ``timeout``.
-    :param max_retries: maximum repetitions of a request; ``None`` for the Connection's.
-    :param max_calls: requests that this hook may send, each repetition counted; ``None`` for no ceiling.
+    :param request_timeout: maximum seconds until a response has arrived completely; ``None`` for the
+        Connection's ``timeout``.
+    :param max_retries: maximum retries of a request; ``None`` for the Connection's ``max_retries``.
+    :param max_calls: maximum requests that this hook may send, including retries; ``None`` for no maximum.
     """
 
     conn_name_attr = "imagekit_conn_id"
@@ -113,7 +113,7 @@ class ImageKitHook(Writes, BaseHook):
     conn_type = CONNECTION_TYPE["connection-type"]
     hook_name = CONNECTION_TYPE["hook-name"]
 
-    #: How settings become a client; a test puts its own clock in here.
+    #: Creates the client from settings; tests replace it to inject a clock.
     client_of: Callable[[ClientSettings], ImageKitClient] = staticmethod(_shared_client)
 
     def __init__(
@@ -132,7 +132,7 @@ class ImageKitHook(Writes, BaseHook):
 
     @property
     def account(self) -> str:
-        """What stands for the account in assets: its URL endpoint, or else the Airflow Connection's id."""
+        """The account's name in asset URIs: its URL endpoint, or else the id of the Airflow Connection."""
         if self._account is None:
             extra = self.get_connection(self.imagekit_conn_id).extra_dejson
             self._account = str(extra.get("url_endpoint") or self.imagekit_conn_id)
@@ -140,7 +140,7 @@ class ImageKitHook(Writes, BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return the form's standard fields to Airflow before 3.2."""
+        """Return the standard fields of the form, for Airflow before 3.2."""
         behaviour = CONNECTION_TYPE["ui-field-behaviour"]
         return {
             "hidden_fields": behaviour["hidden-fields"],
@@ -150,7 +150,7 @@ class ImageKitHook(Writes, BaseHook):
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the form's own fields to Airflow before 3.2."""
+        """Return the custom fields of the form, for Airflow before 3.2."""
         from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
         from wtforms import PasswordField, StringField
 
@@ -165,23 +165,22 @@ class ImageKitHook(Writes, BaseHook):
 
     @classmethod
     def get_connection(cls, conn_id: str) -> Connection:
-        """Return an Airflow Connection; the error for one that is not there says what to do."""
-        with _told_what_to_do(conn_id):
+        """Return an Airflow Connection; the error for a missing one explains how to create it."""
+        with _helpful_if_missing(conn_id):
             return super().get_connection(conn_id)
 
     @classmethod
     async def aget_connection(cls, conn_id: str) -> Connection:
         """Return an Airflow Connection as :meth:`get_connection` does; Airflow 3.1 and later call it."""
-        with _told_what_to_do(conn_id):
+        with _helpful_if_missing(conn_id):
             return await super().aget_connection(conn_id)
 
     def get_conn(self, *, refresh: bool = False) -> ImageKitClient:
         """
-        Return the client, which all hooks of the process with the same settings share.
+        Return the client. All hooks of the process with the same settings share it.
 
-        :param refresh: read the Airflow Connection again; the client stays the same object unless the
-            Connection has changed.
-        :raises ImageKitConfigurationError: if the Airflow Connection cannot be used.
+        :param refresh: read the Airflow Connection again; if it is unchanged, the same client is returned.
+        :raises ImageKitConfigurationError: if a field of the Airflow Connection is invalid.
         """
         if self._client is None or refresh:
             settings = self._settings(self.get_connection(self.imagekit_conn_id))
@@ -198,13 +197,13 @@ class ImageKitHook(Writes, BaseHook):
             if isinstance(settings, ImageKitConfigurationError):
                 raise settings
             await asyncio.to_thread(_client_class)
-            # In a thread, since Airflow waits for its supervisor here, whose answer the event loop reads.
+            # In a thread: Airflow blocks here until its supervisor responds, and the event loop reads that.
             await asyncio.to_thread(_mask, settings)
             return self._connected(settings)
         return self._client
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask ImageKit for one file; return whether the key was accepted, and a sentence for the form."""
+        """List one file; return whether ImageKit accepted the key, and a message for the form."""
         try:
             client = self.get_conn()
             client.call(endpoints.list_files(limit=1), limits=RetryLimits(max_retries=0, max_wait=_TEST_WAIT))
@@ -225,30 +224,30 @@ class ImageKitHook(Writes, BaseHook):
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
         metadata = self.get_conn().get_file_metadata(file_id)
-        self._note("input", file_id=file_id)
+        self._add_lineage("input", file_id=file_id)
         return metadata
 
     def get_remote_url_metadata(self, url: str) -> dict[str, Any]:
         """
-        Return the metadata behind a delivery URL of the account; transformed, if the URL transforms.
+        Return the metadata of the picture behind a delivery URL, after the transformation in the URL if any.
 
         :param url: an address below one of the account's URL endpoints.
         :return: as :meth:`get_file_metadata`.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
         metadata = self.get_conn().get_remote_url_metadata(url)
-        self._note("input", url=url)
+        self._add_lineage("input", url=url)
         return metadata
 
     def get_phash(self, *, file_id: str | None = None, url: str | None = None) -> PHash:
         """
         Return the perceptual hash of a picture, named by exactly one of ``file_id`` and ``url``.
 
-        :raises MissingPHashError: if the file has none, as a video.
+        :raises MissingPHashError: if the file has no hash, such as a video.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
         phash = self.get_conn().get_phash(file_id=file_id, url=url)
-        self._note("input", url=url, file_id=file_id)
+        self._add_lineage("input", url=url, file_id=file_id)
         return phash
 
     def list_files(
@@ -262,7 +261,7 @@ class ImageKitHook(Writes, BaseHook):
         limit: int | None = None,
     ) -> Iterator[dict[str, Any]]:
         """
-        Yield the files and folders of the media library, over as many pages as there are.
+        Yield the files and folders of the media library, across all pages.
 
         :param search_query: ImageKit's search language; with it, ``type`` has no effect.
         :param path: a folder, without its subfolders.
@@ -275,7 +274,7 @@ class ImageKitHook(Writes, BaseHook):
         listed = self.get_conn().list_files(
             search_query=search_query, path=path, type=type, file_type=file_type, sort=sort, limit=limit
         )
-        self._note("input", path=path)
+        self._add_lineage("input", path=path)
         return listed
 
     def find_file(self, path: str) -> dict[str, Any]:
@@ -284,33 +283,33 @@ class ImageKitHook(Writes, BaseHook):
 
         :param path: such as ``/folder/picture.jpg``.
         :return: the file as the listing has it: ``fileId``, ``url``, ``width``, ``updatedAt`` …
-        :raises ImageKitNotFoundError: if there is none.
+        :raises ImageKitNotFoundError: if there is no such file.
         """
         found = self.get_conn().find_file(path)
-        self._note("input", path=path)
+        self._add_lineage("input", path=path)
         return found
 
     def call(self, request: endpoints.Request, *, limits: RetryLimits | None = None) -> Any:
         """
-        Send a request, repeat it as the limits allow, and return its decoded answer.
+        Send a request, retry it within the limits, and return the decoded response.
 
         :param request: one of :mod:`airflow_provider_imagekit.client.endpoints` or of
             :mod:`airflow_provider_imagekit.client.changes`.
-        :param limits: how often to repeat it; by default as the Airflow Connection says.
-        :raises ImageKitError: the last try's error.
+        :param limits: limits of the retries; by default those of the Airflow Connection.
+        :raises ImageKitError: the error of the last attempt.
         """
-        answer = self.get_conn().call(request, limits=limits)
-        if request.writes and isinstance(answer, dict) and "filePath" in answer:
-            self._note("output", path=answer["filePath"])
-        return answer
+        response = self.get_conn().call(request, limits=limits)
+        if request.writes and isinstance(response, dict) and "filePath" in response:
+            self._add_lineage("output", path=response["filePath"])
+        return response
 
-    def _note(self, direction: str, *, url: str | None = None, **file: str | None) -> None:
-        """Note a file or a folder, as read or written, for Airflow's lineage; nothing here fails the task."""
+    def _add_lineage(self, direction: str, *, url: str | None = None, **file: str | None) -> None:
+        """Report a file or folder as read or written to Airflow's lineage. Errors must not fail the task."""
         with suppress(Exception):
             collector = compat.get_hook_lineage_collector()
             if type(collector).__name__ == "NoOpCollector":
                 return
-            # Here, so that who collects nothing loads nothing.
+            # Imported here, so that tasks without lineage do not load it.
             from airflow_provider_imagekit.assets.uri import asset_uri, uri_of_url
 
             uri = uri_of_url(url) if url is not None else asset_uri(self.account, **file)
@@ -331,7 +330,7 @@ class ImageKitHook(Writes, BaseHook):
     def _settings(
         self, connection: Connection, extra: dict[str, Any] | None = None
     ) -> ClientSettings | ImageKitConfigurationError:
-        """Return an error instead of raising it: a traceback with locals would show key and passwords."""
+        """Return errors instead of raising them: a traceback with locals would show the key and passwords."""
         if uses_login(connection):
             self.log.warning(
                 "Connection %r has its private key in login, which Airflow does not mask; "

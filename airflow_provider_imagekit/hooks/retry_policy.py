@@ -1,4 +1,4 @@
-"""A retry policy for the tasks of Airflow 3.3 and later."""
+"""A retry policy for tasks on Airflow 3.3 and later."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 else:
     try:
         from airflow_provider_imagekit.compat import RetryDecision, RetryPolicy
-    except ImportError:  # an Airflow before 3.3; the class says so when it is used
+    except ImportError:  # Airflow before 3.3; the class raises when it is used
         RetryDecision, RetryPolicy = None, object
 
 __all__ = ["ImageKitRetryPolicy"]
@@ -25,26 +25,26 @@ __all__ = ["ImageKitRetryPolicy"]
 
 class ImageKitRetryPolicy(RetryPolicy):
     """
-    Retry what may pass by itself, and nothing else.
+    Retry temporary errors only.
 
     ::
 
         PHashDistanceSensor(..., retries=3, retry_policy=ImageKitRetryPolicy())
 
-    Errors that a retry cannot fix, such as a wrong key, fail the task at once. After a rate limit it comes
-    back when ImageKit's reset is over, and never sooner than its own ``retry_delay``. Everything else, other
-    packages' errors included, is left to the task's ``retries`` and ``retry_delay``. The policy is for
-    sensors and for your own ``@task`` functions that use the hook; operators fail at once without it.
+    Errors that a retry cannot fix, such as a wrong key, fail the task at once. After a rate limit, the task
+    is retried when ImageKit's limit resets, but not before its ``retry_delay``. All other errors, including
+    those of other packages, follow the task's ``retries`` and ``retry_delay``. Use the policy for sensors,
+    and for ``@task`` functions that use the hook; operators fail at once without it.
 
-    :param retry_missing: whether a 404 may pass by itself: the file may still come.
-    :raises RuntimeError: before Airflow 3.3, which has no retry policies.
+    :param retry_missing: whether to retry after a 404, because the file may still arrive.
+    :raises RuntimeError: on Airflow before 3.3, which has no retry policies.
     """
 
     def __init__(self, *, retry_missing: bool = False) -> None:
         if RetryDecision is None:
             raise RuntimeError(
-                "ImageKitRetryPolicy needs Airflow 3.3 or later. Leave retry_policy out; operators fail at "
-                "once on errors that a retry cannot fix without it, too."
+                "ImageKitRetryPolicy needs Airflow 3.3 or later. Leave retry_policy out: without it, too, "
+                "operators fail at once on errors that a retry cannot fix."
             )
         self.retry_missing = retry_missing
 
@@ -56,11 +56,11 @@ class ImageKitRetryPolicy(RetryPolicy):
         context: Context | None = None,
     ) -> RetryDecision:
         """
-        Decide about one failure.
+        Decide whether to retry after an exception.
 
-        :param exception: what the task raised.
+        :param exception: the exception that the task raised.
         :param try_number: number of this try, from 1.
-        :param max_tries: most tries.
+        :param max_tries: maximum number of tries.
         :param context: the task's context.
         """
         if not isinstance(exception, ImageKitError):
@@ -75,12 +75,12 @@ class ImageKitRetryPolicy(RetryPolicy):
         return RetryDecision.fail(f"A retry cannot fix {type(exception).__name__}.")
 
     def serialize(self) -> dict[str, Any]:
-        """Return the arguments as plain JSON."""
+        """Return the constructor's arguments as plain JSON."""
         return {"retry_missing": self.retry_missing}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> Self:
-        """Return the policy that :meth:`serialize` described."""
+        """Return a policy from the output of :meth:`serialize`."""
         return cls(**data)
 
 

@@ -1,4 +1,4 @@
-"""What every ImageKit operator and sensor shares: hook, label, final errors, what asset events carry."""
+"""Base classes and helpers of all ImageKit operators and sensors: hook, label, errors, asset events."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ __all__ = [
     "identity_of",
     "is_mapped",
     "label_of",
-    "nothing_found",
-    "push_no_nothing",
+    "no_files_warning",
+    "push_no_none",
     "skip_in_mapped_group",
 ]
 
-#: Characters that Airflow's database holds of a mapped task's label; Airflow does not cut it.
+#: Maximum length of a mapped task's label in Airflow's database; Airflow does not truncate it.
 MAX_LABEL: Final = 250
 
-#: The links of a task about a picture that is named by ``file_id`` or ``url``.
+#: The links of a task for one picture, identified by ``file_id`` or ``url``.
 PICTURE_LINKS: Final = (ImageKitFileLink(), ImageKitMediaLibraryLink())
 
-#: The link of a task about many files.
+#: The link of a task for many files.
 LIBRARY_LINKS: Final = (ImageKitMediaLibraryLink(),)
 
-#: The arguments of every task that asks ImageKit; not those of Airflow that sound alike: ``timeout`` of a
-#: sensor is for its whole wait, ``execution_timeout`` for a try, ``retries`` counts tries.
+#: The arguments of every task that sends requests to ImageKit. Airflow has arguments with similar names:
+#: ``timeout`` limits a sensor's whole wait, ``execution_timeout`` one try, and ``retries`` counts tries.
 CONNECTION_ARGUMENTS: Final = ("imagekit_conn_id", "request_timeout", "max_retries", "max_calls")
 
-#: Airflow's name for "the deferral failed"; it has moved between versions, the value has not.
+#: The value of Airflow's constant for a failed deferral. The constant has moved between versions.
 DEFERRAL_FAILED: Final = "__fail__"
 
 _LABEL = "imagekit_label"
@@ -62,10 +62,10 @@ _SUBJECTS = ("file_id", "url")
 @contextmanager
 def fail_without_retry(*, but: type[ImageKitError] | tuple[()] = ()) -> Iterator[None]:
     """
-    Fail the task without another try where a retry cannot help.
+    Fail the task without another try if a retry cannot fix the error.
 
-    :param but: a class of errors to leave to Airflow's retries nevertheless.
-    :raises AirflowFailException: from the error, if that is not retryable.
+    :param but: a class of errors that Airflow may retry anyway.
+    :raises AirflowFailException: for an error that is not retryable.
     """
     try:
         yield
@@ -77,19 +77,19 @@ def fail_without_retry(*, but: type[ImageKitError] | tuple[()] = ()) -> Iterator
         raise AirflowFailException(str(error)) from None
 
 
-def nothing_found(given: Mapping[str, Any]) -> str:
+def no_files_warning(filters: Mapping[str, Any]) -> str:
     """
-    Return a warning that names what was asked for: a typo looks like an empty folder.
+    Return a warning that names the filters, since a typo in one looks like an empty folder.
 
-    :param given: the filters by their arguments' names.
+    :param filters: values of the filters by argument name.
     """
-    asked = ", ".join(f"{name}={value!r:.200}" for name, value in given.items() if not is_absent(value))
-    return f"No files were found with {asked or 'no filter'}. Check it if some were expected."
+    given = ", ".join(f"{name}={value!r:.200}" for name, value in filters.items() if not is_absent(value))
+    return f"No files were found with {given or 'no filter'}. Check the arguments if you expected files."
 
 
 def identity_of(context: Context) -> str:
     """
-    Return what is the same in all tries of a task, and in no other task.
+    Return a string that identifies a task instance and is the same in all of its tries.
 
     :param context: the task's context.
     """
@@ -99,7 +99,7 @@ def identity_of(context: Context) -> str:
 
 def is_mapped(context: Context) -> bool:
     """
-    Return whether this is one instance of a mapped task.
+    Return whether this task instance belongs to a mapped task.
 
     :param context: the task's context.
     """
@@ -109,24 +109,24 @@ def is_mapped(context: Context) -> bool:
 
 def label_of(value: object) -> str:
     """
-    Return the label of a mapped task: one line without signatures that Airflow's database holds.
+    Return the label of a mapped task: one line, without signatures, short enough for Airflow's database.
 
-    :param value: what the task is about, of any type.
+    :param value: the value of the label argument, of any type.
     """
     masked = mask_signature(str(value))
     return "".join(filter(str.isprintable, masked)).strip()[:MAX_LABEL]
 
 
-def skip_in_mapped_group(context: Context, behind: Callable[[], Iterable[Any]]) -> None:
+def skip_in_mapped_group(context: Context, downstream: Callable[[], Iterable[Any]]) -> None:
     """
-    Skip tasks of the mapped task group that this task is in, for this task's map index alone.
+    Skip tasks of this task's mapped task group, for this task's map index only.
 
-    Airflow 3.2 and later leave them to a dependency that they do not check inside mapped groups
-    (apache/airflow#67265), so that the tasks behind a closed gate run.
+    Airflow 3.2 and later do not check the skip dependency inside mapped task groups (apache/airflow#67265),
+    so the tasks after a closed gate would run.
 
     :param context: the task's context.
-    :param behind: returns the tasks to skip.
-    :raises DownstreamTasksSkipped: if there are any; it is how Airflow 3 skips tasks.
+    :param downstream: returns the tasks to skip.
+    :raises DownstreamTasksSkipped: if there are tasks to skip; Airflow 3 skips tasks by this exception.
     """
     index: Any = context["ti"].map_index
     if (
@@ -135,16 +135,16 @@ def skip_in_mapped_group(context: Context, behind: Callable[[], Iterable[Any]]) 
         or (group := context["task"].get_closest_mapped_task_group()) is None
     ):
         return
-    inside = [(task.task_id, index) for task in behind() if task.get_closest_mapped_task_group() is group]
+    inside = [(task.task_id, index) for task in downstream() if task.get_closest_mapped_task_group() is group]
     if inside:
         raise compat.DownstreamTasksSkipped(tasks=inside)
 
 
-def push_no_nothing(task_instance: Any) -> None:
+def push_no_none(task_instance: Any) -> None:
     """
-    Leave an output without a value out, when Airflow pushes ``multiple_outputs``: pulled, it is nothing, too.
+    Skip ``None`` outputs when Airflow pushes ``multiple_outputs``; a pull then returns ``None``, too.
 
-    :param task_instance: the task's own.
+    :param task_instance: the task instance, whose ``xcom_push`` is replaced.
     """
     push = task_instance.xcom_push
 
@@ -152,34 +152,34 @@ def push_no_nothing(task_instance: Any) -> None:
         if value is not None:
             push(key, value)
 
-    object.__setattr__(task_instance, "xcom_push", push_values)  # of a model that takes no new attribute
+    object.__setattr__(task_instance, "xcom_push", push_values)  # the model rejects new attributes
 
 
 class ImageKitTask:
-    """The part of :class:`ImageKitOperator` that a sensor shares."""
+    """Base of :class:`ImageKitOperator` and of the sensors."""
 
     ui_color = "#e3edfb"
 
-    #: Names of the arguments that say what the task is about; the first one given is a mapped task's label.
+    #: Names of the arguments that identify the task's subject. The first one given labels a mapped task.
     label_arguments: ClassVar[tuple[str, ...]] = ()
 
     imagekit_conn_id: str = ImageKitHook.default_conn_name
     request_timeout: float | str | None = None
     max_retries: int | str | None = None
     max_calls: int | str | None = None
-    _has_ceiling = False
+    _has_call_limit = False
 
-    #: What the task has read and written, for OpenLineage. Unless it says what it has read, its arguments do.
+    #: Inputs and outputs for OpenLineage. If a task sets no inputs, they are derived from its arguments.
     read_datasets: tuple[Dataset, ...] = ()
     written_datasets: tuple[Dataset, ...] = ()
-    #: Whether it lists the media library.
+    #: Whether the task lists the media library.
     lists_library: ClassVar[bool] = False
 
     if not compat.XCOM_MAY_BE_NOTHING:
 
         def pre_execute(self, context: Context) -> None:
-            """Prepare the task; Airflow calls it before each execution."""
-            push_no_nothing(context["ti"])
+            """Prepare the task. Airflow calls this before each execution."""
+            push_no_none(context["ti"])
 
     @cached_property
     def hook(self) -> ImageKitHook:
@@ -191,7 +191,7 @@ class ImageKitTask:
             if is_absent(timeout)
             else number(timeout, "request_timeout", least=0.1, most=86_400),
             max_retries=None if is_absent(retries) else whole_number(retries, "max_retries"),
-            max_calls=whole_number(calls, "max_calls", least=1) if self._has_ceiling else None,
+            max_calls=whole_number(calls, "max_calls", least=1) if self._has_call_limit else None,
         )
 
     def _limit_requests(
@@ -203,11 +203,11 @@ class ImageKitTask:
         self.request_timeout = request_timeout
         self.max_retries = max_retries
         self.max_calls = max_calls
-        # A template that gives None, which native rendering hands over as it is, must not lift the ceiling.
-        self._has_ceiling = max_calls is not None
+        # With native rendering a template can return None, which must not remove the limit.
+        self._has_call_limit = max_calls is not None
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002
-        """Return what the task has read and written; Airflow's OpenLineage provider calls it."""
+        """Return the task's inputs and outputs. Airflow's OpenLineage provider calls this."""
         from airflow_provider_imagekit.operators.lineage import lineage_of_task
 
         return lineage_of_task(self)
@@ -219,18 +219,18 @@ class ImageKitTask:
         subjects = (getattr(self, name, None) for name in self.label_arguments)
         label = next((label_of(value) for value in subjects if not is_absent(value)), "")
         if label:
-            # Native rendering reads a text as a literal: what it makes of its repr is the text itself.
+            # Native rendering evaluates text as a Python literal, so it needs the repr to return the text.
             native = getattr(context.get("dag"), "render_template_as_native_obj", False)
             values: Any = context
             values[_LABEL] = repr(label) if native else label
             values["map_index_template"] = f"{{{{ {_LABEL} }}}}"
-            # While the task is deferred: Airflow 2 keeps the attribute, Airflow 3 what it was sent.
+            # For the time of a deferral: Airflow 2 keeps the attribute, Airflow 3 the label sent to it.
             values["ti"].rendered_map_index = label
             if AIRFLOW_3:
                 compat.send_map_index_label(label)
 
     def _persist_picture_links(self, context: Context) -> None:
-        """Store the links to the picture before ImageKit is asked: a task that fails has them, too."""
+        """Store the links to the picture before the first request, so that a failed task has them, too."""
         if not is_absent(file_id := getattr(self, "file_id", None)):
             ImageKitMediaLibraryLink.persist(context, str(file_id))
         if not is_absent(url := getattr(self, "url", None)):
@@ -240,16 +240,16 @@ class ImageKitTask:
     def _persist_library_link(context: Context) -> None:
         ImageKitMediaLibraryLink.persist(context)
 
-    def _tell_assets(self, context: Context, found: dict[str, Any]) -> None:
-        """Add the picture, its version and what was found to the events of the task's assets."""
+    def _add_picture_event_extra(self, context: Context, result: dict[str, Any]) -> None:
+        """Add the picture, its version and the result to the events of the task's assets."""
         if not getattr(self, "outlets", None):
             return
-        named = {name: getattr(self, name, None) for name in _SUBJECTS}
-        picture = {name: mask_signature(str(value)) for name, value in named.items() if not is_absent(value)}
-        self._add_asset_event_extra(context, picture | self._version() | found)
+        given = {name: getattr(self, name, None) for name in _SUBJECTS}
+        picture = {name: mask_signature(str(value)) for name, value in given.items() if not is_absent(value)}
+        self._add_asset_event_extra(context, picture | self._version() | result)
 
     def _version(self) -> dict[str, Any]:
-        """Return the version of the file of the media library that the task is about, if there is one."""
+        """Return the version of the task's file in the media library, if the task has a ``file_id``."""
         file_id = getattr(self, "file_id", None)
         if is_absent(file_id):
             return {}
@@ -261,19 +261,19 @@ class ImageKitTask:
         return {"version_id": version.get("id")} if isinstance(version, dict) else {}
 
     def _add_asset_event_extra(self, context: Context, extra: dict[str, Any]) -> None:
-        """Add plain JSON to the event of each asset, reference or alias that the task has as an outlet."""
+        """Add plain JSON to the event of each asset, asset reference or asset alias in the task's outlets."""
         for outlet in getattr(self, "outlets", None) or ():
             try:
                 event = context["outlet_events"][outlet]
             except (KeyError, TypeError):  # not an asset
                 continue
             event.extra.update(extra)
-            for of_alias in _alias_events(event):
-                of_alias.extra.update(extra)
+            for alias_event in _alias_events(event):
+                alias_event.extra.update(extra)
 
 
 class LocalWork:
-    """The part of operators whose work on this machine can take minutes."""
+    """Mixin of operators that can compute for minutes on the worker."""
 
     log: Any
 
@@ -282,25 +282,25 @@ class LocalWork:
         return Progress(self.log.info)
 
     def on_kill(self) -> None:
-        """Stop within a second; nothing half written is left."""
+        """Stop within a second, without leaving incomplete files."""
         self._progress.stop()
 
 
 class ImageKitOperator(ImageKitTask, BaseOperator):
     """Base of the operators."""
 
-    # Without one of its own, Airflow's partial() finds no defaults behind the mixin, and inlets are None.
+    # Without this __init__, Airflow's partial() finds no defaults because of the mixin, and inlets are None.
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
 
     def _push(self, context: Context, value: dict[str, Any]) -> None:
-        """Store the task's XCom now: what a task that fails or skips others returns never becomes one."""
+        """Push the XCom now, because Airflow drops the return value of a task that fails or skips others."""
         if self.do_xcom_push:
-            parts = value if self.multiple_outputs else {}
-            for key, item in {**parts, "return_value": value}.items():
+            outputs = value if self.multiple_outputs else {}
+            for key, item in {**outputs, "return_value": value}.items():
                 context["ti"].xcom_push(key=key, value=item)
 
 
 def _alias_events(event: Any) -> Any:
-    """Return the events that the task added to an alias; Airflow 2 calls assets datasets."""
+    """Return the events that the task added to an asset alias. Airflow 2 calls assets datasets."""
     return getattr(event, "asset_alias_events", None) or getattr(event, "dataset_alias_events", None) or ()

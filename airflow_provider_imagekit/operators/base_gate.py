@@ -1,4 +1,4 @@
-"""What operators that decide on the likeness of a picture share: arguments, the check, what XCom gets."""
+"""Base of the operators that decide on the similarity of a picture: arguments, check and XCom."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ __all__ = ["PHashGateOperator"]
 
 
 class PHashGateOperator(ImageKitOperator):
-    """Decides once, at once; its subclasses differ in what they do with the decision."""
+    """Decides once, without waiting. Subclasses act on the decision."""
 
     label_arguments = ("file_id", "url", "phash")
     operator_extra_links = PICTURE_LINKS
-    # Airflow's scheduler asks it: whether a cleared task behind this one is to be skipped again.
+    # Airflow's scheduler reads this to decide whether to skip a cleared downstream task again.
     inherits_from_skipmixin = True
 
     template_fields: Sequence[str] = (
@@ -98,14 +98,14 @@ class PHashGateOperator(ImageKitOperator):
             verdict = gate.check(self._get_phash, load_bank)
             self.log.info("%s: %s", verdict.decision, verdict.reason)
             value = {"decision": verdict.decision.value, **verdict.as_xcom()}
-            value |= self._consequence(verdict.decision, verdict.reason)
+            value |= self._outcome(verdict.decision, verdict.reason)
         self._push(context, value)
-        self._tell_assets(context, value)
+        self._add_picture_event_extra(context, value)
         self._act(context, value)
         return value
 
     def _get_phash(self, **image: str) -> PHash | None:
-        """Ask for a hash; where there is none, that is undecidable, which is a decision here."""
+        """Fetch a hash. A missing one makes the decision undecidable, so it is not an error here."""
         try:
             return self.hook.get_phash(**image)
         except MissingPHashError as error:
@@ -114,12 +114,12 @@ class PHashGateOperator(ImageKitOperator):
 
     @abstractmethod
     def _check_arguments(self, context: Context) -> None:
-        """Refuse arguments of the operator's own that cannot be used."""
+        """Validate the subclass's own arguments."""
 
     @abstractmethod
-    def _consequence(self, decision: Decision, reason: str) -> dict[str, Any]:
-        """Return what XCom says of what follows, or raise."""
+    def _outcome(self, decision: Decision, reason: str) -> dict[str, Any]:
+        """Return the XCom entries for the outcome of the decision, or raise."""
 
     @abstractmethod
     def _act(self, context: Context, value: dict[str, Any]) -> None:
-        """Skip what is not to run."""
+        """Skip the tasks that are not to run."""

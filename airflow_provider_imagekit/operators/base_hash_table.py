@@ -1,4 +1,4 @@
-"""What operators on whole tables of hashes share: where they read, where they write, what they report."""
+"""Base of the operators that process whole tables of hashes: input, output and reporting."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ __all__ = ["HashTableOperator"]
 
 class HashTableOperator(HashTables, ImageKitOperator):
     """
-    Reads a table of hashes and writes what it found into a folder.
+    Reads a table of hashes and writes the results to a folder.
 
     :param output_path: folder to write to. (templated)
     :param input_path: table of hashes. (templated)
-    :param records: the table itself, as a list of objects. (templated) Exactly one of these two.
-    :param id_column: column of the pictures' names. (templated)
+    :param records: the table itself, as a list of objects. (templated) Exactly one of these two is required.
+    :param id_column: column of the picture ids. (templated)
     :param phash_column: column of the hashes. (templated)
     :param low_information: hashes of flat pictures. (templated)
-    :param max_pairs: refuse to find more pairs. (templated)
-    :param report_url: where people read the report, for the task's link. (templated)
+    :param max_pairs: maximum pairs; more fail the task. (templated)
+    :param report_url: address of the report for people, used by the task's link. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -78,7 +78,7 @@ class HashTableOperator(HashTables, ImageKitOperator):
         self.report_url = report_url
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Read, find, write; see the class."""
+        """Read the table and write the results; see the class."""
         self._label(context)
         with fail_without_retry():
             self._read_texts()
@@ -99,11 +99,11 @@ class HashTableOperator(HashTables, ImageKitOperator):
 
     @abstractmethod
     def _find(self) -> dict[str, Any]:
-        """Return counts and paths for XCom and for the outlets' events, as plain JSON."""
+        """Return counts and paths for XCom and for the outlets' asset events, as plain JSON."""
 
     def _input(self) -> Iterator[HashRecord]:
         if bool(self.input_path) == (self.records is not None):
-            raise ImageKitInputError("Exactly one of input_path and records is needed.")
+            raise ImageKitInputError("Exactly one of input_path and records is required.")
         if self.input_path:
             return self._table(self.input_path, "input_path")
         return self._read(self._given_rows(), "records")

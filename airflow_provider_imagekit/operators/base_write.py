@@ -1,4 +1,4 @@
-"""What operators that change something share: the dry run, and how their input says which files."""
+"""Base of the operators that change something: the dry run and the selection of files."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class WritingOperator(ImageKitOperator):
     dry_run = DryRunArgument()  # type: ignore[assignment]
 
     def _only_plan(self, plan: str) -> bool:
-        """Log the plan, and return whether that is all."""
+        """Log the plan, and return whether this is a dry run."""
         only = flag(self.dry_run, "dry_run")
-        self.log.info("%s%s", plan, " Nothing is changed: dry_run." if only else "")
+        self.log.info("%s%s", plan, " dry_run is set, so nothing is changed." if only else "")
         return only
 
     def _refuse_nothing(self, names: Iterable[str], given: Sequence[str]) -> None:
-        """Refuse an argument that the author gave and a template made nothing of."""
+        """Refuse an argument that the DAG author passed and whose template rendered to nothing."""
         refuse_nothing({name: getattr(self, name) for name in names}, given)
 
 
 def file_ids_of(value: Any, argument: str) -> list[str]:
     """
-    Read ids of files, each once.
+    Parse file ids and remove repeated ones.
 
-    :param value: an id, a list of ids or of records with ``fileId``, or a text with commas.
+    :param value: an id, a list of ids or of records with ``fileId``, or a comma-separated text.
     :param argument: its name, for the error.
     :raises ImageKitInputError: for anything else.
     """
@@ -48,11 +48,11 @@ def file_ids_of(value: Any, argument: str) -> list[str]:
 
 def columns_matched(where: Iterable[str], id_column: str | None, others: Iterable[str]) -> Columns:
     """
-    Return what chooses the columns that :func:`matching_rows` needs.
+    Return a function that selects the columns that :func:`matching_rows` needs.
 
-    :param where: the columns of its conditions.
-    :param id_column: as :func:`matching_rows` takes it.
-    :param others: columns that are needed besides.
+    :param where: columns of the conditions.
+    :param id_column: as for :func:`matching_rows`.
+    :param others: further columns to read.
     """
 
     def in_use(names: Sequence[str]) -> Collection[str]:
@@ -69,14 +69,14 @@ def matching_rows(
     rows: Iterable[Mapping[str, Any]], where: Mapping[str, Any], id_column: str | None
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """
-    Yield the id of the file of each row that matches, and the row.
+    Yield each matching row with its file id.
 
     :param rows: the rows.
-    :param where: values by column; a list stands for any of its values.
-    :param id_column: column of the files' ids; ``fileId``, ``file_id`` or ``id`` unless given.
+    :param where: required values by column; a list matches any of its values.
+    :param id_column: column of the file ids; by default ``fileId``, ``file_id`` or ``id``.
     :raises ImageKitInputError: if a column is missing, or a row has no id.
     """
-    wanted = [(name, _is_in(value)) for name, value in where.items()]
+    conditions = [(name, _is_in(value)) for name, value in where.items()]
     for number, row in enumerate(rows, start=1):
         if number == 1:
             id_column = _usual_id_column(row, id_column)
@@ -86,19 +86,19 @@ def matching_rows(
                 raise ImageKitInputError(
                     f"Row {number} has no column {name!r}.", help=f"There are: {columns}."
                 )
-        if not all(matches(row[name]) for name, matches in wanted):
+        if not all(matches(row[name]) for name, matches in conditions):
             continue
         file_id = row[str(id_column)]
         if is_absent(file_id):
             raise ImageKitInputError(
                 f"Row {number} has no id: {id_column!r} is {file_id!r}.",
-                help="Choose the rows that are meant by where, or name the column of ids by id_column.",
+                help="Select the rows with where, or pass the column of the ids as id_column.",
             )
         yield parse_file_id(text(file_id, str(id_column)), str(id_column)), row
 
 
 def _is_in(value: Any) -> Callable[[Any], bool]:
-    """Return a test; templates and CSV make texts of values, so that ``True`` is ``true``, too."""
+    """Return a test of a value. Templates and CSV turn values into text, so ``true`` matches ``True``."""
     values = value if isinstance(value, list | tuple) else [value]
     spellings = {str(each).lower() for each in values if each is not None}
     return lambda found: found in values or (found is not None and str(found).lower() in spellings)

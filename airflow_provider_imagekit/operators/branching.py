@@ -1,4 +1,4 @@
-"""What the operators that take a branch share."""
+"""Helpers of the operators that follow a branch."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ if TYPE_CHECKING:
 __all__ = ["check_task_ids", "take_branch"]
 
 
-def check_task_ids(context: Context, ways: Mapping[str, Sequence[str] | None]) -> None:
+def check_task_ids(context: Context, branches: Mapping[str, Sequence[str] | None]) -> None:
     """
-    Refuse ids that the DAG does not have, also those of ways that this run does not take.
+    Refuse ids that the DAG does not have, including those of branches that this run does not follow.
 
     :param context: the task's context.
-    :param ways: ids of tasks and task groups by the arguments that name them.
+    :param branches: ids of tasks and task groups by argument name.
     :raises ImageKitInputError: for the first unknown id.
     """
     dag = getattr(context.get("task"), "dag", None)
     if dag is None:
         return
     known = set(dag.task_ids) | set(dag.task_group.get_task_group_dict())
-    for name, ids in ways.items():
+    for name, ids in branches.items():
         unknown = [id_ for id_ in ids or () if id_ not in known]
         if unknown:
             raise ImageKitInputError(
                 f"{name} names {unknown[0]!r}, which the DAG does not have.",
-                help="Pass ids of tasks or task groups; inside a group they begin with the group's id.",
+                help="Pass ids of tasks or task groups; inside a group, an id begins with the group's id.",
             )
 
 
 def take_branch(operator: Any, context: Context, branch: Sequence[str]) -> None:
     """
-    Skip the tasks right behind an operator that no branch leads to.
+    Skip the direct downstream tasks of an operator that are not in the branch to follow.
 
     :param operator: the operator, which has Airflow's ``BranchMixIn``.
     :param context: the task's context.

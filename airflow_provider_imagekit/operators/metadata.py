@@ -1,4 +1,4 @@
-"""Operators that fetch the metadata of one picture."""
+"""Operators that fetch the metadata of one picture, and select its fields."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["FileMetadataOperator", "RemoteUrlMetadataOperator", "parse_privacy", "project"]
 
-# What the events of assets carry, besides the name of the picture.
-_TOLD = ("pHash", "width", "height", "size")
+# Metadata in the extra of asset events, besides the name of the picture.
+_ASSET_EVENT_FIELDS = ("pHash", "width", "height", "size")
 _ON_MISSING = ("fail", "skip", "retry")
 
 
 class _MetadataOperator(ImageKitOperator):
-    """What the two operators share; they differ in how the picture is named."""
+    """Base of both operators, which differ in how they name the picture."""
 
     #: The argument that names the picture.
     _subject: ClassVar[str]
@@ -62,7 +62,7 @@ class _MetadataOperator(ImageKitOperator):
         self.on_missing = on_missing
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Fetch the metadata; see the class."""
+        """Fetch the metadata and return the selected fields."""
         self._label(context)
         with fail_without_retry():
             self.on_missing = choice(self.on_missing, "on_missing", _ON_MISSING)
@@ -70,26 +70,26 @@ class _MetadataOperator(ImageKitOperator):
             privacy = parse_privacy(self.gps, self.personal, self.hook.get_conn())
             self._persist_links(context)
         with fail_without_retry(but=ImageKitNotFoundError if self.on_missing == "retry" else ()):
-            metadata = self._fetched()
+            metadata = self._fetch_or_skip()
             kept = project(
                 privacy.apply_to_metadata(metadata) if privacy else metadata,
                 fields=self.fields,
                 exclude=self.exclude,
             )
         self.log.info("%s: %s", mask_signature(str(getattr(self, self._subject))), _summary(metadata))
-        self._tell_assets(context, {name: metadata.get(name) for name in _TOLD})
+        self._add_picture_event_extra(context, {name: metadata.get(name) for name in _ASSET_EVENT_FIELDS})
         return kept
 
     @abstractmethod
     def _fetch(self) -> dict[str, Any]:
-        """Ask ImageKit for the picture's metadata."""
+        """Request the metadata from ImageKit."""
 
     @abstractmethod
     def _persist_links(self, context: Context) -> None:
-        """Store the addresses of the extra links."""
+        """Store the URLs of the extra links."""
 
-    def _fetched(self) -> dict[str, Any]:
-        """Fetch the metadata, or treat a missing file as asked."""
+    def _fetch_or_skip(self) -> dict[str, Any]:
+        """Fetch the metadata, and handle a missing file as ``on_missing`` specifies."""
         try:
             return self._fetch()
         except ImageKitNotFoundError as error:
@@ -102,36 +102,39 @@ class FileMetadataOperator(_MetadataOperator):
     """
     Fetch the metadata of a file of the media library: ``GET /v1/files/{fileId}/metadata``.
 
-    The metadata object goes to XCom as ImageKit answers it, and each of its top-level fields under its own
-    key, so that ``operator.output["pHash"]`` works. Only what a database cannot store is changed: NaN and the
-    infinities become null, NUL characters go. If the task has assets as outlets, their events carry
-    ``file_id``, ``version_id`` (which costs one more request), ``pHash``, ``width``, ``height`` and ``size``.
+    The operator pushes ImageKit's metadata object to XCom, and each top-level field under its own key, so
+    that ``operator.output["pHash"]`` works. It changes only values that a database cannot store: NaN and
+    infinities become null, and NUL characters are removed. If the task has assets as outlets, the extra of
+    their events contains ``file_id``, ``version_id`` (which costs one more request), ``pHash``, ``width``,
+    ``height`` and ``size``.
 
-    Errors that a retry cannot fix fail the task without another try: 400, 401, 403, and 404 unless
-    ``on_missing`` says otherwise.
+    Errors that a retry cannot fix fail the task without another try: 400, 401, 403, and 404 by default (see
+    ``on_missing``).
 
     :param file_id: ImageKit's id of the file. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
-    :param fields: dotted paths to keep, such as ``["pHash", "exif.image.Make"]``; a text with commas will
-        do. (templated) All, unless given.
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
+        (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
+    :param fields: dotted paths to keep, such as ``["pHash", "exif.image.Make"]`` or a comma-separated text;
+        by default all. (templated)
     :param exclude: dotted paths to drop, such as ``["exif.gps", "exif.makernote"]``. (templated)
-    :param gps: what becomes of coordinates in XCom: ``keep`` (the default), ``coarse`` (a tenth of a degree,
-        some 11 km) or ``drop``. (templated)
-    :param personal: what becomes of serial numbers and people's names: ``keep`` (the default) or ``drop``.
-        With any but ``keep``, fields of EXIF that are not known to be harmless go, too. (templated)
-    :param on_missing: what a 404 does: ``fail`` at once, ``skip``, or ``retry`` as the task's ``retries``
-        allow. (templated)
-    :param file_url: delivery URL of the file, for the task's link "ImageKit file"; the listing has it as
-        ``url``, the metadata has not. (templated)
-    :return: ``width``, ``height``, ``size``, ``format``, ``pHash``, ``exif`` …, each of which can be absent.
-    :raises AirflowFailException: from an error that a retry cannot fix.
-    :raises ImageKitError: for everything else that goes wrong.
+    :param gps: how to treat coordinates in XCom: ``keep`` (the default), ``coarse`` (rounded to a tenth of a
+        degree, about 11 km) or ``drop``. (templated)
+    :param personal: how to treat serial numbers and people's names: ``keep`` (the default) or ``drop``. If
+        ``gps`` or ``personal`` is not ``keep``, EXIF fields that are not known to be harmless are removed,
+        too. (templated)
+    :param on_missing: how to treat a 404: ``fail`` at once, ``skip``, or ``retry`` with the task's
+        ``retries``. (templated)
+    :param file_url: delivery URL of the file, for the task's link "ImageKit file"; listings contain it as
+        ``url``, metadata does not. (templated)
+    :return: ``width``, ``height``, ``size``, ``format``, ``pHash``, ``exif`` …; each can be absent.
+    :raises AirflowFailException: for an error that a retry cannot fix.
+    :raises ImageKitError: for any other error.
     """
 
     template_fields: Sequence[str] = (
@@ -193,28 +196,29 @@ class RemoteUrlMetadataOperator(_MetadataOperator):
     """
     Fetch the metadata behind a delivery URL of the account: ``GET /v1/metadata?url=``.
 
-    It works for files of the media library and of every origin attached to the account, and with a
-    transformation in the URL it describes the transformed picture. XCom, asset events and errors are those of
-    :class:`FileMetadataOperator`, with ``url`` in place of ``file_id``.
+    The URL can name a file of the media library or of any origin attached to the account. With a
+    transformation in the URL, the metadata is that of the transformed picture. XCom, asset events and errors
+    are those of :class:`FileMetadataOperator`, with ``url`` instead of ``file_id``.
 
-    :param url: an address below one of the account's URL endpoints, as a browser would open it; it is
-        percent-encoded once, whatever it holds. A private file needs a signed URL. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param url: an address below one of the account's URL endpoints, as in a browser; the operator
+        percent-encodes it once. A private file needs a signed URL. (templated)
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
-    :param fields: dotted paths to keep. (templated) All, unless given.
-    :param exclude: dotted paths to drop. (templated)
-    :param gps: what becomes of coordinates: ``keep`` (the default), ``coarse`` or ``drop``. (templated)
-    :param personal: what becomes of serial numbers and people's names: ``keep`` (the default) or ``drop``.
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
         (templated)
-    :param on_missing: what a 404 does: ``fail`` at once, ``skip``, or ``retry``. (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
+    :param fields: dotted paths to keep; by default all. (templated)
+    :param exclude: dotted paths to drop. (templated)
+    :param gps: how to treat coordinates: ``keep`` (the default), ``coarse`` or ``drop``. (templated)
+    :param personal: how to treat serial numbers and people's names: ``keep`` (the default) or ``drop``.
+        (templated)
+    :param on_missing: how to treat a 404: ``fail`` at once, ``skip``, or ``retry``. (templated)
     :return: as :class:`FileMetadataOperator`.
-    :raises AirflowFailException: from an error that a retry cannot fix.
-    :raises ImageKitError: for everything else that goes wrong.
+    :raises AirflowFailException: for an error that a retry cannot fix.
+    :raises ImageKitError: for any other error.
     """
 
     template_fields: Sequence[str] = (
@@ -281,14 +285,14 @@ def _summary(metadata: dict[str, Any]) -> str:
 
 def project(metadata: dict[str, Any], *, fields: Any = None, exclude: Any = ()) -> dict[str, Any]:
     """
-    Return a copy of a metadata object with the wanted parts.
+    Return a copy of a metadata object with selected fields.
 
-    :param metadata: as ImageKit answers.
-    :param fields: dotted paths to keep, such as ``pHash`` or ``exif.image.Make``: a sequence, or a text with
-        commas; ``None`` keeps all. What the answer lacks is left out.
-    :param exclude: dotted paths to drop, such as ``exif.gps``; what the answer lacks is skipped.
-    :raises ImageKitInputError: for a path that is not a text, or that begins with a field or a part of
-        ``exif`` which neither ImageKit documents nor the answer holds.
+    :param metadata: ImageKit's metadata object.
+    :param fields: dotted paths to keep, such as ``pHash`` or ``exif.image.Make``, as a sequence or as
+        comma-separated text; ``None`` keeps all. Paths that the object lacks are ignored.
+    :param exclude: dotted paths to drop, such as ``exif.gps``. Paths that the object lacks are ignored.
+    :raises ImageKitInputError: for a path that is not a text, or whose field or section of ``exif`` is
+        neither documented by ImageKit nor in the object.
     """
     kept = metadata if fields is None else _keep(metadata, _paths(fields, "fields", metadata))
     return _drop(kept, _paths(exclude, "exclude", metadata))
@@ -298,7 +302,7 @@ def _paths(paths: Any, argument: str, metadata: dict[str, Any]) -> list[list[str
     if isinstance(paths, str) and is_absent(paths):
         raise ImageKitInputError(
             f"{argument} is {paths!r}: the template gave None.",
-            help="Without it XCom would hold more than was meant. Pass names such as ['pHash'].",
+            help="XCom would contain more than you selected. Pass names such as ['pHash'].",
         )
     return [_path(path, argument, metadata) for path in items(paths, argument)]
 
@@ -348,13 +352,13 @@ def _drop(metadata: dict[str, Any], paths: list[list[str]]) -> dict[str, Any]:
 
 def parse_privacy(gps: object, personal: object, client: ImageKitClient) -> Privacy | None:
     """
-    Read the arguments ``gps`` and ``personal``, which ``drop_personal_data`` of the connection overrules.
+    Parse the arguments ``gps`` and ``personal``; the Connection's ``drop_personal_data`` overrides them.
 
     :param gps: ``keep``, ``coarse`` or ``drop``.
     :param personal: ``keep`` or ``drop``.
     :param client: the client of the Airflow Connection.
-    :return: what to drop; ``None`` for nothing.
-    :raises ImageKitInputError: for another word.
+    :return: the policy; ``None`` if everything is kept.
+    :raises ImageKitInputError: for any other word.
     """
     words = choice(gps, "gps", GpsPolicy), choice(personal, "personal", PersonalPolicy)
     if client.drop_personal_data:

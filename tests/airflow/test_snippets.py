@@ -27,7 +27,7 @@ from tests.support import AIRFLOW_3
 #: Blocks that are not executed, by page and a piece of them, and why.
 NOT_RUN = {
     ("docs/emulator.md", "# URL endpoint: http://127.0.0.1:40123/demo"): "what the command prints",
-    ("docs/figures.md", "process to first answer"): "what the command prints",
+    ("docs/figures.md", "process to first response"): "what the command prints",
     ("docs/deployment.md", "docker build"): "needs Docker",
     ("docs/deployment.md", "kubectl create"): "needs a cluster",
     ("docs/deployment.md", "airflowVersion"): "tests/test_deployment.py reads it",

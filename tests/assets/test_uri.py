@@ -100,7 +100,7 @@ class TestFactory:
             assert create_asset(account="demo").uri == "imagekit://demo/"
 
     def test_it_refuses_both_and_what_is_not_an_account(self) -> None:
-        with pytest.raises(ImageKitInputError, match="both given"):
+        with pytest.raises(ImageKitInputError, match="Both path and file_id"):
             create_asset(account="demo", path="/a.jpg", file_id="65f0")
         with pytest.raises(ImageKitInputError, match="account is 'a b'"):
             create_asset(account="a b")

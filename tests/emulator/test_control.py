@@ -163,8 +163,8 @@ def test_a_control_request_under_a_name_of_the_server_is_answered(library: Path,
         (["--fault", '{"statsu": 500}'], "a fault has no field statsu (did you mean status?)"),
         (["--port", "x"], "the port is 'x'; use a number from 0 to 65535"),
         (["--port", "70000"], "the port is '70000'; use a number from 0 to 65535"),
-        (["--private-key", ""], "the key is empty; leave the option out for the default key"),
-        (["--url-endpoint", "ik.imagekit.io/me"], "write it with its scheme: https://ik.imagekit.io/me"),
+        (["--private-key", ""], "the key is empty; omit the option to use the default key"),
+        (["--url-endpoint", "ik.imagekit.io/me"], "include its scheme: https://ik.imagekit.io/me"),
         (["--url-endpoint", "ftp://ik.imagekit.io/me"], "its scheme: https://ik.imagekit.io/me"),
         (["--url-endpoint", ""], "its scheme: https://ik.imagekit.io/your_id"),
         ([], "the following arguments are required: --library"),
@@ -183,13 +183,13 @@ def test_a_bad_command_line_is_explained(options, text, capsys, library: Path):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--host", ""], "host is empty, which would listen everywhere"),
+        (["--host", ""], "host is empty, which means all addresses"),
         (["--host", "nowhere.invalid"], "Cannot listen on nowhere.invalid"),
-        (["--public-host", "http://imagekit"], "public_host is 'http://imagekit'; use a name alone"),
-        (["--public-host", "imagekit:80"], "public_host is 'imagekit:80'; use a name alone"),
+        (["--public-host", "http://imagekit"], "public_host is 'http://imagekit'; use a host name without"),
+        (["--public-host", "imagekit:80"], "public_host is 'imagekit:80'; use a host name without"),
         (["--imagekit-id", "a/b"], "imagekit_id is 'a/b'; use letters, digits"),
         (["--imagekit-id", ""], "imagekit_id is ''; use letters, digits"),
-        (["--private-key", "private_a b"], "The private key holds blanks"),
+        (["--private-key", "private_a b"], "The private key contains blanks"),
         (["--state", __file__], "The state folder"),
     ],
 )
@@ -209,7 +209,7 @@ def test_bad_arguments_of_the_server_are_explained(library: Path):
     for arguments, text in [
         ({"port": 70000}, "port is 70000; use a number from 0 to 65535"),
         ({"private_key": " "}, "The private key is empty"),
-        ({"url_endpoints": ["ik.imagekit.io/me"]}, "write it with its scheme"),
+        ({"url_endpoints": ["ik.imagekit.io/me"]}, "include its scheme"),
     ]:
         with pytest.raises(ValueError, match=text):
             ImageKitEmulator(library=library, **arguments)

@@ -146,7 +146,7 @@ def test_folders_are_found_by_what_they_have():
         ('(name = "a"', "ends too early"),
         ('name LIKE "a"', "not an operator"),
         ('name = "a', "unexpected character"),
-        ("(" * 30 + 'name = "a"' + ")" * 30, "nest at most"),
+        ("(" * 30 + 'name = "a"' + ")" * 30, "nested at most"),
         (" OR ".join(['name = "a"'] * 2000), "at most"),
     ],
 )

@@ -78,10 +78,10 @@ def asked(width: int, height: int, crop: str) -> Step:
 def test_a_layout_never_cuts_more_than_there_is(crop, current, box):
     with contextlib.suppress(BadTransformationError):  # more pixels than are allowed
         layout = lay_out(asked(box.width, box.height, crop), current, current)
-        assert layout.cut.width <= layout.resize.width
-        assert layout.cut.height <= layout.resize.height
-        assert layout.canvas.width >= layout.cut.width
-        assert layout.canvas.height >= layout.cut.height
+        assert layout.crop.width <= layout.resize.width
+        assert layout.crop.height <= layout.resize.height
+        assert layout.canvas.width >= layout.crop.width
+        assert layout.canvas.height >= layout.crop.height
 
 
 @given(sizes, sizes)

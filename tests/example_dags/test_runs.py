@@ -134,8 +134,8 @@ def test_the_nightly_table_has_every_picture_and_is_asked_with_duckdb(runs: dict
 
 def test_the_privacy_check_names_the_landscapes(runs: dict[str, Ended]) -> None:
     results = runs["example_imagekit_library_privacy"].results
-    assert "/landscapes/mountain-lake.jpg" in results["with_place"][0]
-    assert not any(path.startswith("/banners") for path in results["with_place"][0])
+    assert "/landscapes/mountain-lake.jpg" in results["with_coordinates"][0]
+    assert not any(path.startswith("/banners") for path in results["with_coordinates"][0])
 
 
 def test_the_quality_gate_takes_the_branch_to_review(runs: dict[str, Ended]) -> None:
@@ -157,7 +157,7 @@ def test_deliveries_show_the_picture_in_the_asked_dimensions(runs: dict[str, End
 def test_all_deliveries_are_checked_before_a_migration(runs: dict[str, Ended]) -> None:
     results = runs["example_imagekit_migration_check"].results
     assert [report["checked"] for report in results["check"]] == [3, 3]
-    assert results["switch"] == ["Deliveries as asked: 6. Switch over."]
+    assert results["switch"] == ["All 6 deliveries are correct. Switch over."]
 
 
 def test_what_is_no_banned_picture_is_published(runs: dict[str, Ended]) -> None:
@@ -168,8 +168,8 @@ def test_what_is_no_banned_picture_is_published(runs: dict[str, Ended]) -> None:
 
 def test_a_copy_in_the_library_is_found_before_the_upload(runs: dict[str, Ended]) -> None:
     results = runs["example_imagekit_before_upload"].results
-    assert results["there_already"][0]["branch"] == ["use_what_is_there"]
-    assert results["upload"] == results["ask_somebody"] == [None]
+    assert results["in_library"][0]["branch"] == ["use_existing"]
+    assert results["upload"] == results["review"] == [None]
 
 
 def test_the_nightly_search_finds_the_variants(runs: dict[str, Ended]) -> None:

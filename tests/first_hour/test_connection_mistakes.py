@@ -19,14 +19,14 @@ HOST = "API base URL (host) of the Airflow Connection"
 REDIS = "Rate limit URL (rate_limit_url) in the Airflow Connection's extra"
 MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "no key": ({"password": ""}, (f"{KEY} is empty", "Developer options")),
-    "the public key": ({"password": "public_abc="}, (f"{KEY} holds the public key", "Developer options")),
+    "the public key": ({"password": "public_abc="}, (f"{KEY} is a public key", "Developer options")),
     "a URL endpoint as host": (
         {"host": "https://ik.imagekit.io/demo"},
         (f"{HOST} is 'https://ik.imagekit.io/demo'", "Leave it empty"),
     ),
     "a port behind the path": (
         {"host": "https://gateway/imagekit:443"},
-        (f"{HOST} is 'https://gateway/imagekit:443'", "a host, then a port, then a path"),
+        (f"{HOST} is 'https://gateway/imagekit:443'", "a host, a port and a path"),
     ),
     "another type": (
         {"conn_type": "http", "password": "their-secret"},
@@ -52,7 +52,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "a switch with a typo": ({"verify": "flase"}, ("Verify certificates (verify)", "'flase'", "true, false")),
     "a rate limit URL of the web": (
         {"rate_limit_url": "http://user:their-secret@redis:6379/0"},
-        (f"{REDIS} is 'http://***@redis:6379/0'", "not of a Redis", "redis://:password@host:6379/0"),
+        (f"{REDIS} is 'http://***@redis:6379/0'", "not a Redis address", "redis://:password@host:6379/0"),
     ),
     "a rate limit URL without a scheme": (
         {"rate_limit_url": "their-secret:6379"},

@@ -126,9 +126,9 @@ def test_host_port_and_schema_make_the_base_url(fields: dict[str, Any], base_url
         ({"password": "  "}, "is empty"),
         ({"password": "***"}, "came from the form as"),
         ({"password": "public_abc="}, "public key"),
-        ({"password": "private_a b"}, "blanks or characters"),
-        ({"password": "private_ü"}, "blanks or characters"),
-        ({"password": "private_a\nb"}, "blanks or characters"),
+        ({"password": "private_a b"}, "spaces or characters"),
+        ({"password": "private_ü"}, "spaces or characters"),
+        ({"password": "private_a\nb"}, "spaces or characters"),
     ],
 )
 def test_an_impossible_key_is_refused_without_being_shown(fields: dict[str, Any], text: str) -> None:
@@ -205,14 +205,14 @@ def test_each_setting_is_a_field_of_the_table_or_a_standard_field() -> None:
 @pytest.mark.parametrize(
     ("host", "reason"),
     [
-        ("ik.imagekit.io", "is of ImageKit and is not its API"),
-        ("https://ik.imagekit.io/demo", "is of ImageKit and is not its API"),
-        ("http://IK.imagekit.io", "is of ImageKit and is not its API"),
-        ("ik.imagekit.io:443", "is of ImageKit and is not its API"),
-        ("https://imagekit.io/dashboard", "is of ImageKit and is not its API"),
-        ("upload.imagekit.io", "is of ImageKit and is not its API"),
+        ("ik.imagekit.io", "belongs to ImageKit but is not its API"),
+        ("https://ik.imagekit.io/demo", "belongs to ImageKit but is not its API"),
+        ("http://IK.imagekit.io", "belongs to ImageKit but is not its API"),
+        ("ik.imagekit.io:443", "belongs to ImageKit but is not its API"),
+        ("https://imagekit.io/dashboard", "belongs to ImageKit but is not its API"),
+        ("upload.imagekit.io", "belongs to ImageKit but is not its API"),
         ("https://images.shop.example/demo/", "is the URL endpoint and delivers files"),
-        ("https://gateway/imagekit:443", "is not the address of an API: a host, then a port, then a path"),
+        ("https://gateway/imagekit:443", "is not the address of an API, which is a host, a port and a path"),
         ("gateway/imagekit:443", "is not the address of an API"),
         ("https:/gateway", "is not the address of an API"),
         ("gateway?key=1", "is not the address of an API"),
@@ -273,6 +273,6 @@ def test_a_password_of_another_service_is_not_sent_to_imagekit() -> None:
 
 def test_an_unknown_extra_field_is_named_with_the_nearest_known_one() -> None:
     [warning] = unknown_fields({"request_per_second": 5, "timeout": 3})
-    assert "'request_per_second' is not known" in warning
+    assert "'request_per_second' is unknown" in warning
     assert warning.endswith("Did you mean requests_per_second?")
-    assert unknown_fields({"headers": {}}) == ["The extra field 'headers' is not known and is ignored."]
+    assert unknown_fields({"headers": {}}) == ["The extra field 'headers' is unknown and is ignored."]

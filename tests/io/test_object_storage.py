@@ -99,7 +99,7 @@ class TestBank:
             ("bank.csv", b"fileId,hash\na,1\n", "no column 'pHash'"),
             ("bank.csv", b"fileId,pHash\na,\xff\n", r"bank\.csv: Line 1 cannot be read"),
             ("bank.parquet", b"no parquet", "bank.parquet: This is not a readable Parquet file"),
-            ("bank.txt", b"", "names no form of table"),
+            ("bank.txt", b"", "is not a known table format"),
         ],
     )
     def test_what_is_no_table_of_hashes_is_refused(
@@ -122,7 +122,7 @@ class TestBank:
     def test_a_store_that_fails_may_answer_later(self, tmp_path: Path) -> None:
         path = tmp_path / "loop.jsonl"
         path.symlink_to(path)  # the one failure of a disk that needs no broken disk
-        with pytest.raises(StorageError, match="does not answer") as caught:
+        with pytest.raises(StorageError, match="does not respond") as caught:
             list(read_table(str(path)))
         assert caught.value.retryable
 
@@ -176,7 +176,7 @@ class TestWhoseErrorItIs:
     def test_an_error_of_the_storage_may_pass(self, error: Exception) -> None:
         with (
             pytest.raises(
-                StorageError, match=r"s3://bucket/bank\.csv: the storage does not answer"
+                StorageError, match=r"s3://bucket/bank\.csv: the storage does not respond"
             ) as caught,
             storage_errors("s3://bucket/bank.csv"),
         ):

@@ -124,7 +124,7 @@ def test_after_an_outage_between_two_moves_the_error_says_where_the_former_files
     with pytest.raises(StorageError) as caught:
         write_all("memory://bucket/out", b"new")
     [note, *_] = caught.value.__cause__.__notes__  # type: ignore[union-attr]
-    assert "groups.jsonl could not be put back" in note
+    assert "groups.jsonl could not be restored" in note
     kept = [name for name, content in contents(store).items() if name in note and content == b"old"]
     assert any(name.startswith("former-") for name in kept)
 

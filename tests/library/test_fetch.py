@@ -144,7 +144,7 @@ def test_progress_is_told_every_so_many_seconds(
     told = progress(clock)
     for done in range(1, 101):
         clock.sleep(0.25)
-        told.look(done, 2)
+        told.report(done, 2)
     assert len(lines) == 2
     assert lines[0] == (
         "40 of 1,000 files, 4.0 a second, 2 failed; "

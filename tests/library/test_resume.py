@@ -191,7 +191,9 @@ class TestDamagedJournals:
         before = sum(content.count(b'"row"') for content in journal.values())
         plan, _ = nightly_jsonl.run(run="one")
         assert plan.fetched_before == before - 1
-        assert nightly_jsonl.warnings[0].endswith(" has 1 damaged line; what stood there is fetched again.")
+        assert nightly_jsonl.warnings[0].endswith(
+            " has 1 damaged line; the files recorded there are fetched again."
+        )
 
     def test_a_page_that_is_missing_is_listed_again(
         self, nightly_jsonl: Nightly, folder: Path, journal: dict[str, bytes]

@@ -107,7 +107,7 @@ class TestNextRun:
         redraw(7, 300)
         plan, _ = nightly.run()
         assert (plan.changed, plan.unchanged, nightly.calls()) == (1, FILES - 1, (LISTED, 1))
-        assert "That makes 1 metadata call;" in str(plan)
+        assert "Planned: 1 metadata call;" in str(plan)
         after = {row["name"]: row for row in nightly.rows()}
         assert {name for name in after if after[name] != before[name]} == {"0007.jpg"}
         assert after["0007.jpg"]["phash"] != before["0007.jpg"]["phash"]
@@ -166,7 +166,7 @@ class TestNextRun:
     def test_somebody_elses_file_is_not_overwritten(self, nightly_jsonl: Nightly) -> None:
         nightly_jsonl.output.parent.mkdir()
         nightly_jsonl.output.write_text('{"precious": 1}\n')
-        with pytest.raises(ImageKitInputError, match="not a table of this operator"):
+        with pytest.raises(ImageKitInputError, match="not a table that this operator wrote"):
             nightly_jsonl.run()
         assert nightly_jsonl.output.read_text() == '{"precious": 1}\n'
 
@@ -295,7 +295,7 @@ class TestFailures:
 
         with nightly.open(run="one", progress_seconds=0.0, write=write) as run:
             plan = run.plan()
-            with pytest.raises(LibraryStoppedError, match="Stopped after 20 files; the next try goes on"):
+            with pytest.raises(LibraryStoppedError, match="Stopped after 20 files; the next try continues"):
                 run.fetch(plan)
         plan, _ = nightly.run(run="one")
         assert plan.fetched_before >= 20
@@ -385,7 +385,7 @@ def test_the_plan_says_what_it_costs(nightly_jsonl: Nightly) -> None:
     assert plan.as_dict()["seconds"] == FILES / 20
     assert str(plan) == (
         "60 files listed in 2 calls. To fetch: 60 new, 0 changed, 0 failed before. Skipped: none. "
-        "Deleted: 0. That makes 60 metadata calls; 3 s at 20 requests a second."
+        "Deleted: 0. Planned: 60 metadata calls; 3 s at 20 requests a second."
     )
     assert str(replace(plan, requests_per_second=1.0)).endswith("60 s at 1 request a second.")
     assert "account's limit" in str(replace(plan, requests_per_second=None))

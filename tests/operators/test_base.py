@@ -9,7 +9,7 @@ import jinja2
 import pytest
 from jinja2.nativetypes import NativeEnvironment
 
-from airflow_provider_imagekit.operators.base import MAX_LABEL, ImageKitTask, label_of, push_no_nothing
+from airflow_provider_imagekit.operators.base import MAX_LABEL, ImageKitTask, label_of, push_no_none
 from airflow_provider_imagekit.operators.metadata import RemoteUrlMetadataOperator
 from tests.doubles import context
 
@@ -66,7 +66,7 @@ def test_a_url_operator_has_no_template_that_shows_its_url() -> None:
 def test_an_output_without_a_value_is_not_pushed_where_airflow_refuses_it() -> None:
     """Airflow 3.0, where the matrix of versions runs the examples, is not installed here."""
     task_instance = context()["ti"]
-    push_no_nothing(task_instance)
+    push_no_none(task_instance)
     for key, value in {"output_path": None, "count": 0, "failed": [], "dry_run": False}.items():
         task_instance.xcom_push(key, value)
     assert task_instance.pushed == {"count": 0, "failed": [], "dry_run": False}

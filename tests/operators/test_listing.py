@@ -65,7 +65,7 @@ class TestToXCom:
 
     def test_a_listing_too_long_for_xcom_fails_for_good_and_says_what_to_do(self, connection: str) -> None:
         with pytest.raises(
-            AirflowFailException, match=r"is 300, which holds 1 of its files\. Set output_path"
+            AirflowFailException, match=r"is 300, enough for 1 of its files\. Set output_path"
         ):
             listing(max_xcom_bytes=300).execute(context())
 

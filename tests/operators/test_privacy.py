@@ -128,7 +128,7 @@ def test_a_picture_that_shows_where_it_was_taken_fails_the_task(
         picture = {"url": account.file_url(name)} if by_url else {"file_id": account.file_id(name)}
         return LocationCheckOperator(task_id="t", **picture, **arguments).execute(context())
 
-    with pytest.raises(AirflowFailException, match=r"shows where it was taken.*without md-true"):
+    with pytest.raises(AirflowFailException, match=r"reveals where it was taken.*without md-true"):
         check(WITH_PLACE)
     assert check(WITH_PLACE, fail_on_location=False) == {"has_gps": True}
     assert check(WITHOUT) == {"has_gps": False}

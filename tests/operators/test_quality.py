@@ -76,7 +76,7 @@ def test_a_warning_counts_and_lists_what_breaks_a_rule(checked: str, tmp_path: P
 def test_a_broken_rule_fails_the_task_after_its_counts_are_told(checked: str) -> None:
     operator = Checked(task_id="quality", rules=json.dumps([RULE]), input_path=checked)
     ti = TaskInstance()
-    with pytest.raises(AirflowFailException, match=r"All rules are kept by 1 of 2 files.*min_width: 1"):
+    with pytest.raises(AirflowFailException, match=r"1 of 2 files passed all rules.*min_width: 1"):
         operator.execute({"ti": ti})
     assert ti.pushed["broken"] == {"min_width": 1}
 
@@ -133,12 +133,12 @@ def test_numbers_and_switches_of_a_csv_file_are_read_as_such(tmp_path: Path) -> 
     ("arguments", "text"),
     [
         ({"rules": "None"}, "rules is"),
-        ({"rules": [RULE]}, "Exactly one of input_path, file_id, url is needed; given: none"),
+        ({"rules": [RULE]}, "Exactly one of input_path, file_id, url is required; given: none"),
         ({"rules": [RULE], "file_id": "a", "url": "https://x"}, "given: file_id, url"),
         ({"rules": [RULE | {"severity": "branch"}], "file_id": "a"}, "follow_task_ids_if_passed is None"),
         ({"rules": [RULE], "file_id": "a", "follow_task_ids_if_passed": "x"}, "follow_task_ids_if_broken is"),
         ({"rules": [RULE], "input_path": "/nowhere/table.jsonl"}, "There is no file at"),
-        ({"rules": [RULE], "file_id": "a", "output_path": "/tmp/x.txt"}, "names no form of table"),
+        ({"rules": [RULE], "file_id": "a", "output_path": "/tmp/x.txt"}, "is not a known table format"),
     ],
 )
 def test_arguments_that_cannot_be_used_fail_the_task_at_once(arguments: dict[str, Any], text: str) -> None:

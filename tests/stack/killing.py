@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_imagekit.compat import TriggerEvent
 from airflow_provider_imagekit.triggers.files import ImageKitFilesTrigger
-from airflow_provider_imagekit.triggers.files_stream import FilesProducer, Look
+from airflow_provider_imagekit.triggers.files_stream import FilesProducer, PollResult
 
 __all__ = ["POINTS", "KillingTrigger", "arm"]
 
@@ -56,7 +56,9 @@ class KillingTrigger(ImageKitFilesTrigger):
         trigger = cls(**kwargs)
         return KillingProducer(trigger.shared_stream_key(), trigger._poller(), cls.sleep)
 
-    async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
+    async def filter_shared_stream(
+        self, shared_stream: AsyncIterator[PollResult]
+    ) -> AsyncIterator[TriggerEvent]:
         async for event in super().filter_shared_stream(shared_stream):
             reach("before the yield")
             yield event

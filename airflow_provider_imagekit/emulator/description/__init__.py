@@ -1,3 +1,3 @@
-"""The OpenAPI description of what the emulator answers."""
+"""The emulator's OpenAPI description."""
 
 from __future__ import annotations

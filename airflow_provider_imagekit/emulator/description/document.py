@@ -1,4 +1,4 @@
-"""The OpenAPI document, put together for one account."""
+"""Builds the OpenAPI document of an account."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from airflow_provider_imagekit.emulator.description.schemas import SCHEMAS
 
 __all__ = ["PATH", "openapi"]
 
-#: Where the server publishes it; ImageKit has no such path.
+#: Path of the document; ImageKit has no such path.
 PATH = "/openapi.json"
 
-_ABOUT = "What the local ImageKit server answers. Faults that are injected into it can answer anything else."
-_KEY = {"type": "http", "scheme": "basic", "description": "The private key is the user; no password."}
+_ABOUT = "API of the local ImageKit server. Injected faults may cause other responses."
+_KEY = {"type": "http", "scheme": "basic", "description": "Private key as user name, empty password."}
 
 
 def openapi(base_url: str, imagekit_id: str) -> dict[str, Any]:
     """
-    Return the description of an account's server.
+    Return the description of an account's API.
 
     :param base_url: scheme, host and port.
     :param imagekit_id: name in the URL endpoint.

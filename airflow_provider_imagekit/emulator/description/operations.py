@@ -1,4 +1,4 @@
-"""What can be asked of the API: parameters and outcomes of every endpoint."""
+"""OpenAPI operations of all endpoints: parameters and responses."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ __all__ = ["API", "OPEN"]
 _FLAG = {"enum": ["true", "false"]}
 _VERSION_ID = parameter("path", "version_id", ID, "Id of the version.", required=True)
 _LISTING = [
-    parameter("query", "type", {"enum": list(TYPES), "default": "file"}, "What to list."),
+    parameter("query", "type", {"enum": list(TYPES), "default": "file"}, "Type of the assets."),
     parameter("query", "sort", {"enum": list(SORTS), "default": "ASC_CREATED"}, "Order."),
-    parameter("query", "path", TEXT, "Folder, without those below it."),
-    parameter("query", "searchQuery", TEXT, "Search; overrules type, tags and name."),
+    parameter("query", "path", TEXT, "Folder, without its subfolders."),
+    parameter("query", "searchQuery", TEXT, "Search query; overrides type, tags and name."),
     parameter("query", "fileType", {"enum": list(FILE_TYPES), "default": "all"}, "Images, others, or all."),
     parameter("query", "name", TEXT, "Exact name."),
-    parameter("query", "tags", TEXT, "Tags, separated by commas; one of them is enough."),
-    parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}, "Size of a page."),
-    parameter("query", "skip", {"type": "integer", "minimum": 0}, "How many assets to skip."),
+    parameter("query", "tags", TEXT, "Tags, separated by commas; an asset needs one of them."),
+    parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}, "Page size."),
+    parameter("query", "skip", {"type": "integer", "minimum": 0}, "Number of assets to skip."),
 ]
 _COORDINATES = {"type": "string", "pattern": f"^({COORDINATES})?$", "description": "x,y,width,height"}
 _SIMPLE = {"type": ["string", "number", "boolean", "null"]}
@@ -58,7 +58,7 @@ _UPDATE = {
 _UPLOAD = {
     "type": "object",
     "properties": {
-        "file": {"type": "string", "format": "binary", "description": "Content, base64 or one of the URLs."},
+        "file": {"type": "string", "format": "binary", "description": "Content, base64, or own URL."},
         "fileName": {"type": "string", "minLength": 1},
         "folder": TEXT,
         "tags": TEXT,
@@ -78,14 +78,14 @@ _UPLOAD = {
     "required": ["file", "fileName"],
 }  # fmt: skip
 
-_CHANGE_REFUSALS = (400, 401, 403, 404, 423, 429)
-# What can be done next with the file that an upload made.
+_CHANGE_ERRORS = (400, 401, 403, 404, 423, 429)
+# Operations on an uploaded file.
 _LINKS = {
     name: {"operationId": name, "parameters": {"file_id": "$response.body#/fileId"}}
     for name in ("fileMetadata", "fileDetails", "updateFileDetails", "fileVersions", "deleteFile")
 }
 
-#: Method and path of every endpoint that asks for the key.
+#: Operations that require the private key, by method and path.
 API: dict[tuple[str, str], Operation] = {
     ("GET", "/v1/metadata"): operation(
         "urlMetadata",
@@ -100,9 +100,9 @@ API: dict[tuple[str, str], Operation] = {
     ("GET", "/v1/files/{file_id}/details"): operation("fileDetails", "A file", "File", FILE_ID),
     ("PATCH", "/v1/files/{file_id}/details"): {
         "operationId": "updateFileDetails",
-        "summary": "Change what is attached to a file",
+        "summary": "Change the attributes of a file",
         "parameters": [FILE_ID],
-        "responses": responses_of("File", _CHANGE_REFUSALS),
+        "responses": responses_of("File", _CHANGE_ERRORS),
         "requestBody": {"content": json_content(_UPDATE)},
     },
     ("GET", "/v1/files/{file_id}/versions"): operation(
@@ -117,8 +117,8 @@ API: dict[tuple[str, str], Operation] = {
         "parameters": [FILE_ID],
         "responses": {
             **{
-                status: answer
-                for status, answer in responses_of("File", _CHANGE_REFUSALS).items()
+                status: response
+                for status, response in responses_of("File", _CHANGE_ERRORS).items()
                 if status != "200"
             },
             "204": {"description": "Deleted.", "headers": HEADERS},
@@ -126,41 +126,41 @@ API: dict[tuple[str, str], Operation] = {
     },
     ("POST", "/api/v1/files/upload"): {
         "operationId": "upload",
-        "summary": "A new file, or a new version of one",
+        "summary": "Upload a file or a new version of a file",
         "requestBody": {"content": {"multipart/form-data": {"schema": _UPLOAD}}, "required": True},
         "responses": responses_of("Upload", (400, 401, 403, 423), _LINKS),
     },
     **WRITES,
 }
 
-_REFUSED = {
+_IK_ERROR = {
     "content": {"text/plain": {"schema": TEXT}},
     "headers": {"ik-error": {"schema": TEXT, "required": True}},
 }
-#: What is open to everyone; the path of a delivery follows the account's name.
+#: Operations that require no key; delivery paths start with the account's id.
 OPEN: dict[tuple[str, str], Operation] = {
     ("GET", "/"): {
-        "summary": "The library, to look at with a browser",
+        "summary": "The library as a web page",
         "parameters": [
-            parameter("query", "page", TEXT, "Number of the page, from 1; anything else stands for 1."),
+            parameter("query", "page", TEXT, "Page number, from 1; invalid values mean 1."),
             parameter("query", "search", TEXT, "Part of a path, or an id."),
         ],
         "responses": {"200": {"description": "A page.", "content": {"text/html": {"schema": TEXT}}}},
     },
     ("GET", "/{imagekit_id}/{file_path}"): {
-        "summary": "A picture, transformed if the URL says so",
+        "summary": "A picture, transformed as specified in the URL",
         "parameters": [
             parameter("path", "file_path", {"type": "string", "minLength": 1}, "Path.", required=True),
             parameter("query", "tr", TEXT, "Transformation."),
             parameter("query", "ik-obj-version", TEXT, "Id of an older version."),
             parameter("query", "ik-s", TEXT, "Signature."),
-            parameter("query", "ik-t", TEXT, "Unix time in seconds until which the signature holds."),
+            parameter("query", "ik-t", TEXT, "Unix time in seconds at which the signature expires."),
         ],
         "responses": {
             "200": {"description": "The file.", "content": {"*/*": {}}},
-            "400": {"description": "The transformation is not valid, or the file is corrupt.", **_REFUSED},
-            "401": {"description": "A valid signature is missing.", **_REFUSED},
-            "404": {"description": "There is no such file.", **_REFUSED},
+            "400": {"description": "The transformation is invalid or the file is corrupt.", **_IK_ERROR},
+            "401": {"description": "A valid signature is missing.", **_IK_ERROR},
+            "404": {"description": "The file does not exist.", **_IK_ERROR},
         },
     },
 }

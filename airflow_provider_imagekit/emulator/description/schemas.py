@@ -1,8 +1,8 @@
 """
-The shapes of the answers, as JSON schemas.
+JSON schemas of the responses.
 
-They follow the vendor's OpenAPI description (names, types, keys of every example) as far as the emulator
-implements it. Keys that the vendor does not know are not allowed.
+They follow the vendor's OpenAPI description (names, types, keys of every example), as far as the emulator
+implements it. Keys that the vendor does not document are not allowed.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ ERROR: Schema = {
     "additionalProperties": False,
 }
 
-#: By the names under which the description refers to them.
+#: Schemas by their names in the OpenAPI description.
 SCHEMAS: dict[str, Schema] = {
     "Metadata": METADATA,
     "File": FILE,

@@ -1,4 +1,4 @@
-"""The endpoints that change many files or the account: parameters and outcomes."""
+"""OpenAPI operations of the endpoints for bulk changes, folder jobs and account settings."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def _ids(maximum: int) -> Schema:
     return {"type": "array", "items": ID, "minItems": 1, "maxItems": maximum}
 
 
-def _bulk(name: str, summary: str, answer: str, properties: dict[str, Schema]) -> Operation:
-    some = {"description": "Some files failed.", "content": json_content(named(answer)), "headers": HEADERS}
+def _bulk(name: str, summary: str, schema: str, properties: dict[str, Schema]) -> Operation:
+    mixed = {"description": "Some files failed.", "content": json_content(named(schema)), "headers": HEADERS}
     return {
         "operationId": name,
         "summary": summary,
         "requestBody": _body(properties),
-        "responses": {**responses_of(answer), "207": some},
+        "responses": {**responses_of(schema), "207": mixed},
     }
 
 
@@ -73,7 +73,7 @@ _WEBHOOK: dict[str, Schema] = {
 }
 _WEBHOOK_ID = parameter("path", "webhook_id", ID, "Id of the webhook.", required=True)
 
-#: Method and path of the endpoints; all of them ask for the key.
+#: Operations by method and path; all of them require the private key.
 WRITES: dict[tuple[str, str], Operation] = {
     ("POST", "/v1/files/addTags"): _bulk("addTags", "Add tags to files", "BulkUpdate", _TAGGED),
     ("POST", "/v1/files/removeTags"): _bulk("removeTags", "Remove tags from files", "BulkUpdate", _TAGGED),
@@ -103,9 +103,9 @@ WRITES: dict[tuple[str, str], Operation] = {
         parameter("path", "request_id", ID, "Id of the purge.", required=True),
     ),
     ("POST", "/v1/bulkJobs/copyFolder"): _folder_job(
-        "copyFolder", "Copy a folder into another one", {**_INTO, "includeVersions": _BOOLEAN}, list(_INTO)
+        "copyFolder", "Copy a folder into another", {**_INTO, "includeVersions": _BOOLEAN}, list(_INTO)
     ),
-    ("POST", "/v1/bulkJobs/moveFolder"): _folder_job("moveFolder", "Move a folder into another one", _INTO),
+    ("POST", "/v1/bulkJobs/moveFolder"): _folder_job("moveFolder", "Move a folder into another", _INTO),
     ("POST", "/v1/bulkJobs/renameFolder"): _folder_job(
         "renameFolder",
         "Rename a folder",
@@ -114,7 +114,7 @@ WRITES: dict[tuple[str, str], Operation] = {
     ),
     ("GET", "/v1/bulkJobs/{job_id}"): operation(
         "folderJobStatus",
-        "Status of a job on a folder",
+        "Status of a folder job",
         "FolderJobStatus",
         parameter("path", "job_id", ID, "Id of the job.", required=True),
     ),
@@ -122,11 +122,11 @@ WRITES: dict[tuple[str, str], Operation] = {
         "customFields",
         "Custom metadata fields",
         "CustomFields",
-        parameter("query", "includeDeleted", {"enum": ["true", "false"]}, "Changes nothing here."),
+        parameter("query", "includeDeleted", {"enum": ["true", "false"]}, "Has no effect here."),
     ),
     ("POST", "/v1/customMetadataFields"): {
         "operationId": "createCustomField",
-        "summary": "A new custom metadata field",
+        "summary": "Create a custom metadata field",
         "requestBody": _body({"name": _WORD, "label": _WORD, "schema": {**_FIELD, "required": ["type"]}}),
         "responses": responses_of(
             "CustomField",
@@ -154,7 +154,7 @@ WRITES: dict[tuple[str, str], Operation] = {
     ("GET", "/v1/accounts/webhooks"): operation("webhooks", "Webhooks", "Webhooks"),
     ("POST", "/v1/accounts/webhooks"): {
         "operationId": "createWebhook",
-        "summary": "A new webhook",
+        "summary": "Create a webhook",
         "requestBody": _body(_WEBHOOK, ["endpoint", "events"]),
         "responses": responses_of(
             "Webhook",
@@ -185,7 +185,7 @@ WRITES: dict[tuple[str, str], Operation] = {
     },
     ("GET", "/v1/accounts/usage"): operation(
         "usage",
-        "Counters of the account's usage",
+        "Usage counters of the account",
         "Usage",
         parameter("query", "startDate", _DATE, "First day.", required=True),
         parameter("query", "endDate", _DATE, "Last day, less than 90 days later.", required=True),

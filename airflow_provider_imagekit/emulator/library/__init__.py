@@ -1,3 +1,3 @@
-"""The media library: files, versions, changes, and what was measured of them."""
+"""The media library: files, versions, stored changes, jobs and measured properties."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files of the media library and their versions, as values that never change."""
+"""Immutable records of the media library: files, versions and folders."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Asset", "Attributes", "Folder", "Version", "asset_id"]
 
 def asset_id(kind: str, path: str) -> str:
     """
-    Return an id in the form of ImageKit's: 24 lower-case hexadecimal digits.
+    Return an id in ImageKit's format: 24 lower-case hexadecimal digits.
 
-    It depends on the path alone, so ids are equal from run to run and a replaced file keeps its own.
+    It depends on the path alone, so ids are the same in every run and a replaced file keeps its id.
 
-    :param kind: ``file``, ``folder``, or for a later version its number.
+    :param kind: ``file``, ``folder``, or ``version N`` for later versions.
     :param path: path in the media library.
     """
     return hashlib.sha256(f"{kind}\n{path}".encode()).hexdigest()[:24]
@@ -23,7 +23,7 @@ def asset_id(kind: str, path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What users attach to a file."""
+    """Attributes that users set on a file."""
 
     tags: tuple[str, ...] | None = None
     custom_metadata: dict[str, Any] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Version:
     :param blob: digest of the uploaded content; ``None`` when the content is the file in the library folder.
     :param created_ms: Unix time in milliseconds.
     :param updated_ms: Unix time in milliseconds.
-    :param attributes: what users attached to it.
+    :param attributes: attributes that users set.
     """
 
     number: int
@@ -54,7 +54,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """What has a path in the media library, with a leading slash."""
+    """A file or folder at a path in the media library, with a leading slash."""
 
     path: str
 
@@ -65,7 +65,7 @@ class _Placed:
 
     @property
     def folder(self) -> str:
-        """Return the path of the folder it lies in; ``/`` at the top."""
+        """Return the path of the parent folder; ``/`` at the top."""
         return self.path.rpartition("/")[0] or "/"
 
 
@@ -75,8 +75,8 @@ class Asset(_Placed):
     A file of the media library.
 
     :param path: path in the media library, with a leading slash.
-    :param disk: signature of the file in the library folder that was taken into account; ``None`` if none is.
-    :param versions: oldest first; empty for a file of the folder that was deleted through the API.
+    :param disk: signature of the file on disk when it was last read; ``None`` if there is no such file.
+    :param versions: oldest first; empty for a file on disk that was deleted through the API.
     """
 
     disk: str | None
@@ -93,23 +93,23 @@ class Asset(_Placed):
         return self.versions[-1]
 
     def version_id(self, version: Version) -> str:
-        """Return the ``versionInfo.id`` of a version; the first one's is the ``fileId``."""
+        """Return the ``versionInfo.id`` of a version; for the first version it is the ``fileId``."""
         return self.id if version.number == 1 else asset_id(f"version {version.number}", self.path)
 
     def content_key(self, version: Version) -> str:
-        """Return a text that changes when the version's content may have changed."""
+        """Return a cache key that changes whenever the version's content may have changed."""
         return version.blob or f"{self.path}\n{self.disk}"
 
     def with_current(self, **changes: Any) -> Asset:
-        """Return the asset with a changed current version."""
+        """Return a copy with a changed current version."""
         return replace(self, versions=(*self.versions[:-1], replace(self.current, **changes)))
 
     def found_on_disk(self, disk: str, modified_ms: int) -> Asset:
         """
-        Return the asset after its file in the library folder has come or changed.
+        Return a copy for a file that was added or changed on disk.
 
-        A change on disk makes a new version, as an upload does. The older content on disk is gone, and so
-        is a version that stood for it.
+        A change on disk creates a new version, as an upload does. The previous content on disk no longer
+        exists, so the version that referred to it is dropped.
         """
         kept = tuple(version for version in self.versions if version.blob is not None)
         if not self.versions:
@@ -122,16 +122,16 @@ class Asset(_Placed):
         return Asset(self.path, disk, (*kept, newest))
 
     def gone_from_disk(self) -> Asset:
-        """Return the asset after its file in the library folder was removed; maybe without versions."""
+        """Return a copy for a file that was removed from disk; it may have no versions left."""
         return Asset(self.path, None, tuple(version for version in self.versions if version.blob is not None))
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
+        """Return the asset as JSON-compatible data."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Asset:
-        """Return what :meth:`to_json` wrote down."""
+        """Build an asset from the result of :meth:`to_json`."""
         versions = []
         for version in record["versions"]:
             attributes = version["attributes"]

@@ -1,4 +1,4 @@
-"""The folder of files on the disk that a library shows; it is only read, and nothing leads out of it."""
+"""Read-only access to the library folder on disk; paths and links that lead out of it are ignored."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["SIDECAR_SUFFIX", "FolderOnDisk"]
 
-#: A file of this name beside a video states its metadata; it is not listed as a file of the library.
+#: Suffix of a sidecar file with a video's metadata; sidecar files are not listed in the library.
 SIDECAR_SUFFIX = ".imagekit.json"
 
 
 class FolderOnDisk:
     """
-    The files of a folder by their path in the media library.
+    Files of the folder, by their path in the media library.
 
     :param root: the folder.
     :raises NotADirectoryError: if it is not a folder.
@@ -27,17 +27,17 @@ class FolderOnDisk:
 
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
-            raise NotADirectoryError(f"{root} is not a folder; the library is a folder of pictures.")
+            raise NotADirectoryError(f"{root} is not a folder; the library must be a folder of pictures.")
         self._root = root.resolve()
-        #: The folders in it at the last :meth:`scan`, by path.
+        #: Subfolders found by the last :meth:`scan`, by path.
         self.folders: dict[str, Folder] = {}
 
     def locate(self, path: str) -> Path:
-        """Return where a file of the library lies."""
+        """Return the location of a library file on disk."""
         return self._root.joinpath(*path.strip("/").split("/"))
 
     def stat(self, path: str) -> os.stat_result | None:
-        """Return the status of a file; ``None`` if there is none, or the path leads out of the folder."""
+        """Return the status of a file; ``None`` if it does not exist or its path leads out of the folder."""
         parts = path.removeprefix("/").split("/")
         if any(_hidden(part) or "\x00" in part for part in parts) or not path.startswith("/"):
             return None
@@ -71,17 +71,17 @@ class FolderOnDisk:
         self.folders = folders
 
     def _stat_entry(self, path: str, entry: os.DirEntry[str]) -> os.stat_result | None:
-        # Only a symbolic link can lead elsewhere, so only it pays for the resolving.
+        # Only a symbolic link can lead out of the folder, so only links have to be resolved.
         if entry.is_symlink():
             return self.stat(path)
         try:
             return entry.stat() if entry.is_file() else None
         except OSError:
-            return None  # removed while we look; the rest of its folder is still to be seen
+            return None  # removed during the scan; the rest of its folder must still be scanned
 
 
 def _folder_time(entry: os.DirEntry[str]) -> int | None:
-    """Return when a folder changed, in milliseconds; ``None`` if the entry is not a readable folder."""
+    """Return a folder's modification time in milliseconds; ``None`` if it is not a readable folder."""
     try:
         if entry.is_dir(follow_symlinks=False):
             return entry.stat(follow_symlinks=False).st_mtime_ns // 1_000_000
@@ -93,4 +93,6 @@ def _folder_time(entry: os.DirEntry[str]) -> int | None:
 def _hidden(part: str) -> bool:
     if not part or part.startswith(".") or part.endswith(SIDECAR_SUFFIX):
         return True
-    return not part.isprintable() and any("\ud800" <= character <= "\udfff" for character in part)  # no UTF-8
+    return not part.isprintable() and any(
+        "\ud800" <= character <= "\udfff" for character in part
+    )  # not UTF-8

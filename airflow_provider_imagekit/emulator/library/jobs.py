@@ -1,4 +1,4 @@
-"""Jobs that take their time: purges of the cache and changes of whole folders."""
+"""Asynchronous jobs: cache purges and changes of folders."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _MAX_JOBS = 10_000
 @dataclass(frozen=True, slots=True)
 class Job:
     """
-    A job that was accepted.
+    An accepted job.
 
     :param id: 24 hexadecimal digits.
     :param type: such as ``PURGE`` or ``COPY_FOLDER``.
-    :param folders: paths of the folders that it holds while it is pending.
-    :param done_at: time on the book's clock, in seconds.
+    :param folders: paths of the folders that it locks while it is pending.
+    :param done_at: time of completion on the book's clock, in seconds.
     :param purge_id: id of the purge that it started, if any.
     """
 
@@ -40,10 +40,10 @@ class Job:
 
 class JobBook:
     """
-    The last jobs by id; safe for use by many threads.
+    The last jobs by id; thread-safe.
 
-    :param seconds: how long each job is pending.
-    :param clock: seconds that only grow.
+    :param seconds: seconds for which each job stays pending.
+    :param clock: returns monotonic time in seconds.
     """
 
     def __init__(self, seconds: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -62,7 +62,7 @@ class JobBook:
         return job
 
     def get(self, job_id: str) -> Job | None:
-        """Return a job, if it is known."""
+        """Return a job, or ``None`` if the id is unknown."""
         return self._jobs.get(job_id)
 
     def status(self, job: Job) -> str:
@@ -71,13 +71,13 @@ class JobBook:
 
     def check(self, path: str) -> None:
         """
-        Check that no pending job holds a path.
+        Check that no pending job locks a path.
 
         :param path: path of a file or folder.
-        :raises ApiError: 423 if one does.
+        :raises ApiError: 423 if a pending job locks it.
         """
         now = self._clock()
         with self._lock:
-            held = [folder for job in self._jobs.values() if job.done_at > now for folder in job.folders]
-        if any(f"{path}/".startswith(f"{folder}/") for folder in held):
+            locked = [folder for job in self._jobs.values() if job.done_at > now for folder in job.folders]
+        if any(f"{path}/".startswith(f"{folder}/") for folder in locked):
             raise ApiError(423, MESSAGES[423])

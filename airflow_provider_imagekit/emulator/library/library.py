@@ -1,7 +1,7 @@
 """
-The media library: a folder of files, and over it what was uploaded, changed and deleted through the API.
+The media library: a folder of files, overlaid with uploads, changes and deletions made through the API.
 
-The folder itself is only ever read. Files that come, change or go in it are noticed without a restart.
+The folder itself is never written. Files added, changed or removed in it are detected without a restart.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _LONG_SCAN_SECONDS = 0.1
 
 class Library:
     """
-    All files by path and by id; safe for use by many threads.
+    All files by path and by id; thread-safe.
 
     :param root: the folder.
-    :param store: where changes are kept.
+    :param store: store of uploads and changes.
     :raises NotADirectoryError: if it is not a folder.
     """
 
@@ -44,18 +44,18 @@ class Library:
         self._uses = Counter(blob for asset in self._assets.values() for blob in _blobs(asset))
         store.drop(store.contents() - self._uses.keys())
         self._fresh_until = 0.0
-        #: Called with a file as it was and as it is after each :meth:`change`.
+        #: Called after each :meth:`change` with the file before and after it.
         self.on_change: Callable[[Asset | None, Asset], None] | None = None
 
     def refresh(self) -> None:
         """
-        Read the folder again: what came, changed or went.
+        Scan the folder for files that were added, changed or removed.
 
-        A folder so large that reading takes over 0.1 s of the processor is read for a tenth of the time only.
+        A large folder whose scan takes over 0.1 s of CPU time is scanned for at most a tenth of the time.
         """
         if time.monotonic() < self._fresh_until:
             return
-        # Not by the clock, or a busy machine would make a small folder a large one, and list what has gone.
+        # CPU time, or a small folder on a busy machine would count as large and list files already removed.
         started, before = time.monotonic(), time.thread_time()
         found = dict(self._disk.scan())
         took = time.thread_time() - before
@@ -65,17 +65,17 @@ class Library:
                 if path not in self._assets:
                     self._found(path, status)
                 elif self._assets[path].disk != _signature(status):
-                    self.by_path(path)  # what we saw may be older than what another thread saw since
+                    self.by_path(path)  # another thread may have seen a newer state since the scan
             missing = [path for path, asset in self._assets.items() if asset.disk and path not in found]
             for path in missing:
-                if self._disk.stat(path) is None:  # else it came while we looked elsewhere
+                if self._disk.stat(path) is None:  # otherwise it was added during the scan
                     self._gone(path)
 
     def by_path(self, path: str) -> Asset | None:
         """
-        Return the file at a path as it is now.
+        Return the current file at a path.
 
-        :param path: path in the media library, decoded; whatever would lead out of it finds nothing.
+        :param path: decoded path in the media library; a path that leads out of it matches no file.
         """
         status = self._disk.stat(path)
         with self._lock:
@@ -87,7 +87,7 @@ class Library:
             return asset if asset and asset.versions else None
 
     def by_id(self, file_id: str) -> Asset | None:
-        """Return the file of an id as it is now; the folder is read again when the id is unknown."""
+        """Return the current file with an id; the folder is scanned again if the id is unknown."""
         path = self._paths.get(file_id)
         if path is None:
             self.refresh()
@@ -95,7 +95,7 @@ class Library:
         return self.by_path(path) if path is not None else None
 
     def assets(self) -> list[Asset]:
-        """Return all files as they are now, by path."""
+        """Return all current files, sorted by path."""
         self.refresh()
         with self._lock:
             return sorted(
@@ -103,7 +103,7 @@ class Library:
             )
 
     def folders(self) -> list[Folder]:
-        """Return all folders as they were at the last look at the library, by path."""
+        """Return all folders as of the last scan of the library, sorted by path."""
         with self._lock:
             folders = dict(self._disk.folders)
             for asset in self._assets.values():
@@ -117,7 +117,7 @@ class Library:
         """
         Return the content of a version.
 
-        :raises FileNotFoundError: if it was removed in the meantime or cannot be read.
+        :raises FileNotFoundError: if it has been removed or cannot be read.
         """
         if version.blob is None:
             try:
@@ -130,7 +130,7 @@ class Library:
             raise FileNotFoundError(asset.path) from None
 
     def locate(self, asset: Asset, version: Version) -> Path | None:
-        """Return where a version's file lies in the folder; ``None`` for an uploaded one."""
+        """Return the location of a version's file on disk; ``None`` for an uploaded version."""
         return self._disk.locate(asset.path) if version.blob is None else None
 
     def change(self, path: str, change: Callable[[Asset | None], Asset]) -> Asset:
@@ -138,8 +138,8 @@ class Library:
         Change a file under the library's lock, and store the change.
 
         :param path: path in the media library.
-        :param change: from the file as it is (``None``: there never was one) to the file as it shall be; one
-            without versions is deleted. What it raises leaves everything as it was.
+        :param change: returns the new file for the current one, which is ``None`` if there never was one. A
+            file without versions is deleted. If the function raises, nothing is changed.
         """
         with self._lock:
             known = self.by_path(path) or self._assets.get(path)
@@ -151,10 +151,10 @@ class Library:
             else:
                 self._assets.pop(path, None)
                 self._store.forget(path)
-            former = _blobs(known) if known else []
+            previous = _blobs(known) if known else []
             self._uses.update(_blobs(asset))
-            self._uses.subtract(former)
-            self._drop_unused(former)
+            self._uses.subtract(previous)
+            self._drop_unused(previous)
             if self.on_change is not None:
                 self.on_change(known, asset)
             return asset
@@ -168,11 +168,11 @@ class Library:
 
     def upload(self, path: str, content: bytes, change: Callable[[Asset | None, str], Asset]) -> Asset:
         """
-        Change a file as :meth:`change` does, with a new content.
+        Change a file as :meth:`change` does, with new content.
 
         :param path: path in the media library.
-        :param content: the content.
-        :param change: as there, with the digest of the content for :class:`Version`.
+        :param content: the new content.
+        :param change: like there, but also receives the content's digest for :class:`Version`.
         """
         with self._lock:
             blob = self._store.put(content)

@@ -1,8 +1,8 @@
 """
-Measures each file's content when it is first needed and caches the result by content.
+Measures files when their properties are first needed and caches the results by content.
 
-Looking into a file's head (kind, width, height) is cheap and enough for a listing; decoding it (pHash, EXIF)
-is not, and happens for the metadata of this file only.
+A listing only needs a file's header (type, width, height), which is cheap to read. Decoding (pHash, EXIF) is
+expensive and happens only when the file's metadata is requested.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.library.assets import Asset, Version
     from airflow_provider_imagekit.emulator.library.library import Library
 
-__all__ = ["Cache", "Facts", "Measurer", "look"]
+__all__ = ["Cache", "Facts", "Measurer", "facts_of"]
 
 _MAX_ENTRIES = 20_000
 
@@ -46,11 +46,11 @@ Value = TypeVar("Value")
 @dataclass(frozen=True, slots=True)
 class Facts:
     """
-    What a listing shows of a file.
+    Measured properties of a file that appear in a listing.
 
-    :param mime: media type, from the content of a picture and from the name of anything else.
+    :param mime: media type, detected from the content of a picture and from the name of other files.
     :param size: bytes.
-    :param width: pixels; ``None`` where there are none.
+    :param width: pixels; ``None`` for files without dimensions.
     :param height: pixels.
     :param has_alpha: whether the picture has an alpha band.
     :param format: ImageKit's name of the format.
@@ -67,15 +67,15 @@ class Facts:
 
     @property
     def is_image(self) -> bool:
-        """Return whether ImageKit calls the file an image."""
+        """Return whether ImageKit classifies the file as an image."""
         return self.mime.startswith("image/")
 
 
 class Cache(Generic[Value]):
     """
-    A bounded memory of what was used last.
+    A thread-safe cache of the most recently used values.
 
-    :param size: how many values are remembered.
+    :param size: maximum number of values.
     """
 
     def __init__(self, size: int = _MAX_ENTRIES) -> None:
@@ -84,14 +84,14 @@ class Cache(Generic[Value]):
         self._values: OrderedDict[str, Value] = OrderedDict()
 
     def get(self, key: str) -> Value | None:
-        """Return what is remembered, if anything."""
+        """Return the cached value, if any."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
     def put(self, key: str, value: Value) -> Value:
-        """Remember a value and return it."""
+        """Cache a value and return it."""
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)
@@ -102,7 +102,7 @@ class Cache(Generic[Value]):
 
 class Measurer:
     """
-    Measures files of a library; safe for use by many threads.
+    Measures files of a library; thread-safe.
 
     :param library: the media library.
     """
@@ -115,15 +115,15 @@ class Measurer:
 
     def facts(self, asset: Asset, version: Version) -> Facts:
         """
-        Return what a listing shows of a version.
+        Return the properties of a version that appear in a listing.
 
-        :raises FileNotFoundError: if it has gone.
+        :raises FileNotFoundError: if it has been removed.
         """
         key = asset.content_key(version)
-        return self._facts.get(key) or self._facts.put(key, self._look(asset, version))
+        return self._facts.get(key) or self._facts.put(key, self._read_facts(asset, version))
 
     def known_metadata(self, asset: Asset, version: Version) -> bytes | None:
-        """Return the metadata as JSON if it can be had without reading the file."""
+        """Return the metadata as JSON if it is cached."""
         key = self._known.get(asset.content_key(version))
         return self._metadata.get(key) if key else None
 
@@ -132,7 +132,7 @@ class Measurer:
         Return the metadata of a version as JSON.
 
         :raises ApiError: if the file is corrupt.
-        :raises FileNotFoundError: if it has gone.
+        :raises FileNotFoundError: if it has been removed.
         """
         known = self.known_metadata(asset, version)
         if known is not None:
@@ -144,10 +144,10 @@ class Measurer:
 
     def metadata_of(self, content: bytes, facts: Facts) -> bytes:
         """
-        Return the metadata of a content as JSON.
+        Return the metadata of file content as JSON.
 
-        :param content: the file.
-        :param facts: what a listing shows of it.
+        :param content: content of the file.
+        :param facts: its measured properties.
         :raises ApiError: if the content is corrupt.
         """
         return self._metadata_under(_key(content, facts), content, facts)
@@ -155,28 +155,28 @@ class Measurer:
     def _metadata_under(self, key: str, content: bytes, facts: Facts) -> bytes:
         return self._metadata.get(key) or self._metadata.put(key, _encode(_measure(content, facts)))
 
-    def _look(self, asset: Asset, version: Version) -> Facts:
+    def _read_facts(self, asset: Asset, version: Version) -> Facts:
         path = self._library.locate(asset, version)
         if path is None:
-            return look(self._library.read(asset, version), asset.name)
+            return facts_of(self._library.read(asset, version), asset.name)
         sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
         try:
-            return _look(lambda: path.open("rb"), path.stat().st_size, asset.name, sidecar)
+            return _facts_of(lambda: path.open("rb"), path.stat().st_size, asset.name, sidecar)
         except OSError as error:
-            raise FileNotFoundError(asset.path) from error  # removed in the meantime, or unreadable
+            raise FileNotFoundError(asset.path) from error  # removed or unreadable
 
 
-def look(content: bytes, name: str) -> Facts:
+def facts_of(content: bytes, name: str) -> Facts:
     """
-    Return what a listing will show of a content.
+    Measure the properties of file content that appear in a listing.
 
-    :param content: the file.
-    :param name: its name.
+    :param content: content of the file.
+    :param name: name of the file.
     """
-    return _look(lambda: io.BytesIO(content), len(content), name)
+    return _facts_of(lambda: io.BytesIO(content), len(content), name)
 
 
-def _look(opener: Callable[[], IO[bytes]], size: int, name: str, sidecar: Path | None = None) -> Facts:
+def _facts_of(opener: Callable[[], IO[bytes]], size: int, name: str, sidecar: Path | None = None) -> Facts:
     mime = mimetypes.guess_type(name)[0] or "application/octet-stream"
     suffix = name.rpartition(".")[2].lower()
     try:
@@ -211,9 +211,9 @@ def _measure(content: bytes, facts: Facts) -> dict[str, Any]:
 
 
 def _key(content: bytes, facts: Facts) -> str:
-    # The kind counts too: it follows from the name unless the file is a picture.
+    # The type is part of the key, because for files other than pictures it depends on the name.
     return f"{hashlib.sha256(content).hexdigest()} {facts.mime} {facts.format} {facts.video}"
 
 
-def _encode(answer: Any) -> bytes:
-    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+def _encode(metadata: Any) -> bytes:
+    return json.dumps(metadata, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

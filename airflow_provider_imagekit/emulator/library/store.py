@@ -1,4 +1,4 @@
-"""What uploads and changes leave behind: in memory, or in a folder when asked."""
+"""Stores uploads and changes in memory or in a state folder."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ CREATE TABLE IF NOT EXISTS blob (digest TEXT PRIMARY KEY, content BLOB NOT NULL)
 
 class Store:
     """
-    A small SQLite database of changed assets and uploaded contents.
+    An SQLite database of changed assets and uploaded content.
 
-    :param directory: folder that keeps it from run to run, made if missing; ``None``: memory, for this run.
+    :param directory: folder of the database, created if missing; ``None`` keeps it in memory for this run.
     :raises OSError: if the folder cannot be written or another server uses it.
     """
 
@@ -55,7 +55,7 @@ class Store:
             raise OSError(f"The state folder {directory} cannot be used: {error}.") from error
 
     def _prepare(self) -> None:
-        # From the first write on the database is this server's alone; the system frees it with the process.
+        # The first write locks the database for this server; the lock is released when the process ends.
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._database.executescript(f"BEGIN EXCLUSIVE; {_SCHEMA} COMMIT;")
 
@@ -66,19 +66,19 @@ class Store:
         return [Asset.from_json(json.loads(record)) for (record,) in rows]
 
     def save(self, asset: Asset) -> None:
-        """Keep an asset, in place of what was kept of its path."""
+        """Store an asset and replace any previous record of its path."""
         with self._lock, self._database as database:
             database.execute(
                 "INSERT OR REPLACE INTO asset VALUES (?, ?)", (asset.path, json.dumps(asset.to_json()))
             )
 
     def forget(self, path: str) -> None:
-        """Drop what is kept of a path."""
+        """Delete the record of a path."""
         with self._lock, self._database as database:
             database.execute("DELETE FROM asset WHERE path = ?", (path,))
 
     def put(self, content: bytes) -> str:
-        """Keep a content and return its digest."""
+        """Store content and return its digest."""
         digest = hashlib.sha256(content).hexdigest()
         with self._lock, self._database as database:
             database.execute("INSERT OR IGNORE INTO blob VALUES (?, ?)", (digest, content))
@@ -86,9 +86,9 @@ class Store:
 
     def get(self, digest: str) -> bytes:
         """
-        Return a content.
+        Return stored content.
 
-        :raises KeyError: if it is not kept.
+        :raises KeyError: if the digest is unknown.
         """
         with self._lock:
             row = self._database.execute("SELECT content FROM blob WHERE digest = ?", (digest,)).fetchone()
@@ -97,12 +97,12 @@ class Store:
         return bytes(row[0])
 
     def contents(self) -> set[str]:
-        """Return the digests of all contents."""
+        """Return the digests of all stored content."""
         with self._lock:
             return {digest for (digest,) in self._database.execute("SELECT digest FROM blob")}
 
     def drop(self, digests: Iterable[str]) -> None:
-        """Delete contents."""
+        """Delete stored content by digest."""
         with self._lock, self._database as database:
             database.executemany("DELETE FROM blob WHERE digest = ?", [(digest,) for digest in digests])
 

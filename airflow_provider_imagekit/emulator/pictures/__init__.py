@@ -1,3 +1,3 @@
-"""The metadata of pictures and videos: geometry, EXIF, perceptual hash."""
+"""Metadata of pictures and videos: dimensions, EXIF, perceptual hash."""
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """
-EXIF in ImageKit's shape: six sections, ExifTool's names, plain JSON values.
+Reads EXIF in ImageKit's format: six sections, ExifTool's tag names, plain JSON values.
 
-The documented answers are those of the npm package ``exif`` with binary fields turned into text, so this
-reader follows that package: rationals become numbers and ``x/0`` ``null``, a list of one becomes its element,
-one trailing NUL is cut, tags without a name are dropped. It reads hostile input without raising: a value that
-lies outside is dropped, a broken directory ends its section.
+The documented responses match the npm package ``exif`` with binary fields converted to text, so this reader
+follows that package: rationals become numbers and ``x/0`` becomes ``null``, a list of one becomes its
+element, one trailing NUL is removed, and tags without a name are dropped. Malformed input never raises: a
+value outside the file is dropped, and a broken directory ends its section.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from airflow_provider_imagekit.emulator.pictures.exif_tags import GPS_TAGS, TAGS
 __all__ = ["read_exif"]
 
 _HEADER = b"Exif\x00\x00"
-_MAX_ENTRIES = 128  # of one directory, as in the npm package
+_MAX_ENTRIES = 128  # per directory, as in the npm package
 _MAX_VALUE_BYTES = 65_536
 
-# Vendors' own binary notes, and filling: neither is shown as a field.
+# Binary notes of the camera's vendor, and padding; both are omitted.
 _MAKER_NOTE, _PADDING = 0x927C, 0xEA1C
 _EXIF_POINTER, _GPS_POINTER, _INTEROP_POINTER = "ExifOffset", "GPSInfo", "InteropOffset"
 
@@ -35,8 +35,8 @@ def read_exif(segment: bytes | None) -> dict[str, dict[str, Any]]:
     """
     Return the sections ``image``, ``thumbnail``, ``exif``, ``gps``, ``interoperability`` and ``makernote``.
 
-    :param segment: the EXIF block of a file, with or without its ``Exif`` header.
-    :return: ``{}`` without readable EXIF, as ImageKit answers; otherwise all six, each maybe empty.
+    :param segment: EXIF block of a file, with or without its ``Exif`` header.
+    :return: all six sections, each possibly empty; ``{}`` without readable EXIF, as ImageKit returns it.
     """
     reader = _Reader.of(segment or b"")
     if reader is None:
@@ -59,7 +59,7 @@ def read_exif(segment: bytes | None) -> dict[str, dict[str, Any]]:
 @dataclass(frozen=True, slots=True)
 class _Reader:
     data: bytes
-    order: str  # "<" or ">", as struct writes it
+    order: str  # "<" or ">", as in struct formats
     first_directory: int
 
     @classmethod
@@ -94,7 +94,7 @@ class _Reader:
         tag, kind, count = self._unpack("HHI", offset)
         size = _SIZES.get(kind, 0) * count
         if not _SIZES.get(kind) or size > _MAX_VALUE_BYTES:
-            raise ValueError("a value of unknown kind or of absurd length")
+            raise ValueError("a value of unknown type or excessive length")
         start = offset + 8 if size <= 4 else self._unpack("I", offset + 8)[0]
         if start + size > len(self.data):
             raise ValueError("a value outside the file")
@@ -117,7 +117,7 @@ class _Reader:
 
 def _quotient(numerator: int, denominator: int) -> float | int | None:
     if denominator == 0:
-        return None  # JavaScript's NaN and Infinity, which JSON writes as null
+        return None  # NaN and Infinity in JavaScript, which JSON encodes as null
     if numerator % denominator == 0:
         return numerator // denominator
     return numerator / denominator

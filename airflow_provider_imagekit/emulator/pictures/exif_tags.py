@@ -1,8 +1,8 @@
 """
-Names of EXIF tags as ImageKit writes them.
+Names of EXIF tags in ImageKit's responses.
 
-ImageKit's documented answers carry the names of the npm package ``exif``, which are ExifTool's. Pillow knows
-most of them under the same name; the differences, and what Pillow lacks of what cameras write, stand here.
+ImageKit's documented responses use the names of the npm package ``exif``, which are ExifTool's. Pillow uses
+the same name for most tags. This module lists the differences and the camera tags that Pillow lacks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _DROPPED = {
     0x9010, 0x9011, 0x9012, 0x9400, 0x9401, 0x9402, 0x9403, 0x9404, 0x9405, 0xA460, 0xA461, 0xA462,
 }  # fmt: skip
 
-_OTHERWISE_NAMED = {
+_RENAMED = {
     0x00FE: "SubfileType",
     0x00FF: "OldSubfileType",
     0x0101: "ImageHeight",
@@ -84,10 +84,10 @@ _UNKNOWN_TO_PILLOW = {
     0xFDEA: "Lens",
 }
 
-#: Names by tag number, for all sections but ``gps``. A tag without a name is left out of the answer.
+#: Names by tag number, for all sections except ``gps``. A tag without a name is omitted.
 TAGS: dict[int, str] = {
     **{tag: name for tag, name in ExifTags.TAGS.items() if tag not in _DROPPED},
-    **_OTHERWISE_NAMED,
+    **_RENAMED,
     **_UNKNOWN_TO_PILLOW,
 }
 

@@ -1,4 +1,4 @@
-"""Files other than pixel pictures: videos, vector graphics and everything else."""
+"""Metadata of videos and dimensions of SVG files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VIDEO_FIELDS", "svg_size", "video_fields"]
 
-#: What ImageKit reports about a video, besides its size in bytes.
+#: Metadata fields of a video, besides its size in bytes.
 VIDEO_FIELDS = ("height", "width", "bitRate", "duration", "audioCodec", "videoCodec")
 
 _MAX_NUMBER = 2**53  # exact in every JSON reader
@@ -24,15 +24,15 @@ _SVG_LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(?:px)?", re.ASCII)
 
 def video_fields(content: bytes, sidecar: Path | None) -> dict[str, Any]:
     """
-    Return what is known about a video.
+    Return the metadata of a video.
 
-    A sidecar file (``clip.mp4.imagekit.json`` beside ``clip.mp4``) is believed; without one PyAV looks into
-    the video, if it is installed; otherwise nothing is known.
+    It is read from a sidecar file (``clip.mp4.imagekit.json`` beside ``clip.mp4``), or else from the video
+    with PyAV, if PyAV is installed.
 
-    :param content: the video.
-    :param sidecar: where its sidecar file would be.
-    :return: those of :data:`VIDEO_FIELDS` that are known; ``bitRate`` in bits per second, ``duration`` in
-        whole seconds, as in the documented answers.
+    :param content: content of the video.
+    :param sidecar: path of the sidecar file, which need not exist.
+    :return: the known fields of :data:`VIDEO_FIELDS`; ``bitRate`` in bits per second, ``duration`` in whole
+        seconds, as in the documented responses.
     """
     stated = _sidecar_fields(sidecar) if sidecar is not None else None
     return _probed_fields(content) if stated is None else stated
@@ -40,9 +40,9 @@ def video_fields(content: bytes, sidecar: Path | None) -> dict[str, Any]:
 
 def svg_size(content: bytes) -> tuple[int, int] | None:
     """
-    Return width and height of a vector graphic in pixels, as its first element states them.
+    Return width and height of an SVG file in pixels, from the attributes of its root element.
 
-    :param content: the file; only its head is looked at, and nothing in it is followed.
+    :param content: content of the file; only its first 4096 bytes are read, and references are not followed.
     """
     root = _SVG_ROOT.search(content[:_SVG_HEAD_BYTES])
     if root is None:

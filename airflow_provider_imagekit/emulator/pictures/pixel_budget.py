@@ -1,4 +1,4 @@
-"""Bounds the memory of all pictures that are decoded at the same time."""
+"""Limits the memory of all pictures that are decoded at the same time."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DECODED", "PixelBudget"]
 
-#: Maximum pixels at a time, four bytes each: one picture of a good camera, or several small ones.
-MOST_PIXELS: Final = 50_000_000
+#: Maximum pixels at a time, four bytes each: one picture of a high-resolution camera, or several small ones.
+MAX_DECODED_PIXELS: Final = 50_000_000
 
-# Blocks below 32 MiB stay with the thread that has freed them; the C library gives larger ones back.
+# The C library keeps freed blocks below 32 MiB for the thread; it returns larger ones to the system.
 _BLOCK_BYTES: Final = 64 << 20
 if "PILLOW_BLOCK_SIZE" not in os.environ:
     Image.core.set_block_size(_BLOCK_BYTES)  # type: ignore[attr-defined]
@@ -25,7 +25,7 @@ if "PILLOW_BLOCK_SIZE" not in os.environ:
 
 class PixelBudget:
     """
-    Lets work on pictures begin in order of arrival while the pixels of all such work stay within a limit.
+    Starts work on pictures in order of arrival, while the total pixels of running work stay within a limit.
 
     :param limit: maximum pixels at a time; larger work runs alone.
     """
@@ -33,18 +33,18 @@ class PixelBudget:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._used = 0
-        self._turn = threading.Lock()
+        self._queue = threading.Lock()
         self._freed = threading.Condition()
 
     @contextmanager
     def reserve(self, pixels: int) -> Iterator[None]:
         """
-        Wait until pixels are free, and hold them in the ``with`` block.
+        Wait until the pixels are available, and reserve them for the ``with`` block.
 
-        :param pixels: pixels of the largest picture that the work holds.
+        :param pixels: pixels of the largest picture in the work.
         """
         pixels = min(pixels, self._limit)
-        with self._turn, self._freed:
+        with self._queue, self._freed:
             self._freed.wait_for(lambda: self._used + pixels <= self._limit)
             self._used += pixels
         try:
@@ -55,5 +55,5 @@ class PixelBudget:
                 self._freed.notify_all()
 
 
-#: One for the process, since the servers of a process share its memory.
-DECODED = PixelBudget(MOST_PIXELS)
+#: One per process, because all servers of a process share its memory.
+DECODED = PixelBudget(MAX_DECODED_PIXELS)

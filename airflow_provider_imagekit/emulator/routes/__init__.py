@@ -1,3 +1,3 @@
-"""What each address answers: the API's endpoints, delivery, the start page."""
+"""Handlers of the API endpoints, of deliveries and of the start page."""
 
 from __future__ import annotations

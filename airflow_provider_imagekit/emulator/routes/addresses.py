@@ -1,4 +1,4 @@
-"""Delivery URLs: which file, which version, which transformation."""
+"""Parses delivery URLs into file, version and transformation."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _PATH_PREFIX = "tr:"
 @dataclass(frozen=True, slots=True)
 class Address:
     """
-    What a delivery URL says.
+    A parsed delivery URL.
 
     :param path: decoded path of the file in the media library.
-    :param transformation: transformation string of path and query together; empty without one.
+    :param transformation: transformation string from path and query combined; empty if there is none.
     :param version_id: ``ik-obj-version``, if any.
-    :param target: the URL after the endpoint and its slash, exactly as sent; this is what is signed.
+    :param target: the URL after the endpoint and its slash, exactly as sent; this part is signed.
     """
 
     path: str
@@ -29,7 +29,7 @@ class Address:
     @classmethod
     def parse(cls, target: str) -> Address:
         """
-        Read the part of a delivery URL after the endpoint.
+        Parse the part of a delivery URL after the endpoint.
 
         :param target: percent-encoded path and query, without the slash after the endpoint.
         """
@@ -51,15 +51,15 @@ def below_endpoint(url: str, endpoints: tuple[str, ...]) -> str | None:
     Return the part of a URL after the URL endpoint and its slash, exactly as written.
 
     :param url: absolute URL.
-    :param endpoints: URL endpoints of the account, without a slash at the end.
-    :return: ``None`` if the URL lies below none of them.
+    :param endpoints: URL endpoints of the account, without a trailing slash.
+    :return: ``None`` if the URL is not below any of them.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         return None
     tail = url.split("://", 1)[1].partition("#")[0]
     for endpoint in endpoints:
-        # http and https name the same picture, as they do for the real service.
+        # http and https URLs identify the same picture, as with the real service.
         prefix = endpoint.split("://", 1)[-1] + "/"
         if tail.startswith(prefix):
             return tail[len(prefix) :]

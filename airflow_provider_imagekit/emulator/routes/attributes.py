@@ -1,4 +1,4 @@
-"""What users may attach to files, checked as upload and update do."""
+"""Validates the tags, coordinates and custom metadata of uploads and updates."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ COORDINATES = r"[0-9]{1,6},[0-9]{1,6},[1-9][0-9]{0,5},[1-9][0-9]{0,5}"
 
 def tags_of(value: Any) -> tuple[str, ...] | None:
     """
-    Return tags.
+    Validate tags.
 
-    :param value: a list of texts, or nothing to have none.
-    :raises ApiError: 400 for anything else, for more than 500 characters, for the character ``%``.
+    :param value: list of strings; ``None`` or an empty list for no tags.
+    :raises ApiError: 400 for any other value, for more than 500 characters, or for the character ``%``.
     """
     if value is None or value == []:
         return None
@@ -43,10 +43,10 @@ def tags_of(value: Any) -> tuple[str, ...] | None:
 
 def coordinates_of(value: Any) -> str | None:
     """
-    Return custom coordinates, ``x,y,width,height``.
+    Validate custom coordinates, ``x,y,width,height``.
 
-    :param value: the text, or nothing to have none.
-    :raises ApiError: 400 for anything else.
+    :param value: string of the coordinates; ``None`` or an empty string for none.
+    :raises ApiError: 400 for any other value.
     """
     if value is None or value == "":
         return None
@@ -57,23 +57,23 @@ def coordinates_of(value: Any) -> str | None:
 
 def custom_metadata_of(value: Any, fields: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """
-    Return custom metadata.
+    Validate custom metadata.
 
-    Unlike the real service, an account without custom metadata fields takes every name.
+    Unlike the real service, an account without custom metadata fields accepts every name.
 
-    :param value: names to texts, numbers, booleans, lists of these, or ``None``.
+    :param value: names mapped to strings, numbers, booleans, ``None``, or lists of these.
     :param fields: the account's custom metadata fields.
-    :raises ApiError: 400 for anything else, for a name that is not a field, for one that is read-only.
+    :raises ApiError: 400 for any other value, an unknown field, or a read-only field.
     """
     if not isinstance(value, dict):
         raise ApiError(400, "Invalid custom metadata.", errors={})
     read_only = {field["name"]: field["schema"].get("readOnly", False) for field in fields}
-    bad = {name: "invalid value" for name, item in value.items() if not _is_simple(item)}
+    errors = {name: "invalid value" for name, item in value.items() if not _is_simple(item)}
     if read_only:
-        bad |= {name: "no such custom metadata field" for name in value if name not in read_only}
-        bad |= {name: "the field is read-only" for name in value if read_only.get(name)}
-    if bad:
-        raise ApiError(400, "Invalid custom metadata.", errors=bad)
+        errors |= {name: "no such custom metadata field" for name in value if name not in read_only}
+        errors |= {name: "the field is read-only" for name in value if read_only.get(name)}
+    if errors:
+        raise ApiError(400, "Invalid custom metadata.", errors=errors)
     return value
 
 

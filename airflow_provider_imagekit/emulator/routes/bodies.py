@@ -1,4 +1,4 @@
-"""Reads JSON bodies of requests within bounds."""
+"""Reads and validates JSON request bodies of limited size."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _FILE_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 
 async def json_object(request: Request) -> dict[str, Any]:
     """
-    Return the body of a request.
+    Read the body of a request.
 
-    :raises ApiError: 400 if it is not a JSON object or too large.
+    :raises ApiError: 400 if it is not a JSON object or is too large.
     """
     body = bytearray()
     async for chunk in request.stream():
@@ -29,21 +29,21 @@ async def json_object(request: Request) -> dict[str, Any]:
         if len(body) > _MAX_BODY_BYTES:
             raise ApiError(400, "Your request body is too large.", headers={"connection": "close"})
     try:
-        answer = json.loads(bytes(body) or b"{}")
+        parsed = json.loads(bytes(body) or b"{}")
     except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
+        parsed = None
+    if not isinstance(parsed, dict):
         raise ApiError(400, "Your request body is not a valid JSON object.")
-    return answer
+    return parsed
 
 
 def file_ids_of(body: dict[str, Any], maximum: int) -> list[str]:
     """
-    Return the field ``fileIds``, each id once.
+    Return the field ``fileIds`` without duplicates.
 
     :param body: body of the request.
     :param maximum: maximum number of ids.
-    :raises ApiError: 400 if it is missing, empty, too long or holds a malformed id.
+    :raises ApiError: 400 if it is missing, empty, too long or contains a malformed id.
     """
     ids = body.get("fileIds")
     if not isinstance(ids, list) or not ids:
@@ -57,11 +57,11 @@ def file_ids_of(body: dict[str, Any], maximum: int) -> list[str]:
 
 def text_of(body: dict[str, Any], name: str) -> str:
     """
-    Return a field that is a text.
+    Return a string field.
 
     :param body: body of the request.
     :param name: name of the field.
-    :raises ApiError: 400 if it is missing, empty or not a text.
+    :raises ApiError: 400 if it is missing, empty or not a string.
     """
     value = body.get(name)
     if not isinstance(value, str) or not value.strip():

@@ -1,4 +1,4 @@
-"""The API's endpoints that change many files at once: tags and deletion."""
+"""API endpoints that tag or delete many files at once."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Bulk:
 
     async def add_tags(self, request: Request) -> Response:
         """``POST /v1/files/addTags``: add tags to files."""
-        return await self._tag(request, lambda former, tags: [*former, *tags])
+        return await self._tag(request, lambda previous, tags: [*previous, *tags])
 
     async def remove_tags(self, request: Request) -> Response:
         """``POST /v1/files/removeTags``: remove tags from files."""
-        return await self._tag(request, lambda former, tags: [tag for tag in former if tag not in tags])
+        return await self._tag(request, lambda previous, tags: [tag for tag in previous if tag not in tags])
 
     async def delete(self, request: Request) -> Response:
         """``POST /v1/files/batch/deleteByFileIds``: delete files with all their versions."""
@@ -81,12 +81,12 @@ class Bulk:
             try:
                 self._account.jobs.check(asset.path)
                 library.change(asset.path, lambda known: change(_existing(known)))
-            except ApiError as refused:
-                errors[file_id] = str(refused)
-        answer: dict[str, Any] = {key: [file_id for file_id in ids if file_id not in errors]}
+            except ApiError as error:
+                errors[file_id] = str(error)
+        result: dict[str, Any] = {key: [file_id for file_id in ids if file_id not in errors]}
         if errors:
-            answer["errors"] = [{"fileId": file_id, "error": error} for file_id, error in errors.items()]
-        return json_response(answer, 207 if errors else 200)
+            result["errors"] = [{"fileId": file_id, "error": text} for file_id, text in errors.items()]
+        return json_response(result, 207 if errors else 200)
 
 
 def _existing(known: Asset | None) -> Asset:

@@ -1,4 +1,4 @@
-"""The API's endpoints that change files: update of details, publication, deletion."""
+"""API endpoints that update, publish and delete single files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Changes:
     Changes an account's files.
 
     :param account: the account.
-    :param api: how files are found and shown.
+    :param api: finds files and builds their objects.
     """
 
     def __init__(self, account: Account, api: Api) -> None:
@@ -37,52 +37,52 @@ class Changes:
         self._api = api
 
     async def update_details(self, request: Request, file_id: str) -> Response:
-        """``PATCH /v1/files/{fileId}/details``: tags, coordinates, metadata, description, publication."""
+        """``PATCH /v1/files/{fileId}/details``: change the attributes or the publication of a file."""
         asset = await self._api.asset(file_id)
         self._account.jobs.check(asset.path)
-        wanted = await json_object(request)
+        requested = await json_object(request)
         updated_ms = time.time_ns() // 1_000_000
 
         def change(known: Asset | None) -> Asset:
             if known is None or not known.versions:
                 raise no_such_file()
             fields = self._account.custom_fields.values()
-            attributes = replace(known.current.attributes, **_changes(wanted, known, fields))
+            attributes = replace(known.current.attributes, **_changes(requested, known, fields))
             changed = known.with_current(attributes=attributes, updated_ms=updated_ms)
-            return _published_alike(changed) if _includes_versions(wanted) else changed
+            return _with_same_publication(changed) if _includes_versions(requested) else changed
 
         await self._account.run(self._account.library.change, asset.path, change)
         return await self._api.file_details(request, file_id)
 
     async def delete(self, _request: Request, file_id: str) -> Response:
-        """``DELETE /v1/files/{fileId}``: the file with all its versions."""
+        """``DELETE /v1/files/{fileId}``: delete a file with all its versions."""
         asset = await self._api.asset(file_id)
         self._account.jobs.check(asset.path)
 
         def change(known: Asset | None) -> Asset:
-            # A file of the library folder stays there; it is remembered as deleted until it changes.
+            # A file in the library folder stays on disk; it counts as deleted until it changes.
             return Asset(asset.path, known.disk if known else None, ())
 
         await self._account.run(self._account.library.change, asset.path, change)
         return Response(status_code=204)
 
 
-def _changes(wanted: dict[str, Any], asset: Asset, fields: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def _changes(requested: dict[str, Any], asset: Asset, fields: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
-    if "tags" in wanted:
-        changes["tags"] = tags_of(wanted["tags"])
-    if "customCoordinates" in wanted:
-        changes["custom_coordinates"] = coordinates_of(wanted["customCoordinates"])
-    if "customMetadata" in wanted:
-        former = asset.current.attributes.custom_metadata
-        merged = former | custom_metadata_of(wanted["customMetadata"], fields)
+    if "tags" in requested:
+        changes["tags"] = tags_of(requested["tags"])
+    if "customCoordinates" in requested:
+        changes["custom_coordinates"] = coordinates_of(requested["customCoordinates"])
+    if "customMetadata" in requested:
+        previous = asset.current.attributes.custom_metadata
+        merged = previous | custom_metadata_of(requested["customMetadata"], fields)
         changes["custom_metadata"] = {name: value for name, value in merged.items() if value is not None}
-    if "description" in wanted:
-        if not isinstance(wanted["description"], str):
+    if "description" in requested:
+        if not isinstance(requested["description"], str):
             raise ApiError(400, "Your request contains invalid value for description parameter.")
-        changes["description"] = wanted["description"]
-    if "publish" in wanted:
-        changes["published"] = _publication(wanted["publish"])
+        changes["description"] = requested["description"]
+    if "publish" in requested:
+        changes["published"] = _publication(requested["publish"])
     return changes
 
 
@@ -93,12 +93,12 @@ def _publication(publish: Any) -> bool:
     return published
 
 
-def _includes_versions(wanted: dict[str, Any]) -> bool:
-    publish = wanted.get("publish")
+def _includes_versions(requested: dict[str, Any]) -> bool:
+    publish = requested.get("publish")
     return isinstance(publish, dict) and publish.get("includeFileVersions") is True
 
 
-def _published_alike(asset: Asset) -> Asset:
+def _with_same_publication(asset: Asset) -> Asset:
     published = asset.current.attributes.published
     return replace(
         asset,

@@ -1,4 +1,4 @@
-"""``/v1/customMetadataFields``: the fields that custom metadata may have."""
+"""``/v1/customMetadataFields``: the account's custom metadata fields."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _MAX_FIELDS = 1000
 
 class CustomFields:
     """
-    Makes, lists, changes and deletes an account's custom metadata fields.
+    Creates, lists, changes and deletes an account's custom metadata fields.
 
-    They end with the server. As soon as there is one, custom metadata needs a field for each name.
+    They are lost when the server is closed. If any field exists, custom metadata may only use existing ones.
 
     :param account: the account.
     """
@@ -35,13 +35,13 @@ class CustomFields:
         self._fields: dict[str, dict[str, Any]] = account.custom_fields
 
     async def list_fields(self, request: Request) -> Response:
-        """``GET``: all fields in order of creation."""
+        """``GET``: list all fields in order of creation."""
         if request.query_params.get("includeDeleted", "false") not in ("true", "false"):
             raise ApiError(400, "Your request contains invalid value for includeDeleted parameter.")
         return json_response(list(self._fields.values()))
 
     async def create(self, request: Request) -> Response:
-        """``POST``: a new field."""
+        """``POST``: create a field."""
         body = await json_object(request)
         name, label = text_of(body, "name"), text_of(body, "label")
         schema = _schema_of(body)
@@ -57,7 +57,7 @@ class CustomFields:
         return json_response(field, 201)
 
     async def update(self, request: Request, field_id: str) -> Response:
-        """``PATCH``: another label or schema; the type stays."""
+        """``PATCH``: change the label or the schema; the type cannot be changed."""
         body = await json_object(request)
         if not body or not body.keys() <= {"label", "schema"}:
             raise ApiError(400, "Your request is missing the label or schema parameter.")
@@ -71,7 +71,7 @@ class CustomFields:
         return json_response(self._fields[field_id])
 
     async def delete(self, _request: Request, field_id: str) -> Response:
-        """``DELETE``: the field; custom metadata of files stays."""
+        """``DELETE``: delete a field; custom metadata of files is kept."""
         self._field(field_id)
         del self._fields[field_id]
         return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""Pictures at the URL endpoint, transformed if the URL says so."""
+"""Delivers pictures at the URL endpoint and applies the URL's transformation."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivery", "RefusedError", "Subject"]
 
-_REMEMBERED_PICTURES = 64
-# An SVG or HTML file of the library may hold a script; it must not act in the name of the server's own pages.
+_MAX_CACHED_PICTURES = 64
+# An SVG or HTML file in the library may contain a script, which must not run with the server's origin.
 _HEADERS = {"vary": "Accept", "content-security-policy": "sandbox", "x-content-type-options": "nosniff"}
-_DELIVERED_AS_THEY_ARE = ("svg",)
+_NOT_TRANSFORMED = ("svg",)
 
 
 class RefusedError(Exception):
     """
-    Raised when nothing is delivered.
+    Raised when a delivery is refused.
 
     :param status: HTTP status.
     :param code: code of the ``ik-error`` header.
-    :param message: what is wrong.
+    :param message: reason of the refusal.
     """
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -46,12 +46,12 @@ class RefusedError(Exception):
 @dataclass(frozen=True, slots=True)
 class Subject:
     """
-    What a delivery URL stands for.
+    The file, version and transformation of a delivery URL.
 
     :param asset: the file.
-    :param version: its version.
-    :param steps: transformation; empty to deliver the original.
-    :param text: the transformation as written.
+    :param version: the requested version.
+    :param steps: transformation steps; empty for the original.
+    :param text: the transformation string.
     """
 
     asset: Asset
@@ -69,14 +69,14 @@ class Delivery:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._rendered: Cache[Rendered] = Cache(_REMEMBERED_PICTURES)
+        self._rendered: Cache[Rendered] = Cache(_MAX_CACHED_PICTURES)
 
     def find(self, address: Address) -> Subject:
         """
-        Return what an address stands for.
+        Find the subject of an address.
 
-        :raises RefusedError: 404 without such a file, 401 without the signature it needs, 400 for a
-            transformation that cannot be understood.
+        :raises RefusedError: 404 if the file does not exist, 401 if a required signature is missing or
+            invalid, 400 for an invalid transformation.
         """
         account = self._account
         asset = account.library.by_path(address.path)
@@ -97,11 +97,11 @@ class Delivery:
         Return the file that an address delivers.
 
         :raises RefusedError: 400 if it cannot be transformed.
-        :raises FileNotFoundError: if it has gone in the meantime.
+        :raises FileNotFoundError: if it has been removed.
         """
         asset, version = subject.asset, subject.version
         facts = self._account.measurer.facts(asset, version)
-        if not subject.steps or facts.format in _DELIVERED_AS_THEY_ARE or not facts.is_image:
+        if not subject.steps or facts.format in _NOT_TRANSFORMED or not facts.is_image:
             return Rendered(self._account.library.read(asset, version), facts.mime)
         coordinates = version.attributes.custom_coordinates
         key = "\n".join((asset.content_key(version), subject.text, accept, coordinates or ""))
@@ -116,9 +116,9 @@ class Delivery:
         except BadPictureError as error:
             raise RefusedError(400, "ECORRUPT", "The requested file is corrupt or invalid.") from error
 
-    async def answer(self, request: Request, target: str) -> Response:
+    async def handle(self, request: Request, target: str) -> Response:
         """
-        Answer a request for a picture.
+        Handle a request for a picture.
 
         :param request: the request.
         :param target: path and query after the endpoint and its slash, as sent.
@@ -143,7 +143,7 @@ class Delivery:
         attributes = version.attributes
         if not attributes.published:
             raise RefusedError(404, "ENOENT", "The requested file is not published.")
-        if (attributes.private or self._account.restrict_unsigned) and not _named(address.transformation):
+        if (attributes.private or self._account.restrict_unsigned) and not _is_named(address.transformation):
             raise RefusedError(401, "EAUTH", "This file is delivered by signed URLs only.")
 
 
@@ -156,7 +156,7 @@ def _version(asset: Asset, version_id: str) -> Version:
     raise RefusedError(404, "ENOENT", "The requested file version does not exist.")
 
 
-def _named(transformation: str) -> bool:
-    """Return whether a transformation consists of named ones alone, which work without a signature."""
+def _is_named(transformation: str) -> bool:
+    """Return whether only named transformations are used; these require no signature."""
     steps = [step for step in transformation.split(":") if step]
     return bool(steps) and all(step.startswith("n-") and "," not in step for step in steps)

@@ -1,4 +1,4 @@
-"""Which webhook events a change of a file causes."""
+"""Sends webhook events for changes of files."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["FileEvents"]
 
 class FileEvents:
     """
-    Hears of each change that is made through the API, and sends the events.
+    Sends the event of each change that is made through the API.
 
     :param account: the account.
-    :param url_endpoint: returns the URL endpoint for addresses.
+    :param url_endpoint: returns the URL endpoint for file URLs.
     """
 
     def __init__(self, account: Account, url_endpoint: Callable[[], str]) -> None:
@@ -28,12 +28,12 @@ class FileEvents:
         self._url_endpoint = url_endpoint
 
     def changed(self, before: Asset | None, after: Asset) -> None:
-        """Send the event of a change; a file that does not exist yet, or no longer, has no versions."""
-        was, is_there = bool(before and before.versions), bool(after.versions)
-        if was and not is_there:
+        """Send the event of a change; a file without versions does not exist."""
+        existing, exists = before if before and before.versions else None, bool(after.versions)
+        if existing and not exists:
             self._account.webhooks.emit("file.deleted", lambda: {"fileId": after.id})
-        elif is_there:
-            self._account.webhooks.emit(_kind(before if was else None, after), lambda: self._object(after))
+        elif exists:
+            self._account.webhooks.emit(_kind(existing, after), lambda: self._object(after))
 
     def _object(self, asset: Asset) -> dict[str, Any]:
         facts = self._account.measurer.facts(asset, asset.current)

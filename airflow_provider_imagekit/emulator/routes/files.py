@@ -1,4 +1,4 @@
-"""The API's endpoints that read: metadata, listing, details."""
+"""API endpoints that read files: metadata, listing, details, versions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_provider_imagekit.emulator.errors import (
     no_such_version,
     url_not_ours,
 )
-from airflow_provider_imagekit.emulator.library.measure import look
+from airflow_provider_imagekit.emulator.library.measure import facts_of
 from airflow_provider_imagekit.emulator.routes.addresses import Address, below_endpoint
 from airflow_provider_imagekit.emulator.routes.delivery import Delivery, RefusedError
 from airflow_provider_imagekit.emulator.routes.listing import list_assets
@@ -36,18 +36,18 @@ __all__ = ["Api", "json_response"]
 _FILE_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 
 
-def json_response(answer: Any, status: int = 200) -> Response:
-    """Return an answer as ImageKit writes it."""
-    content = answer if isinstance(answer, bytes) else json.dumps(answer, ensure_ascii=False).encode()
-    return Response(content, status, media_type="application/json; charset=utf-8")
+def json_response(content: Any, status: int = 200) -> Response:
+    """Return a JSON response in ImageKit's format; bytes are sent as they are."""
+    encoded = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode()
+    return Response(encoded, status, media_type="application/json; charset=utf-8")
 
 
 class Api:
     """
-    Answers questions about an account's files.
+    Reads an account's files.
 
     :param account: the account.
-    :param delivery: how its pictures are delivered.
+    :param delivery: delivers its pictures.
     """
 
     def __init__(self, account: Account, delivery: Delivery) -> None:
@@ -55,18 +55,18 @@ class Api:
         self._delivery = delivery
 
     async def file_metadata(self, _request: Request, file_id: str) -> Response:
-        """``GET /v1/files/{fileId}/metadata``: the metadata of the current version."""
+        """``GET /v1/files/{fileId}/metadata``: return the metadata of the current version."""
         asset = await self.asset(file_id, missing=no_such_picture())
-        known = self._account.measurer.known_metadata(asset, asset.current)
-        if known is None:
+        metadata = self._account.measurer.known_metadata(asset, asset.current)
+        if metadata is None:
             try:
-                known = await self._account.run(self._account.measurer.metadata, asset, asset.current)
+                metadata = await self._account.run(self._account.measurer.metadata, asset, asset.current)
             except FileNotFoundError:
                 raise no_such_picture() from None
-        return json_response(known)
+        return json_response(metadata)
 
     async def url_metadata(self, request: Request) -> Response:
-        """``GET /v1/metadata?url=``: of the original, or of the output when the URL transforms it."""
+        """``GET /v1/metadata?url=``: return the metadata of the original, or of the transformed picture."""
         url = request.query_params.get("url", "")
         if not url:
             raise ApiError(400, "Your request is missing the url query parameter.")
@@ -76,7 +76,7 @@ class Api:
         return json_response(await self._account.run(self._metadata_of, Address.parse(target)))
 
     async def list_files(self, request: Request) -> Response:
-        """``GET /v1/files``: files and folders."""
+        """``GET /v1/files``: list files and folders."""
         return json_response(
             await self._account.run(
                 list_assets, self._account, request.query_params, self.url_endpoint(request)
@@ -84,19 +84,19 @@ class Api:
         )
 
     async def file_details(self, request: Request, file_id: str) -> Response:
-        """``GET /v1/files/{fileId}/details``: the current version."""
+        """``GET /v1/files/{fileId}/details``: return the current version."""
         asset = await self.asset(file_id)
         return json_response(await self._version_object(request, asset, asset.current))
 
     async def file_versions(self, request: Request, file_id: str) -> Response:
-        """``GET /v1/files/{fileId}/versions``: all versions, the newest first."""
+        """``GET /v1/files/{fileId}/versions``: return all versions, newest first."""
         asset = await self.asset(file_id)
         return json_response(
             [await self._version_object(request, asset, version) for version in reversed(asset.versions)]
         )
 
     async def file_version(self, request: Request, file_id: str, version_id: str) -> Response:
-        """``GET /v1/files/{fileId}/versions/{versionId}``: one version."""
+        """``GET /v1/files/{fileId}/versions/{versionId}``: return one version."""
         asset = await self.asset(file_id)
         if not _FILE_ID.fullmatch(version_id):
             raise bad_version_id()
@@ -110,7 +110,7 @@ class Api:
         Return a file.
 
         :param file_id: the id, unchecked.
-        :param missing: what to raise when there is no such file.
+        :param missing: error to raise if the file does not exist.
         :raises ApiError: 400 for a malformed id, 404 for an unknown one.
         """
         if not _FILE_ID.fullmatch(file_id):
@@ -121,15 +121,15 @@ class Api:
         return asset
 
     def url_endpoint(self, request: Request) -> str:
-        """Return the URL endpoint under the host name by which the server was asked."""
+        """Return the URL endpoint with the host name of the request."""
         return f"{request.url.scheme}://{request.url.netloc}/{self._account.imagekit_id}"
 
     def url_endpoints(self, request: Request) -> tuple[str, ...]:
-        """Return all URL endpoints whose addresses are the account's."""
-        own = self.url_endpoint(request)
-        port = urlsplit(own).port
+        """Return all URL endpoints of the account."""
+        requested = self.url_endpoint(request)
+        port = urlsplit(requested).port
         local = [f"http://{host}:{port}/{self._account.imagekit_id}" for host in ("127.0.0.1", "localhost")]
-        return (own, *local, *self._account.url_endpoints)
+        return (requested, *local, *self._account.url_endpoints)
 
     async def _version_object(self, request: Request, asset: Asset, version: Version) -> dict[str, Any]:
         try:
@@ -148,5 +148,5 @@ class Api:
             raise corrupt_file() if refused.status == 400 else no_such_picture() from refused
         except FileNotFoundError:
             raise no_such_picture() from None
-        facts = look(rendered.content, subject.asset.name)
+        facts = facts_of(rendered.content, subject.asset.name)
         return self._account.measurer.metadata_of(rendered.content, facts)

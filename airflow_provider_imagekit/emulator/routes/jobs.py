@@ -1,4 +1,4 @@
-"""The API's endpoints that start jobs: purge of the cache; copy, move and rename of folders."""
+"""API endpoints that start jobs: purge the cache; copy, move and rename folders."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Jobs:
     """
     Starts jobs of an account and reports their status.
 
-    The change is made when the job is accepted; until the job is completed, its folders cannot be changed.
+    A change takes effect when the job is accepted. Its folders stay locked until the job is completed.
 
     :param account: the account.
-    :param api: which URLs are the account's.
+    :param api: provides the account's URL endpoints.
     """
 
     def __init__(self, account: Account, api: Api) -> None:
@@ -49,24 +49,24 @@ class Jobs:
         return json_response({"requestId": self._account.jobs.start(_PURGE).id}, 201)
 
     async def purge_status(self, _request: Request, request_id: str) -> Response:
-        """``GET /v1/files/purge/{requestId}``: whether a purge is completed."""
+        """``GET /v1/files/purge/{requestId}``: return the status of a purge."""
         job = self._account.jobs.get(request_id)
         if job is None or job.type != _PURGE:
             raise ApiError(404, "No request found with this requestId.")
         return json_response({"status": self._account.jobs.status(job)})
 
     async def folder_status(self, _request: Request, job_id: str) -> Response:
-        """``GET /v1/bulkJobs/{jobId}``: whether a job on a folder is completed."""
+        """``GET /v1/bulkJobs/{jobId}``: return the status of a folder job."""
         job = self._account.jobs.get(job_id)
         if job is None or job.type == _PURGE:
             raise ApiError(404, "No job found with this jobId.")
-        answer = {"jobId": job.id, "type": job.type, "status": self._account.jobs.status(job)}
+        status = {"jobId": job.id, "type": job.type, "status": self._account.jobs.status(job)}
         if job.purge_id:
-            answer["purgeRequestId"] = job.purge_id
-        return json_response(answer)
+            status["purgeRequestId"] = job.purge_id
+        return json_response(status)
 
     async def copy_folder(self, request: Request) -> Response:
-        """``POST /v1/bulkJobs/copyFolder``: copy a folder into another one."""
+        """``POST /v1/bulkJobs/copyFolder``: copy a folder into another."""
         body = await json_object(request)
         with_versions = body.get("includeVersions", False)
         if not isinstance(with_versions, bool):
@@ -75,7 +75,7 @@ class Jobs:
         return await self._start("COPY_FOLDER", source, target, with_versions=with_versions)
 
     async def move_folder(self, request: Request) -> Response:
-        """``POST /v1/bulkJobs/moveFolder``: move a folder into another one."""
+        """``POST /v1/bulkJobs/moveFolder``: move a folder into another."""
         source, target = self._into(await json_object(request))
         return await self._start("MOVE_FOLDER", source, target, with_versions=True)
 
@@ -107,7 +107,7 @@ class Jobs:
         if not files and source not in {folder.path for folder in account.library.folders()}:
             raise ApiError(404, f"No folder found with path {source}.")
         if f"{target}/".startswith(f"{source}/"):
-            raise ApiError(400, "The destination lies in the source folder.")
+            raise ApiError(400, "The destination is inside the source folder.")
         for folder in (source, target):
             account.jobs.check(folder)
         for asset in files:
@@ -127,10 +127,10 @@ def _adding(path: str, version: Version) -> Any:
     now = time.time_ns() // 1_000_000
 
     def change(known: Asset | None, blob: str) -> Asset:
-        former = known.versions if known else ()
-        number = former[-1].number + 1 if former else 1
+        previous = known.versions if known else ()
+        number = previous[-1].number + 1 if previous else 1
         added = replace(version, number=number, blob=blob, updated_ms=now)
-        return Asset(path, known.disk if known else None, (*former, added))
+        return Asset(path, known.disk if known else None, (*previous, added))
 
     return change
 

@@ -1,4 +1,4 @@
-"""The parameters of the listing: which assets, in which order, which page."""
+"""Lists assets: parses the parameters, filters, sorts and pages."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ Item = dict[str, Any]
 @dataclass(frozen=True)
 class Entry:
     """
-    What may become an item of the listing.
+    A candidate for the listing, whose item is built on demand.
 
     :param name: name of the file or folder.
     :param created_ms: Unix time in milliseconds.
     :param updated_ms: Unix time in milliseconds.
     :param tags: tags of a file.
-    :param make: makes the item, for which a file's head must be read.
+    :param make: builds the item, which reads a file's header.
     """
 
     name: str
@@ -46,11 +46,11 @@ class Entry:
 
     @cached_property
     def item(self) -> Item | None:
-        """Return the item, made when first asked for; ``None`` if it has gone in the meantime."""
+        """Return the item, built on first access; ``None`` if the file has been removed."""
         return self.make()
 
     def field(self, name: str) -> Any:
-        """Return a field of the item, 0 if it has none."""
+        """Return a field of the item, 0 if the item lacks it."""
         return (self.item or {}).get(name, 0)
 
 
@@ -63,7 +63,7 @@ _SORT_KEYS: dict[str, Callable[[Entry], Any]] = {
     "SIZE": lambda entry: entry.field("size"),
     "DURATION": lambda entry: entry.field("duration"),
     "ORIGINAL_CREATION_DATE": lambda entry: entry.created_ms,
-    # How ImageKit weighs relevance is not known: the order of creation stands in.
+    # ImageKit does not document how relevance is computed; the order of creation is used instead.
     "RELEVANCE": lambda entry: entry.created_ms,
 }
 SORTS = tuple(f"{direction}_{name}" for name in _SORT_KEYS for direction in ("ASC", "DESC"))
@@ -72,18 +72,18 @@ SORTS = tuple(f"{direction}_{name}" for name in _SORT_KEYS for direction in ("AS
 @dataclass(frozen=True, slots=True)
 class ListQuery:
     """
-    Parameters of ``GET /v1/files``, checked.
+    Validated parameters of ``GET /v1/files``.
 
-    :param type: ``file``, ``file-version``, ``folder``, ``all``; ``any`` when a search query decides.
-    :param key: what to sort by.
-    :param descending: in which direction.
+    :param type: ``file``, ``file-version``, ``folder``, ``all``; ``any`` if the search query selects types.
+    :param key: sort key.
+    :param descending: whether to sort in descending order.
     :param path: exact folder, or empty.
     :param file_type: ``all``, ``image`` or ``non-image``.
     :param limit: 1 to 1000.
     :param skip: 0 or more.
     :param name: exact name, or empty.
-    :param tags: any of these, if any are given.
-    :param search: test of the search query, if there is one.
+    :param tags: an asset needs one of these tags; empty for no filter.
+    :param search: predicate of the search query, if there is one.
     """
 
     type: str
@@ -100,13 +100,13 @@ class ListQuery:
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> ListQuery:
         """
-        Read the parameters.
+        Parse the parameters of a request.
 
-        :raises ApiError: 400 for a bad one.
+        :raises ApiError: 400 for an invalid parameter.
         """
         search = query.get("searchQuery", "").strip()
         if search:
-            # Documented: a search overrules these three.
+            # Documented: a search overrides these three.
             query = {name: value for name, value in query.items() if name not in ("tags", "type", "name")}
         type_ = query.get("type", "file")
         if type_ not in TYPES:
@@ -124,7 +124,7 @@ class ListQuery:
         test = compile_search(search) if search else None
         return cls(
             search=test,
-            # A search finds files, unless it speaks of types itself.
+            # A search matches files only, unless it has a condition on the type.
             type="any" if search and names_type(search) else type_,
             key=_SORT_KEYS[name],
             descending=direction == "DESC",
@@ -137,13 +137,13 @@ class ListQuery:
         )
 
     def page(self, entries: Iterable[Entry]) -> list[Item]:
-        """Return the items of the asked page, made for this page alone; what was removed is skipped."""
+        """Return the items of the requested page; only these are built, and removed files are skipped."""
         found = sorted(filter(self.matches, entries), key=self.key, reverse=self.descending)
         items = (entry.item for entry in found[self.skip :])
         return list(islice((item for item in items if item is not None), self.limit))
 
     def matches(self, entry: Entry) -> bool:
-        """Return whether an asset is among those asked for, its type apart."""
+        """Return whether an asset matches all filters except the type."""
         if self.name and entry.name != self.name:
             return False
         if self.tags and not set(self.tags).intersection(entry.tags or ()):
@@ -159,21 +159,21 @@ def list_assets(account: Account, query: Mapping[str, str], url_endpoint: str) -
 
     :param account: the account.
     :param query: parameters of the request.
-    :param url_endpoint: URL endpoint for the addresses.
-    :raises ApiError: 400 for a bad parameter.
+    :param url_endpoint: URL endpoint for file URLs.
+    :raises ApiError: 400 for an invalid parameter.
     """
-    wanted = ListQuery.parse(query)
-    return wanted.page(_entries(account, wanted, url_endpoint))
+    requested = ListQuery.parse(query)
+    return requested.page(_entries(account, requested, url_endpoint))
 
 
-def _entries(account: Account, wanted: ListQuery, url_endpoint: str) -> Iterator[Entry]:
+def _entries(account: Account, requested: ListQuery, url_endpoint: str) -> Iterator[Entry]:
     for asset in account.library.assets():
-        if not wanted.path or asset.folder == wanted.path:
-            for version in _versions(asset, wanted.type):
+        if not requested.path or asset.folder == requested.path:
+            for version in _versions(asset, requested.type):
                 yield _file_entry(account, asset, version, url_endpoint)
-    if wanted.type in ("folder", "all", "any"):
+    if requested.type in ("folder", "all", "any"):
         for folder in account.library.folders():
-            if not wanted.path or folder.folder == wanted.path:
+            if not requested.path or folder.folder == requested.path:
                 yield Entry(
                     folder.name, folder.created_ms, folder.updated_ms, None, partial(folder_object, folder)
                 )
@@ -184,7 +184,7 @@ def _file_entry(account: Account, asset: Asset, version: Version, url_endpoint: 
         try:
             return file_object(asset, version, account.measurer.facts(asset, version), url_endpoint)
         except FileNotFoundError:
-            return None  # removed while we look
+            return None  # removed since the scan
 
     return Entry(asset.name, version.created_ms, version.updated_ms, version.attributes.tags, make)
 

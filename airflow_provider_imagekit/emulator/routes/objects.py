@@ -1,4 +1,4 @@
-"""File and folder objects as listing, details and versions return them."""
+"""Builds the file and folder objects of API responses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def connection(base_url: str, imagekit_id: str, private_key: str) -> dict[str, A
     """
     extra: dict[str, Any] = {"url_endpoint": f"{base_url}/{imagekit_id}"}
     if not _is_loopback(urlsplit(base_url).hostname or ""):
-        extra["allow_http"] = True  # the client refuses plain http to another machine otherwise
+        extra["allow_http"] = True  # otherwise the client refuses plain HTTP to another machine
     return {"conn_type": "imagekit", "password": private_key, "host": base_url, "extra": extra}
 
 
@@ -41,31 +41,31 @@ def _is_loopback(host: str) -> bool:
 
 
 def file_url(url_endpoint: str, path: str) -> str:
-    """Return the address at which a file of the library is delivered."""
+    """Return the delivery URL of a file."""
     return url_endpoint + quote(path)
 
 
 def iso_time(milliseconds: int) -> str:
-    """Return a time as ImageKit writes it: ``2019-08-24T06:14:41.313Z``."""
-    # File systems know times that no calendar does.
+    """Return a time in ImageKit's format: ``2019-08-24T06:14:41.313Z``."""
+    # File systems allow times outside the range of datetime.
     moment = datetime.fromtimestamp(min(max(milliseconds, _EARLIEST_MS), _LATEST_MS) / 1000, tz=UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def file_object(asset: Asset, version: Version, facts: Facts, url_endpoint: str) -> dict[str, Any]:
     """
-    Return a version of a file; the newest has the type ``file``, older ones ``file-version``.
+    Build the object of a file version; its type is ``file`` for the newest and ``file-version`` for others.
 
     :param asset: the file.
     :param version: one of its versions.
-    :param facts: what was measured of the version's content.
-    :param url_endpoint: URL endpoint for the addresses.
+    :param facts: measured properties of the version.
+    :param url_endpoint: URL endpoint for file URLs.
     """
     attributes = version.attributes
     is_current = version.number == asset.current.number
     query = "" if is_current else f"ik-obj-version={asset.version_id(version)}&"
     url = f"{file_url(url_endpoint, asset.path)}?{query}updatedAt={version.updated_ms}"
-    answer: dict[str, Any] = {
+    result: dict[str, Any] = {
         "type": "file" if is_current else "file-version",
         "name": asset.name,
         "createdAt": iso_time(version.created_ms),
@@ -88,22 +88,22 @@ def file_object(asset: Asset, version: Version, facts: Facts, url_endpoint: str)
         "mime": facts.mime,
     }
     if facts.height is not None:
-        answer |= {"height": facts.height, "width": facts.width}
-    answer |= facts.video
+        result |= {"height": facts.height, "width": facts.width}
+    result |= facts.video
     if attributes.description is not None:
-        answer["description"] = attributes.description
-    return answer
+        result["description"] = attributes.description
+    return result
 
 
 def uploaded_object(asset: Asset, facts: Facts, url_endpoint: str) -> dict[str, Any]:
     """
-    Return the current version of a file as the upload API returns it.
+    Build the object that the upload API returns for a file.
 
     :param asset: the file.
-    :param facts: what was measured of its content.
-    :param url_endpoint: URL endpoint for the addresses.
+    :param facts: measured properties of the current version.
+    :param url_endpoint: URL endpoint for file URLs.
     """
-    answer: dict[str, Any] = {
+    result: dict[str, Any] = {
         "fileId": asset.id,
         "name": asset.name,
         "size": facts.size,
@@ -117,17 +117,17 @@ def uploaded_object(asset: Asset, facts: Facts, url_endpoint: str) -> dict[str, 
         "AITags": None,
     }
     if facts.height is not None:
-        answer |= {"height": facts.height, "width": facts.width}
-    answer |= facts.video
+        result |= {"height": facts.height, "width": facts.width}
+    result |= facts.video
     if facts.is_image:
-        answer["thumbnailUrl"] = file_url(f"{url_endpoint}/tr:n-{THUMBNAIL}", asset.path)
+        result["thumbnailUrl"] = file_url(f"{url_endpoint}/tr:n-{THUMBNAIL}", asset.path)
     if asset.current.attributes.description is not None:
-        answer["description"] = asset.current.attributes.description
-    return answer
+        result["description"] = asset.current.attributes.description
+    return result
 
 
 def folder_object(folder: Folder) -> dict[str, Any]:
-    """Return a folder."""
+    """Build the object of a folder."""
     return {
         "type": "folder",
         "name": folder.name,

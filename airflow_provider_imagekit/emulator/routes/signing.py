@@ -1,4 +1,4 @@
-"""Signed URLs: ``ik-s`` is HMAC-SHA1 over the URL below the endpoint and the expiry, ``ik-t`` the expiry."""
+"""Signed URLs: ``ik-s`` is the HMAC-SHA1 of the URL below the endpoint and the expiry, ``ik-t``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NEVER", "is_signed", "signature"]
 
-#: Expiry that is signed when the URL carries none.
+#: Expiry that is signed if the URL has none.
 NEVER = "9999999999"
 
 _SIGNATURE = re.compile(r"[?&]ik-s=([^&]*)")
@@ -35,11 +35,11 @@ def signature(private_key: str, target: str, expiry: str = NEVER) -> str:
 
 def is_signed(private_key: str, target: str, clock: Callable[[], float] = time.time) -> bool | None:
     """
-    Return whether a URL carries a valid signature; ``None`` if it carries none at all.
+    Return whether the signature of a URL is valid; ``None`` if the URL is not signed.
 
     :param private_key: the account's key.
     :param target: the URL after the endpoint and its slash, exactly as sent.
-    :param clock: Unix time in seconds.
+    :param clock: returns Unix time in seconds.
     """
     found = _SIGNATURE.search(target)
     if not found:

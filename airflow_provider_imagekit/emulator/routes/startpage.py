@@ -1,4 +1,4 @@
-"""The page at ``/``: the library as thumbnails with ids and hashes, for a browser."""
+"""The web page at ``/``, which shows the library's thumbnails, ids and hashes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE_SIZE = 60
 _PAGES_AROUND = 5
 _KEY_PLACEHOLDER = "YOUR_PRIVATE_KEY"
 
-#: The page has no script of its own, so the browser runs none at all.
+#: The page contains no script, so the browser must not run any.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -35,19 +35,19 @@ HEADERS = {
 
 def start_page(account: Account, base_url: str, page: int, search: str) -> str:
     """
-    Return one page of the library as HTML; the pictures on it are measured.
+    Render one page of the library as HTML and measure the pictures on it.
 
     :param account: the account.
     :param base_url: scheme, host and port under which the browser reaches the server.
-    :param page: number of the page, from 1.
+    :param page: page number, from 1.
     :param search: part of a path or id; all files if empty.
     """
     url_endpoint = f"{base_url}/{account.imagekit_id}"
     assets = account.library.assets()
-    wanted = search.casefold()
-    matching = [asset for asset in assets if wanted in asset.path.casefold() or wanted == asset.id]
+    text = search.casefold()
+    matching = [asset for asset in assets if text in asset.path.casefold() or text == asset.id]
     last = max(1, -(-len(matching) // PAGE_SIZE))
-    # The page needs no key, so it does not show a key that the user chose.
+    # The page is accessible without a key, so it must not show a key that the user chose.
     key = account.keyring.valid if account.keyring.is_default else _KEY_PLACEHOLDER
     return _template().render(
         total=len(assets),
@@ -93,7 +93,7 @@ def _item(account: Account, url_endpoint: str, asset: Asset) -> dict[str, Any]:
 
 def _metadata(account: Account, asset: Asset) -> dict[str, Any]:
     try:
-        answer: dict[str, Any] = json.loads(account.measurer.metadata(asset, asset.current))
+        metadata: dict[str, Any] = json.loads(account.measurer.metadata(asset, asset.current))
     except (ApiError, FileNotFoundError):
         return {}
-    return answer
+    return metadata

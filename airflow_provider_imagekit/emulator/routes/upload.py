@@ -1,4 +1,4 @@
-"""``POST /api/v1/files/upload``: new files and new versions of files."""
+"""``POST /api/v1/files/upload``: creates files and new versions of files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from starlette.requests import Request
 
 from airflow_provider_imagekit.emulator.errors import ApiError
 from airflow_provider_imagekit.emulator.library.assets import Asset, Attributes, Version
-from airflow_provider_imagekit.emulator.library.measure import Facts, look
+from airflow_provider_imagekit.emulator.library.measure import Facts, facts_of
 from airflow_provider_imagekit.emulator.routes.addresses import Address, below_endpoint
 from airflow_provider_imagekit.emulator.routes.delivery import Delivery, RefusedError
 from airflow_provider_imagekit.emulator.routes.files import json_response
@@ -54,11 +54,11 @@ _RESPONSE_FIELDS = (
 
 class Upload:
     """
-    Takes files into an account's library.
+    Stores uploaded files in an account's library.
 
     :param account: the account.
-    :param api: how files are shown.
-    :param delivery: where a URL of the account's own is read from.
+    :param api: provides the account's URL endpoints.
+    :param delivery: reads files that are uploaded by one of the account's own URLs.
     """
 
     def __init__(self, account: Account, api: Api, delivery: Delivery) -> None:
@@ -67,16 +67,16 @@ class Upload:
         self._delivery = delivery
 
     async def upload(self, request: Request) -> Response:
-        """Answer an upload with the new file."""
+        """Store an upload and return the new file."""
         bounded = Request(request.scope, _bounded(request))
         limits = {"max_files": 1, "max_fields": _MAX_FIELDS, "max_part_size": _MAX_FORM_BYTES}
         try:
             async with bounded.form(**limits) as form:
                 content = await self._content(request, form)
-                wanted = read_upload_fields(content, form, self._account.custom_fields.values())
+                fields = read_upload_fields(content, form, self._account.custom_fields.values())
         except (HTTPException, MultiPartException) as error:
             raise ApiError(400, "Your request is not a valid multipart form.") from error
-        return json_response(await self._account.run(self._take, wanted, self._api.url_endpoint(request)))
+        return json_response(await self._account.run(self._store, fields, self._api.url_endpoint(request)))
 
     async def _content(self, request: Request, form: FormData) -> bytes:
         file = form.get("file")
@@ -92,7 +92,7 @@ class Upload:
             raise ApiError(400, "Your request contains invalid file parameter.") from None
 
     def _own_file(self, url: str, endpoints: tuple[str, ...]) -> bytes:
-        # Only what this server delivers itself: it never fetches anything from elsewhere.
+        # Accepts only files that this server delivers; it never fetches from other servers.
         target = below_endpoint(url, endpoints)
         try:
             if target is not None:
@@ -101,7 +101,7 @@ class Upload:
             pass
         raise ApiError(400, "Your request contains invalid file parameter. The URL could not be fetched.")
 
-    def _transformed(self, wanted: UploadFields, facts: Facts) -> UploadFields:
+    def _transformed(self, fields: UploadFields, facts: Facts) -> UploadFields:
         if facts.width is None:
             raise ApiError(
                 400,
@@ -109,40 +109,40 @@ class Upload:
                 "video files.",
             )
         try:
-            steps = parse_steps(wanted.pre, self._account.transformations)
-            return replace(wanted, content=render(wanted.content, steps).content)
+            steps = parse_steps(fields.pre, self._account.transformations)
+            return replace(fields, content=render(fields.content, steps).content)
         except (BadTransformationError, BadPictureError) as error:
             raise bad_transformation() from error
 
-    def _take(self, wanted: UploadFields, url_endpoint: str) -> dict[str, Any]:
-        facts = look(wanted.content, wanted.name)
-        if len(wanted.content) > (MAX_VIDEO_BYTES if facts.mime.startswith("video/") else MAX_IMAGE_BYTES):
+    def _store(self, fields: UploadFields, url_endpoint: str) -> dict[str, Any]:
+        facts = facts_of(fields.content, fields.name)
+        if len(fields.content) > (MAX_VIDEO_BYTES if facts.mime.startswith("video/") else MAX_IMAGE_BYTES):
             raise _too_large()
-        if wanted.pre:
-            wanted = self._transformed(wanted, facts)
-            facts = look(wanted.content, wanted.name)
-        name = with_suffix(wanted.name) if wanted.unique else wanted.name
-        path = f"{wanted.folder.rstrip('/')}/{name}"
+        if fields.pre:
+            fields = self._transformed(fields, facts)
+            facts = facts_of(fields.content, fields.name)
+        name = with_suffix(fields.name) if fields.unique else fields.name
+        path = f"{fields.folder.rstrip('/')}/{name}"
         self._account.jobs.check(path)
         asset = self._account.library.upload(
-            path, wanted.content, lambda known, blob: _next_version(wanted, path, known, blob)
+            path, fields.content, lambda known, blob: _next_version(fields, path, known, blob)
         )
-        answer = uploaded_object(asset, facts, url_endpoint)
-        whole = file_object(asset, asset.current, facts, url_endpoint)
-        answer |= {field: whole[field] for field in _RESPONSE_FIELDS if field in wanted.response_fields}
-        if "metadata" in wanted.response_fields:
-            answer["metadata"] = json.loads(self._account.measurer.metadata(asset, asset.current))
-        if wanted.pre:
-            request = {"x_request_id": str(uuid.uuid4()), "transformation": wanted.pre}
-            self._account.webhooks.emit("upload.pre-transform.success", lambda: answer, request=request)
-        return answer
+        result = uploaded_object(asset, facts, url_endpoint)
+        details = file_object(asset, asset.current, facts, url_endpoint)
+        result |= {field: details[field] for field in _RESPONSE_FIELDS if field in fields.response_fields}
+        if "metadata" in fields.response_fields:
+            result["metadata"] = json.loads(self._account.measurer.metadata(asset, asset.current))
+        if fields.pre:
+            request = {"x_request_id": str(uuid.uuid4()), "transformation": fields.pre}
+            self._account.webhooks.emit("upload.pre-transform.success", lambda: result, request=request)
+        return result
 
 
-def _next_version(wanted: UploadFields, path: str, known: Asset | None, blob: str) -> Asset:
+def _next_version(fields: UploadFields, path: str, known: Asset | None, blob: str) -> Asset:
     now = time.time_ns() // 1_000_000
     if known is None or not known.versions:
-        return Asset(path, known.disk if known else None, (Version(1, blob, now, now, wanted.attributes),))
-    if not wanted.overwrite:
+        return Asset(path, known.disk if known else None, (Version(1, blob, now, now, fields.attributes),))
+    if not fields.overwrite:
         raise ApiError(
             400,
             "A file with the same name already exists at the exact location. We could not overwrite it "
@@ -150,16 +150,16 @@ def _next_version(wanted: UploadFields, path: str, known: Asset | None, blob: st
         )
     if len(known.versions) >= MAX_VERSIONS:
         raise ApiError(400, f"A file can have a maximum of {MAX_VERSIONS} versions.")
-    former = known.current.attributes
+    previous = known.current.attributes
     attributes = Attributes(
-        tags=former.tags if wanted.keep_tags and "tags" not in wanted.given else wanted.attributes.tags,
-        custom_metadata=former.custom_metadata
-        if wanted.keep_custom_metadata and "customMetadata" not in wanted.given
-        else wanted.attributes.custom_metadata,
-        custom_coordinates=wanted.attributes.custom_coordinates,
-        description=wanted.attributes.description or former.description,
-        private=wanted.attributes.private,
-        published=wanted.attributes.published,
+        tags=previous.tags if fields.keep_tags and "tags" not in fields.given else fields.attributes.tags,
+        custom_metadata=previous.custom_metadata
+        if fields.keep_custom_metadata and "customMetadata" not in fields.given
+        else fields.attributes.custom_metadata,
+        custom_coordinates=fields.attributes.custom_coordinates,
+        description=fields.attributes.description or previous.description,
+        private=fields.attributes.private,
+        published=fields.attributes.published,
     )
     version = Version(known.current.number + 1, blob, now, now, attributes)
     return Asset(known.path, known.disk, (*known.versions, version))

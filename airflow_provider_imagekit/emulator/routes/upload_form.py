@@ -1,4 +1,4 @@
-"""The fields of an upload, checked."""
+"""Validates the form fields of an upload."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ _SUFFIX_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 
 def bad_transformation() -> ApiError:
-    """Refuse a transformation that cannot be understood."""
+    """Return the error for an invalid transformation."""
     return ApiError(400, "The file could not be uploaded because the transformation field is invalid.")
 
 
 @dataclass(frozen=True, slots=True)
 class UploadFields:
     """
-    The fields of an upload.
+    Validated fields of an upload.
 
-    :param content: the file.
-    :param name: its name, cleaned.
-    :param folder: path of its folder; ``/`` at the top.
-    :param attributes: what is attached to it.
-    :param given: names of the fields that the request carried.
+    :param content: content of the file.
+    :param name: sanitized file name.
+    :param folder: path of the folder; ``/`` at the top.
+    :param attributes: attributes of the file.
+    :param given: names of the fields in the request.
     :param unique: whether the name gets a random suffix.
-    :param overwrite: whether a file of this name may get a new version.
-    :param keep_tags: whether the former version's tags survive when none are given.
+    :param overwrite: whether an existing file of this name may get a new version.
+    :param keep_tags: whether to keep the previous version's tags if none are given.
     :param keep_custom_metadata: the same for custom metadata.
-    :param response_fields: further fields of the answer.
-    :param pre: transformation to apply before the file is kept.
+    :param response_fields: additional fields of the response.
+    :param pre: transformation to apply before the file is stored.
     """
 
     content: bytes
@@ -63,12 +63,12 @@ def read_upload_fields(
     content: bytes, form: FormData, custom_fields: Iterable[Mapping[str, Any]] = ()
 ) -> UploadFields:
     """
-    Return the fields of an upload.
+    Parse the fields of an upload.
 
-    :param content: the file.
+    :param content: content of the file.
     :param form: the other fields.
     :param custom_fields: the account's custom metadata fields.
-    :raises ApiError: 400 for a bad one.
+    :raises ApiError: 400 for an invalid field.
     """
     fields = {name: value for name, value in form.items() if isinstance(value, str) and name != "file"}
     if "signature" in fields:
@@ -102,26 +102,26 @@ def read_upload_fields(
 
 
 def _clean_name(name: str) -> str:
-    # Documented: every other character, blanks and slashes among them, becomes an underscore.
+    # Documented: every other character, including blanks and slashes, becomes an underscore.
     cleaned = re.sub(r"[^A-Za-z0-9._-]", "_", name)
     return "_" + cleaned[1:] if cleaned.startswith(".") else cleaned
 
 
 def clean_folder(folder: str) -> str:
-    """Return the path of a folder as ImageKit names it: other characters become an underscore."""
+    """Return the path of a folder as ImageKit sanitizes it: other characters become underscores."""
     parts = [re.sub(r"[^A-Za-z0-9_-]", "_", part) for part in folder.split("/") if part]
     return "/" + "/".join(parts)
 
 
 def with_suffix(name: str) -> str:
-    """Return a name with a random suffix, as ``useUniqueFileName`` asks for."""
+    """Return a name with a random suffix, as required by ``useUniqueFileName``."""
     path = PurePosixPath(name)
     return f"{path.stem}_{''.join(secrets.choice(_SUFFIX_CHARACTERS) for _ in range(9))}{path.suffix}"
 
 
 def _pre_transformation(text: str) -> str:
-    wanted = _json(text)
-    pre = wanted.get("pre", "") if isinstance(wanted, dict) else None
+    transformation = _json(text)
+    pre = transformation.get("pre", "") if isinstance(transformation, dict) else None
     if not isinstance(pre, str):
         raise bad_transformation()
     return pre

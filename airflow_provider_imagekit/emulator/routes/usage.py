@@ -1,4 +1,4 @@
-"""``GET /v1/accounts/usage``: five counters of the account."""
+"""``GET /v1/accounts/usage``: five usage counters of the account."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Usage:
     """
     Reports an account's usage.
 
-    :param account: the account; what its ``usage`` does not state is 0, or the size of the library.
+    :param account: the account; counters missing in its ``usage`` are 0, or the size of the library.
     """
 
     def __init__(self, account: Account) -> None:
         self._account = account
 
     async def usage(self, request: Request) -> Response:
-        """``GET /v1/accounts/usage``: from ``startDate`` to ``endDate``."""
+        """``GET /v1/accounts/usage``: return the usage from ``startDate`` to ``endDate``."""
         first, last = (_date(request, name) for name in ("startDate", "endDate"))
         if not 0 <= (last - first).days < _MAX_DAYS:
             raise ApiError(400, "The endDate should be after the startDate, by less than 90 days.")

@@ -1,4 +1,4 @@
-"""``/v1/accounts/webhooks``: registration of webhooks."""
+"""``/v1/accounts/webhooks``: the account's webhooks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Webhooks"]
 
 class Webhooks:
     """
-    Makes, lists, changes and deletes an account's webhooks.
+    Creates, lists, changes and deletes an account's webhooks.
 
     :param account: the account.
     """
@@ -33,11 +33,11 @@ class Webhooks:
         self._hosts = account.webhook_hosts
 
     async def list_webhooks(self, _request: Request) -> Response:
-        """``GET``: all webhooks."""
+        """``GET``: list all webhooks."""
         return json_response(self._book.all())
 
     async def create(self, request: Request) -> Response:
-        """``POST``: a new webhook; the answer has its secret."""
+        """``POST``: create a webhook; the response contains its secret."""
         body = await json_object(request)
         endpoint, events = self._endpoint(body), _events(body)
         enabled = _enabled(body) if "enabled" in body else True
@@ -47,11 +47,11 @@ class Webhooks:
         return json_response(self._book.add(endpoint, events, enabled=enabled), 201)
 
     async def get(self, _request: Request, webhook_id: str) -> Response:
-        """``GET``: one webhook."""
+        """``GET``: return one webhook."""
         return json_response(self._webhook(webhook_id))
 
     async def update(self, request: Request, webhook_id: str) -> Response:
-        """``PATCH``: another endpoint, other events, or whether it is enabled."""
+        """``PATCH``: change the endpoint or the events of a webhook, enable it or disable it."""
         body = await json_object(request)
         webhook = self._webhook(webhook_id)
         changes: dict[str, Any] = {}
@@ -66,7 +66,7 @@ class Webhooks:
         return json_response(self._book.change(webhook_id, changes))
 
     async def delete(self, _request: Request, webhook_id: str) -> Response:
-        """``DELETE``: the webhook."""
+        """``DELETE``: delete a webhook."""
         self._webhook(webhook_id)
         self._book.remove(webhook_id)
         return Response(status_code=204)
@@ -92,7 +92,7 @@ class Webhooks:
             raise _bad_endpoint() from None
         if parts.scheme not in ("http", "https") or not host:
             raise _bad_endpoint()
-        # A test server must not send to just any address that a client names.
+        # A test server must not send requests to arbitrary hosts that a client specifies.
         if host not in self._hosts and not _is_loopback(host):
             raise ApiError(400, f"This server sends webhooks to itself and to webhook_hosts, not to {host}.")
         return endpoint

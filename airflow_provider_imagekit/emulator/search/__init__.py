@@ -1,3 +1,3 @@
-"""The query language of the listing."""
+"""The query language of ``searchQuery`` in the listing."""
 
 from __future__ import annotations

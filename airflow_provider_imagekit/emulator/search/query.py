@@ -1,5 +1,5 @@
 """
-Search queries applied to files and folders: which fields there are, and how each compares.
+Applies search queries to files and folders: defines the fields and how their values are compared.
 
 Sources: the vendor's API documentation and its published query cheat-sheet.
 """
@@ -33,7 +33,7 @@ _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,9})?", re.ASCII)
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(b|kb|mb|gb)?", re.ASCII | re.IGNORECASE)
 _SIZE_UNITS = {"": 1, "b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
 _SPAN = re.compile(r"(\d{1,5})([hdwmy])", re.ASCII)
-_SPAN_UNITS = {
+_RELATIVE_UNITS = {
     "h": timedelta(hours=1),
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
@@ -47,11 +47,11 @@ _SEE = "Please refer to the documentation for syntax."
 
 def compile_search(text: str, now: datetime | None = None) -> Callable[[Item], bool]:
     """
-    Return the test that a search query puts to files and folders.
+    Compile a search query into a predicate for files and folders.
 
     :param text: the query.
-    :param now: what relative times count back from; now if left out.
-    :raises ApiError: 400 for a query that cannot be understood.
+    :param now: reference of relative times; the current time by default.
+    :raises ApiError: 400 for an invalid query.
     """
     try:
         return _compile(syntax.parse(text), now or datetime.now(UTC))
@@ -60,7 +60,7 @@ def compile_search(text: str, now: datetime | None = None) -> Callable[[Item], b
 
 
 def names_type(text: str) -> bool:
-    """Return whether a query speaks of the asset's type; it finds files alone otherwise."""
+    """Return whether a query has a condition on ``type``; without one it matches files only."""
     waiting: list[Query] = [syntax.parse(text)]
     while waiting:
         query = waiting.pop()
@@ -97,36 +97,36 @@ def _test(query: Comparison, kind: str, now: datetime) -> Callable[[Any], bool]:
     values = [_value(query.field, kind, literal, now) for literal in query.values]
     if query.operator == "IN":
         return lambda found: any(value in values for value in found if value is not None)
-    (wanted,) = values
+    (expected,) = values
     if query.operator == "HAS":
-        return lambda found: any(_has(value, wanted) for value in found if value is not None)
+        return lambda found: any(_has(value, expected) for value in found if value is not None)
     if query.operator == ":":
         begins = _within_folder if kind == "folder" else _begins_with
-        return lambda found: any(begins(value, wanted) for value in found if value is not None)
+        return lambda found: any(begins(value, expected) for value in found if value is not None)
     compare = _ORDER[query.operator]
-    return lambda found: any(_safely(compare, value, wanted) for value in found if value is not None)
+    return lambda found: any(_safely(compare, value, expected) for value in found if value is not None)
 
 
-def _safely(compare: Callable[[Any, Any], bool], value: Any, wanted: Any) -> bool:
+def _safely(compare: Callable[[Any, Any], bool], value: Any, expected: Any) -> bool:
     try:
-        return compare(value, wanted)
+        return compare(value, expected)
     except TypeError:  # custom metadata of another type than the query's value
         return False
 
 
-def _begins_with(value: Any, wanted: str) -> bool:
-    return str(value).startswith(wanted)
+def _begins_with(value: Any, expected: str) -> bool:
+    return str(value).startswith(expected)
 
 
-def _within_folder(value: str, wanted: str) -> bool:
-    return wanted == "/" or value == wanted or value.startswith(wanted + "/")
+def _within_folder(value: str, expected: str) -> bool:
+    return expected == "/" or value == expected or value.startswith(expected + "/")
 
 
-def _has(value: Any, wanted: str) -> bool:
-    # Documented: case-insensitive words in any order, the last of which may be a beginning.
+def _has(value: Any, expected: str) -> bool:
+    # Documented: case-insensitive words in any order; the last one may be a prefix.
     words = re.findall(r"\w+", str(value).lower().replace("_", " "))
-    *whole, last = re.findall(r"\w+", wanted.lower().replace("_", " ")) or [""]
-    return all(word in words for word in whole) and any(word.startswith(last) for word in words)
+    *complete, prefix = re.findall(r"\w+", expected.lower().replace("_", " ")) or [""]
+    return all(word in words for word in complete) and any(word.startswith(prefix) for word in words)
 
 
 def _value(field: str, kind: str, literal: Literal, now: datetime) -> Any:
@@ -161,10 +161,10 @@ def _measure(field: str, kind: str, text: str, now: datetime) -> Any:
 
 
 def _date(field: str, text: str, now: datetime) -> str:
-    """Return the moment in the form of ``createdAt``, which sorts as text."""
+    """Return the time in the format of ``createdAt``, which sorts as text."""
     span = _SPAN.fullmatch(text)
     try:
-        moment = now - int(span[1]) * _SPAN_UNITS[span[2]] if span else datetime.fromisoformat(text)
+        moment = now - int(span[1]) * _RELATIVE_UNITS[span[2]] if span else datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
@@ -196,7 +196,7 @@ def _folder(item: Item) -> str:
 _COMPARABLE = "= < <= > >= IN"
 _CUSTOM = "= : < <= > >= IN HAS EXISTS"
 
-# Field -> its values in an item, the operators it supports, the kind of its values.
+# Field -> getter of its values, supported operators, type of its values.
 _FIELDS: dict[str, tuple[Callable[[Item], list[Any]], str, str]] = {
     "name": (lambda item: [item["name"]], "= : IN HAS", "text"),
     "tags": (_tags, "IN HAS EXISTS", "text"),

@@ -1,4 +1,4 @@
-"""The language of ``searchQuery``: text to conditions, without knowing the fields."""
+"""Parser of ``searchQuery``: converts text into conditions, without knowledge of the fields."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TOKEN = re.compile(
 
 
 class SearchSyntaxError(ValueError):
-    """Raised when a search query cannot be understood."""
+    """Raised for an invalid search query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Literal:
     A value as written.
 
     :param text: without its quotes.
-    :param quoted: whether it had any.
+    :param quoted: whether it was quoted.
     """
 
     text: str
@@ -49,8 +49,8 @@ class Comparison:
 
     :param field: name of the field, without quotes.
     :param operator: ``=``, ``:``, ``<``, ``<=``, ``>``, ``>=``, ``IN``, ``HAS`` or ``EXISTS``.
-    :param values: what to compare with; several for ``IN``, none for ``EXISTS``.
-    :param negated: whether ``NOT`` stood before the operator.
+    :param values: values to compare with; several for ``IN``, none for ``EXISTS``.
+    :param negated: whether ``NOT`` precedes the operator.
     """
 
     field: str
@@ -95,13 +95,13 @@ class _Token:
 
 def parse(text: str) -> Query:
     """
-    Return the conditions of a search query; ``AND`` binds more tightly than ``OR``.
+    Parse a search query; ``AND`` binds more tightly than ``OR``.
 
     :param text: for example ``(size < "1mb" AND width > 500) OR tags IN ["sale", "banner"]``.
-    :raises SearchSyntaxError: if it cannot be understood, or is longer or deeper than any sane query.
+    :raises SearchSyntaxError: if the query is invalid, too long or nested too deeply.
     """
     if len(text) > _MAX_LENGTH:
-        raise SearchSyntaxError(f"a query has at most {_MAX_LENGTH} characters")
+        raise SearchSyntaxError(f"a query may have at most {_MAX_LENGTH} characters")
     parser = _Parser(list(_tokens(text)))
     query = parser.alternatives(0)
     parser.end()
@@ -162,7 +162,7 @@ class _Parser:
         if (self._next.kind, self._next.text) != ("sign", "("):
             return self._comparison()
         if depth >= _MAX_DEPTH:
-            raise SearchSyntaxError(f"parentheses nest at most {_MAX_DEPTH} deep")
+            raise SearchSyntaxError(f"parentheses may be nested at most {_MAX_DEPTH} deep")
         self._take()
         inner = self.alternatives(depth + 1)
         self._expect(")")
@@ -194,7 +194,7 @@ class _Parser:
         return tuple(values)
 
     def _element(self) -> Literal:
-        # Documented: texts inside an array stand in double quotes, not in single ones.
+        # Documented: strings inside an array must be in double quotes, not in single quotes.
         if self._next.text.startswith("'"):
             raise SearchSyntaxError("texts inside an array must be written in double quotes")
         return self._value()

@@ -1,3 +1,3 @@
-"""From the socket to the route and back: listening, recording, faults."""
+"""The HTTP server: listens, records requests, injects faults and calls the routes."""
 
 from __future__ import annotations

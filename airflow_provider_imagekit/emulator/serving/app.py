@@ -1,4 +1,4 @@
-"""The ASGI application: notes each request, lets faults happen, checks key and limits, finds the route."""
+"""ASGI application: records requests, applies faults, checks key and rate limits, and calls the route."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class Endpoint:
     One endpoint of the API.
 
     :param method: HTTP method.
-    :param template: path with ``{names}``; also what rate limits are counted by.
-    :param handler: called with the request and the names' values.
-    :param limited: whether rate limits hold; they do not for uploads.
+    :param template: path with ``{names}``; also the key for rate limits.
+    :param handler: called with the request and the values of the names.
+    :param limited: whether rate limits apply; they do not apply to uploads.
     """
 
     method: str
@@ -69,19 +69,19 @@ class Endpoint:
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """Return what a path must match."""
+        """Return the pattern that a path must match."""
         return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]*)", self.template))
 
 
 class App:
     """
-    Answers every request.
+    Handles all requests.
 
-    :param account: the account that the server imitates.
-    :param requests: where requests are noted.
-    :param faults: faults at work.
-    :param latency: seconds that every answer takes at least.
-    :param control: faults over HTTP, if wanted.
+    :param account: the emulated account.
+    :param requests: log of requests.
+    :param faults: active faults.
+    :param latency: minimum seconds that every response takes.
+    :param control: handler of the control endpoints, if they are enabled.
     """
 
     def __init__(
@@ -104,44 +104,46 @@ class App:
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request (ASGI)."""
+        """Handle one request (ASGI)."""
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
         if self._control is not None and scope["path"].startswith(PREFIX):
-            await (await self._control.answer(request))(scope, receive, send)
+            await (await self._control.handle(request))(scope, receive, send)
             return
         recorded = _recorded(request)
         number = self._requests.add(recorded)
         if self._latency:
             await asyncio.sleep(self._latency)
-        fault = self._faults.meet(request.method, recorded.raw_target)
+        fault = self._faults.fault_for(request.method, recorded.raw_target)
         if fault is not None and fault.delay:
             await asyncio.sleep(fault.delay)
         response = (
-            self._faulty(fault) if fault and fault.replaces_answer else await self._answer(request, recorded)
+            self._faulty(fault)
+            if fault and fault.replaces_response
+            else await self._handle(request, recorded)
         )
         if fault is None:
-            self._requests.answered(number, response.status_code)
+            self._requests.record_status(number, response.status_code)
             await response(scope, receive, send)
             return
         if not (fault.drop or fault.garbage):
-            self._requests.answered(number, response.status_code)
+            self._requests.record_status(number, response.status_code)
         await send_with_fault(await capture(response, scope, receive), fault, scope, send)
 
-    async def _answer(self, request: Request, recorded: RecordedRequest) -> Response:
+    async def _handle(self, request: Request, recorded: RecordedRequest) -> Response:
         try:
             target = recorded.raw_target.removeprefix(f"/{self._account.imagekit_id}/")
             if target != recorded.raw_target and request.method in ("GET", "HEAD"):
-                return await self._delivery.answer(request, target)
+                return await self._delivery.handle(request, target)
             if request.method == "GET" and recorded.path == "/":
                 return await self._start_page(request)
             if request.method == "GET" and recorded.path == document.PATH:
                 return self._description(request)
-            return await self._answer_api(request)
+            return await self._handle_api(request)
         except Exception:
-            log.exception("The ImageKit emulator cannot answer %s %s", request.method, recorded.path)
-            return _refusal(ApiError(500, INTERNAL_ERROR))
+            log.exception("The ImageKit emulator failed to handle %s %s", request.method, recorded.path)
+            return _error_response(ApiError(500, INTERNAL_ERROR))
 
     async def _start_page(self, request: Request) -> Response:
         number = request.query_params.get("page", "1")
@@ -155,7 +157,7 @@ class App:
         base_url = f"{request.url.scheme}://{request.url.netloc}"
         return json_response(document.openapi(base_url, self._account.imagekit_id))
 
-    async def _answer_api(self, request: Request) -> Response:
+    async def _handle_api(self, request: Request) -> Response:
         headers = headers_of(self._account.limiter.limits.read)
         try:
             self._account.keyring.check(request.headers.get("authorization"))
@@ -165,9 +167,9 @@ class App:
                     f"{endpoint.method} {endpoint.template}", writes=endpoint.method != "GET"
                 )
             response = await endpoint.handler(request, **names)
-        except ApiError as refused:
-            response = _refusal(refused)
-            headers |= refused.headers
+        except ApiError as error:
+            response = _error_response(error)
+            headers |= error.headers
         response.headers["x-ik-requestId"] = str(uuid.uuid4())
         response.headers["access-control-allow-origin"] = "*"
         for name, value in headers.items():
@@ -185,7 +187,7 @@ class App:
         if fault.redirect:
             headers["location"] = fault.redirect
         return Response(
-            fault.content(), fault.answer_status, headers, media_type="application/json; charset=utf-8"
+            fault.content(), fault.response_status, headers, media_type="application/json; charset=utf-8"
         )
 
 
@@ -224,7 +226,7 @@ def _endpoints(account: Account, api: Api, delivery: Delivery) -> list[Endpoint]
         ("PATCH", f"{_WEBHOOKS}/{{webhook_id}}"): webhooks.update,
         ("DELETE", f"{_WEBHOOKS}/{{webhook_id}}"): webhooks.delete,
     }
-    # From the description, so that every endpoint is described.
+    # Built from the OpenAPI description, so that every endpoint is described.
     return [
         Endpoint(method, template, handlers[method, template], limited=template != _UNLIMITED)
         for method, template in API
@@ -249,5 +251,5 @@ def _recorded(request: Request) -> RecordedRequest:
     )
 
 
-def _refusal(error: ApiError) -> Response:
+def _error_response(error: ApiError) -> Response:
     return json_response(error.body, error.status)

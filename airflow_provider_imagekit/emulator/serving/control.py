@@ -1,4 +1,4 @@
-"""Faults and rotation of the key over HTTP, for tests not written in Python. Off unless asked for."""
+"""Control endpoints for tests not written in Python: faults, key rotation, request log. Off by default."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from airflow_provider_imagekit.emulator.serving.faults import Fault
-from airflow_provider_imagekit.emulator.serving.origin import foreign_request
+from airflow_provider_imagekit.emulator.serving.origin import cross_site_refusal
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PREFIX", "Control", "fault_from"]
 
-#: Below it the control endpoints live; ImageKit has nothing there.
+#: Path prefix of the control endpoints; ImageKit does not use it.
 PREFIX = "/_emulator/"
 
 _MAX_BODY_BYTES = 10_000_000
@@ -32,13 +32,13 @@ _MAX_BODY_BYTES = 10_000_000
 
 def fault_from(description: Any) -> Fault:
     """
-    Return the fault that JSON describes.
+    Build a fault from its JSON description.
 
-    :param description: fields of :class:`Fault` by name; a ``body`` of bytes as ``{"base64": "..."}``.
-    :raises ValueError: if it does not describe a fault.
+    :param description: fields of :class:`Fault` by name; a binary ``body`` is ``{"base64": "..."}``.
+    :raises ValueError: if it is not a valid fault.
     """
     if not isinstance(description, dict):
-        raise ValueError("a fault is a JSON object")  # noqa: TRY004 - the caller's input, not a type error
+        raise ValueError("a fault must be a JSON object")  # noqa: TRY004 - the caller's input, not a type error
     unknown = set(description) - {field.name for field in fields(Fault)}
     if unknown:
         raise ValueError(_unknown_fields(unknown))
@@ -76,15 +76,15 @@ def _unknown_fields(unknown: set[str]) -> str:
 
 class Control:
     """
-    Answers the control endpoints.
+    Handles the control endpoints.
 
-    ``POST /_emulator/faults`` puts the fault in its body to work, ``DELETE`` ends all; ``GET
-    /_emulator/requests`` lists the requests so far without keys and signatures; ``PUT
-    /_emulator/private-key`` rotates the key; ``POST /_emulator/clear`` clears faults, requests and rate
-    limits. A request that a page of another site sends is refused with 403.
+    ``POST /_emulator/faults`` injects the fault in its body, and ``DELETE`` removes all faults. ``GET
+    /_emulator/requests`` lists the requests so far without keys and signatures. ``PUT
+    /_emulator/private-key`` rotates the key. ``POST /_emulator/clear`` clears faults, requests and rate
+    limits. Requests from pages of another site are refused with 403.
 
-    :param faults: faults at work.
-    :param requests: requests so far.
+    :param faults: active faults.
+    :param requests: log of requests.
     :param keyring: private keys.
     :param limiter: rate limits.
     :param own_names: host names of the server.
@@ -104,35 +104,35 @@ class Control:
         self._keyring = keyring
         self._limiter = limiter
 
-    async def answer(self, request: Request) -> Response:
-        """Answer a request below :data:`PREFIX`."""
-        refusal = foreign_request(request.headers, self._own_names)
+    async def handle(self, request: Request) -> Response:
+        """Handle a request below :data:`PREFIX`."""
+        refusal = cross_site_refusal(request.headers, self._own_names)
         if refusal is not None:
             return _json({"message": refusal}, 403)
-        asked = f"{request.method} {request.scope['path'].removeprefix(PREFIX)}"
+        command = f"{request.method} {request.scope['path'].removeprefix(PREFIX)}"
         try:
-            answer = self._do(asked, await _body(request))
+            result = self._execute(command, await _body(request))
         except ValueError as error:
             return _json({"message": f"{error}"}, 400)
         except LookupError:
-            return _json({"message": f"{asked} is not a control request."}, 404)
-        return Response(status_code=204) if answer is None else _json(answer, 200)
+            return _json({"message": f"{command} is not a control request."}, 404)
+        return Response(status_code=204) if result is None else _json(result, 200)
 
-    def _do(self, asked: str, body: bytes) -> Any:
-        if asked == "POST faults":
+    def _execute(self, command: str, body: bytes) -> Any:
+        if command == "POST faults":
             self._faults.inject(fault_from(json.loads(body)))
-        elif asked == "DELETE faults":
+        elif command == "DELETE faults":
             self._faults.clear()
-        elif asked == "GET requests":
+        elif command == "GET requests":
             return [asdict(request.without_secrets()) for request in self._requests.snapshot()]
-        elif asked == "PUT private-key":
+        elif command == "PUT private-key":
             self._keyring.rotate(body.decode().strip())
-        elif asked == "POST clear":
+        elif command == "POST clear":
             self._faults.clear()
             self._requests.clear()
             self._limiter.clear()
         else:
-            raise LookupError(asked)
+            raise LookupError(command)
         return None
 
 
@@ -145,5 +145,5 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _json(answer: Any, status: int) -> Response:
-    return Response(json.dumps(answer), status, media_type="application/json")
+def _json(content: Any, status: int) -> Response:
+    return Response(json.dumps(content), status, media_type="application/json")

@@ -1,4 +1,4 @@
-"""Faults on request: what happens to the next matching requests instead of, or before, their answer."""
+"""Fault injection: delays, alters or replaces the responses to matching requests."""
 
 from __future__ import annotations
 
@@ -24,29 +24,28 @@ class Fault:
     """
     One kind of failure, and the requests that it affects.
 
-    Everything left out stays as the server would answer by itself, so ``Fault(delay=2)`` is a slow right
-    answer and ``Fault(headers={...})`` a right answer with other headers.
+    Fields that are left out do not change the regular response. So ``Fault(delay=2)`` delays a correct
+    response, and ``Fault(headers={...})`` changes only its headers.
 
-    :param match: a piece of the target as sent (path and query), for example ``/v1/metadata``.
-    :param method: an HTTP method; any if empty.
-    :param times: how many matching requests it affects; ``None``: all until it is cleared.
-    :param share: share of the matching requests that it affects, above 0 and at most 1; evenly spread,
-        not random.
-    :param status: status to answer with instead of asking the account.
-    :param headers: headers to add or replace; values as sent, so ``{"X-RateLimit-Reset": "3000"}``.
-    :param body: body to answer with: text or bytes as they are, anything else as JSON. With a ``status``
-        alone, ImageKit's own refusal of that status.
-    :param expired_key: answer as to a private key that has just expired (403).
-    :param delay: seconds before the answer starts.
-    :param drip: seconds between any two bytes of the body.
-    :param drip_headers: seconds between any two bytes of the status line and the headers.
+    :param match: substring of the target as sent (path and query), for example ``/v1/metadata``.
+    :param method: HTTP method; any if empty.
+    :param times: number of matching requests to affect; ``None`` affects all until the fault is cleared.
+    :param share: share of the matching requests to affect, above 0 and at most 1; evenly spread, not random.
+    :param status: status to return without calling the route.
+    :param headers: headers to add or replace, with string values such as ``{"X-RateLimit-Reset": "3000"}``.
+    :param body: body to return: text or bytes as they are, anything else as JSON. If only ``status`` is
+        given, the body is ImageKit's error response for that status.
+    :param expired_key: respond as to a private key that has just expired (403).
+    :param delay: seconds before the response starts.
+    :param drip: seconds between two bytes of the body.
+    :param drip_headers: seconds between two bytes of the status line and the headers.
     :param drop: reset the connection: ``"before"`` anything is sent, or in the ``"middle"`` of the body.
-    :param truncate: stop in the middle of the body and close the connection in good order.
-    :param items: how many entries of a list to answer with, the first ones, as on a page that is cut short.
-    :param content_length: length to state in the header, whatever the body's.
-    :param garbage: answer with bytes that are not HTTP.
-    :param redirect: where to redirect to (302).
-    :param gzip: compress the body, and say so.
+    :param truncate: stop in the middle of the body and close the connection cleanly.
+    :param items: number of entries to keep of a list, from its start, as in an incomplete page.
+    :param content_length: value of the ``Content-Length`` header, whatever the body's length.
+    :param garbage: send bytes that are not HTTP.
+    :param redirect: target of a redirect (302).
+    :param gzip: compress the body and set ``Content-Encoding``.
     """
 
     match: str = ""
@@ -78,34 +77,32 @@ class Fault:
         if self.status is not None and not 200 <= self.status <= 599:
             raise ValueError(f"status is {self.status}; use a number from 200 to 599.")
         if not all(0 <= seconds < math.inf for seconds in (self.delay, self.drip, self.drip_headers)):
-            raise ValueError(
-                "One of delay, drip and drip_headers is negative or not finite; use seconds from 0."
-            )
+            raise ValueError("delay, drip or drip_headers is negative or not finite; use seconds from 0.")
         if self.items is not None and self.items < 0:
             raise ValueError(f"items is {self.items}; use a number from 0.")
         if self.content_length is not None and self.content_length < 0:
             raise ValueError(f"content_length is {self.content_length}; use a number of bytes from 0.")
         for name, value in self.headers.items():
             if not _HEADER.fullmatch(f"{name}: {value}"):
-                raise ValueError(f"{name} is not a header that can be sent.")
+                raise ValueError(f"The header {name} is invalid and cannot be sent.")
 
     @property
-    def replaces_answer(self) -> bool:
-        """Return whether the answer is the fault's own, so that the account is not asked."""
+    def replaces_response(self) -> bool:
+        """Return whether the fault supplies the response itself, so that the route is not called."""
         return bool(self.status is not None or self.body is not None or self.redirect or self.expired_key)
 
     @property
-    def answer_status(self) -> int:
-        """Return the status of the fault's own answer."""
+    def response_status(self) -> int:
+        """Return the status of the fault's own response."""
         return self.status or (403 if self.expired_key else 302 if self.redirect else 200)
 
     def content(self) -> bytes:
-        """Return the body of the fault's own answer."""
+        """Return the body of the fault's own response."""
         body = self.body
         if body is None:
-            if self.redirect or self.answer_status in (204, 304):
+            if self.redirect or self.response_status in (204, 304):
                 return b""
-            message = EXPIRED_KEY if self.expired_key else MESSAGES.get(self.answer_status, INTERNAL_ERROR)
+            message = EXPIRED_KEY if self.expired_key else MESSAGES.get(self.response_status, INTERNAL_ERROR)
             body = {"message": message, "help": HELP}
         if isinstance(body, bytes):
             return body
@@ -114,9 +111,9 @@ class Fault:
 
 class InjectedFault:
     """
-    A fault at work.
+    An active fault.
 
-    :param fault: what happens.
+    :param fault: its description.
     """
 
     def __init__(self, fault: Fault) -> None:
@@ -126,16 +123,16 @@ class InjectedFault:
 
     @property
     def spent(self) -> bool:
-        """Return whether it has met as many requests as it was to."""
+        """Return whether it has affected ``times`` requests."""
         return self.fault.times is not None and self.hits >= self.fault.times
 
-    def meets(self, method: str, target: str) -> bool:
-        """Decide about one request, and count it."""
+    def applies_to(self, method: str, target: str) -> bool:
+        """Return whether the fault affects a request, and count the request."""
         fault = self.fault
         if self.spent or fault.match not in target or fault.method.upper() not in ("", method):
             return False
         self._seen += 1
-        # Evenly spread: the n-th matching request is met when n * share passes the next whole number.
+        # Evenly spread: the n-th matching request is affected when n * share reaches the next whole number.
         if int(self._seen * fault.share + 1e-9) == int((self._seen - 1) * fault.share + 1e-9):
             return False
         self.hits += 1
@@ -143,31 +140,31 @@ class InjectedFault:
 
 
 class FaultBook:
-    """The faults at work, oldest first: a request meets the first that matches. Safe for many threads."""
+    """Active faults, oldest first; the first that matches affects a request. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[InjectedFault] = []
 
     def inject(self, fault: Fault) -> InjectedFault:
-        """Put a fault to work and return it, so that its ``hits`` can be read."""
+        """Activate a fault and return it, so that its ``hits`` can be read."""
         injected = InjectedFault(fault)
         with self._lock:
             self._faults.append(injected)
         return injected
 
     def clear(self) -> None:
-        """End all faults."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 
-    def meet(self, method: str, target: str) -> Fault | None:
-        """Return the fault that a request meets, if any."""
+    def fault_for(self, method: str, target: str) -> Fault | None:
+        """Return the fault that affects a request, if any."""
         if not self._faults:
             return None
         with self._lock:
             self._faults = [injected for injected in self._faults if not injected.spent]
             for injected in self._faults:
-                if injected.meets(method, target):
+                if injected.applies_to(method, target):
                     return injected.fault
         return None

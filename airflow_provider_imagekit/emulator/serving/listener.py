@@ -1,4 +1,4 @@
-"""Uvicorn in a thread of its own, started and stopped at will on the same port."""
+"""Runs Uvicorn in a separate thread; it can be stopped and restarted on the same port."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BACKLOG = 2048
 
 class Listener:
     """
-    Serves an application from start to stop.
+    Serves an application until it is stopped.
 
     :param app: the ASGI application.
     :param host: address to listen on.
@@ -32,7 +32,7 @@ class Listener:
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # asyncio turns Nagle's delay off (40 ms an answer) only where the protocol is spelled out.
+        # asyncio disables Nagle's algorithm (40 ms per response) only if the socket names its protocol.
         self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -59,7 +59,7 @@ class Listener:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening and cut all connections, as a server that goes down does."""
+        """Stop listening and abort all connections, as a crashing server does."""
         self._server.stop()
         self._thread.join()
         self._socket.close()
@@ -69,8 +69,8 @@ class Listener:
 
 
 class _Server(uvicorn.Server):
-    # Uvicorn checks ten times a second whether to stop, and then waits for clients to disconnect. A server in
-    # a test starts and stops often, so this one stops at once.
+    # Uvicorn checks ten times a second whether to stop, and then waits for clients to disconnect. Tests start
+    # and stop servers often, so this one stops immediately.
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""Refuses control requests that a web page of another site sends through the user's browser."""
+"""Detects control requests that a page of another site sends through the user's browser."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["foreign_request"]
+__all__ = ["cross_site_refusal"]
 
 _OWN_SITES = ("same-origin", "none")
 
 
-def foreign_request(headers: Mapping[str, str], own_names: frozenset[str]) -> str | None:
+def cross_site_refusal(headers: Mapping[str, str], own_names: frozenset[str]) -> str | None:
     """
-    Return why a request comes from a foreign page; ``None`` if it does not.
+    Return why a request is refused as cross-site; ``None`` if it is allowed.
 
-    An address as ``Host`` is accepted, since a foreign page can give its own name to this server but cannot
-    own an address.
+    An IP address as ``Host`` is accepted: another site can point its host name to this server, but not an IP
+    address.
 
     :param headers: headers of the request, by lower-case name.
     :param own_names: host names of the server.
@@ -28,8 +28,8 @@ def foreign_request(headers: Mapping[str, str], own_names: frozenset[str]) -> st
     name = (urlsplit(f"//{host}").hostname if _is_authority(host) else None) or ""
     if name not in own_names and not _is_address(name):
         return (
-            f"The request names the host {name!r}; this server answers control requests for "
-            f"{', '.join(sorted(own_names))} and for addresses. See --public-host."
+            f"The request names the host {name!r}; this server accepts control requests for "
+            f"{', '.join(sorted(own_names))} and for IP addresses. See --public-host."
         )
     if headers.get("origin", f"http://{host}") != f"http://{host}":
         return "The request comes from a page of another site."

@@ -1,4 +1,4 @@
-"""The requests that the server received, for tests."""
+"""Records the requests that the server received, for tests."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 
 __all__ = ["REQUEST_LOGGER", "RecordedRequest", "RequestLog"]
 
-#: Logs one line for each answered request at level INFO.
+#: Logs one line per completed request at level INFO.
 REQUEST_LOGGER = "airflow_provider_imagekit.emulator.requests"
 
-#: Older requests are forgotten, so that a long-running server's memory is bounded.
+#: Older requests are dropped, to bound the memory of a long-running server.
 MAX_REQUESTS = 20_000
 
 _SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization")
-# Also where a whole URL is the value of a parameter, percent-encoded once or twice.
+# Also matches inside a URL that is a parameter's value, percent-encoded once or twice.
 _SIGNATURE = re.compile(r"(ik(?:-|%(?:25)?2d)s(?:=|%(?:25)?3d))[^&%\s]*", re.IGNORECASE)
 _log = logging.getLogger(REQUEST_LOGGER)
 
@@ -27,15 +27,15 @@ _log = logging.getLogger(REQUEST_LOGGER)
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
     """
-    One request as it arrived.
+    One request as received.
 
     :param method: HTTP method.
     :param path: decoded path.
     :param raw_target: path and query exactly as sent.
-    :param query: decoded parameters; of a repeated one the last.
-    :param headers: headers by lower-case name; repeated ones joined by a comma.
-    :param time: arrival on the monotonic clock, in seconds.
-    :param status: status of the answer; ``None`` while there is none, or when the connection was cut instead.
+    :param query: decoded parameters; the last value of a repeated one.
+    :param headers: headers by lower-case name; repeated ones are joined by a comma.
+    :param time: time of arrival on the monotonic clock, in seconds.
+    :param status: status of the response; ``None`` until there is one, or if the connection was broken.
     """
 
     method: str
@@ -64,7 +64,7 @@ class RecordedRequest:
 
 
 class RequestLog:
-    """The last requests in order of arrival; safe for use by many threads."""
+    """The last requests in order of arrival; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -72,7 +72,7 @@ class RequestLog:
         self._numbers = itertools.count()
 
     def add(self, request: RecordedRequest) -> int:
-        """Note a request that has just arrived, and return its number."""
+        """Record a new request and return its number."""
         with self._lock:
             number = next(self._numbers)
             self._requests[number] = request
@@ -80,23 +80,23 @@ class RequestLog:
                 self._requests.popitem(last=False)
         return number
 
-    def answered(self, number: int, status: int) -> None:
-        """Note the status of the answer to a request."""
+    def record_status(self, number: int, status: int) -> None:
+        """Record the status of the response to a request."""
         with self._lock:
             request = self._requests.get(number)
             if request is not None:
                 self._requests[number] = replace(request, status=status)
         if request is not None and _log.isEnabledFor(logging.INFO):
-            target, taken = _without_signatures(request.raw_target), time.monotonic() - request.time
-            _log.info("%s %s %d %.0f ms", request.method, target, status, taken * 1000)
+            target, seconds = _without_signatures(request.raw_target), time.monotonic() - request.time
+            _log.info("%s %s %d %.0f ms", request.method, target, status, seconds * 1000)
 
     def snapshot(self) -> list[RecordedRequest]:
-        """Return the requests in order of arrival, as a copy."""
+        """Return a copy of the requests in order of arrival."""
         with self._lock:
             return list(self._requests.values())
 
     def clear(self) -> None:
-        """Forget all requests."""
+        """Drop all requests."""
         with self._lock:
             self._requests.clear()
 

@@ -1,4 +1,4 @@
-"""Sends answers as a fault says: wrongly, down to the bytes on the socket."""
+"""Sends responses with an injected fault, if necessary directly on the socket."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_imagekit.emulator.serving.faults import Fault
 
-__all__ = ["Answer", "Protocol", "capture", "send_with_fault"]
+__all__ = ["Protocol", "RawResponse", "capture", "send_with_fault"]
 
 _TRANSPORT = "imagekit_emulator_transport"
 _GARBAGE = b"\x16\x03\x01 this is not HTTP\r\n\r\n"
@@ -26,17 +26,17 @@ _FLUSH_SECONDS = 0.05
 
 
 class Protocol(HttpToolsProtocol):
-    """Uvicorn's HTTP protocol; it lets the application reach the connection, which faults break."""
+    """Uvicorn's HTTP protocol; exposes the connection to the application, so that faults can break it."""
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Start a request."""
         super().on_message_begin()
         self.scope["state"][_TRANSPORT] = self.transport
 
 
-class Answer:
+class RawResponse:
     """
-    A complete answer.
+    A complete HTTP response.
 
     :param status: HTTP status.
     :param headers: names in lower case.
@@ -49,7 +49,7 @@ class Answer:
         self.body = body
 
     def encode(self) -> bytes:
-        """Return the answer's first line and headers as they go over the wire."""
+        """Return the status line and the headers as sent."""
         phrase = http.HTTPStatus(self.status).phrase if self.status in set(http.HTTPStatus) else ""
         lines = [
             f"HTTP/1.1 {self.status} {phrase}",
@@ -58,8 +58,8 @@ class Answer:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-async def capture(response: Response, scope: Scope, receive: Receive) -> Answer:
-    """Return the answer that a response would send."""
+async def capture(response: Response, scope: Scope, receive: Receive) -> RawResponse:
+    """Return the HTTP response that a Starlette response would send."""
     messages: list[Message] = []
 
     async def collect(message: Message) -> None:
@@ -68,47 +68,49 @@ async def capture(response: Response, scope: Scope, receive: Receive) -> Answer:
     await response(scope, receive, collect)
     start = messages[0]
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
-    return Answer(start["status"], headers, b"".join(message.get("body", b"") for message in messages[1:]))
+    return RawResponse(
+        start["status"], headers, b"".join(message.get("body", b"") for message in messages[1:])
+    )
 
 
-async def send_with_fault(answer: Answer, fault: Fault, scope: Scope, send: Send) -> None:
+async def send_with_fault(response: RawResponse, fault: Fault, scope: Scope, send: Send) -> None:
     """
-    Send an answer as a fault would have it.
+    Send a response with a fault applied.
 
-    :param answer: the answer; the fault's headers and compression are applied here.
-    :param fault: what goes wrong.
+    :param response: the response; the fault's headers and compression are applied to it.
+    :param fault: the fault.
     :param scope: ASGI scope of the request.
     :param send: ASGI sender.
     """
-    if fault.items is not None and isinstance(entries := json.loads(answer.body or b"null"), list):
-        answer.body = json.dumps(entries[: fault.items]).encode()
+    if fault.items is not None and isinstance(entries := json.loads(response.body or b"null"), list):
+        response.body = json.dumps(entries[: fault.items]).encode()
     if fault.gzip:
-        answer.body = gzip.compress(answer.body, mtime=0)
-        answer.headers["content-encoding"] = "gzip"
-    answer.headers["content-length"] = str(len(answer.body))
-    answer.headers |= {name.lower(): value for name, value in fault.headers.items()}
+        response.body = gzip.compress(response.body, mtime=0)
+        response.headers["content-encoding"] = "gzip"
+    response.headers["content-length"] = str(len(response.body))
+    response.headers |= {name.lower(): value for name, value in fault.headers.items()}
     if fault.content_length is not None:
-        answer.headers["content-length"] = str(fault.content_length)
+        response.headers["content-length"] = str(fault.content_length)
     transport: asyncio.Transport | None = scope["state"].get(_TRANSPORT)
     if transport is not None and _breaks_connection(fault):
-        await _break(answer, fault, transport)
+        await _break(response, fault, transport)
         return
     await send(
         {
             "type": "http.response.start",
-            "status": answer.status,
-            "headers": [(n.encode("latin-1"), v.encode("latin-1")) for n, v in answer.headers.items()],
+            "status": response.status,
+            "headers": [(n.encode("latin-1"), v.encode("latin-1")) for n, v in response.headers.items()],
         }
     )
     if fault.drip:
-        for index in range(len(answer.body)):
+        for index in range(len(response.body)):
             await send(
-                {"type": "http.response.body", "body": answer.body[index : index + 1], "more_body": True}
+                {"type": "http.response.body", "body": response.body[index : index + 1], "more_body": True}
             )
             await asyncio.sleep(fault.drip)
         await send({"type": "http.response.body", "body": b""})
     else:
-        await send({"type": "http.response.body", "body": answer.body})
+        await send({"type": "http.response.body", "body": response.body})
 
 
 def _breaks_connection(fault: Fault) -> bool:
@@ -132,19 +134,21 @@ async def _write(transport: asyncio.Transport, content: bytes, pause: float) -> 
         await asyncio.sleep(pause)
 
 
-async def _break(answer: Answer, fault: Fault, transport: asyncio.Transport) -> None:
-    # Past Uvicorn, which rightly refuses to send any of this.
-    answer.headers["connection"] = "close"
+async def _break(response: RawResponse, fault: Fault, transport: asyncio.Transport) -> None:
+    # Bypasses Uvicorn, which rightly refuses to send invalid responses.
+    response.headers["connection"] = "close"
     if fault.garbage:
         transport.write(_GARBAGE)
     elif fault.drop != "before":
-        whole = not (fault.drop or fault.truncate)
-        await _write(transport, answer.encode(), fault.drip_headers)
-        await _write(transport, answer.body if whole else answer.body[: len(answer.body) // 2], fault.drip)
+        complete = not (fault.drop or fault.truncate)
+        await _write(transport, response.encode(), fault.drip_headers)
+        await _write(
+            transport, response.body if complete else response.body[: len(response.body) // 2], fault.drip
+        )
     if fault.drop:
-        # A reset overtakes what the other side has not read yet, so leave it the time to read.
+        # A reset discards data that the client has not read yet, so give it time to read.
         await asyncio.sleep(_FLUSH_SECONDS if fault.drop == "middle" else 0)
-        # Closing a socket that lingers for no time at all resets the connection.
+        # Closing a socket with a linger time of zero resets the connection.
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()

@@ -1,3 +1,3 @@
-"""Transformation strings: parsed, laid out, applied."""
+"""Parses transformation strings, computes picture sizes and renders the result."""
 
 from __future__ import annotations

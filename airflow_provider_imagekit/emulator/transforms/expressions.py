@@ -29,11 +29,11 @@ _MAX_TERMS = 16
 @dataclass(frozen=True, slots=True)
 class Expression:
     """
-    A number, or numbers and properties of the picture joined by operators; worked out from left to right.
+    An arithmetic expression of numbers and picture properties, evaluated from left to right.
 
-    :param terms: numbers and names: ``iw``, ``ih``, ``iar`` of the input; ``cw``, ``ch``, ``car`` of the
-        picture as the step finds it.
-    :param operators: one fewer.
+    :param terms: numbers and property names: ``iw``, ``ih``, ``iar`` of the input picture; ``cw``, ``ch``,
+        ``car`` of the picture before the step.
+    :param operators: operators between the terms.
     """
 
     terms: tuple[float | str, ...]
@@ -42,9 +42,9 @@ class Expression:
     @classmethod
     def parse(cls, text: str) -> Expression:
         """
-        Read ``300``, ``0.5``, ``N40``, ``iw``, ``ih_mul_0.5``, ``iw_sub_20_div_2``.
+        Parse ``300``, ``0.5``, ``N40``, ``iw``, ``ih_mul_0.5``, ``iw_sub_20_div_2``.
 
-        :raises ValueError: for anything else.
+        :raises ValueError: for any other form.
         """
         parts = text.split("_")
         if len(parts) % 2 == 0 or len(parts) > 2 * _MAX_TERMS:
@@ -56,14 +56,14 @@ class Expression:
 
     @property
     def constant(self) -> float | None:
-        """Return the number if it is just one."""
+        """Return the value if the expression is a single number."""
         return self.terms[0] if len(self.terms) == 1 and isinstance(self.terms[0], float) else None
 
     def value(self, properties: Mapping[str, float]) -> float:
         """
-        Work it out.
+        Evaluate the expression.
 
-        :param properties: values of the names.
+        :param properties: values of the property names.
         :raises ValueError: if the result is not a finite number.
         """
         numbers = [properties[term] if isinstance(term, str) else term for term in self.terms]
@@ -72,7 +72,7 @@ class Expression:
             for name, number in zip(self.operators, numbers[1:], strict=True):
                 result = _OPERATORS[name](result, number)
         except ArithmeticError as error:
-            raise ValueError(f"the expression cannot be worked out: {error}") from error
+            raise ValueError(f"the expression cannot be evaluated: {error}") from error
         if isinstance(result, complex) or not math.isfinite(result):
             raise ValueError("the expression has no finite value")
         return result

@@ -1,4 +1,4 @@
-"""How a picture is resized, cut and padded: sizes only, so that the rules can be tested by themselves."""
+"""Computes sizes for resizing, cropping and padding; works on sizes alone and does not touch pixels."""
 
 from __future__ import annotations
 
@@ -37,43 +37,43 @@ class Size:
 
     @property
     def ratio(self) -> float:
-        """Return width to height."""
+        """Return width divided by height."""
         return self.width / self.height
 
     def scaled(self, factor: float) -> Size:
-        """Return the size times a factor, at least one pixel each way."""
+        """Return the size multiplied by a factor, at least one pixel per side."""
         return Size(_pixels(self.width * factor), _pixels(self.height * factor))
 
     def within(self, other: Size) -> Size:
-        """Return the larger of each, cut down to another size."""
+        """Return the size with each side limited to that of another size."""
         return Size(min(self.width, other.width), min(self.height, other.height))
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """
-    What to do with a picture: resize it, take the middle (or what the focus says), put it on a canvas.
+    Sizes of the three operations of a step: resize, crop around the focus, place on a canvas.
 
-    :param resize: size to scale the whole picture to.
-    :param cut: size to cut out of it.
-    :param canvas: size of the output; larger than the cut where it is padded.
+    :param resize: size to which the complete picture is scaled.
+    :param crop: size of the area to crop from it.
+    :param canvas: size of the output; larger than the cropped area if it is padded.
     """
 
     resize: Size
-    cut: Size
+    crop: Size
     canvas: Size
 
 
 def lay_out(step: Step, current: Size, original: Size) -> Layout:
     """
-    Return the sizes of a step by ImageKit's rules for crop modes.
+    Return the sizes of a step, following ImageKit's rules for crop modes.
 
-    :param step: what was asked for.
-    :param current: size of the picture as the step finds it.
+    :param step: the requested step.
+    :param current: size of the picture before the step.
     :param original: size of the input picture.
-    :raises BadTransformationError: if the output would be absurdly large.
+    :raises BadTransformationError: if the output would be too large.
     """
-    width, height = _wanted(step, current, original)
+    width, height = _requested_sides(step, current, original)
     if width is None and height is None:
         return Layout(current, current, current)
     if width is None or height is None:
@@ -109,14 +109,14 @@ def _boxed(crop: str, current: Size, box: Size) -> Layout:
     return Layout(resized, cut, cut)
 
 
-def _wanted(step: Step, current: Size, original: Size) -> tuple[int | None, int | None]:
+def _requested_sides(step: Step, current: Size, original: Size) -> tuple[int | None, int | None]:
     names = properties(current, original)
     width = _length(step.width, current.width, names, step.dpr)
     height = _length(step.height, current.height, names, step.dpr)
     if step.aspect_ratio is not None and (width is None or height is None):
         ratio = evaluate(step.aspect_ratio, names)
         if ratio <= 0:
-            raise BadTransformationError("An aspect ratio is positive.")
+            raise BadTransformationError("An aspect ratio must be positive.")
         if width is None and height is None:
             width = current.width
         if width is None:
@@ -131,17 +131,17 @@ def _length(expression: Expression | None, side: int, names: dict[str, float], d
         return None
     value = evaluate(expression, names)
     if value <= 0:
-        raise BadTransformationError("Width and height are positive.")
-    # A plain number below 1 is a share of the picture, not of a pixel.
+        raise BadTransformationError("Width and height must be positive.")
+    # A plain number below 1 is a fraction of the picture's side.
     if expression.constant is not None and value < 1:
         value *= side
-    # Documented: a pixel ratio that leads out of 1 to 5000 pixels is not considered.
+    # Documented: a pixel ratio is ignored if the result is not within 1 to 5000 pixels.
     return _pixels(min(value * dpr if 1 <= value * dpr <= _MAX_SIDE_BY_DPR else value, _MAX_SIDE + 1))
 
 
 def rotated_size(step: Step, size: Size) -> Size:
     """
-    Return the size of a picture after a step's rotation, to within two pixels.
+    Return the size of a picture after a step's rotation, accurate to two pixels.
 
     :param step: the step.
     :param size: the size before.
@@ -161,7 +161,7 @@ def _pixels(length: float) -> int:
 
 
 def properties(current: Size, original: Size) -> dict[str, float]:
-    """Return what names in expressions stand for: ``c...`` as the step finds it, ``i...`` of the input."""
+    """Return the values of property names: ``c...`` of the picture before the step, ``i...`` of the input."""
     return {
         "iw": original.width,
         "ih": original.height,
@@ -177,8 +177,8 @@ def evaluate(expression: Expression, names: dict[str, float]) -> float:
     Return the value of an expression.
 
     :param expression: the expression.
-    :param names: what :func:`properties` gave.
-    :raises BadTransformationError: if it has none.
+    :param names: result of :func:`properties`.
+    :raises BadTransformationError: if it has no value.
     """
     try:
         return expression.value(names)

@@ -1,4 +1,4 @@
-"""Transformations applied with Pillow."""
+"""Applies transformations with Pillow."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _MIMES = {
 }
 _WHITE: Colour = (255, 255, 255, 255)
 _ORIENTATION = 0x0112
-_TURNED = (5, 6, 7, 8)
+_ROTATED_ORIENTATIONS = (5, 6, 7, 8)
 _EXIF_OF_PNG = {"exif", "Raw profile type exif"}
 
-#: Maximum pixels that all steps of a chain may compute.
+#: Maximum pixels that all steps of a chain may compute in total.
 MAX_WORK = 5 * MAX_PIXELS
 
 
@@ -64,17 +64,17 @@ def render(
     """
     Apply transformation steps to a picture.
 
-    Metadata and colour profile are lost unless ``md-true`` and ``cp-true`` ask for them. Of an animation the
-    first picture is used.
+    Metadata and colour profile are kept only with ``md-true`` and ``cp-true``. For an animation, the first
+    frame is used.
 
-    :param content: the original file.
-    :param steps: what to do; at least one.
+    :param content: content of the original file.
+    :param steps: the steps; at least one.
     :param accept: ``Accept`` header, for ``f-auto``.
     :param coordinates: ``customCoordinates`` of the file, ``x,y,width,height``, for ``fo-custom``.
     :raises BadPictureError: if the original cannot be decoded.
-    :raises BadTransformationError: if the output would be too large or the steps too much work.
+    :raises BadTransformationError: if a picture would be too large or the steps compute too many pixels.
     """
-    with DECODED.reserve(_most_pixels(steps, _upright_size(content))):
+    with DECODED.reserve(_peak_pixels(steps, _upright_size(content))):
         return _render(content, steps, accept, coordinates)
 
 
@@ -92,22 +92,22 @@ def _render(content: bytes, steps: tuple[Step, ...], accept: str, coordinates: s
         options["exif"] = exif.tobytes()
     if any(step.keep_profile for step in steps) and profile:
         options["icc_profile"] = profile
-    wanted = next((step.format for step in reversed(steps) if step.format), "")
+    requested = next((step.format for step in reversed(steps) if step.format), "")
     quality = next((step.quality for step in reversed(steps) if step.quality), _DEFAULT_QUALITY)
-    return _encode(image, _output_format(wanted, source_format, accept), quality, options)
+    return _encode(image, _output_format(requested, source_format, accept), quality, options)
 
 
 def _upright_size(content: bytes) -> Size:
     with open_picture(io.BytesIO(content)) as image:
-        # Pillow would decode the pixels of a PNG file to look for EXIF data behind them.
+        # For a PNG file, Pillow would decode the pixels to find EXIF data stored after them.
         known = image.format != "PNG" or not _EXIF_OF_PNG.isdisjoint(image.info)
-        turned = known and image.getexif().get(_ORIENTATION) in _TURNED
+        turned = known and image.getexif().get(_ORIENTATION) in _ROTATED_ORIENTATIONS
         return Size(image.height, image.width) if turned else Size(image.width, image.height)
 
 
-def _most_pixels(steps: tuple[Step, ...], original: Size) -> int:
-    """Return the pixels of the largest picture on the way, before any is decoded."""
-    current, most, total = original, original.pixels, 0
+def _peak_pixels(steps: tuple[Step, ...], original: Size) -> int:
+    """Return the pixels of the largest intermediate picture, without decoding any."""
+    current, peak, total = original, original.pixels, 0
     for step in steps:
         layout = lay_out(step, current, original)
         rotated = rotated_size(step, layout.canvas)
@@ -115,15 +115,15 @@ def _most_pixels(steps: tuple[Step, ...], original: Size) -> int:
         if layout.resize != current:
             sizes += [current, layout.resize]
         sizes += [rotated] * ((step.rotation is not None) + bool(step.blur) + step.greyscale)
-        most = max(most, *(size.pixels for size in sizes))
+        peak = max(peak, *(size.pixels for size in sizes))
         total += sum(size.pixels for size in sizes)
         current = rotated
-    if most > MAX_PIXELS or total > MAX_WORK:
+    if peak > MAX_PIXELS or total > MAX_WORK:
         raise BadTransformationError(
-            f"The transformation computes {total:,} pixels in {len(steps)} steps; {MAX_WORK:,} are allowed, "
-            f"and {MAX_PIXELS:,} in one picture."
+            f"The transformation computes {total:,} pixels in {len(steps)} steps; at most {MAX_WORK:,} are "
+            f"allowed, and {MAX_PIXELS:,} in one picture."
         )
-    return most
+    return peak
 
 
 def _apply(step: Step, image: Image.Image, original: Size, coordinates: str | None) -> Image.Image:
@@ -134,9 +134,9 @@ def _apply(step: Step, image: Image.Image, original: Size, coordinates: str | No
         if layout.resize == current
         else image.resize((layout.resize.width, layout.resize.height), Image.Resampling.LANCZOS)
     )
-    if layout.cut != layout.resize:
+    if layout.crop != layout.resize:
         image = image.crop(_window(step, layout, current, coordinates))
-    if layout.canvas != layout.cut:
+    if layout.canvas != layout.crop:
         image = _padded(image, layout.canvas, step)
     return _effects(step, image)
 
@@ -165,25 +165,25 @@ def _effects(step: Step, image: Image.Image) -> Image.Image:
 
 
 def _window(step: Step, layout: Layout, current: Size, coordinates: str | None) -> tuple[int, int, int, int]:
-    size, cut = layout.resize, layout.cut
-    left, top = _placed(step.focus, size, cut)
+    size, crop = layout.resize, layout.crop
+    left, top = _placed(step.focus, size, crop)
     if step.focus == "custom" and coordinates:
-        # They are of the picture before it was resized.
+        # Custom coordinates refer to the picture before it was resized.
         factor = size.width / current.width
         x, y, width, height = (float(number) * factor for number in coordinates.split(","))
-        left, top = round(x + (width - cut.width) / 2), round(y + (height - cut.height) / 2)
-    names = properties(cut, size)
+        left, top = round(x + (width - crop.width) / 2), round(y + (height - crop.height) / 2)
+    names = properties(crop, size)
     if step.x is not None:
         left = round(evaluate(step.x, names))
     if step.y is not None:
         top = round(evaluate(step.y, names))
     if step.xc is not None:
-        left = round(evaluate(step.xc, names) - cut.width / 2)
+        left = round(evaluate(step.xc, names) - crop.width / 2)
     if step.yc is not None:
-        top = round(evaluate(step.yc, names) - cut.height / 2)
-    left = min(max(left, 0), size.width - cut.width)
-    top = min(max(top, 0), size.height - cut.height)
-    return left, top, left + cut.width, top + cut.height
+        top = round(evaluate(step.yc, names) - crop.height / 2)
+    left = min(max(left, 0), size.width - crop.width)
+    top = min(max(top, 0), size.height - crop.height)
+    return left, top, left + crop.width, top + crop.height
 
 
 def _placed(focus: str, outer: Size, inner: Size) -> tuple[int, int]:
@@ -208,14 +208,14 @@ def _padded(image: Image.Image, canvas: Size, step: Step) -> Image.Image:
     return board
 
 
-def _output_format(wanted: str, source: str, accept: str) -> str:
-    if wanted == "auto":
+def _output_format(requested: str, source: str, accept: str) -> str:
+    if requested == "auto":
         for name in ("avif", "webp"):
             if f"image/{name}" in accept and _PILLOW_NAMES[name] in Image.SAVE:
                 return name
-    if wanted in ("", "auto", "orig"):
+    if requested in ("", "auto", "orig"):
         return source if source in _PILLOW_NAMES else "jpg"
-    return "jpg" if wanted == "jpeg" else wanted
+    return "jpg" if requested == "jpeg" else requested
 
 
 def _encode(image: Image.Image, name: str, quality: int, options: dict[str, object]) -> Rendered:

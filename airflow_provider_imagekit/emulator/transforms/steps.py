@@ -1,4 +1,4 @@
-"""Transformation strings (``w-400,h-300:rt-90``) as typed steps; pictures are not touched here."""
+"""Parses transformation strings such as ``w-400,h-300:rt-90`` into typed steps."""
 
 from __future__ import annotations
 
@@ -29,31 +29,34 @@ Colour = tuple[int, int, int, int]
 
 
 class BadTransformationError(ValueError):
-    """Raised when a transformation string cannot be understood."""
+    """Raised for an invalid transformation string."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """
-    One step of a chain; what is left out is left as it is.
+    One step of a transformation chain; default values change nothing.
 
-    :param width: pixels, or a fraction of the input when below 1.
-    :param height: as the width.
-    :param aspect_ratio: width to height; completes the one of the two that is missing.
+    :param width: pixels, or a fraction of the picture's width if below 1.
+    :param height: like ``width``.
+    :param aspect_ratio: width divided by height; determines a missing width or height.
     :param crop: crop mode of ``c`` or ``cm``.
-    :param focus: what to keep when cutting: ``center``, ``top_left``, ``custom``, ...
-    :param x: left edge of an extract; ``y``, ``xc`` and ``yc`` in the same way.
-    :param dpr: factor for width and height.
+    :param focus: area to keep when cropping: ``center``, ``top_left``, ``custom``, ...
+    :param x: left edge of an extract.
+    :param y: top edge of an extract.
+    :param xc: horizontal centre of an extract.
+    :param yc: vertical centre of an extract.
+    :param dpr: device pixel ratio, a factor for width and height.
     :param quality: 1 to 100.
-    :param format: output format; ``auto`` by the ``Accept`` header.
-    :param rotation: degrees clockwise; ``auto``: as EXIF says.
+    :param format: output format; ``auto`` selects it by the ``Accept`` header.
+    :param rotation: degrees clockwise; ``None``: as EXIF specifies.
     :param blur: 1 to 100.
-    :param background: fill colour, red, green, blue, alpha.
+    :param background: fill colour as red, green, blue, alpha.
     :param flip: ``h``, ``v`` or both.
-    :param greyscale: whether to take the colours out.
-    :param keep_metadata: ``md-true``: EXIF survives.
-    :param keep_profile: ``cp-true``: the colour profile survives.
-    :param original: ``orig-true``: deliver the file as it is.
+    :param greyscale: whether to convert to greyscale.
+    :param keep_metadata: ``md-true``: keep EXIF.
+    :param keep_profile: ``cp-true``: keep the colour profile.
+    :param original: ``orig-true``: deliver the original file.
     :param named: name of a named transformation.
     """
 
@@ -82,13 +85,12 @@ class Step:
 
 def parse_steps(text: str, named: Mapping[str, str]) -> tuple[Step, ...]:
     """
-    Return the steps of a transformation string in order.
+    Parse a transformation string into steps.
 
-    Parameters that this server does not imitate, such as overlays and AI effects, are ignored; an invalid
-    value is refused.
+    Parameters that this server does not support, such as overlays and AI effects, are ignored.
 
-    :param text: parameters joined by commas, steps by colons.
-    :param named: account's named transformations: name to transformation string.
+    :param text: parameters separated by commas, steps by colons.
+    :param named: the account's named transformations: name to transformation string.
     :raises BadTransformationError: for a value out of range, an unknown name, or too many steps.
     """
     steps: list[Step] = []
@@ -96,13 +98,13 @@ def parse_steps(text: str, named: Mapping[str, str]) -> tuple[Step, ...]:
         step = _parse_step(part)
         if step.named:
             if step.named not in named:
-                raise BadTransformationError(f"There is no named transformation {step.named[:60]!r}.")
-            # A named transformation may not name another one, so this ends.
+                raise BadTransformationError(f"The named transformation {step.named[:60]!r} does not exist.")
+            # A named transformation cannot refer to another one, so there is no recursion.
             steps.extend(_parse_step(inner) for inner in named[step.named].split(":") if inner)
         else:
             steps.append(step)
     if len(steps) > MAX_STEPS:
-        raise BadTransformationError(f"A chain has at most {MAX_STEPS} steps.")
+        raise BadTransformationError(f"A transformation may have at most {MAX_STEPS} steps.")
     return tuple(steps)
 
 
@@ -117,7 +119,7 @@ def _parse_step(text: str) -> Step:
         try:
             changes[name] = read(value)
         except ValueError as error:
-            raise BadTransformationError(f"Bad value of {key}: {error}.") from error
+            raise BadTransformationError(f"Invalid value of {key}: {error}.") from error
     return replace(Step(), **changes)
 
 
@@ -154,7 +156,7 @@ def _ratio(value: str) -> Expression:
         width, separator, height = value.partition("_")
     expression = Expression.parse(f"{width}_div_{height}" if separator else width)
     if 0.0 in expression.terms:
-        raise ValueError("an aspect ratio of zero")
+        raise ValueError("an aspect ratio must not contain zero")
     return expression
 
 
@@ -164,7 +166,7 @@ def _rotation(value: str) -> Expression | None:
 
 def _colour(value: str) -> Colour | None:
     if value == "dominant" or value.startswith(("gradient", "blurred", "genfill")):
-        return None  # needs more than a colour: not imitated
+        return None  # not a plain colour; not supported
     name = f"#{value}" if _HEX_COLOUR.fullmatch(value) else value
     red, green, blue, *alpha = ImageColor.getcolor(name, "RGBA")  # type: ignore[misc]
     return red, green, blue, alpha[0] if alpha else 255

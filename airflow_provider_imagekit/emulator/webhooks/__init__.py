@@ -1,3 +1,3 @@
-"""Webhooks: which are registered, and how their events are signed and sent."""
+"""Webhooks: registration, signatures and deliveries."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The webhooks of an account, and the events that go to them."""
+"""Registered webhooks of an account; routes events to the subscribed ones."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ EVENT_TYPES = (
 
 class WebhookBook:
     """
-    Keeps an account's webhooks and hands events to those that are subscribed; safe for use by many threads.
+    Stores an account's webhooks and passes events to the subscribed ones; thread-safe.
 
-    :param deliver: sends an event to a webhook; the event is built in the thread that sends it.
+    :param deliver: sends an event to a webhook; the event is built in the sending thread.
     """
 
     def __init__(self, deliver: Callable[[Webhook, Callable[[], dict[str, Any]]], None]) -> None:
@@ -47,7 +47,7 @@ class WebhookBook:
             return list(self._webhooks.values())
 
     def get(self, webhook_id: str) -> Webhook | None:
-        """Return a webhook, if there is one of this id."""
+        """Return the webhook with this id, if it exists."""
         return self._webhooks.get(webhook_id)
 
     def add(self, endpoint: str, events: list[str], *, enabled: bool) -> Webhook:
@@ -80,11 +80,11 @@ class WebhookBook:
 
     def emit(self, kind: str, data: Callable[[], dict[str, Any]], **more: Any) -> None:
         """
-        Send an event to the webhooks that are subscribed to its kind.
+        Send an event to the webhooks that are subscribed to its type.
 
         :param kind: one of :data:`EVENT_TYPES`.
-        :param data: returns what the event is about; called by the thread that sends it.
-        :param more: further keys of the event.
+        :param data: returns the event's data; called in the sending thread.
+        :param more: additional keys of the event.
         """
         head = {"id": str(uuid.uuid4()), "type": kind, "created_at": timestamp(), **more}
         for webhook in self.all():
@@ -93,6 +93,6 @@ class WebhookBook:
 
 
 def timestamp() -> str:
-    """Return the time as ImageKit writes it."""
+    """Return the current time in ImageKit's format."""
     moment = datetime.fromtimestamp(time.time(), tz=UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

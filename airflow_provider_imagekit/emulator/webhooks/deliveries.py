@@ -1,4 +1,4 @@
-"""Signs events and sends them to webhooks, again and again until one is accepted."""
+"""Signs events and sends them to webhooks, with retries."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ log = logging.getLogger(__name__)
 #: Signature schemes: ``x-ik-signature``, and the three headers of Standard Webhooks.
 SCHEMES = ("imagekit", "standard")
 
-_TRIES = 6
+_MAX_ATTEMPTS = 6
 _TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(order=True, slots=True)
 class _Delivery:
-    """An event on its way: when it is due, and how often it was tried."""
+    """A pending delivery: its event, due time and number of attempts."""
 
     due: float
     number: int
     webhook: dict[str, Any]
     event: Callable[[], dict[str, Any]]
     body: bytes = b""
-    tries: int = 0
+    attempts: int = 0
 
 
 class Deliveries:
     """
-    Sends events in a thread of its own, which starts with the first event.
+    Sends events in a separate thread, which starts with the first event.
 
-    ImageKit does not document how often it repeats a delivery that is not answered with 2xx. Here it is sent
-    up to 6 times, and each wait is twice as long as the one before.
+    ImageKit does not document how often it repeats a delivery without a 2xx response. Here, a delivery is
+    attempted up to 6 times, and each wait is twice as long as the previous one.
 
-    :param retry_seconds: seconds from the first try to the second.
-    :param schemes: which of :data:`SCHEMES` a delivery is signed by.
+    :param retry_seconds: seconds between the first and the second attempt.
+    :param schemes: the :data:`SCHEMES` that sign a delivery.
     """
 
     def __init__(self, retry_seconds: float = 1.0, schemes: tuple[str, ...] = SCHEMES) -> None:
@@ -63,11 +63,11 @@ class Deliveries:
         self._closed = False
 
     def put(self, webhook: dict[str, Any], event: Callable[[], dict[str, Any]]) -> None:
-        """Send an event to a webhook; its body is built once, when it is first sent."""
+        """Queue an event for a webhook; its body is built once, before the first attempt."""
         self._push(_Delivery(time.monotonic(), next(self._numbers), webhook, event))
 
     def close(self) -> None:
-        """End the thread; events that wait are dropped."""
+        """Stop the thread; pending events are dropped."""
         with self._wake:
             self._closed = True
             self._wake.notify()
@@ -87,9 +87,9 @@ class Deliveries:
     def _run(self) -> None:
         while (delivery := self._next()) is not None:
             try:
-                self._try(delivery)
+                self._attempt(delivery)
             except Exception:
-                log.exception("A webhook event could not be built")
+                log.exception("Failed to build a webhook event")
 
     def _next(self) -> _Delivery | None:
         with self._wake:
@@ -100,16 +100,16 @@ class Deliveries:
                 self._wake.wait(left)
         return None
 
-    def _try(self, delivery: _Delivery) -> None:
+    def _attempt(self, delivery: _Delivery) -> None:
         try:
             delivery.body = delivery.body or json.dumps(delivery.event()).encode()
-        except FileNotFoundError:  # the file has gone before its event was sent
+        except FileNotFoundError:  # the file was removed before its event was sent
             return
         if self._post(delivery):
             return
-        delivery.tries += 1
-        if delivery.tries < _TRIES:
-            delivery.due = time.monotonic() + self._retry_seconds * 2 ** (delivery.tries - 1)
+        delivery.attempts += 1
+        if delivery.attempts < _MAX_ATTEMPTS:
+            delivery.due = time.monotonic() + self._retry_seconds * 2 ** (delivery.attempts - 1)
             self._push(delivery)
 
     def _post(self, delivery: _Delivery) -> bool:
@@ -133,14 +133,14 @@ class Deliveries:
 
 def signatures(scheme: str, secret: str, body: bytes, now: float | None = None) -> dict[str, str]:
     """
-    Return the headers that sign a body.
+    Return the signature headers of a body.
 
-    ImageKit's key is the whole text of the secret in both schemes, ``whsec_`` included.
+    In both schemes ImageKit's key is the complete text of the secret, including ``whsec_``.
 
     :param scheme: one of :data:`SCHEMES`.
     :param secret: the webhook's secret.
-    :param body: what is sent.
-    :param now: Unix time in seconds; the present if left out.
+    :param body: the signed body.
+    :param now: Unix time in seconds; the current time by default.
     """
     now, key = time.time() if now is None else now, secret.encode()
     if scheme == "imagekit":
@@ -148,7 +148,7 @@ def signatures(scheme: str, secret: str, body: bytes, now: float | None = None) 
         digest = hmac.new(key, f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
         return {"x-ik-signature": f"t={stamp},v1={digest}"}
     stamp = str(int(now))
-    identity = f"msg_{hashlib.sha256(body).hexdigest()[:24]}"  # the same for each try of a delivery
+    identity = f"msg_{hashlib.sha256(body).hexdigest()[:24]}"  # the same for each attempt of a delivery
     signed = hmac.new(key, f"{identity}.{stamp}.".encode() + body, hashlib.sha256).digest()
     return {
         "webhook-id": identity,

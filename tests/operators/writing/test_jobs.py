@@ -95,7 +95,7 @@ def test_waiting_here_ends_with_the_timeout_and_the_job_is_not_asked_for_again(
 ) -> None:
     operator = folder_job(poke_interval=30, timeout=100)
     operator.sleep, operator.clock = clock.sleep, clock
-    with pytest.raises(AirflowFailException, match=r"time is over.* is pending.*not asked for again"):
+    with pytest.raises(AirflowFailException, match=r"timeout is over.* is pending.*does not start it again"):
         operator.execute(context())
     assert clock.slept == [30, 30, 30]
     assert paths(slow_server) == ["/v1/bulkJobs/copyFolder"]
@@ -130,7 +130,7 @@ def test_an_error_that_lasts_ends_the_wait_and_the_job_is_not_asked_for_again(
     waiting = {"imagekit_conn_id": "imagekit_default", "poke_interval": 10, "deadline": clock() + 35}
     server.inject(status=403, times=None)
     payload = fire(JobTrigger(kind="purge", job_id="a" * 24, **waiting), clock)
-    with pytest.raises(AirflowFailException, match="not asked for again"):
+    with pytest.raises(AirflowFailException, match="does not start it again"):
         folder_job().execute_complete(context(), payload)
     with pytest.raises(AirflowFailException, match="The trigger failed"):
         folder_job().resume_execution("__fail__", {"error": "Trigger timeout"}, context())

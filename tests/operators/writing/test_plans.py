@@ -49,5 +49,5 @@ def test_the_plan_is_logged_before_the_first_change(
         task.execute(context())
     text = caplog.text + "".join(capsys.readouterr())  # Airflow 2 logs there, Airflow 3 here
     assert "Plan: " in text
-    assert ("Nothing is changed: dry_run." in text) == dry_run
+    assert ("dry_run is set, so nothing is changed." in text) == dry_run
     assert any(request.method != "GET" for request in server.requests) != dry_run

@@ -195,23 +195,23 @@ def test_a_run_that_is_told_to_stop_sends_nothing_more(server: ImageKitEmulator,
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"add_tags": ["a"]}, "Nothing says which files"),
-        ({"file_ids": ["a"], "records": [{"fileId": "a"}], "add_tags": ["a"]}, "file_ids and records says"),
+        ({"add_tags": ["a"]}, "file_ids, input_path, records is required; given: none"),
+        ({"file_ids": ["a"], "records": [{"fileId": "a"}], "add_tags": ["a"]}, "given: file_ids, records"),
         ({"file_ids": "None", "add_tags": ["a"]}, "file_ids is 'None': the template gave None"),
         ({"file_ids": "", "add_tags": ["a"]}, "file_ids is ''"),
-        ({"file_ids": ["a"]}, "Nothing is to be changed"),
+        ({"file_ids": ["a"]}, "There is nothing to change"),
         ({"file_ids": ["a"], "add_tags": "None"}, "add_tags is 'None'"),
         ({"file_ids": ["a"], "add_tags": ["50%"]}, "'50%' is not valid"),
         ({"file_ids": ["a"], "add_tags": ["a"], "remove_tags": ["a"]}, "in add_tags and in remove_tags"),
         ({"file_ids": ["a"], "published": "perhaps"}, "published is 'perhaps'"),
-        ({"file_ids": ["a"], "add_tags": ["a"], "where": {"keep": False}}, "need a table"),
+        ({"file_ids": ["a"], "add_tags": ["a"], "where": {"keep": False}}, "require a table"),
         ({"records": [{"name": "a"}], "add_tags": ["a"]}, "no column 'fileId'"),
         ({"records": [{"fileId": None}], "add_tags": ["a"]}, "Row 1 has no id"),
         ({"records": [{"fileId": "a"}], "where": "None", "add_tags": ["a"]}, "where is 'None'"),
         ({"records": [{"fileId": "a"}], "where": {"keep": 1}, "add_tags": ["a"]}, "no column 'keep'"),
         ({"records": "text", "add_tags": ["a"]}, "records is 'text'"),
         ({"input_path": "/nowhere/table.jsonl", "add_tags": ["a"]}, "There is no file at"),
-        ({"file_ids": ["a"], "add_tags": ["a"], "output_path": "/x/y.txt"}, "names no form of table"),
+        ({"file_ids": ["a"], "add_tags": ["a"], "output_path": "/x/y.txt"}, "is not a known table format"),
         ({"file_ids": ["a"], "add_tags": ["a"], "max_failed": "many"}, "max_failed is 'many'"),
         ({"file_ids": ["a"], "add_tags": ["a"], "dry_run": "None"}, "dry_run is 'None'"),
     ],
@@ -260,7 +260,7 @@ def test_a_field_to_create_has_a_type_and_its_values_fit_before_anything_changes
     server: ImageKitEmulator, ids: list[str]
 ) -> None:
     with pytest.raises(
-        AirflowFailException, match="create_fields: 'Txt' is not a type of the field 'camera'"
+        AirflowFailException, match="create_fields: 'Txt' is not a valid type for the field 'camera'"
     ):
         update(file_ids=ids, custom_metadata={"camera": "Canon"}, create_fields={"camera": "Txt"})
     with pytest.raises(AirflowFailException, match="'yesterday' is not a valid value"):

@@ -130,7 +130,7 @@ def test_a_url_of_the_account_is_compared_by_the_hash_that_imagekit_tells(
 ) -> None:
     with pytest.raises(AirflowFailException, match="was not uploaded"):
         upload(server.file_url(pictures.RECOMPRESSED), duplicate_of=bank)
-    with pytest.raises(AirflowFailException, match="must be one of the account's own"):
+    with pytest.raises(AirflowFailException, match="must belong to the account"):
         upload("https://elsewhere.example/a.jpg", duplicate_of=bank)
     assert uploads(server) == 0
 
@@ -139,7 +139,7 @@ def test_a_name_that_is_taken_fails_skips_is_used_or_gets_a_version(
     server: ImageKitEmulator, new: Path, clock: Clock
 ) -> None:
     first = upload(pictures_of(8), file_name=new.name)
-    with pytest.raises(AirflowFailException, match=r"There is a file at /new_picture.jpg already"):
+    with pytest.raises(AirflowFailException, match=r"A file already exists at /new_picture.jpg"):
         upload(str(new))
     with pytest.raises(AirflowSkipException):
         upload(str(new), on_existing="skip")
