@@ -1,4 +1,4 @@
-"""A few drawn pictures with small and large pHash distances."""
+"""Draws test pictures with small and large distances."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def draw(folder: Path) -> Path:
 
 
 def put(picture: Image.Image, file: Path) -> None:
-    """Save a picture atomically, because a concurrent reader would get a corrupt half-written file."""
+    """Write a picture atomically, so that no request reads a partial file."""
     arriving = file.with_name(f".{file.name}")  # the local server ignores hidden files
     picture.save(arriving)
     arriving.replace(file)
 
 
 def scene(seed: int) -> Image.Image:
-    """Draw a picture with structure at many scales, the same for the same seed."""
-    rng = random.Random(seed)
-    picture = Image.new("RGB", (640, 480), tuple(rng.randrange(256) for _ in range(3)))
+    """Draw a picture with structure at many scales; the same seed gives the same picture."""
+    chance = random.Random(seed)
+    picture = Image.new("RGB", (640, 480), tuple(chance.randrange(256) for _ in range(3)))
     pen = ImageDraw.Draw(picture)
     for size in (320, 200, 120, 60, 30):
         for _ in range(8):
-            x, y = rng.randrange(640), rng.randrange(480)
-            box = (x, y, x + rng.randrange(10, size), y + rng.randrange(10, size))
-            colour = tuple(rng.randrange(256) for _ in range(3))
-            (pen.ellipse if rng.random() < 0.5 else pen.rectangle)(box, fill=colour)
+            x, y = chance.randrange(640), chance.randrange(480)
+            box = (x, y, x + chance.randrange(10, size), y + chance.randrange(10, size))
+            colour = tuple(chance.randrange(256) for _ in range(3))
+            (pen.ellipse if chance.random() < 0.5 else pen.rectangle)(box, fill=colour)
     return picture.filter(ImageFilter.GaussianBlur(1))

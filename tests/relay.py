@@ -1,4 +1,4 @@
-"""A relay that terminates TLS in front of another server, or acts as an HTTP or SOCKS proxy."""
+"""A server that forwards bytes: it terminates TLS for another server or acts as an HTTP or SOCKS proxy."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 class Relay:
     """
-    Forwards bytes while it is entered.
+    Forwards bytes inside its ``with`` block.
 
-    :param port: port of 127.0.0.1 to forward to; ``None`` for a proxy, whose callers name the target.
-    :param tls: TLS context of the relay itself.
-    :param drip: seconds between any two bytes sent to its callers.
+    :param port: port of 127.0.0.1 to forward to; ``None`` for a proxy, where each client names the target.
+    :param tls: TLS context of the relay.
+    :param drip: seconds between two bytes sent to clients.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Relay:
                 self._forward(reader, other[1], 0), self._forward(other[0], writer, self._drip)
             )
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # a peer has closed its connection, or the test is over
+            pass  # one side has closed the connection, or the test has ended
         finally:
             for each in writers:
                 each.transport.abort()
@@ -105,7 +105,7 @@ class Relay:
     ) -> None:
         while content := await reader.read(65536):
             await self._send(writer, content, pause)
-        raise ConnectionError  # also ends the other direction
+        raise ConnectionError  # closes the other direction, too
 
     @staticmethod
     async def _send(writer: asyncio.StreamWriter, content: bytes, pause: float) -> None:
@@ -116,7 +116,7 @@ class Relay:
 
 
 def certificate(folder: Path) -> Path:
-    """Write a self-signed certificate for 127.0.0.1 with its key, and return its path."""
+    """Write a self-signed certificate for 127.0.0.1 with its key and return its path."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a test")])
     now = dt.datetime.now(dt.UTC)

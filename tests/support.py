@@ -18,12 +18,12 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 #: Whether the tests run on Airflow 3.
 AIRFLOW_3 = not importlib.metadata.version("apache-airflow").startswith("2.")
 
-#: Seconds to wait for a condition on a slow and busy machine; a fast machine waits only as long as necessary.
+#: Maximum seconds to wait for a condition, enough for a slow and busy machine.
 PATIENCE = 60.0
 
 
 class Clock:
-    """A clock that advances only when a caller sleeps on it; safe to share between threads."""
+    """A simulated clock that advances only when a caller sleeps; thread-safe."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -34,14 +34,14 @@ class Clock:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Advance the clock without waiting."""
+        """Advance the time without waiting."""
         with self._lock:
             self.slept.append(seconds)
             self.now += seconds
 
 
 def client_of(imagekit: ImageKitEmulator, clock: Clock, **arguments: object) -> ImageKitClient:
-    """Return a client of a local server that sleeps on a clock and has its own rate limiters."""
+    """Return a client of a local server with a simulated clock and a separate rate limiter."""
     return ImageKitClient(
         **{
             "settings": imagekit.private_key,
@@ -69,7 +69,7 @@ def free_port() -> int:
 
 
 def wait_until(condition: Callable[[], Any], what: str) -> None:
-    """Wait until a condition holds."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"After {PATIENCE:g} s this is still not true: {what}."
@@ -77,7 +77,7 @@ def wait_until(condition: Callable[[], Any], what: str) -> None:
 
 
 async def await_until(condition: Callable[[], Any], what: str) -> None:
-    """Wait until a condition holds without blocking the event loop."""
+    """Wait until a condition is true while the event loop continues to run."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"After {PATIENCE:g} s this is still not true: {what}."
@@ -85,5 +85,5 @@ async def await_until(condition: Callable[[], Any], what: str) -> None:
 
 
 def one_of_three(holds: Callable[[], bool]) -> bool:
-    """Return whether one of three trials succeeds: a busy machine can fail one, a bug fails all."""
+    """Return whether a limit is met in one of three trials, because a busy machine may spoil a trial."""
     return any(holds() for _ in range(3))
