@@ -166,7 +166,7 @@ GATES = {
         lambda scene: PHashShortCircuitOperator(
             task_id="t", file_id=scene.file_id, reference_file_id=scene.file_id, max_distance=30
         ),
-        ("max_distance is 30", "16 or below", "force=True"),
+        ("max_distance is 30", "16 or less", "force=True"),
     ),
     "two pictures": Mistake(
         lambda scene: sensor(scene, file_id=scene.file_id, url=scene.url),
@@ -180,7 +180,7 @@ GATES = {
     ),
     "a bank with other columns": Mistake(
         lambda scene: sensor(scene, reference_bank=scene.path("bank.csv", TABLE)),
-        ("reference_bank", "bank.csv", "no 'fileId'", "there are: sku, hash"),
+        ("reference_bank", "bank.csv", "no 'fileId'", "the columns are: sku, hash"),
         FAILS,
     ),
     "variants without a URL": Mistake(

@@ -136,7 +136,7 @@ class TestInput:
     CASES: ClassVar[list[Any]] = [
         ({"phash": A}, "Exactly one of reference_file_id"),
         ({"reference_phash": A}, "Exactly one of file_id"),
-        ({"phash": A, "reference_phash": A, "max_distance": 17}, "stay at 16 or below"),
+        ({"phash": A, "reference_phash": A, "max_distance": 17}, "use 16 or less"),
         ({"phash": A, "reference_phash": A, "max_distance": None}, "max_distance is missing"),
         ({"phash": A, "reference_phash": A, "max_distance": "close"}, "close"),
         ({"phash": "xyz", "reference_phash": A}, "has 3 digits"),

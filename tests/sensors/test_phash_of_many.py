@@ -132,7 +132,7 @@ class TestEveryModeAgrees:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"reference_phash": [FAR] * 1001}, "1,000 are the most.*reference_bank"),
+        ({"reference_phash": [FAR] * 1001}, "the maximum is 1,000.*reference_bank"),
         ({"reference_phash": {"a": FAR}}, "reference_phash is .*, a dict instead of a list"),
         ({"reference_phash": [FAR, "xyz"]}, "has 3 digits"),
         ({"reference_phash": FAR, "reference_bank": "b.csv"}, "got reference_phash and reference_bank"),

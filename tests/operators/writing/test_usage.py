@@ -36,7 +36,7 @@ def test_shares_of_the_plan_are_returned(server: ImageKitEmulator) -> None:
 
 def test_a_share_that_is_reached_fails_skips_or_continues(server: ImageKitEmulator) -> None:
     server.usage["bandwidthBytes"] = 800
-    with pytest.raises(AirflowFailException, match=r"bandwidthBytes 80.0%.*80% is the limit"):
+    with pytest.raises(AirflowFailException, match=r"bandwidthBytes 80.0%.*the limit is 80%"):
         usage()
     with pytest.raises(AirflowSkipException):
         usage(on_exceeded="skip")
