@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_imagekit.arguments import count_or_share
-from airflow_provider_imagekit.client.retry import Waits
+from airflow_provider_imagekit.client.retry import RateLimitStats
 from airflow_provider_imagekit.emulator import ImageKitEmulator, RateLimits
 from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
 from airflow_provider_imagekit.library.failures import Failures
@@ -132,7 +132,7 @@ def lines() -> list[str]:
 @pytest.fixture
 def progress(lines: list[str]) -> Callable[[Clock], FetchProgress]:
     def make(clock: Clock) -> FetchProgress:
-        return FetchProgress(1000, 10, Waits(), lines.append, 10.0, clock)
+        return FetchProgress(1000, 10, RateLimitStats(), lines.append, 10.0, clock)
 
     return make
 
