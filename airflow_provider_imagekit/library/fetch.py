@@ -20,7 +20,7 @@ from airflow_provider_imagekit.library.worklist import State
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.client.endpoints import Request
-    from airflow_provider_imagekit.client.retry import Waits
+    from airflow_provider_imagekit.client.retry import RateLimitStats
     from airflow_provider_imagekit.library.heartbeat import Heartbeat
     from airflow_provider_imagekit.library.journal import Journal
     from airflow_provider_imagekit.library.table.schema import Row
@@ -116,7 +116,7 @@ def wait_for_limit(
     call: Callable[[], Any],
     *,
     stopped: Callable[[], bool],
-    waits: Waits,
+    waits: RateLimitStats,
     sleep: Callable[[float], None],
     most: float = 900.0,
 ) -> Any:
@@ -166,7 +166,7 @@ class FetchProgress:
         self,
         total: int,
         threads: int,
-        waits: Waits,
+        waits: RateLimitStats,
         write: Callable[[str], None],
         every: float,
         clock: Callable[[], float],
@@ -178,7 +178,7 @@ class FetchProgress:
         self._every = every
         self._clock = clock
         self._start = self._last = clock()
-        self._waited, self._refused = waits.seconds, waits.refused
+        self._waited, self._refused = waits.seconds, waits.rejected
 
     def report(self, done: int, failed: int) -> None:
         """
@@ -204,7 +204,7 @@ class FetchProgress:
         return (
             f"{done:,} of {counted(self._total, 'file')}, {rate:.1f} a second, {failed:,} failed; "
             f"{waited:,.0f} of {elapsed:,.0f} s waiting for the rate limit, "
-            f"{self._waits.refused - self._refused:,} refused; {remaining} left"
+            f"{self._waits.rejected - self._refused:,} refused; {remaining} left"
         )
 
 
@@ -219,7 +219,7 @@ class PatientClient:
     def __init__(self, client: ImageKitClient, heartbeat: Heartbeat) -> None:
         self._client = client
         self._heartbeat = heartbeat
-        self.waits = client.waits
+        self.rate_limit_stats = client.rate_limit_stats
 
     def send(self, request: Request) -> Any:
         """
@@ -231,7 +231,7 @@ class PatientClient:
         return wait_for_limit(
             lambda: self._client.call(request),
             stopped=lambda: self._heartbeat.stopped,
-            waits=self.waits,
+            waits=self.rate_limit_stats,
             sleep=self._client.sleep,
         )
 

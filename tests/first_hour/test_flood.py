@@ -55,7 +55,7 @@ def test_refusals_are_one_line_and_no_file_is_given_up(
     assert len(lines) == 1, lines
     [line] = lines
     assert "over its rate limit" in line
-    assert "go out at 27 a second" in line
+    assert "continue at 27 a second" in line
 
 
 def test_refusals_that_name_no_limit_give_no_file_up_either(

@@ -194,6 +194,7 @@ class TestWhichPicture:
     ) -> None:
         imagekit.inject(status=404, body="<html>Nothing here</html>", times=None)
         with pytest.raises(
-            ImageKitStatusError, match=r"http://127.* not as ImageKit does: .*Nothing here.* Check API base"
+            ImageKitStatusError,
+            match=r"http://127.* does not respond like ImageKit's API: .*Nothing here.* Check API base",
         ):
             sensor_of(**TestAirflowsSwitches.ARGUMENTS).execute(context())

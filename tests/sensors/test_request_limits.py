@@ -20,7 +20,9 @@ ABSENT: dict[str, Any] = {"file_id": "a" * 24, "reference_phash": "f06830ca9f1e3
 def test_reaching_max_calls_fails_the_task_and_skips_nothing(
     mode: str, switches: dict[str, Any], connection: str, imagekit: ImageKitEmulator
 ) -> None:
-    with pytest.raises(AirflowFailException, match="max_calls is 3, and the task has sent as many") as caught:
+    with pytest.raises(
+        AirflowFailException, match="max_calls is 3, and the task has sent that many"
+    ) as caught:
         run(mode, **ABSENT, max_calls="3", **switches)
     assert caught.value.__suppress_context__, "one error is in the log"
     assert len(imagekit.requests) == 3

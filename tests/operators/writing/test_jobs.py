@@ -140,7 +140,7 @@ def test_a_lost_response_fails_without_a_second_job(server: ImageKitEmulator, cl
     server.inject(drop="before", times=None)
     operator = folder_job()
     operator.hook = hook_on(clock)
-    with pytest.raises(AirflowFailException, match="may have done it or not"):
+    with pytest.raises(AirflowFailException, match="may or may not have processed"):
         operator.execute(context())
     assert paths(server) == ["/v1/bulkJobs/copyFolder"]
 

@@ -176,7 +176,7 @@ def test_a_change_whose_response_was_lost_is_not_repeated(
     operator = UpdateFilesOperator(task_id="update", **arguments)
     operator.hook = hook_on(clock)
     server.inject(match="addTags", times=None, drop="before")
-    with pytest.raises(Exception, match="No answer"):
+    with pytest.raises(Exception, match="No response"):
         operator.execute(context())
     server.clear()
     assert update(**arguments)["counts"]["updated"] == 3
