@@ -21,8 +21,8 @@ class PHash:
     """
     One perceptual hash; equal, hashable and ordered by its bits.
 
-    Hashes of ImageKit compare only with each other: those of the ``imagehash`` library, pHash.org or OpenCV
-    come from other recipes and are as far from ImageKit's as from an unrelated picture's.
+    Compare ImageKit's hashes only with each other. The ``imagehash`` library, pHash.org and OpenCV use other
+    recipes; their hashes are as far from ImageKit's as those of unrelated pictures.
 
     :param bits: the 64 bits as an integer.
     """
@@ -36,13 +36,13 @@ class PHash:
     @classmethod
     def parse(cls, text: str) -> PHash:
         """
-        Read a hash as ImageKit writes it.
+        Parse a hash as ImageKit writes it.
 
-        :param text: 1 to 16 hexadecimal digits in either case; fewer than 16 are padded with zeros on the
-            left, since it is not documented whether ImageKit writes leading zeros.
-        :raises InvalidPHashError: for anything else, blanks, signs and ``0x`` included.
+        :param text: 1 to 16 hexadecimal digits in either case. Fewer than 16 are padded with zeros on the
+            left, because it is not documented whether ImageKit writes leading zeros.
+        :raises InvalidPHashError: for any other value, including blanks, signs and ``0x``.
         """
-        value: object = text  # it comes from users' templates and from JSON: any type may arrive
+        value: object = text  # comes from templates and JSON, so it can have any type
         if value is None or value == "":
             raise InvalidPHashError(
                 "Missing pHash value.",
@@ -57,14 +57,14 @@ class PHash:
         return cls(int(value, 16))
 
     def distance(self, other: PHash) -> int:
-        """Return in how many of the 64 bits the two hashes differ (Hamming distance): 0 to 64."""
+        """Return the number of bits in which the two hashes differ (Hamming distance), 0 to 64."""
         return (self.bits ^ other.bits).bit_count()
 
     def similarity(self, other: PHash) -> float:
         """
         Return ``1 - distance / 64``: 1.0 for equal hashes, about 0.5 for unrelated pictures.
 
-        The formula is the one that ImageKit documents for its metadata API.
+        This is the formula that ImageKit documents for its metadata API.
         """
         return 1 - self.distance(other) / PHASH_BITS
 
@@ -82,7 +82,7 @@ def phash_distance(first: str, second: str) -> int:
     >>> phash_distance("f06830ca9f1e3e90", "2222222222222222")
     30
 
-    :param first: a hash, as :meth:`PHash.parse` reads it.
+    :param first: a hash in any form that :meth:`PHash.parse` accepts.
     :param second: another one.
     :raises InvalidPHashError: if one of them is not a 64-bit hash.
     """
@@ -96,7 +96,7 @@ def phash_similarity(first: str, second: str) -> float:
     >>> phash_similarity("63433b3ccf8e1ebe", "f5d2226cd9d32b16")
     0.578125
 
-    :param first: a hash, as :meth:`PHash.parse` reads it.
+    :param first: a hash in any form that :meth:`PHash.parse` accepts.
     :param second: another one.
     :raises InvalidPHashError: if one of them is not a 64-bit hash.
     """

@@ -1,10 +1,11 @@
 """
-Local pictures: the one safe way to open them, and the perceptual hash that ImageKit would give them.
+Open local pictures safely, and compute the perceptual hash that ImageKit would compute.
 
-The hash follows the recipe that reproduces ImageKit's published values, that of the npm package
-``sharp-phash``: turn upright, grey, 32 x 32 regardless of the aspect ratio, two-dimensional DCT-II, the 8 x 8
-block at frequencies 1 to 8, one bit for each coefficient above the block's mean, horizontal frequency first.
-Resamplers differ by a few bits: compare with a radius, never ``==``. It needs the extra ``pillow``.
+The hash follows the recipe of the npm package ``sharp-phash``, which reproduces ImageKit's published values:
+rotate upright, convert to grey, resize to 32 x 32 regardless of the aspect ratio, apply a two-dimensional
+DCT-II, take the 8 x 8 block at frequencies 1 to 8, and set one bit for each coefficient above the block's
+mean, horizontal frequency first. Resamplers differ by a few bits, so compare with a radius, never with
+``==``. This module needs the extra ``pillow``.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ __all__ = [
 #: ImageKit's documented limit for input images.
 MAX_PIXELS = 100_000_000
 
-# Readers that run a program (EPS), read a second file, or decode what no browser shows stay out.
+# Excluded are readers that run a program (EPS), read a second file, or decode formats that no browser shows.
 _READABLE = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000", "ICO")
 
-_ORIENTATION = 0x0112  # a tag of EXIF
+_ORIENTATION = 0x0112  # EXIF tag
 
 _SIDE = 32
 _BLOCK = range(1, 9)
@@ -55,20 +56,20 @@ _LINEAR = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in 
 
 
 class BadPictureError(OSError):
-    """Raised when a file holds no picture that can be decoded within bounds."""
+    """Raised when a file is not a picture that can be decoded within the limits."""
 
 
 @contextmanager
 def open_picture(file: IO[bytes]) -> Iterator[Image.Image]:
     """
-    Open a picture; its pixels are read when first needed.
+    Open a picture; its pixels are decoded when they are first needed.
 
-    Only the formats that ImageKit accepts are tried, no reader runs a program or opens another file, and of
-    an animation only the first frame is decoded.
+    Only formats that ImageKit accepts are tried. No reader runs a program or opens another file. Only the
+    first frame of an animation is decoded.
 
-    :param file: where to read from.
-    :raises BadPictureError: if it is not a readable picture, broken, or larger than :data:`MAX_PIXELS`; also
-        when that turns out inside the ``with`` block.
+    :param file: the file to read.
+    :raises BadPictureError: if the picture is not readable, broken, or larger than :data:`MAX_PIXELS`; it can
+        also be raised inside the ``with`` block.
     """
     try:
         with Image.open(file, formats=_readable()) as image:
@@ -84,10 +85,10 @@ def open_picture(file: IO[bytes]) -> Iterator[Image.Image]:
 
 def phash_of_file(picture: str | Path | bytes) -> PHash:
     """
-    Return the hash that ImageKit would give a local picture, up to a few bits.
+    Return the hash that ImageKit would compute for a local picture, except for a few bits.
 
     :param picture: path or content of a file in a format that ImageKit accepts.
-    :raises OSError: if there is no such file, or it cannot be decoded as a picture of at most
+    :raises OSError: if the file does not exist, or cannot be decoded as a picture of at most
         :data:`MAX_PIXELS` pixels.
     """
     with _opened(picture) as file, open_picture(file) as image:
@@ -96,7 +97,7 @@ def phash_of_file(picture: str | Path | bytes) -> PHash:
 
 def compute_phash(image: Image.Image) -> PHash:
     """
-    Return the hash of a picture, which is first turned as its EXIF orientation says.
+    Return the hash of a picture, after it is rotated by its EXIF orientation.
 
     :param image: a picture of any mode.
     """
@@ -114,22 +115,22 @@ def compute_phash(image: Image.Image) -> PHash:
 
 def upright(image: Image.Image) -> Image.Image:
     """
-    Return the picture as its EXIF orientation turns it, itself if it is upright: a copy may take 400 MB.
+    Return the picture rotated by its EXIF orientation; itself if it is upright, since a copy may take 400 MB.
 
     :param image: a picture.
     """
-    image.load()  # turns a TIFF picture, and says so in its EXIF data
+    image.load()  # rotates a TIFF picture and updates its EXIF data
     return image if image.getexif().get(_ORIENTATION, 1) == 1 else ImageOps.exif_transpose(image)
 
 
 def in_colour(image: Image.Image) -> Image.Image:
     """
-    Return the picture with 8 bits each of red, green, blue, and of alpha if it has any; itself if it is so.
+    Return the picture as 8-bit RGB, or as RGBA if it has transparency; itself if it already is.
 
     :param image: a picture of any mode.
     """
     if image.mode.startswith("I"):
-        # Pillow clips 16-bit grey to white where it should scale, and scales in its own byte order alone.
+        # Pillow clips 16-bit grey to white instead of scaling it, and point() needs the native byte order.
         native = image if image.mode in ("I", "I;16") else image.convert("I")
         image = native.point(lambda value: value * (1 / 256)).convert("L")
     mode = "RGBA" if image.has_transparency_data else "RGB"
@@ -148,20 +149,21 @@ def _opened(picture: str | Path | bytes) -> IO[bytes]:
 @cache
 def _readable() -> tuple[str, ...]:
     Image.init()
-    with suppress(ImportError):  # reads HEIC, where it is installed
+    with suppress(ImportError):  # reads HEIC, if it is installed
         importlib.import_module("pillow_heif").register_heif_opener()
     return tuple(name for name in _READABLE if name in Image.OPEN)
 
 
 def _samples(image: Image.Image) -> list[float]:
-    # Resizing weighs transparency in, so that the hidden colour of a clear pixel counts for nothing.
+    # Resizing weights pixels by alpha, so the hidden colour of a transparent pixel has no effect.
     image = in_colour(image)
     small = image.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0).convert("RGB")
     return [_brightness(*pixel) for pixel in zip(*(band.tobytes() for band in small.split()), strict=True)]
 
 
 def _brightness(red: int, green: int, blue: int) -> float:
-    # libvips, below sharp, adds up light and not sRGB values; this brings us from 1.6 bits off to 0.9.
+    # libvips, which sharp uses, averages linear light instead of sRGB values. Doing the same reduces the mean
+    # difference from 1.6 bits to 0.9.
     luminance = 0.2126 * _LINEAR[red] + 0.7152 * _LINEAR[green] + 0.0722 * _LINEAR[blue]
     return 12.92 * luminance if luminance <= 0.0031308 else 1.055 * luminance ** (1 / 2.4) - 0.055
 

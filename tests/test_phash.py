@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from airflow_provider_imagekit.exceptions import ImageKitInputError, InvalidPHashError
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash, phash_distance, phash_similarity
 
-#: Every pair that ImageKit's documentation, READMEs and SDK tests show, with the distance they state.
+#: All pairs in ImageKit's documentation, READMEs and SDK tests, with their documented distances.
 DOCUMENTED_PAIRS = [
     ("f06830ca9f1e3e90", "f06830ca9f1e3e90", 0),
     ("33699c96619cc69e", "33699c96619cc69e", 0),
@@ -20,12 +20,12 @@ DOCUMENTED_PAIRS = [
     ("f06830ca9f1e3e90", "2222222222222222", 30),
     ("a4a65595ac94518b", "7838873e791f8400", 37),
 ]
-#: Similarities that the documentation states in words or numbers.
+#: Similarities in the documentation.
 DOCUMENTED_SIMILARITIES = [
     ("63433b3ccf8e1ebe", "61433b3fcf8f9faf", 0.875),
     ("63433b3ccf8e1ebe", "f5d2226cd9d32b16", 0.578125),
 ]
-#: What the SDKs' tests call malformed, and what their lenient parsers let through.
+#: Malformed values from the SDKs' tests, and values that the SDKs' lenient parsers accept.
 MALFORMED = [
     None,
     "",
@@ -63,7 +63,7 @@ class TestDocumentedPairs:
     def test_the_similarity_is_the_documented_one(self, first, second, similarity):
         assert phash_similarity(first, second) == similarity
 
-    def test_the_two_that_one_sdk_counts_in_decimal_digits_are_thirty_bits_apart(self):
+    def test_the_pair_that_one_sdk_miscounts_has_distance_thirty(self):
         first, second = "33699c96619cc69e", "968e978414fe04ea"
         ones_in_decimal = str(int(first, 16) ^ int(second, 16)).count("1")
         assert ones_in_decimal == 2  # what .NET's SDK 4.0 to 5.0 answers, and its test pins
@@ -72,7 +72,7 @@ class TestDocumentedPairs:
 
 class TestParse:
     @pytest.mark.parametrize("value", MALFORMED, ids=repr)
-    def test_malformed_input_is_refused_with_a_text_that_says_what_to_pass(self, value):
+    def test_malformed_input_is_refused_with_the_expected_format(self, value):
         with pytest.raises(InvalidPHashError, match="hexadecimal digits") as refused:
             PHash.parse(value)
         assert isinstance(refused.value, ValueError)
@@ -103,7 +103,7 @@ class TestParse:
             PHash(bits)
 
     @given(hashes)
-    def test_what_is_written_is_read_back(self, phash):
+    def test_a_written_hash_is_parsed_back(self, phash):
         assert PHash.parse(str(phash)) == phash
         assert len(str(phash)) == PHASH_BITS // 4
 

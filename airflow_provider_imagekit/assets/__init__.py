@@ -1,1 +1,1 @@
-"""ImageKit's files as Airflow's assets, and what OpenLineage is told about them."""
+"""ImageKit files as Airflow assets and OpenLineage datasets."""

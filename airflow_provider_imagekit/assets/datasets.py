@@ -1,4 +1,4 @@
-"""What a task has read and written, in OpenLineage's names, without OpenLineage."""
+"""A task's inputs and outputs in OpenLineage's naming, without importing OpenLineage."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Check", "Dataset", "of_uri", "table"]
 @dataclass(frozen=True, slots=True)
 class Check:
     """
-    The result of a rule of quality.
+    The result of a quality rule.
 
-    :param rule: what must be so.
-    :param passed: whether it is so.
-    :param column: the column that it is about, if it is about one.
+    :param rule: name of the rule.
+    :param passed: whether the rule passed.
+    :param column: the column that the rule checks, if it checks a column.
     """
 
     rule: str
@@ -33,11 +33,11 @@ class Dataset:
     """
     A file, a library, or a table.
 
-    :param namespace: where it is, such as ``imagekit://demo`` or ``s3://bucket``.
-    :param name: its name there.
-    :param columns: names and types of a table's columns.
-    :param rows: rows that were written.
-    :param checks: what rules of quality found.
+    :param namespace: location of the dataset, such as ``imagekit://demo`` or ``s3://bucket``.
+    :param name: name within the namespace.
+    :param columns: types of a table's columns by name.
+    :param rows: number of rows written.
+    :param checks: results of quality rules.
     """
 
     namespace: str
@@ -49,24 +49,24 @@ class Dataset:
 
 def of_uri(uri: str) -> Dataset:
     """
-    Return the dataset of an asset of ImageKit.
+    Return the dataset of an ImageKit asset.
 
-    :param uri: its URI in the one spelling.
+    :param uri: normalized URI of the asset.
     """
     parts = urlsplit(uri)
     name = f"{unquote(parts.path)}{parts.query and f'?{parts.query}'}"
     return Dataset(f"{SCHEME}://{parts.netloc}", name)
 
 
-def table(path: str, **what: Any) -> Dataset:
+def table(path: str, **fields: Any) -> Dataset:
     """
     Return the dataset of a table.
 
-    :param path: on this machine, or as ``ObjectStoragePath`` reads it. An Airflow Connection before the
-        bucket says how it is reached, not what it is.
-    :param what: further fields of :class:`Dataset`.
+    :param path: path on this machine, or in the form of ``ObjectStoragePath``. The id of an Airflow
+        Connection before the bucket does not become part of the dataset.
+    :param fields: further fields of :class:`Dataset`.
     """
     parts = urlsplit(path)
     if "://" not in path or parts.scheme == "file":
-        return Dataset("file", str(Path(parts.path).absolute()), **what)
-    return Dataset(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", parts.path.lstrip("/"), **what)
+        return Dataset("file", str(Path(parts.path).absolute()), **fields)
+    return Dataset(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", parts.path.lstrip("/"), **fields)

@@ -1,4 +1,4 @@
-"""Assets of ImageKit's files, for schedules, inlets and outlets."""
+"""Creates assets of ImageKit files for schedules, inlets and outlets."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ def create_asset(
     """
     Return the asset of a file, a folder, or a whole media library.
 
-    :param account: the ImageKit id, or the URL endpoint: ``demo``, ``https://ik.imagekit.io/demo``,
+    :param account: the ImageKit id or the URL endpoint: ``demo``, ``https://ik.imagekit.io/demo``,
         ``https://images.example.com``.
     :param path: file or folder in the media library, such as ``/products/shoe.jpg``.
-    :param file_id: ImageKit's id of the file. At most one of the two; the whole library without either.
-    :param extra: plain JSON that the asset carries.
-    :raises ImageKitInputError: for both, or if the account is not valid.
+    :param file_id: ImageKit's id of the file. Pass at most one of ``path`` and ``file_id``; without both, the
+        asset is the whole library.
+    :param extra: the asset's ``extra``, as plain JSON.
+    :raises ImageKitInputError: if both are passed, or the account is not valid.
     """
     return Asset(uri=asset_uri(account, path=path, file_id=file_id), extra=dict(extra or {}))

@@ -1,4 +1,4 @@
-"""What OpenLineage is told; its client (extra ``openlineage``) is imported when it asks."""
+"""Converts inputs and outputs to OpenLineage. Its client (extra ``openlineage``) is imported on demand."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["convert_asset_to_openlineage", "operator_lineage"]
 
 def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:  # noqa: ARG001
     """
-    Return the dataset of an asset; Airflow's OpenLineage provider calls it.
+    Return the dataset of an asset. Airflow's OpenLineage provider calls this.
 
-    :param asset: an asset of the scheme ``imagekit``.
-    :param lineage_context: the hook or the task that used it.
+    :param asset: an asset with the scheme ``imagekit``.
+    :param lineage_context: the hook or the task that used the asset.
     """
     from openlineage.client.event_v2 import Dataset as OpenLineageDataset
 
@@ -34,10 +34,10 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLine
 
 def operator_lineage(read: Iterable[Dataset], written: Iterable[Dataset]) -> OperatorLineage[Any, Any]:
     """
-    Return what a task has read and written.
+    Return the lineage of a task.
 
-    :param read: its inputs.
-    :param written: its outputs.
+    :param read: the task's inputs.
+    :param written: the task's outputs.
     """
     from openlineage.client.event_v2 import InputDataset, OutputDataset
 

@@ -35,9 +35,9 @@ class Keyring:
         return self._valid == DEFAULT_PRIVATE_KEY
 
     def rotate(self, private_key: str) -> None:
-        """Accept another key from now on; requests with the former one are refused as expired."""
-        former, self._valid = self._valid, _checked(private_key)
-        self._expired.add(former)
+        """Accept another key from now on; requests with the previous one are refused as expired."""
+        previous, self._valid = self._valid, _checked(private_key)
+        self._expired.add(previous)
         self._expired.discard(private_key)
 
     def check(self, authorization: str | None) -> None:

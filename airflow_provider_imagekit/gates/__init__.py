@@ -1,1 +1,1 @@
-"""Where the client meets similarity: one check of a gate, its references, bank files, variants."""
+"""Gates, which use the client and the similarity functions: checks, references, bank files, variants."""

@@ -1,4 +1,4 @@
-"""Banks that are files: a process reads one once, and again when the file has changed."""
+"""Load banks from files; a process reads a file once, and again after the file has changed."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
 
 __all__ = ["TIME_LIMIT", "BankCache", "BankLoads", "aload_bank", "load_bank"]
 
-#: Maximum seconds that a check waits for a bank. The load goes on, so that a later check finds it.
+#: Maximum seconds that a check waits for a bank. The load continues, so that a later check can use it.
 TIME_LIMIT: Final = 120.0
 
-# A rest lets the event loop have the interpreter at once.
-_REST: Final = 0.0002
+# Seconds to sleep between chunks, so that the event loop gets the interpreter at once.
+_PAUSE: Final = 0.0002
 
 
 def load_bank(
     file: BankFile, low_information: frozenset[PHash], *, time_limit: float = TIME_LIMIT
 ) -> PHashBank:
     """
-    Return a bank; this process reads a file once, and again when it has changed.
+    Return a bank; this process reads a file once, and again after it has changed.
 
-    :param file: where it is, and how its columns are called.
-    :param low_information: hashes besides zero to leave out.
-    :param time_limit: maximum seconds to wait for it.
-    :raises ImageKitInputError: if there is no such file, or it is not a table of hashes.
-    :raises StorageError: if the storage does not answer, or not in time.
+    :param file: the file and the names of its columns.
+    :param low_information: hashes to leave out, in addition to zero.
+    :param time_limit: maximum seconds to wait for the bank.
+    :raises ImageKitInputError: if the file does not exist or is not a table of hashes.
+    :raises StorageError: if the storage fails or does not respond in time.
     """
     loading = _start(file, low_information)
     try:
@@ -59,56 +59,56 @@ def load_bank(
 async def aload_bank(
     file: BankFile, low_information: frozenset[PHash], *, time_limit: float = TIME_LIMIT
 ) -> PHashBank:
-    """Return a bank as :func:`load_bank` does, without blocking the event loop and without a check's slot."""
+    """Return a bank like :func:`load_bank`, without blocking the event loop or holding a check's slot."""
     loading = asyncio.wrap_future(_start(file, low_information))
     done, _ = await asyncio.wait([loading], timeout=time_limit)
     if not done:
-        loading.cancel()  # the wait alone: what runs in a thread goes on
+        loading.cancel()  # only the wait; the load continues in its thread
         raise _too_late(file, time_limit)
     return loading.result()
 
 
 class BankLoads:
     """
-    The loads that are under way: one for each bank, in a thread of its own.
+    The running loads: one for each bank, each in its own thread.
 
-    So a bank whose storage hangs holds up those who need this bank, and no others.
+    A bank whose storage hangs delays only the checks that need this bank.
 
-    :param most: maximum loads at a time; so hanging storages take no more threads than this.
+    :param maximum: maximum loads at a time, which limits the threads of storages that hang.
     """
 
-    def __init__(self, most: int = 32) -> None:
-        self._most = most
-        self._under_way: dict[Hashable, Future[PHashBank]] = {}
+    def __init__(self, maximum: int = 32) -> None:
+        self._maximum = maximum
+        self._running: dict[Hashable, Future[PHashBank]] = {}
         self._lock = Lock()
 
     def start(self, bank: Hashable, load: Callable[[], PHashBank]) -> Future[PHashBank]:
         """
-        Start to load a bank, or return the load of it that is under way.
+        Start to load a bank, or return its running load.
 
-        :param bank: what makes two loads the same.
+        :param bank: identifies the bank.
         :param load: reads the bank.
-        :raises StorageError: if too many loads are under way.
+        :raises StorageError: if too many loads are running.
         """
         with self._lock:
-            if bank in self._under_way:
-                return self._under_way[bank]
-            if len(self._under_way) >= self._most:
-                raise StorageError(f"{self._most} other banks are being read, and none has come to its end.")
-            loading = self._under_way[bank] = in_thread(load, "imagekit-bank")
+            if bank in self._running:
+                return self._running[bank]
+            if len(self._running) >= self._maximum:
+                raise StorageError(f"{self._maximum} other banks are being read; none has finished.")
+            loading = self._running[bank] = in_thread(load, "imagekit-bank")
         loading.add_done_callback(functools.partial(self._forget, bank))
         return loading
 
     def _forget(self, bank: Hashable, _: object) -> None:
         with self._lock:
-            del self._under_way[bank]
+            del self._running[bank]
 
 
 class BankCache:
     """
-    The banks that were used last, so that a process reads a file once.
+    The most recently used banks, so that a process reads a file once.
 
-    :param max_banks: how many to keep.
+    :param max_banks: number of banks to keep.
     """
 
     def __init__(self, max_banks: int = 4) -> None:
@@ -118,11 +118,11 @@ class BankCache:
 
     def get(self, identity: Hashable, load: Callable[[], PHashBank]) -> PHashBank:
         """
-        Return the bank of this identity; read it if it is not here.
+        Return the bank with this identity; read it if it is not cached.
 
-        :param identity: what changes with the file: its path with modification time and size, or its ETag,
-            and the names of the columns.
-        :param load: reads the bank; the other banks can be had meanwhile.
+        :param identity: a value that changes with the file: its path with modification time and size, or its
+            ETag, and the names of the columns.
+        :param load: reads the bank; other banks are available meanwhile.
         """
         with self._lock:
             bank = self._banks.get(identity)
@@ -145,27 +145,27 @@ def _load(file: BankFile, low_information: frozenset[PHash]) -> PHashBank:
         names = {"id_column": file.id_column, "phash_column": file.phash_column}
         with StoredTable(file.path) as table:
             chunks = table.columns(columns_in_use(file.id_column, file.phash_column))
-            pictures = read_pictures(_with_rests(chunks), KeptColumns(), **names)
+            pictures = read_pictures(_with_pauses(chunks), KeptColumns(), **names)
         return PHashBank(pictures, low_information=low_information)
 
     with storage_errors(file.path):
         with address_errors(file.path):
             path = ObjectStoragePath(file.path)
             forget_listings(path)
-            # What a storage reports of a file differs: modification time, ETag, generation. All of it counts.
+            # Storages report different details of a file: modification time, ETag, generation. Use them all.
             identity = (file, low_information, str(path.fs.info(path.path)))
         return _banks().get(identity, load)
 
 
-def _with_rests(chunks: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield chunks, and rest between them, so that a triggerer's event loop need not fight for its turn."""
+def _with_pauses(chunks: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield chunks and sleep between them, so that a triggerer's event loop can run."""
     for chunk in chunks:
-        time.sleep(_REST)
+        time.sleep(_PAUSE)
         yield chunk
 
 
 def _too_late(file: BankFile, time_limit: float) -> StorageError:
-    return StorageError(f"{file.path} was not read within {time_limit:g} s; the next check looks again.")
+    return StorageError(f"{file.path} was not read within {time_limit:g} s; the next check tries again.")
 
 
 @per_process

@@ -1,4 +1,4 @@
-"""A gate, shared by sensor and operators: a picture, its reference, and the distances that match."""
+"""A gate: a picture, its reference, and the distances that match. Sensor and operators share it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_provider_imagekit.similarity.verdict import Verdict, judge
 
 __all__ = ["GATE_ARGUMENTS", "LoadBank", "PHashGate"]
 
-#: Names of the arguments of :meth:`PHashGate.parse`, which sensor and operators have, too.
+#: Names of the arguments of :meth:`PHashGate.parse`, which the sensor and the operators share.
 GATE_ARGUMENTS: Final = (
     "file_id",
     "url",
@@ -40,20 +40,20 @@ GATE_ARGUMENTS: Final = (
     "max_matches",
 )
 
-#: Reads the bank of a file, without some hashes.
+#: Reads the bank of a file, without the given low-information hashes.
 LoadBank = Callable[[BankFile, frozenset[PHash]], PHashBank]
 
 
 @dataclass(frozen=True, slots=True)
 class PHashGate:
     """
-    What a gate asks: whether the distance of a picture to another, or to the nearest of many, is in bounds.
+    Checks whether the distance of a picture from another, or from the nearest of many, is within bounds.
 
     :param image: the picture.
-    :param reference: what it is compared with.
+    :param reference: the picture, hashes or bank to compare it with.
     :param bounds: the distances that match.
-    :param low_information: hashes besides zero that cannot be decided on.
-    :param max_matches: list no more matches than this of a bank.
+    :param low_information: hashes that are undecidable, in addition to zero.
+    :param max_matches: maximum number of matches to list from a bank.
     """
 
     image: ImageRef
@@ -81,13 +81,13 @@ class PHashGate:
         max_matches: object = MAX_MATCHES,
     ) -> PHashGate:
         """
-        Read a gate from rendered arguments; ``None`` and blank texts count as absent.
+        Parse a gate from rendered arguments; ``None`` and blank texts count as absent.
 
         :param file_id: id of a file in the media library; exactly one of ``file_id``, ``url``, ``phash``.
-        :param url: address of the picture.
+        :param url: URL of the picture.
         :param phash: hash of the picture.
-        :param reference_file_id: id of the reference; exactly one of the four with ``reference_``.
-        :param reference_url: address of the reference.
+        :param reference_file_id: id of the reference; exactly one of the four ``reference_`` arguments.
+        :param reference_url: URL of the reference.
         :param reference_phash: hash of the reference, or a list of hashes.
         :param reference_bank: path of a file of hashes.
         :param bank_id_column: column of the bank's names.
@@ -95,10 +95,11 @@ class PHashGate:
         :param max_distance: largest distance that matches: 0 to 64 or a name of
             :data:`~airflow_provider_imagekit.similarity.distance.LEVELS`.
         :param min_distance: smallest distance that matches.
-        :param low_information: hashes besides zero that cannot be decided on: a list, or a text with commas.
-        :param max_matches: how many matches of a list or bank to name, from 0.
-        :raises ImageKitInputError: if a picture is named not at all or twice, a hash is malformed or zero, or
-            something cannot be read.
+        :param low_information: hashes that are undecidable, in addition to zero: a list, or a text with
+            commas.
+        :param max_matches: maximum number of matches from a list or bank to list, 0 or more.
+        :raises ImageKitInputError: if a picture is not named exactly once, a hash is malformed or zero, or an
+            argument is invalid.
         """
         return cls(
             ImageRef.parse(file_id=file_id, url=url, phash=phash),
@@ -117,11 +118,11 @@ class PHashGate:
 
     @property
     def fixed(self) -> bool:
-        """Whether all hashes are literal: then the verdict never changes and waiting is for nothing."""
+        """Whether all hashes are literal, so that the verdict never changes and waiting is useless."""
         return self.image.fixed and self.reference.fixed
 
     def arguments(self) -> dict[str, Any]:
-        """Return plain JSON from which :meth:`parse` reads an equal gate; of a bank its path alone."""
+        """Return the arguments, as plain JSON, for :meth:`parse`; a bank is given only by its path."""
         reference = self.reference
         optional = {
             "max_distance": self.bounds.max_distance,
@@ -141,31 +142,32 @@ class PHashGate:
 
     def with_phash(self, get_phash: Callable[..., PHash | None]) -> PHashGate:
         """
-        Return a gate with the picture's hash in the picture's place; itself if the picture has none.
+        Return the gate with the picture replaced by its hash; itself if the picture has none.
 
         :param get_phash: as for :meth:`check`.
         """
-        phash = _ask("picture", self.image, get_phash)
+        phash = _resolve("picture", self.image, get_phash)
         return self if phash is None else replace(self, image=ImageRef(ImageKind.PHASH, str(phash)))
 
     def check(
         self, get_phash: Callable[..., PHash | None], load_bank: LoadBank | None = None
     ) -> Verdict | BankVerdict:
         """
-        Ask for the hashes that are not literal, the picture's first, and judge.
+        Request the hashes that are not literal, the picture's first, and judge them.
 
-        :param get_phash: called with ``file_id=`` or ``url=``, once for each picture; what it raises passes
-            through. If it returns ``None`` (no pHash), the verdict is undecidable.
-        :param load_bank: called with a file of hashes and the hashes to leave out; needed for such a gate.
+        :param get_phash: called with ``file_id=`` or ``url=``, once for each picture; its errors are passed
+            on. If it returns ``None`` (no pHash), the verdict is undecidable.
+        :param load_bank: called with a file of hashes and the hashes to leave out; required for a gate with a
+            bank file.
         """
         if isinstance(self.reference, ImageRef):
-            phash = _ask("picture", self.image, get_phash)
+            phash = _resolve("picture", self.image, get_phash)
             same = self.reference == self.image
-            reference = phash if same else _ask("reference", self.reference, get_phash)
+            reference = phash if same else _resolve("reference", self.reference, get_phash)
             return judge(phash, reference, self.bounds, low_information=self.low_information)
-        bank = self._bank(load_bank)  # before the picture costs a request
+        bank = self._bank(load_bank)  # first, since the picture costs a request
         return judge_against(
-            _ask("picture", self.image, get_phash),
+            _resolve("picture", self.image, get_phash),
             bank,
             self.bounds,
             low_information=self.low_information,
@@ -184,7 +186,7 @@ class PHashGate:
         return f"distance of {self.image} to {self.reference} {self.bounds}"
 
 
-def _ask(side: str, image: ImageRef, get_phash: Callable[..., PHash | None]) -> PHash | None:
+def _resolve(side: str, image: ImageRef, get_phash: Callable[..., PHash | None]) -> PHash | None:
     try:
         return image.resolve(get_phash)
     except ImageKitError as error:

@@ -1,4 +1,4 @@
-"""One look at a job: the same for a worker and for a triggerer."""
+"""Poll a job once; workers and triggerers share this code."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FOLDER, PURGE = "folder", "purge"
 
 def check_job(client: ImageKitClient, kind: str, job_id: str) -> Poll:
     """
-    Ask whether a job is completed.
+    Check whether a job is completed.
 
-    :param client: who asks.
+    :param client: the client to use.
     :param kind: ``folder`` or ``purge``.
     :param job_id: id of the job, or of the purge's request.
     """

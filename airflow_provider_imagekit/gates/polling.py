@@ -1,4 +1,4 @@
-"""One check of a gate, the same for a sensor's worker and for a triggerer."""
+"""Check a gate once; workers and triggerers share this code."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECK_LIMITS", "Poll", "is_not_yet", "look_up", "not_yet", "poll", "until_next_check"]
 
-#: A check repeats what recovers within seconds; for anything longer the next check is the retry.
+#: A check retries errors that pass within seconds; for longer ones the next check is the retry.
 CHECK_LIMITS = RetryLimits(max_retries=2, max_wait=5.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
     """
-    What one check found.
+    Result of one check.
 
     :param matched: whether the wait is over.
     :param value: the XCom value; ``None`` if there is no verdict yet.
@@ -41,10 +41,10 @@ def poll(
     """
     Check a gate once.
 
-    :param gate: what is asked.
-    :param client: who asks.
+    :param gate: the gate to check.
+    :param client: the client to use.
     :param load_bank: reads a file of hashes.
-    :param stop_on_mismatch: whether a verdict that does not match ends the wait, too.
+    :param stop_on_mismatch: whether a verdict that does not match also ends the wait.
     :raises ImageKitError: if waiting cannot fix it: a wrong key, a bad request, a file without pHash.
     :raises PHashMismatchError: with ``stop_on_mismatch``.
     """
@@ -59,10 +59,10 @@ def poll(
 
 def look_up(gate: PHashGate, client: ImageKitClient) -> PHashGate:
     """
-    Return a gate that asks the same about the picture's hash, which the client gives.
+    Return the gate with the picture replaced by its hash, which the client requests.
 
-    :param gate: what is asked.
-    :param client: who asks.
+    :param gate: the gate.
+    :param client: the client to use.
     :raises ImageKitError: as the client does.
     """
     return gate.with_phash(functools.partial(client.get_phash, limits=CHECK_LIMITS))
@@ -70,9 +70,9 @@ def look_up(gate: PHashGate, client: ImageKitClient) -> PHashGate:
 
 def not_yet(error: ImageKitError) -> Poll:
     """
-    Return what a check found that met an error which may pass.
+    Return the result of a check that failed with an error that may pass.
 
-    :param error: what the check met.
+    :param error: the error of the check.
     :raises ImageKitError: the error, if waiting cannot fix it.
     """
     if not is_not_yet(error):
@@ -82,11 +82,11 @@ def not_yet(error: ImageKitError) -> Poll:
 
 def until_next_check(wait: float, left: float, *, beyond: bool = False) -> str:
     """
-    Say when the next check comes and how long the wait may still last.
+    Describe when the next check is due and how long the wait can still last, for the log.
 
     :param wait: seconds until the next check.
     :param left: seconds until the wait is over; infinite if unknown.
-    :param beyond: whether the check after that is made all the same, as Airflow's own loop does.
+    :param beyond: whether one more check runs after the end of the wait, as in Airflow's own loop.
     """
     rest = f"{max(left, 0):.0f} s left."
     if wait >= left:
@@ -95,5 +95,5 @@ def until_next_check(wait: float, left: float, *, beyond: bool = False) -> str:
 
 
 def is_not_yet(error: ImageKitError) -> bool:
-    """Return whether a wait goes on after an error: it may pass by itself, or the file may still come."""
+    """Return whether a wait continues after an error: it may pass, or the file may still be uploaded."""
     return error.retryable or isinstance(error, ImageKitNotFoundError)

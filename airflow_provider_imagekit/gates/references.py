@@ -1,4 +1,4 @@
-"""How a picture and its reference are named: a picture, a list of hashes, or a file of hashes."""
+"""References to pictures: a file id, URL or hash, a list of hashes, or a file of hashes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ __all__ = [
     "parse_reference",
 ]
 
-#: Maximum hashes of a list: a trigger keeps them in Airflow's database while it waits.
+#: Maximum hashes of a list, since a trigger stores them in Airflow's database while it waits.
 MAX_LISTED: Final = 1000
 
 
 class ImageKind(StrEnum):
-    """How a picture is named; each is also the name of the argument."""
+    """Kind of a reference to a picture; each value is also the name of the argument."""
 
     FILE_ID = "file_id"
     URL = "url"
@@ -39,10 +39,10 @@ class ImageKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ImageRef:
     """
-    A picture, named in one of three ways; never guessed from the look of a text.
+    A picture, named in one of three ways; the kind is never guessed from the value.
 
-    :param kind: how it is named.
-    :param value: file id or address as given, or the 16 digits of the hash.
+    :param kind: kind of the reference.
+    :param value: file id or URL as given, or the 16 digits of the hash.
     """
 
     kind: ImageKind
@@ -51,17 +51,17 @@ class ImageRef:
     @classmethod
     def parse(cls, prefix: str = "", *, file_id: object, url: object, phash: object) -> ImageRef:
         """
-        Read the one that is given.
+        Parse the argument that is given.
 
-        :param prefix: what stands before the arguments' names in errors.
+        :param prefix: prefix of the arguments' names in errors.
         :param file_id: id of a file in the media library.
-        :param url: address of a picture.
-        :param phash: 1 to 16 hexadecimal digits.
-        :raises ImageKitInputError: unless exactly one is given (``None`` and blank texts are not), or if the
-            hash is malformed or zero.
+        :param url: URL of a picture.
+        :param phash: 16 hexadecimal digits.
+        :raises ImageKitInputError: unless exactly one is given (``None`` and blank texts count as absent), or
+            if the hash is malformed or zero.
         """
         offered = {ImageKind.FILE_ID: file_id, ImageKind.URL: url, ImageKind.PHASH: phash}
-        kind, value = _the_one_given({f"{prefix}{kind}": value for kind, value in offered.items()})
+        kind, value = _only_given({f"{prefix}{kind}": value for kind, value in offered.items()})
         return _picture(prefix, ImageKind(kind.removeprefix(prefix)), value)
 
     @property
@@ -70,11 +70,11 @@ class ImageRef:
         return self.kind is ImageKind.PHASH
 
     def arguments(self, prefix: str = "") -> dict[str, Any]:
-        """Return the argument that names it, as plain JSON."""
+        """Return the argument that names the picture, as plain JSON."""
         return {f"{prefix}{self.kind}": self.value}
 
     def resolve(self, get_phash: Callable[..., PHash | None]) -> PHash | None:
-        """Return the literal hash, or ask for it by ``file_id=`` or ``url=``."""
+        """Return the literal hash, or request it by ``file_id=`` or ``url=``."""
         return PHash.parse(self.value) if self.fixed else get_phash(**{self.kind.value: self.value})
 
     def __str__(self) -> str:
@@ -84,16 +84,16 @@ class ImageRef:
 @dataclass(frozen=True, slots=True)
 class HashList:
     """
-    A few pictures, by their hashes.
+    A list of hashes.
 
-    :param phashes: 16 digits each; the names of their pictures, too.
+    :param phashes: 16 digits each; they are also the names of their pictures.
     """
 
     phashes: tuple[str, ...]
     fixed = True
 
     def arguments(self) -> dict[str, Any]:
-        """Return the argument that names them, as plain JSON."""
+        """Return the argument that lists the hashes, as plain JSON."""
         return {"reference_phash": list(self.phashes)}
 
     def __str__(self) -> str:
@@ -103,9 +103,9 @@ class HashList:
 @dataclass(frozen=True, slots=True)
 class BankFile:
     """
-    Many pictures: a file of hashes, which may change.
+    A file of hashes, which may change.
 
-    :param path: where it is, as Airflow's ``ObjectStoragePath`` reads it.
+    :param path: its path for Airflow's ``ObjectStoragePath``.
     :param id_column: column of the pictures' names; blank for the usual ones.
     :param phash_column: column of the hashes; blank for the usual ones.
     """
@@ -116,7 +116,7 @@ class BankFile:
     fixed = False
 
     def arguments(self) -> dict[str, Any]:
-        """Return the arguments that name it, as plain JSON."""
+        """Return the arguments that name the file, as plain JSON."""
         columns = {"bank_id_column": self.id_column, "bank_phash_column": self.phash_column}
         return {"reference_bank": self.path, **{name: value for name, value in columns.items() if value}}
 
@@ -128,15 +128,15 @@ def parse_reference(
     *, file_id: object, url: object, phash: object, bank: object, id_column: object, phash_column: object
 ) -> ImageRef | HashList | BankFile:
     """
-    Read what a picture is compared with.
+    Parse the reference that a picture is compared with.
 
     :param file_id: id of a file in the media library; exactly one of this and the next three.
-    :param url: address of a picture.
-    :param phash: a hash, or several: a list, or a text with commas.
+    :param url: URL of a picture.
+    :param phash: a hash, or several as a list or a text with commas.
     :param bank: path of a file of hashes.
     :param id_column: column of the bank's names.
     :param phash_column: column of the bank's hashes.
-    :raises ImageKitInputError: for anything else.
+    :raises ImageKitInputError: unless exactly one is given and valid.
     """
     offered = {
         "reference_file_id": file_id,
@@ -144,7 +144,7 @@ def parse_reference(
         "reference_phash": phash,
         "reference_bank": bank,
     }
-    kind, value = _the_one_given(offered)
+    kind, value = _only_given(offered)
     if kind == "reference_bank":
         columns = (
             optional_text(id_column, "bank_id_column") or "",
@@ -152,7 +152,7 @@ def parse_reference(
         )
         return BankFile(text(value, kind), *columns)
     if kind == "reference_phash" and _is_list(value):
-        return HashList(tuple(str(phash) for phash in _phashes(value, kind, most=MAX_LISTED)))
+        return HashList(tuple(str(phash) for phash in _phashes(value, kind, maximum=MAX_LISTED)))
     return _picture("reference_", ImageKind(kind.removeprefix("reference_")), value)
 
 
@@ -164,7 +164,7 @@ def _is_list(value: object) -> bool:
 
 def parse_low_information(values: object) -> frozenset[PHash]:
     """
-    Read the argument ``low_information``: the hashes besides zero that cannot be decided on.
+    Parse the argument ``low_information``: the hashes that are undecidable, in addition to zero.
 
     :param values: a list, or a text with commas; blank entries (pictures without a hash) are skipped.
     :raises ImageKitInputError: if it is neither.
@@ -173,18 +173,18 @@ def parse_low_information(values: object) -> frozenset[PHash]:
     return frozenset(_phashes(values or (), "low_information"))
 
 
-def _phashes(values: object, name: str, *, most: int | None = None) -> list[PHash]:
+def _phashes(values: object, name: str, *, maximum: int | None = None) -> list[PHash]:
     listed = [values] if isinstance(values, int) else items(values, name)
     phashes = [_hash(value, name) for value in listed if not is_absent(value)]
-    if most is not None and len(phashes) > most:
+    if maximum is not None and len(phashes) > maximum:
         raise ImageKitInputError(
-            f"{name} lists {len(phashes):,} hashes; {most:,} are the most.",
-            help="Write them to a file (.jsonl, .csv, .parquet) and name it as reference_bank.",
+            f"{name} lists {len(phashes):,} hashes; the maximum is {maximum:,}.",
+            help="Write them to a file (.jsonl, .csv, .parquet) and pass its path as reference_bank.",
         )
     return phashes
 
 
-def _the_one_given(offered: dict[str, object]) -> tuple[str, object]:
+def _only_given(offered: dict[str, object]) -> tuple[str, object]:
     given = [name for name, value in offered.items() if not is_absent(value)]
     if len(given) != 1:
         got = " and ".join(given) or "none of them"
@@ -200,7 +200,7 @@ def _picture(prefix: str, kind: ImageKind, value: object) -> ImageRef:
 
 
 def _hash(value: object, name: str) -> PHash:
-    """Read a hash as a user writes it: all 16 digits, since a cut one would be another hash."""
+    """Parse a hash from a user: all 16 digits, since a truncated one would be another hash."""
     digits = text(value, name)
     if len(digits) != PHASH_BITS // 4:
         found = counted(len(digits), "digit")
@@ -213,7 +213,7 @@ def _literal(value: object, name: str) -> str:
     if is_low_information(phash):
         raise ImageKitInputError(
             f"{name} is all zeros: the hash of a black or transparent picture.",
-            help="It says nothing about likeness; pass the pHash of a picture with content.",
+            help="Such pictures cannot be compared; pass the pHash of a picture with content.",
         )
     return str(phash)
 

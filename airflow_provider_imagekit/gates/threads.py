@@ -1,4 +1,4 @@
-"""Work that may hang, in threads that a process does not wait for."""
+"""Run work that may hang in threads that do not keep a process alive."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ __all__ = ["in_thread"]
 
 T = TypeVar("T")
 
-# A new thread keeps the interpreter for some milliseconds: many that start at once would keep an event loop
-# from it for as many times longer.
-_REST = 0.005
+# Seconds between the starts of two threads. A new thread holds the interpreter for some milliseconds, so many
+# that start at once would block an event loop.
+_PAUSE = 0.005
 
 
 def in_thread(function: Callable[[], T], name: str) -> Future[T]:
     """
-    Call a function in a daemon thread of its own, so that one that hangs does not keep the process alive.
+    Call a function in its own daemon thread, so that a call that hangs does not keep the process alive.
 
-    A ``ThreadPoolExecutor`` would be waited for when Python exits. The caller does not wait for the start of
-    the thread, which can take long in a busy process; so an event loop may call it.
+    Python would wait for a ``ThreadPoolExecutor`` at exit. The caller does not wait for the start of the
+    thread, which can take long in a busy process, so an event loop may call this function.
 
-    :param function: what to call.
+    :param function: the function to call.
     :param name: the thread's name.
-    :return: its result or exception, as soon as it is there.
+    :return: a future of its result or exception.
     """
     future: Future[T] = Future()
     future.set_running_or_notify_cancel()
@@ -37,7 +37,7 @@ def in_thread(function: Callable[[], T], name: str) -> Future[T]:
     def run() -> None:
         try:
             result = function()
-        except BaseException as error:  # noqa: BLE001 - the one who waits for the future raises it
+        except BaseException as error:  # noqa: BLE001 - raised where the future is awaited
             future.set_exception(error)
         else:
             future.set_result(result)
@@ -48,7 +48,7 @@ def in_thread(function: Callable[[], T], name: str) -> Future[T]:
 
 @per_process
 def _starting() -> SimpleQueue[tuple[Thread, Future[Any]]]:
-    """Return the queue of a thread that starts those in it, one after the other."""
+    """Return the queue of a thread that starts the queued threads one after the other."""
     waiting: SimpleQueue[tuple[Thread, Future[Any]]] = SimpleQueue()
 
     def start() -> None:
@@ -56,9 +56,9 @@ def _starting() -> SimpleQueue[tuple[Thread, Future[Any]]]:
             thread, future = waiting.get()
             try:
                 thread.start()
-            except RuntimeError as error:  # the process may have no more threads
+            except RuntimeError as error:  # the process cannot start more threads
                 future.set_exception(error)
-            time.sleep(_REST)
+            time.sleep(_PAUSE)
 
     Thread(target=start, name="imagekit-starter", daemon=True).start()
     return waiting

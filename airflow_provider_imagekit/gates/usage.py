@@ -1,4 +1,4 @@
-"""How much of the plan an account has used."""
+"""Check how much of its plan an account has used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COUNTERS", "UsageLimits"]
 
-#: What ImageKit counts.
+#: Usage counters of ImageKit.
 COUNTERS = (
     "bandwidthBytes",
     "mediaLibraryStorageBytes",
@@ -30,10 +30,10 @@ COUNTERS = (
 @dataclass(frozen=True, slots=True)
 class UsageLimits:
     """
-    What a plan contains, and how much of it may be used.
+    Monthly limits of a plan, and the share of them that may be used.
 
-    :param limits: what the plan contains in a month, by counter.
-    :param max_share: largest share of each that may be used.
+    :param limits: the plan's monthly limit of each counter.
+    :param max_share: maximum share of each limit that may be used.
     """
 
     limits: Mapping[str, float]
@@ -42,11 +42,11 @@ class UsageLimits:
     @classmethod
     def parse(cls, limits: object, max_share: object) -> UsageLimits:
         """
-        Read what an operator was given.
+        Parse an operator's arguments.
 
-        :param limits: what the plan contains, by counter.
-        :param max_share: largest share of each that may be used: 0.8, or ``80%``.
-        :raises ImageKitInputError: for an unknown counter, a limit of 0, or a share that is not valid.
+        :param limits: the plan's monthly limit of each counter.
+        :param max_share: maximum share of each limit that may be used: 0.8, or ``80%``.
+        :raises ImageKitInputError: for an unknown counter, a limit of 0, or an invalid share.
         """
         read = mapping(limits, "limits")
         if not read:
@@ -65,11 +65,11 @@ class UsageLimits:
         self, client: ImageKitClient, today: date | None = None, limits: RetryLimits | None = CHECK_LIMITS
     ) -> Poll:
         """
-        Ask for the usage of this month, and compare.
+        Request the usage of this month, and compare it with the limits.
 
-        :param client: who asks.
-        :param today: the day; today in UTC unless given.
-        :param limits: how long to repeat; those of a check unless given, ``None`` for the client's own.
+        :param client: the client to use.
+        :param today: the current day; by default today in UTC.
+        :param limits: limits for retries; by default those of a check, ``None`` for the client's own.
         :return: matched if every share is below ``max_share``; its value has ``usage``, ``shares``,
             ``exceeded``, ``start_date``, ``end_date``.
         """
@@ -81,9 +81,9 @@ class UsageLimits:
         usage = client.get_usage(**dates, limits=limits)
         shares = {name: _count(usage, name) / limit for name, limit in self.limits.items()}
         exceeded = sorted(name for name, share in shares.items() if share >= self.max_share)
-        told = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+        used = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
         value: dict[str, Any] = {"usage": usage, "shares": shares, "exceeded": exceeded, **dates}
-        return Poll(not exceeded, value, f"Used of the plan: {told}; {self.max_share:.0%} is the limit.")
+        return Poll(not exceeded, value, f"Used of the plan: {used}; the limit is {self.max_share:.0%}.")
 
 
 def _count(usage: Mapping[str, Any], name: str) -> float:

@@ -1,4 +1,4 @@
-"""Is a delivered variant still the master's picture, in the dimensions and the format that were asked for."""
+"""Check that a delivered variant shows the master's picture in the requested dimensions and format."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["VariantCheck", "VariantVerdict"]
 
-# Rounding a dimension that follows from the other may differ by one pixel between servers.
+# Pixels. Servers may round a dimension that is derived from the other differently.
 _TOLERANCE = 1
 
 
 @dataclass(frozen=True, slots=True)
 class VariantVerdict:
     """
-    What came out of checking a delivered variant.
+    Result of checking a delivered variant.
 
-    :param verdict: its likeness to the master.
-    :param problems: what is not as asked, one sentence each; none if all is well.
+    :param verdict: its similarity to the master.
+    :param problems: what is not as required, one sentence each; empty if the variant passed.
     """
 
     verdict: Verdict
@@ -34,7 +34,7 @@ class VariantVerdict:
 
     @property
     def passed(self) -> bool:
-        """Whether all is as asked."""
+        """Whether there are no problems."""
         return not self.problems
 
     def as_xcom(self) -> dict[str, Any]:
@@ -45,14 +45,14 @@ class VariantVerdict:
 @dataclass(frozen=True, slots=True)
 class VariantCheck:
     """
-    What a delivered variant must be.
+    Requirements for a delivered variant.
 
-    :param max_distance: bits, 0 to 16; enlarged, reduced and re-encoded pictures stay within 8. A crop
-        changes the picture: allow it more, or check the master's crop.
-    :param width: in pixels; one more or less passes.
-    :param height: in pixels; one more or less passes.
-    :param format: as ImageKit's metadata name it, such as ``webp``; ``jpg`` and ``jpeg`` are the same.
-    :param max_bytes: the largest size of the file.
+    :param max_distance: maximum distance, 0 to 16 bits. Enlarged, reduced and re-encoded pictures stay within
+        8. A crop changes the picture: allow a larger distance, or check against the master's crop.
+    :param width: in pixels; a difference of one passes.
+    :param height: in pixels; a difference of one passes.
+    :param format: the format's name in ImageKit's metadata, such as ``webp``; ``jpg`` equals ``jpeg``.
+    :param max_bytes: maximum size of the file.
     """
 
     max_distance: int = LEVELS["near_duplicate"]
@@ -64,17 +64,17 @@ class VariantCheck:
     @classmethod
     def parse(cls, values: Mapping[str, Any], *, force: bool = False) -> VariantCheck:
         """
-        Read a check from a template's values.
+        Parse a check from rendered values.
 
-        :param values: any of the parameters; numbers may be texts, the distance a level's name.
+        :param values: any of the parameters; numbers may be texts, and the distance may be a level's name.
         :param force: accept a distance at which unrelated pictures match.
-        :raises ImageKitInputError: for an unknown name or an unreadable value.
+        :raises ImageKitInputError: for an unknown name or an invalid value.
         """
         known = [field.name for field in fields(cls)]
         unknown = [name for name in values if name not in known]
         if unknown:
             raise ImageKitInputError(
-                f"A variant has no {unknown[0]!r:.60} to check.", help=f"There are: {', '.join(known)}."
+                f"A variant has no {unknown[0]!r:.60} to check.", help=f"Use {', '.join(known)}."
             )
         return cls(
             max_distance=check_radius(
@@ -94,11 +94,11 @@ class VariantCheck:
         low_information: Collection[PHash] = frozenset(),
     ) -> VariantVerdict:
         """
-        Check a variant. One that cannot be compared has a problem, too.
+        Check a variant. That it cannot be compared is also a problem.
 
         :param master: hash of the master; ``None`` if it has none.
-        :param metadata: what ImageKit's metadata API says of the variant's address.
-        :param low_information: hashes besides zero that cannot be decided on.
+        :param metadata: the response of ImageKit's metadata API for the variant's URL.
+        :param low_information: hashes that are undecidable, in addition to zero.
         :raises InvalidPHashError: if the variant's hash is malformed.
         """
         phash = PHash.parse(metadata["pHash"]) if metadata.get("pHash") else None
@@ -127,7 +127,7 @@ def _positive(values: Mapping[str, Any], name: str) -> int | None:
 
 def _number(value: object, missing: float = -1.0) -> float:
     try:
-        number = float(value)  # type: ignore[arg-type]  # it refuses what is not a number
+        number = float(value)  # type: ignore[arg-type]  # raises for other values
     except (TypeError, ValueError):
         return missing
     return number if abs(number) < float("inf") else missing

@@ -1,1 +1,1 @@
-"""Files that appear whole, tables, object storage."""
+"""Atomic writes, tables, and object storage."""

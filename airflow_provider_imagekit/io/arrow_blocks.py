@@ -1,4 +1,4 @@
-"""Blocks of CSV and of JSON Lines that PyArrow reads, where it can only read what Python's own readers do."""
+"""Reads blocks of CSV and JSON Lines with PyArrow, where it certainly gives the same result as Python."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _BLOCK = 1 << 22
 
 @runtime_checkable
 class TextColumns(Protocol):
-    """Chooses columns as ``Columns`` of :mod:`~airflow_provider_imagekit.io.tables` does, which are texts."""
+    """Selects text columns, like ``Columns`` of :mod:`~airflow_provider_imagekit.io.tables`."""
 
-    #: All names that it looks for.
+    #: Names of all columns that it can select.
     texts: Sequence[str]
-    #: Those of them that may be null in all rows as well as not be there.
+    #: Those of them for which a column of nulls is equivalent to a missing column.
     optional: Sequence[str]
 
     def __call__(self, names: Sequence[str]) -> Collection[str]:
@@ -32,7 +32,7 @@ def has_arrow() -> bool:
 
 
 def blocks_of(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield a file in blocks of whole lines, of some megabytes or one line."""
+    """Yield a file in blocks of complete lines; a block has some megabytes, or one long line."""
     whole = rest = b""
     while data := file.read(_BLOCK):
         end = data.rfind(b"\n") + 1
@@ -43,11 +43,11 @@ def blocks_of(file: IO[bytes]) -> Iterator[bytes]:
         else:
             rest += data
     if whole + rest:
-        yield whole + rest  # a last line without an end makes no block of its own
+        yield whole + rest  # a last line without a newline is not a separate block
 
 
 def csv_names(line: bytes) -> list[str]:
-    """Return the names of columns; none where only Python's reader knows what the line means."""
+    """Return the names of columns; none if only Python's reader can parse the line."""
     line = line.removesuffix(b"\r")
     try:
         return [] if b'"' in line or b"\r" in line or not line else line.decode().split(",")
@@ -57,11 +57,11 @@ def csv_names(line: bytes) -> list[str]:
 
 def read_csv_block(block: bytes, names: Sequence[str], chosen: Sequence[str]) -> dict[str, Any] | None:
     """
-    Return columns of a block of CSV; ``None`` where only Python's reader knows what it means.
+    Return columns of a block of CSV; ``None`` if only Python's reader can parse it.
 
-    :param block: whole lines, without the line of names.
-    :param names: of all columns.
-    :param chosen: of the columns to return.
+    :param block: complete lines, without the header.
+    :param names: names of all columns.
+    :param chosen: names of the columns to return.
     """
     if b'"' in block or block.count(b"\r") != block.count(b"\r\n") or len(set(names)) != len(names):
         return None
@@ -79,15 +79,15 @@ def read_csv_block(block: bytes, names: Sequence[str], chosen: Sequence[str]) ->
 
 def read_json_block(block: bytes, columns: TextColumns) -> dict[str, Any] | None:
     """
-    Return columns of a block of JSON Lines; ``None`` where only Python's reader knows what it means.
+    Return columns of a block of JSON Lines; ``None`` if only Python's reader can parse it.
 
-    :param block: whole lines.
-    :param columns: the columns to return.
+    :param block: complete lines.
+    :param columns: selects the columns to return.
     """
     import numpy as np
 
     lines = block.removesuffix(b"\n")
-    # Each line is one object: PyArrow would take two of a line, and one of two lines.
+    # Each line must be one object: PyArrow also accepts two objects on one line, or one object on two lines.
     if lines[:1] + lines[-1:] != b"{}":
         return None
     data = np.frombuffer(lines, np.uint8)
@@ -95,17 +95,17 @@ def read_json_block(block: bytes, columns: TextColumns) -> dict[str, Any] | None
     if (data[ends - 1] != ord("}")).any() or (data[ends + 1] != ord("{")).any():
         return None
     rows = len(ends) + 1
-    # An escape may spell a name.
+    # A name may be written with escapes.
     plain = b"\\" not in block
     names = _named(lines[: ends[0] if rows > 1 else None], columns.texts) if plain else columns.texts
     found = _read_json(block, names, rows)
     texts = sum(rows - each.null_count for each in found.values())
     if plain and np.count_nonzero(data == ord('"')) == 4 * texts:
-        doubtful = set[str]()  # these are all the names and texts there are
+        doubtful = set[str]()  # the block has no other names and texts
     else:
         named = _named(block, columns.texts) if plain else columns.texts
         found = _read_json(block, named, rows) if set(named) != set(names) else found
-        # A column of nulls is there, and one that no row has is not.
+        # A column of nulls exists, while a column that no row has does not.
         doubtful = set(named) - {*found, *columns.optional}
     if not found or (doubtful and (plain or b"\\u" in block or _named(block, doubtful))):
         return None
@@ -138,7 +138,7 @@ def _read(block: bytes, read: Callable[[], Any]) -> dict[str, Any] | None:
     try:
         table = read()
         if not block.isascii() or b"\\" in block:
-            table.validate(full=True)  # bytes that are not UTF-8
+            table.validate(full=True)  # rejects bytes that are not UTF-8
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
     columns = zip(table.column_names, table.columns, strict=True)

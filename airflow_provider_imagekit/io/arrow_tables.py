@@ -1,4 +1,4 @@
-"""Parquet tables in opened files, read and written with PyArrow: by rows, or by columns."""
+"""Reads and writes Parquet tables in open files with PyArrow, by rows or by columns."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = [
 
 def import_pyarrow() -> tuple[Any, Any]:
     """
-    Return PyArrow and its module of Parquet.
+    Return PyArrow and its Parquet module.
 
-    :raises ImageKitInputError: if it is not installed.
+    :raises ImageKitInputError: if PyArrow is not installed.
     """
     try:
         import pyarrow as pa  # type: ignore[import-untyped]
@@ -37,9 +37,9 @@ def import_pyarrow() -> tuple[Any, Any]:
     return pa, parquet
 
 
-class _Watched:
+class _ErrorRecorder:
     """
-    A file that remembers its own error, so that it is not taken for one of what stands in the file.
+    A file that records its own I/O error, so that it is not mistaken for an error in the file's content.
 
     :param file: opened for reading bytes.
     """
@@ -48,42 +48,43 @@ class _Watched:
 
     def __init__(self, file: IO[bytes]) -> None:
         self.error: BaseException | None = None
-        self.read, self.seek, self.tell = (self._watched(call) for call in (file.read, file.seek, file.tell))
+        self.read, self.seek, self.tell = (self._recorded(call) for call in (file.read, file.seek, file.tell))
 
-    def _watched(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(*arguments: Any) -> Any:
+    def _recorded(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def recorded(*arguments: Any) -> Any:
             try:
                 return call(*arguments)
             except BaseException as error:
                 self.error = error
                 raise
 
-        return watched
+        return recorded
 
 
 def read_batches(
     file: IO[bytes], columns: Callable[[Sequence[str]], Iterable[str]] | None, rows: int
 ) -> Iterator[Any]:
     """
-    Yield a Parquet file's rows as record batches, whose times end at microseconds, as Python's do.
+    Yield a Parquet file's rows as record batches; times are cut to microseconds, like Python's.
 
-    :param file: opened for reading bytes, and able to seek.
-    :param columns: returns the columns to read, of those that there are; all unless given.
-    :param rows: the largest number of rows of a batch.
-    :raises ImageKitInputError: if it cannot be read, or PyArrow is missing. What the file itself raises is
-        raised as it is.
+    :param file: opened for reading bytes, seekable.
+    :param columns: selects the columns to read from the existing ones; all by default.
+    :param rows: maximum number of rows in a batch.
+    :raises ImageKitInputError: if the content cannot be read, or PyArrow is missing. I/O errors of the file
+        are raised unchanged.
     """
     arrow, parquet = import_pyarrow()
-    watched = _Watched(file)
+    recorder = _ErrorRecorder(file)
     try:
-        table = parquet.ParquetFile(watched, pre_buffer=False)  # or all row groups were in memory together
+        # With pre_buffer, all row groups would be in memory together.
+        table = parquet.ParquetFile(recorder, pre_buffer=False)
         chosen = None if columns is None else list(columns(table.schema_arrow.names))
         for batch in table.iter_batches(batch_size=rows, columns=chosen, use_threads=False):
             cut = [_without_nanoseconds(arrow, column) for column in batch.columns]
             yield arrow.RecordBatch.from_arrays(cut, batch.schema.names)
     except (arrow.ArrowException, OSError) as error:
-        if watched.error is not None:
-            raise watched.error from None
+        if recorder.error is not None:
+            raise recorder.error from None
         raise ImageKitInputError(f"This is not a readable Parquet file: {error}") from None
 
 
@@ -100,9 +101,9 @@ def _without_nanoseconds(arrow: Any, column: Any) -> Any:
 
 def values_of(name: str, column: Any) -> list[Any]:
     """
-    Return a column's values as Python's.
+    Return a column's values as Python objects.
 
-    :raises ImageKitInputError: for a value that Python cannot hold, such as a time in the year 30,000.
+    :raises ImageKitInputError: if Python cannot represent a value, such as a time in the year 30,000.
     """
     try:
         values: list[Any] = column.to_pylist()
@@ -113,9 +114,9 @@ def values_of(name: str, column: Any) -> list[Any]:
 
 def usual_values(name: str, column: Any) -> Any:
     """
-    Return texts and numbers as one array of PyArrow; others as :func:`values_of` does.
+    Return texts and numbers as one PyArrow array, and other values as :func:`values_of` does.
 
-    :raises ImageKitInputError: as :func:`values_of` does, and for a text that is not UTF-8.
+    :raises ImageKitInputError: as :func:`values_of` does, and if a text is not UTF-8.
     """
     arrow, _ = import_pyarrow()
     kind = column.type
@@ -124,7 +125,7 @@ def usual_values(name: str, column: Any) -> Any:
     if arrow.types.is_string(kind) or arrow.types.is_large_string(kind):
         column = column.cast(kind).cast(arrow.large_string())
         try:
-            column.validate(full=True)  # PyArrow reads bytes that are not UTF-8 as a text
+            column.validate(full=True)  # PyArrow reads invalid UTF-8 as text
         except arrow.ArrowInvalid as error:
             raise ImageKitInputError(f"The column {name!r} holds an unreadable value: {error}.") from None
     elif not arrow.types.is_integer(kind) and not arrow.types.is_float64(kind):
@@ -134,9 +135,9 @@ def usual_values(name: str, column: Any) -> Any:
 
 class TakenColumns:
     """
-    Some rows of a Parquet file, of which some columns are in memory.
+    Selected rows and columns of a Parquet file, in memory.
 
-    :param file: as :func:`read_batches` takes it; it stays open.
+    :param file: see :func:`read_batches`; it stays open.
     :param names: the columns to read.
     :param rows: the rows to keep: a NumPy array of row numbers, ascending.
     """
@@ -161,15 +162,15 @@ class TakenColumns:
                 for name, column in zip(part.schema.names, part.columns, strict=True):
                     kept.setdefault(name, []).append(column)
             begin += batch.num_rows
-        # One column after the other, so that no more than one of them is there twice.
+        # One column after the other, so that only one of them is in memory twice.
         self._columns = {name: usual_values(name, arrow.chunked_array(kept.pop(name))) for name in [*kept]}
         arrow.default_memory_pool().release_unused()
-        self._asked: tuple[Any, Any] = (None, None)  # the last rows, and their places here
-        #: The columns that were found.
+        self._requested: tuple[Any, Any] = (None, None)  # the last requested rows, and their places here
+        #: Names of the columns that exist.
         self.names: Sequence[str] = tuple(self._columns)
 
     def cover(self, rows: Any) -> bool:
-        """Return whether all of some rows, a NumPy array, are kept."""
+        """Return whether all rows of a NumPy array of row numbers are kept."""
         import numpy as np
 
         places = np.searchsorted(self._rows, rows)
@@ -179,12 +180,12 @@ class TakenColumns:
         )
 
     def values(self, name: str, rows: Any) -> Any:
-        """Return a column's values in some of the kept rows: texts and numbers as an array of PyArrow."""
+        """Return a column's values in some of the kept rows; texts and numbers as a PyArrow array."""
         import numpy as np
 
-        if rows is not self._asked[0]:
-            self._asked = rows, np.searchsorted(self._rows, rows)
-        return taken(self._columns[name], self._asked[1])
+        if rows is not self._requested[0]:
+            self._requested = rows, np.searchsorted(self._rows, rows)
+        return taken(self._columns[name], self._requested[1])
 
 
 def arrow_schema(columns: Mapping[str, type]) -> Any:
@@ -209,12 +210,12 @@ def write_parquet(
     file: IO[bytes], chunks: Iterable[Any], columns: Mapping[str, type], *, row_group: int = 0
 ) -> int:
     """
-    Write columns of rows as a Parquet file, and return the number of rows.
+    Write rows, given as columns, to a Parquet file, and return the number of rows.
 
     :param file: opened for writing bytes.
     :param chunks: rows as columns, or as a record batch of the same schema.
-    :param columns: as :func:`arrow_schema` takes them.
-    :param row_group: rows that a row group has at least; by default each chunk is one.
+    :param columns: see :func:`arrow_schema`.
+    :param row_group: minimum number of rows in a row group; by default each chunk is a row group.
     """
     arrow, parquet = import_pyarrow()
     schema, count, gathered = arrow_schema(columns), 0, []

@@ -1,4 +1,4 @@
-"""Cells that a spreadsheet would take for formulas."""
+"""Escapes cells that a spreadsheet would interpret as formulas."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from airflow_provider_imagekit.io.text_columns import listed
 
 __all__ = ["escape_formulas"]
 
-_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
+_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
 
 
 def escape_formulas(chunks: Iterable[Mapping[str, Sequence[Any]]]) -> Iterator[dict[str, list[Any]]]:
     """
-    Yield columns in which no text begins a formula: an apostrophe is put before, which spreadsheets hide.
+    Yield columns without formulas: such texts get a leading apostrophe, which spreadsheets hide.
 
     :param chunks: some rows each, as columns.
     """
@@ -23,4 +23,4 @@ def escape_formulas(chunks: Iterable[Mapping[str, Sequence[Any]]]) -> Iterator[d
 
 
 def _escaped(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_BEGINNINGS) else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(_PREFIXES) else value

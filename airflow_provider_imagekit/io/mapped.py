@@ -1,4 +1,4 @@
-"""Instances of one mapped task never replace each other's output: a mark says which wrote it last."""
+"""Prevents instances of a mapped task from replacing each other's output, with a mark beside the output."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def only_writer(output: str | None, owner: str, *, name: str = "") -> Iterator[N
     """
     Write an output as the only instance of a mapped task; other tasks may replace it.
 
-    Of two instances that write at the same time, the one whose mark was replaced fails.
+    If two instances write at the same time, the one whose mark was replaced fails.
 
-    :param output: path of a file, or of a folder; ``None`` if nothing is written.
+    :param output: path of a file or of a folder; ``None`` if nothing is written.
     :param owner: see :class:`~airflow_provider_imagekit.io.marks.Mark`.
-    :param name: name of a file in the folder, beside which the mark is put.
-    :raises ImageKitInputError: if another instance has written it, or if it cannot be written.
-    :raises StorageError: if the storage does not answer.
+    :param name: for a folder, name of the file in it beside which the mark is put.
+    :raises ImageKitInputError: if another instance has written the output, or it cannot be written.
+    :raises StorageError: if the storage does not respond.
     """
     if output is None:
         yield

@@ -1,4 +1,4 @@
-"""The mark beside an output that says which instance of a mapped task wrote it last."""
+"""The mark beside an output: a file that identifies the instance of a mapped task that wrote it last."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["Mark", "read_json"]
 
 class Mark:
     """
-    The file that says which task wrote an output last.
+    The file that identifies the task that wrote an output last.
 
     :param path: the mark.
-    :param output: what the mark is for, in errors.
-    :param owner: what identifies the task in its DAG run over all its tries; what follows its last slash is
+    :param output: name of the output, for errors.
+    :param owner: identifies the task in its DAG run across all its tries; the part after its last slash is
         the index of the instance of a mapped task.
     """
 
@@ -33,12 +33,12 @@ class Mark:
 
     @property
     def of_mapped_task(self) -> bool:
-        """Whether the task is one instance of a mapped task; others need no mark."""
+        """Whether the task is an instance of a mapped task; other tasks need no mark."""
         return self._index.isdigit()
 
     def refuse_siblings(self) -> None:
         """
-        Make sure that no other instance of this mapped task has written the output in the same DAG run.
+        Check that no other instance of this mapped task has written the output in the same DAG run.
 
         :raises ImageKitInputError: if one has.
         """
@@ -52,18 +52,18 @@ class Mark:
 
     def write(self, stream: IO[bytes]) -> None:
         """
-        Note whose the output is.
+        Write the owner of the output.
 
-        :param stream: becomes the file ``path``.
+        :param stream: the new content of the file ``path``.
         """
         stream.write(json_line({"owner": self._owner}))
 
 
 def read_json(path: StoragePath) -> dict[str, Any]:
     """
-    Return the object in a small JSON file; an empty one if the file is damaged or missing.
+    Return the object in a small JSON file; an empty object if the file is damaged or missing.
 
-    :param path: the file.
+    :param path: the file, of which at most 4096 bytes are read.
     """
     try:
         with read_locally(path) as stream:

@@ -1,4 +1,4 @@
-"""Tables on any storage that Airflow's ``ObjectStoragePath`` reaches."""
+"""Reads and writes tables on any storage that Airflow's ``ObjectStoragePath`` supports."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ __all__ = [
     "upload_together",
 ]
 
-# What stands behind ObjectStoragePath; not all of their errors are OSErrors.
+# Libraries that ObjectStoragePath uses; not all of their errors are OSErrors.
 _STORAGE_LIBRARIES = frozenset(
     {"adlfs", "aiobotocore", "aiohttp", "azure", "boto3", "botocore", "fsspec", "gcsfs", "google", "requests"}
     | {"s3fs", "urllib3"}
 )
 
-# Which Airflow provider brings the filesystem of a scheme.
+# The Airflow provider that has the filesystem of each scheme.
 _STORE_PROVIDERS: Final = {
     "s3": "amazon[s3fs]",
     "s3a": "amazon[s3fs]",
@@ -60,10 +60,10 @@ _STORE_PROVIDERS: Final = {
 
 def exists(path: str) -> bool:
     """
-    Return whether there is a file.
+    Return whether a file exists.
 
-    :param path: as ``ObjectStoragePath`` reads it.
-    :raises StorageError: if the storage does not answer.
+    :param path: any path that ``ObjectStoragePath`` accepts.
+    :raises StorageError: if the storage does not respond.
     """
     with storage_errors(path), address_errors(path):
         file = ObjectStoragePath(path)
@@ -73,17 +73,17 @@ def exists(path: str) -> bool:
 
 def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, Any]]:
     """
-    Yield the rows of a table; the ending of its name gives its form: ``.jsonl``, ``.csv``, ``.parquet``.
+    Yield the rows of a table; the extension of its name is its format: ``.jsonl``, ``.csv``, ``.parquet``.
 
-    :param path: as ``ObjectStoragePath`` reads it; an Airflow Connection stands before the bucket
+    :param path: any path that ``ObjectStoragePath`` accepts; an Airflow Connection precedes the bucket
         (``s3://aws_default@bucket/table.parquet``).
-    :param columns: which columns of a Parquet file to read; all unless given.
-    :raises ImageKitInputError: if there is no such file, or it cannot be read as such a table.
-    :raises StorageError: if the storage does not answer.
+    :param columns: selects the columns to read from a Parquet file; all by default.
+    :raises ImageKitInputError: if the file does not exist, or cannot be read as such a table.
+    :raises StorageError: if the storage does not respond.
     """
     with storage_errors(path):
         table_format = format_of(path)
-        # A copy on this machine can seek, as Parquet must, and costs no call to the storage a line.
+        # A local copy can seek, which Parquet needs, and reading a line costs no call to the storage.
         with open_locally(path) as file:
             yield from _readable(path, read_rows(file, table_format, columns))
 
@@ -91,11 +91,11 @@ def read_table(path: str, columns: Columns | None = None) -> Iterator[dict[str, 
 @contextmanager
 def open_locally(path: str) -> Iterator[IO[bytes]]:
     """
-    Open a file for reading, from a copy on this machine if it is elsewhere.
+    Open a file for reading, from a local copy if it is on another machine.
 
-    :param path: as ``ObjectStoragePath`` reads it.
-    :raises ImageKitInputError: if there is no such file, or it cannot be read.
-    :raises StorageError: if the storage does not answer.
+    :param path: any path that ``ObjectStoragePath`` accepts.
+    :raises ImageKitInputError: if the file does not exist, or cannot be read.
+    :raises StorageError: if the storage does not respond.
     """
     with storage_errors(path), ExitStack() as opened:
         with address_errors(path):
@@ -105,9 +105,9 @@ def open_locally(path: str) -> Iterator[IO[bytes]]:
 
 class StoredTable:
     """
-    A table that is read by columns as often as needed, from one copy on this machine; a context manager.
+    A table that can be read by columns repeatedly from one local copy; use it as a context manager.
 
-    :param path: as :func:`read_table` takes it.
+    :param path: see :func:`read_table`.
     """
 
     def __init__(self, path: str) -> None:
@@ -125,7 +125,7 @@ class StoredTable:
 
     @property
     def can_take(self) -> bool:
-        """Return whether :meth:`take` spares memory here: of Parquet, with NumPy."""
+        """Return whether :meth:`take` is available, which saves memory; it needs Parquet and NumPy."""
         return self._form is TableFormat.PARQUET and find_spec("numpy") is not None
 
     def columns(self, columns: Columns) -> Iterator[dict[str, list[Any]]]:
@@ -141,7 +141,7 @@ class StoredTable:
 
     def take(self, names: Iterable[str], rows: Any) -> TakenColumns:
         """
-        Return columns of some rows, as :class:`~airflow_provider_imagekit.io.arrow_tables.TakenColumns`.
+        Return columns of some rows; see :class:`~airflow_provider_imagekit.io.arrow_tables.TakenColumns`.
 
         :raises ImageKitInputError: if the table cannot be read.
         """
@@ -154,10 +154,10 @@ def upload_together() -> Iterator[Callable[[str], AbstractContextManager[IO[byte
     """
     Yield a function that opens files for writing; they appear together when all are complete, or not at all.
 
-    Unfinished files of a killed process on this machine are removed.
+    Unfinished local files of a killed process are removed.
 
     :raises ImageKitInputError: if a file cannot be written.
-    :raises StorageError: if the storage does not take it, as when a disk is full.
+    :raises StorageError: if the storage does not accept it, for example because a disk is full.
     """
     written: list[str] = []
     with storage_faults(written), appear_together() as write:
@@ -176,11 +176,11 @@ def upload_together() -> Iterator[Callable[[str], AbstractContextManager[IO[byte
 
 def check_output(*paths: str) -> None:
     """
-    Make sure that files can be written, before any work is done for them.
+    Check that files can be written, before any work is done for them.
 
-    :param paths: as ``ObjectStoragePath`` reads them; those of one folder cost one attempt.
-    :raises ImageKitInputError: if one cannot.
-    :raises StorageError: if the storage does not answer.
+    :param paths: any paths that ``ObjectStoragePath`` accepts; each folder is tested once.
+    :raises ImageKitInputError: if a file cannot be written.
+    :raises StorageError: if the storage does not respond.
     """
     folders: list[StoragePath] = []
     for path in paths:
@@ -193,10 +193,10 @@ def check_output(*paths: str) -> None:
 @contextmanager
 def storage_faults(paths: Collection[str]) -> Iterator[None]:
     """
-    Raise the errors of a disk, and of an object store's client, as one that a retry may pass.
+    Convert errors of a disk or an object store's client to an error that is worth a retry.
 
-    :param paths: what is written, for the text.
-    :raises StorageError: from the error.
+    :param paths: paths of the written files, for the message.
+    :raises StorageError: from the original error.
     """
     try:
         yield
@@ -211,13 +211,13 @@ def storage_faults(paths: Collection[str]) -> Iterator[None]:
 @contextmanager
 def storage_errors(path: str) -> Iterator[None]:
     """
-    Raise errors of a storage as this package's own: final where a retry cannot help, else retryable.
+    Convert errors of a storage to this package's errors: final if a retry cannot help, else retryable.
 
-    Everything else is raised as it is, so that a fault of the program is not reported as one of the network.
+    Other errors are raised unchanged, so that a bug is not reported as a network error.
 
-    :param path: for the texts.
-    :raises ImageKitInputError: if there is no such file, or it may not be opened.
-    :raises StorageError: if the storage does not answer.
+    :param path: path of the file, for the messages.
+    :raises ImageKitInputError: if the file does not exist, or may not be opened.
+    :raises StorageError: if the storage does not respond.
     """
     try:
         yield
@@ -227,25 +227,25 @@ def storage_errors(path: str) -> Iterator[None]:
         raise
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         relative = "://" not in path and not Path(path).is_absolute()
-        help_text = f"A relative path begins at this worker's folder, {Path.cwd()}." if relative else None
+        help_text = f"A relative path starts in this worker's folder, {Path.cwd()}." if relative else None
         raise ImageKitInputError(f"There is no file at {path}.", help=help_text) from None
     except PermissionError as error:
         raise ImageKitInputError(f"The file at {path} may not be opened: {error}.") from None
     except Exception as error:
         if not isinstance(error, OSError) and not _is_from(error, _STORAGE_LIBRARIES):
             raise
-        raise StorageError(f"{path}: the storage does not answer: {error!r}.") from error
+        raise StorageError(f"{path}: the storage does not respond: {error!r}.") from error
 
 
 @contextmanager
 def address_errors(path: str) -> Iterator[None]:
     """
-    Raise what an address causes that names no file: an unknown scheme, or one whose library is missing.
+    Convert errors of an invalid address: an unknown scheme, or a scheme whose library is missing.
 
-    Only for opening a file: what is computed of its content raises errors of the same classes.
+    Use it only around opening a file, because processing its content raises errors of the same classes.
 
-    :param path: for the text.
-    :raises ImageKitInputError: from the error.
+    :param path: the address, for the message.
+    :raises ImageKitInputError: from the original error.
     """
     try:
         yield
@@ -258,13 +258,13 @@ def address_errors(path: str) -> Iterator[None]:
 
 
 def _readable(path: str, rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield what is read of an opened table; what its content causes would be the same at the next try."""
+    """Yield the rows of an open table; errors of its content are final, as the next try would fail too."""
     try:
         yield from rows
     except ImageKitError:
         raise
     except Exception as error:
-        # An error of the disk has a number; PyArrow raises OSError without one for a corrupt page.
+        # A disk error has an errno; PyArrow raises an OSError without one for a corrupt page.
         in_content = (ValueError, csv.Error, RecursionError, OverflowError, EOFError)
         corrupt = isinstance(error, in_content) or (isinstance(error, OSError) and error.errno is None)
         if not corrupt and not _is_from(error, {"pyarrow"}):
@@ -278,24 +278,24 @@ def _is_from(error: Exception, libraries: Collection[str]) -> bool:
 
 def storage_path(address: Any, argument: str) -> StoragePath:
     """
-    Return the path of a file, on this machine or in an object store.
+    Return the path of a file on this machine or in an object store.
 
     :param address: a path, or a URL such as ``s3://bucket/key`` or ``gs://my_conn_id@bucket/key``.
-    :param argument: its name, for the error.
-    :raises ImageKitInputError: if it is none.
+    :param argument: name of the argument, for the error.
+    :raises ImageKitInputError: if the address is not valid.
     """
     text = optional_text(str(address or ""), argument) or ""
     if not text or text.endswith("/") or "\0" in text:
         raise ImageKitInputError(
             f"{argument} is {address!r}, which names no file.",
-            help="Use such as s3://bucket/library.parquet or /data/library.jsonl.",
+            help="Use a path such as s3://bucket/library.parquet or /data/library.jsonl.",
         )
     if "://" not in text or text.startswith("file://"):
         local = Path(text.removeprefix("file://"))
         if not local.is_absolute():
             raise ImageKitInputError(
-                f"{argument} is {text!r}, a relative path: it begins at the worker's own folder.",
-                help="Pass a whole one, such as /data/library.jsonl or s3://bucket/library.parquet.",
+                f"{argument} is {text!r}, a relative path, which would start in the worker's folder.",
+                help="Pass an absolute path such as /data/library.jsonl, or s3://bucket/library.parquet.",
             )
         return local
     try:
@@ -303,16 +303,16 @@ def storage_path(address: Any, argument: str) -> StoragePath:
         _ = path.fs
     except (ValueError, ImportError) as error:
         raise ImageKitInputError(
-            f"{argument} is {text!r}, whose store cannot be used: {error}.", help=_store_help(text)
+            f"{argument} is {text!r}, whose storage cannot be used: {error}.", help=_store_help(text)
         ) from None
     return cast("StoragePath", path)
 
 
 def _store_help(address: str) -> str | None:
-    """Return which Airflow provider brings the store of an address."""
+    """Return which Airflow provider to install for the storage of an address."""
     scheme, found, _ = address.partition("://")
     if not found:
         return None
     if provider := _STORE_PROVIDERS.get(scheme):
-        return f"Install the Airflow provider of {scheme}://, apache-airflow-providers-{provider}."
+        return f"Install the Airflow provider for {scheme}://, apache-airflow-providers-{provider}."
     return f"Use one of {', '.join(f'{known}://' for known in _STORE_PROVIDERS)}, or a path on this machine."

@@ -1,4 +1,4 @@
-"""What a place to write to must be able to do, as ``pathlib.Path`` and ``ObjectStoragePath`` both are."""
+"""The interface shared by ``pathlib.Path`` and ``ObjectStoragePath``, and functions for both."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 _CHUNK = 1 << 20
 
-# Errors that the next try meets again.
+# Errors that would occur again in the next try.
 _LASTING = {
     errno.EACCES,
     errno.EPERM,
@@ -47,11 +47,11 @@ class StoragePath(Protocol):
 
     @property
     def name(self) -> str:
-        """Return its last part."""
+        """Return the last part of the path."""
 
     @property
     def parent(self) -> Self:
-        """Return the folder that it is in."""
+        """Return the parent folder."""
 
     def __truediv__(self, name: str) -> Self:
         """Return a path below it."""
@@ -60,10 +60,10 @@ class StoragePath(Protocol):
         """Open the file."""
 
     def exists(self) -> bool:
-        """Return whether it is there."""
+        """Return whether it exists."""
 
     def mkdir(self, *, parents: bool = False, exist_ok: bool = False) -> Any:
-        """Make the folder, where folders are made."""
+        """Create the folder, where the storage has folders."""
 
     def iterdir(self) -> Iterable[Self]:
         """Yield what is in the folder."""
@@ -72,23 +72,23 @@ class StoragePath(Protocol):
         """Remove the file."""
 
     def replace(self, target: Self) -> Any:
-        """Move the file to another path, whatever is there."""
+        """Move the file to another path, and replace an existing file there."""
 
 
 def is_local(path: StoragePath) -> TypeGuard[Path]:
-    """Return whether a path is on this machine: an open file there can be read already."""
-    # The paths of object stores descend from pathlib.Path too on Airflow 2.
+    """Return whether a path is on this machine, where files can be read while they are being written."""
+    # On Airflow 2, paths of object stores are subclasses of pathlib.Path, too.
     return isinstance(path, Path) and not hasattr(path, "protocol")
 
 
 def forget_listings(path: StoragePath) -> None:
-    """Let an object store's client ask again: what it remembers of a folder, other processes have changed."""
+    """Clear an object store client's cache of listings: other processes may have changed the folders."""
     if not is_local(path):
         path.fs.invalidate_cache()  # type: ignore[attr-defined]
 
 
 def files_in(folder: StoragePath) -> list[StoragePath]:
-    """Return what is in a folder by name; nothing if there is no such folder."""
+    """Return the content of a folder sorted by name; nothing if the folder does not exist."""
     forget_listings(folder)
     try:
         return sorted(folder.iterdir(), key=lambda path: path.name)
@@ -98,12 +98,12 @@ def files_in(folder: StoragePath) -> list[StoragePath]:
 
 def check_writable(path: StoragePath, argument: str, *, beside: Collection[StoragePath] = ()) -> None:
     """
-    Make sure that a file can be written, before any work is done for it.
+    Check that a file can be written, before any work is done for it.
 
     :param path: the file; its folder can be missing.
-    :param argument: name of the argument that says so, for the error.
-    :param beside: folders that were found writable; only the name of a file in one of them is looked at.
-    :raises ImageKitInputError: if it cannot.
+    :param argument: name of the argument with the path, for the error.
+    :param beside: folders that are known to be writable; for files in them, only the name is checked.
+    :raises ImageKitInputError: if the file cannot be written.
     """
     folder = path.parent
     try:
@@ -111,7 +111,7 @@ def check_writable(path: StoragePath, argument: str, *, beside: Collection[Stora
         if folder in beside:
             return
         missing: list[str] = []
-        while is_local(folder) and not os.path.lexists(folder):  # a link that leads nowhere is in the way
+        while is_local(folder) and not os.path.lexists(folder):  # a dangling link counts as existing
             missing.append(folder.name)
             folder = folder.parent
         for name in missing:
@@ -120,20 +120,20 @@ def check_writable(path: StoragePath, argument: str, *, beside: Collection[Stora
         try:
             with probe.open("wb") as stream:
                 stream.write(b"\n")
-        finally:  # a full disk takes the empty file
-            with suppress(FileNotFoundError):  # so says a store that fails for a moment
+        finally:  # on a full disk, the empty file was created
+            with suppress(FileNotFoundError):  # raised by a store that fails for a moment
                 probe.unlink()
     except OSError as error:
         if error.errno is not None and error.errno not in _LASTING:
             raise
         raise ImageKitInputError(
             f"{argument} is {str(path)!r}, which cannot be written: {error}.",
-            help="Check that the folder exists or can be made, and that this worker may write there.",
+            help="Check that the folder exists or can be created, and that this worker may write there.",
         ) from None
 
 
 def fingerprint(path: StoragePath) -> str | None:
-    """Return a text that changes whenever a file is replaced; ``None`` if there is none."""
+    """Return a text that changes whenever the file is replaced; ``None`` if the file does not exist."""
     try:
         if is_local(path):
             status = path.stat()
@@ -146,7 +146,7 @@ def fingerprint(path: StoragePath) -> str | None:
 
 @contextmanager
 def read_locally(path: StoragePath) -> Iterator[IO[bytes]]:
-    """Open a file for reading, from a copy on this machine if it is elsewhere: what opens here can seek."""
+    """Open a file for reading, from a local copy if it is on another machine; the opened file can seek."""
     if is_local(path):
         with path.open("rb") as stream:
             yield stream
@@ -159,13 +159,13 @@ def read_locally(path: StoragePath) -> Iterator[IO[bytes]]:
 
 
 def copy(source: StoragePath, outgoing: IO[bytes]) -> None:
-    """Copy a file of any store into an opened one."""
+    """Copy a file of any storage into an open file."""
     with source.open("rb") as incoming:
         shutil.copyfileobj(incoming, outgoing, _CHUNK)
 
 
 def _check_name(path: StoragePath) -> None:
-    """Raise an ``OSError`` for a folder, a loop of links, and a name that the disk does not take."""
+    """Raise an ``OSError`` for a folder, a loop of links, and a name that the disk does not accept."""
     if is_local(path):
         with suppress(FileNotFoundError):
             if stat.S_ISDIR(path.stat().st_mode):

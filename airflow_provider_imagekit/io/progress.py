@@ -1,4 +1,4 @@
-"""How far a long computation is: a line every few seconds, and a way to stop it."""
+"""Progress of a long computation: writes a line every few seconds, and can stop the computation."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ T = TypeVar("T")
 
 class Progress:
     """
-    Writes what is done, of how many, the rate and the remaining time; and ends the work when told to.
+    Writes the amount done, the total, the rate and the remaining time, and stops the work on request.
 
-    :param write: takes the lines.
+    :param write: receives the lines.
     :param every: seconds between lines.
     :param clock: monotonic seconds.
-    :param error: what is raised after :meth:`stop`.
+    :param error: class of the error that is raised after :meth:`stop`.
     """
 
     def __init__(
@@ -44,27 +44,27 @@ class Progress:
         self._noted: set[str] = set()
 
     def note(self, line: str) -> None:
-        """Write a line once."""
+        """Write a line, but only the first time."""
         if line not in self._noted:
             self._noted.add(line)
             self._write(line)
 
     def stop(self) -> None:
-        """Make the next look raise; safe to call in a signal handler."""
+        """Make the next :meth:`report` raise an error; safe to call in a signal handler."""
         self.stopped = True
 
     def begin(self) -> None:
-        """Note that another phase begins."""
+        """Start the clock of a new phase."""
         self._begun = self._clock()
 
-    def look(self, phase: str, done: int, total: int | None, unit: str) -> None:
+    def report(self, phase: str, done: int, total: int | None, unit: str) -> None:
         """
-        Write a line if it is time to.
+        Write a line if one is due.
 
-        :param phase: what is being done, such as ``Searching``.
-        :param done: how much of it is done.
-        :param total: how much there is to do; ``None`` if unknown.
-        :param unit: of ``done`` and ``total``, in the plural.
+        :param phase: current phase, such as ``Searching``.
+        :param done: amount done.
+        :param total: amount to do; ``None`` if unknown.
+        :param unit: unit of ``done`` and ``total``, in the plural.
         :raises StoppedError: after :meth:`stop`.
         """
         one = unit.removesuffix("s")
@@ -91,7 +91,7 @@ _current: ContextVar[Progress | None] = ContextVar("progress", default=None)
 
 @contextmanager
 def progress_to(progress: Progress) -> Iterator[None]:
-    """Let the work in this context report to a progress. Without one, it writes to a terminal."""
+    """Let the work in this context report to a :class:`Progress`; by default, it writes to a terminal."""
     token = _current.set(progress)
     try:
         yield
@@ -100,7 +100,7 @@ def progress_to(progress: Progress) -> Iterator[None]:
 
 
 def note(line: str) -> None:
-    """Write a line to the progress of this context, once; nowhere without one."""
+    """Write a line once to the :class:`Progress` of this context, if there is one."""
     if progress := _current.get():
         progress.note(line)
 
@@ -117,12 +117,12 @@ def track(
     """
     Yield items, and report how many are done.
 
-    :param phase: what is being done.
-    :param items: what it is done with.
-    :param total: their size in all; ``None`` if unknown.
-    :param unit: of the size.
-    :param size: returns how much one item counts for.
-    :param stride: look at the clock after so many items.
+    :param phase: current phase.
+    :param items: the items to process.
+    :param total: their total size; ``None`` if unknown.
+    :param unit: unit of the size.
+    :param size: returns the size of one item.
+    :param stride: number of items between two checks of the clock.
     :raises StoppedError: if the work was stopped.
     """
     progress = _current.get() or Progress(_to_terminal)
@@ -130,25 +130,25 @@ def track(
     done = 0
     for number, item in enumerate(items):
         if number % stride == 0:
-            progress.look(phase, done, total, unit)
+            progress.report(phase, done, total, unit)
         yield item
         done += size(item)
 
 
 def counted(count: float, one: str, many: str = "") -> str:
     """
-    Return a number of things for people: ``1 file``, ``2,000 files``, ``0.5 requests``.
+    Format a count for people: ``1 file``, ``2,000 files``, ``0.5 requests``.
 
-    :param count: how many.
-    :param one: what one is called.
-    :param many: what several are called, unless an ``s`` makes that.
+    :param count: the number.
+    :param one: the noun in the singular.
+    :param many: the noun in the plural; by default the singular with an ``s``.
     """
     shown = int(count) if count % 1 == 0 else count
     return f"{shown:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def duration_text(seconds: float) -> str:
-    """Return a duration for people: ``42 s``, ``7 min``, ``3 h 20 min``."""
+    """Format a duration for people: ``42 s``, ``7 min``, ``3 h 20 min``."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

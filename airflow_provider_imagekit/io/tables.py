@@ -1,4 +1,4 @@
-"""Tables in opened files, read and written by rows or by columns: JSON Lines, CSV, Parquet."""
+"""Reads and writes tables (JSON Lines, CSV, Parquet) in open files, by rows or by columns."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ __all__ = [
     "write_rows",
 ]
 
-#: Returns the names of the columns to read, of those that a table has.
+#: Selects the columns to read from the names of all columns of a table.
 Columns = Callable[[Sequence[str]], Collection[str]]
-#: Rows as columns of one length, by their names.
+#: Rows as columns of equal length, by name.
 Chunk = Mapping[str, Any]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_CELL = 1 << 30
 
-# Rows that are read into memory at a time, whole (EXIF makes it some 10 MB) or in the columns in use.
+# Rows in memory at a time: complete rows (about 10 MB with EXIF), or only the columns in use.
 _BATCH, _COLUMN_BATCH = 4096, 1 << 16
 
 
 class TableFormat(StrEnum):
-    """A form of table; each is also the usual ending of its files' names."""
+    """Table formats; each value is also the usual extension of the file name."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -72,26 +72,27 @@ class TableFormat(StrEnum):
 
 def format_of(name: str) -> TableFormat:
     """
-    Return a table's form by the ending of its name: ``.jsonl`` or ``.ndjson``, ``.csv``, ``.parquet``.
+    Return a table's format by the extension of its name: ``.jsonl`` or ``.ndjson``, ``.csv``, ``.parquet``.
 
-    :raises ImageKitInputError: for other endings.
+    :raises ImageKitInputError: for other extensions.
     """
     ending = PurePosixPath(name).suffix.lower().removeprefix(".")
     if ending in {"ndjson", "jsonlines"}:
         return TableFormat.JSONL
     if ending not in list(TableFormat):
         raise ImageKitInputError(
-            f"The ending of {name[-200:]!r} names no form of table.", help="Use .jsonl, .csv or .parquet."
+            f"The extension of {name[-200:]!r} is not a known table format.",
+            help="Use .jsonl, .csv or .parquet.",
         )
     return TableFormat(ending)
 
 
 def check_format(table_format: str) -> None:
     """
-    Make sure that tables of a form can be read and written here.
+    Check that tables of a format can be read and written here.
 
     :param table_format: one of :class:`TableFormat`.
-    :raises ImageKitInputError: if Parquet's library is missing.
+    :raises ImageKitInputError: for Parquet, if PyArrow is missing.
     """
     if TableFormat(table_format) is TableFormat.PARQUET:
         import_pyarrow()
@@ -101,13 +102,13 @@ def read_rows(
     file: IO[bytes] | IO[str], table_format: str, columns: Columns | None = None
 ) -> Iterator[dict[str, Any]]:
     """
-    Yield a table's rows as dictionaries, whose texts hold no surrogate without its pair.
+    Yield a table's rows as dictionaries, whose texts contain no unpaired surrogates.
 
-    :param file: opened for reading; as text or as bytes (UTF-8), Parquet as bytes and able to seek.
+    :param file: opened for reading; as text or as bytes (UTF-8), Parquet as bytes and seekable.
     :param table_format: one of :class:`TableFormat`.
-    :param columns: which columns of a Parquet file to read; all unless given.
-    :raises ImageKitInputError: if the table cannot be read, which another try does not change, or Parquet's
-        library is missing. What the file itself raises is raised as it is.
+    :param columns: selects the columns to read from a Parquet file; all by default.
+    :raises ImageKitInputError: if the content cannot be read, so a retry would fail too, or PyArrow is
+        missing for Parquet. I/O errors of the file are raised unchanged.
     """
     form = TableFormat(table_format)
     if form is TableFormat.PARQUET:
@@ -118,10 +119,10 @@ def read_rows(
 
 def columns_needed(needed: Iterable[str], others: Iterable[str] = ()) -> Columns:
     """
-    Return what chooses columns; it chooses all where one is missing, so that an error can list them.
+    Return a function that selects columns; it selects all if one is missing, so that an error can list them.
 
-    :param needed: the columns without which a row is refused.
-    :param others: columns that are read where they are.
+    :param needed: required columns.
+    :param others: optional columns.
     """
     all_needed = frozenset(needed)
     chosen = all_needed | frozenset(others)
@@ -130,9 +131,9 @@ def columns_needed(needed: Iterable[str], others: Iterable[str] = ()) -> Columns
 
 def storable(value: Any) -> Any:
     """
-    Return a value of JSON types with a replacement character for each surrogate without its pair.
+    Return a value of JSON types with a replacement character for each unpaired surrogate.
 
-    No file takes such a surrogate, and it would end a run after all its work.
+    Such a surrogate cannot be written to a file, so it would fail a run after all its work.
     """
     if isinstance(value, str):
         return value if value.isascii() else _SURROGATE.sub("\ufffd", value)
@@ -159,9 +160,9 @@ def write_rows(
     :param columns: name and type of each column, in order: ``int``, ``float``, ``str``, ``bool``, or for
         Parquet ``datetime`` with a time zone.
     :param table_format: one of :class:`TableFormat`.
-    :param row_group: rows of a row group of Parquet, which are in memory together.
-    :return: how many rows were written.
-    :raises ImageKitInputError: if Parquet's library is missing.
+    :param row_group: rows in a row group of Parquet, which are in memory together.
+    :return: number of rows written.
+    :raises ImageKitInputError: for Parquet, if PyArrow is missing.
     """
     remaining = iter(rows)
     chunks = (
@@ -175,14 +176,14 @@ def write_columns(
     file: IO[bytes], chunks: Iterable[Chunk], columns: Mapping[str, type], table_format: str
 ) -> int:
     """
-    Write a table whose rows come as columns.
+    Write a table whose rows are given as columns.
 
     :param file: opened for writing bytes.
-    :param chunks: some rows each; every column of ``columns`` is in it.
-    :param columns: as :func:`write_rows` takes it.
+    :param chunks: some rows each, with every column of ``columns``.
+    :param columns: see :func:`write_rows`.
     :param table_format: one of :class:`TableFormat`.
-    :return: how many rows were written.
-    :raises ImageKitInputError: if Parquet's library is missing.
+    :return: number of rows written.
+    :raises ImageKitInputError: for Parquet, if PyArrow is missing.
     """
     form = TableFormat(table_format)
     if form is TableFormat.PARQUET:
@@ -192,18 +193,18 @@ def write_columns(
 
 def read_columns(file: IO[bytes], table_format: str, columns: Columns) -> Iterator[dict[str, Any]]:
     """
-    Yield a table's rows as columns, some thousand rows at a time: arrays of PyArrow where it can read them,
+    Yield a table's rows as columns, some thousand rows at a time: PyArrow arrays if PyArrow can read them,
     else lists.
 
-    :param file: opened for reading bytes; Parquet able to seek.
+    :param file: opened for reading bytes; Parquet seekable.
     :param table_format: one of :class:`TableFormat`.
-    :param columns: which columns to return, of those that there are.
+    :param columns: selects the columns to return.
     :raises ImageKitInputError: as :func:`read_rows` does.
     """
     if TableFormat(table_format) is TableFormat.PARQUET:
         for batch in read_batches(file, columns, _COLUMN_BATCH):
-            there = zip(batch.schema.names, batch.columns, strict=True)
-            yield {name: usual_values(name, column) for name, column in there}
+            named = zip(batch.schema.names, batch.columns, strict=True)
+            yield {name: usual_values(name, column) for name, column in named}
     elif TableFormat(table_format) is TableFormat.CSV:
         yield from _csv_columns(file, columns)
     elif has_arrow() and isinstance(columns, TextColumns):
@@ -216,8 +217,8 @@ def columns_of(rows: Iterable[Mapping[str, Any]], columns: Columns) -> Iterator[
     """
     Yield rows as columns, some thousand rows at a time.
 
-    :param rows: dictionaries; what a row lacks is null.
-    :param columns: which columns to return, of those of the rows at hand.
+    :param rows: dictionaries; a column that a row lacks is null.
+    :param columns: selects the columns to return, separately for each chunk of rows.
     """
     remaining = iter(rows)
     while chunk := list(islice(remaining, _BATCH)):
@@ -235,8 +236,8 @@ def json_row(line: str | bytes, number: int) -> dict[str, Any]:
     Return the row of a line of JSON Lines.
 
     :param line: the line.
-    :param number: of the line, for the error.
-    :raises ImageKitInputError: if it is not a JSON object.
+    :param number: number of the line, for the error.
+    :raises ImageKitInputError: if the line is not a JSON object.
     """
     try:
         row = json.loads(line)
@@ -285,7 +286,7 @@ def _csv_text(file: IO[bytes]) -> Iterator[IO[str]]:
         yield text
     finally:
         if not text.closed:
-            text.detach()  # or it would close the caller's file
+            text.detach()  # otherwise it would close the caller's file
 
 
 def _csv_rows(text: IO[str]) -> Iterator[dict[str, Any]]:
@@ -295,13 +296,13 @@ def _csv_rows(text: IO[str]) -> Iterator[dict[str, Any]]:
 
 
 def _csv_row(names: list[str], cells: list[str]) -> dict[Any, Any]:
-    """Return what ``csv.DictReader`` makes of a row: cells without a name stand under ``None``."""
+    """Return a row as ``csv.DictReader`` does: cells without a column name are under ``None``."""
     row: dict[Any, Any] = dict(zip_longest(names, cells[: len(names)]))
     return row if len(cells) <= len(names) else row | {None: cells[len(names) :]}
 
 
 def _csv_columns(file: IO[bytes], columns: Columns) -> Iterator[dict[str, Any]]:
-    """Yield what :func:`columns_of` does of the rows, without a dictionary for each of them."""
+    """Yield the same columns as :func:`columns_of`, without a dictionary for each row."""
     names: list[str] = []
     begin, line = 0, 0
     for block in blocks_of(file) if has_arrow() else ():
@@ -309,9 +310,9 @@ def _csv_columns(file: IO[bytes], columns: Columns) -> Iterator[dict[str, Any]]:
         if not begin:
             head, _, rows = block.removeprefix(codecs.BOM_UTF8).partition(b"\n")
             names = csv_names(head)
-        blank = not rows or rows.isspace()  # without a row no column is missing
+        blank = not rows or rows.isspace()  # without rows, no column counts as missing
         cells = read_csv_block(rows, names, list(columns(names))) if names and not blank else None
-        if cells is None:  # PyArrow's part ends here, between two rows
+        if cells is None:  # Python's reader continues from here, between two rows
             break
         yield cells
         begin, line = begin + len(block), line + block.count(b"\n")
@@ -346,8 +347,8 @@ def _json_columns(file: IO[bytes], columns: TextColumns) -> Iterator[dict[str, A
 
 
 def _cells(text: IO[str], before: int = 0) -> Iterator[list[str]]:
-    """Yield the cells of rows; an error names the line, of which there were some before."""
-    # One for the whole process, so it is only raised.
+    """Yield the cells of rows; ``before`` is the number of earlier lines, for the line number in errors."""
+    # The limit applies to the whole process, so it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
     rows = csv.reader(text)
     try:
@@ -384,4 +385,4 @@ def _write_csv(file: IO[bytes], chunks: Iterable[Chunk], columns: Mapping[str, t
                 writer.writerows(zip(*cells, strict=True))
         return count
     finally:
-        text.detach()  # or it would close the caller's file
+        text.detach()  # otherwise it would close the caller's file

@@ -1,4 +1,4 @@
-"""Columns as lists, or as PyArrow's arrays where PyArrow read the table; both give the same texts."""
+"""Operations on columns, which are lists or, if PyArrow read the table, PyArrow arrays."""
 
 from __future__ import annotations
 
@@ -38,32 +38,32 @@ __all__ = [
     "without_blanks",
 ]
 
-#: Values of rows, in order: a list, or an array of PyArrow.
+#: Values of rows, in order: a list, or a PyArrow array.
 Column = Any
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-# What must be escaped in JSON, and what is quoted in CSV: as a pattern, and as bytes.
+# Characters that must be escaped in JSON, and characters that are quoted in CSV: as a pattern and as bytes.
 _ESCAPED: Final = r'["\\\x00-\x1f]', b'"\\' + bytes(range(0x20))
 _QUOTED: Final = r'[",\r\n]', b'",\r\n'
 _HASH: Final = "%016x"
 
 
 def is_arrow(column: Column) -> bool:
-    """Return whether a column is an array of PyArrow."""
+    """Return whether a column is a PyArrow array."""
     return type(column).__module__.partition(".")[0] == "pyarrow"
 
 
 def listed(column: Column) -> list[Any]:
-    """Return a column's values as Python's."""
+    """Return a column's values as a list of Python objects."""
     return column.to_pylist() if is_arrow(column) else list(column)
 
 
 def text_column(values: Column, *, like: Column) -> Column:
     """
-    Return texts as a column of the same kind as another.
+    Return texts as a column of the same kind as ``like``.
 
     :param values: texts or ``None``.
-    :param like: the other column.
+    :param like: the column whose kind is used.
     """
     if not is_arrow(like):
         return listed(values)
@@ -74,11 +74,11 @@ def text_column(values: Column, *, like: Column) -> Column:
 
 def coded(values: Sequence[Any], codes: Any, *, like: Column) -> Column:
     """
-    Return a column of a few values.
+    Return a column with few distinct values.
 
-    :param values: the values.
-    :param codes: for each row, the place of its value.
-    :param like: returns a column of the same kind as this one.
+    :param values: the distinct values.
+    :param codes: for each row, the index of its value.
+    :param like: the column whose kind is used.
     """
     if not is_arrow(like):
         return list(map(values.__getitem__, codes))
@@ -89,7 +89,7 @@ def coded(values: Sequence[Any], codes: Any, *, like: Column) -> Column:
 
 
 def hash_texts(bits: Sequence[int], *, like: Column) -> Column:
-    """Return hashes as 16 digits, as a column of the same kind as another."""
+    """Return hashes as 16 hexadecimal digits, in a column of the same kind as ``like``."""
     if not is_arrow(like):
         return list(map(_HASH.__mod__, bits))
     import numpy as np
@@ -105,14 +105,14 @@ def taken(column: Column, places: Any) -> Column:
     if is_arrow(column):
         import pyarrow as pa
 
-        if isinstance(places, array):  # which PyArrow would read number by number
+        if isinstance(places, array):  # PyArrow would convert it number by number
             return column.take(pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
         return column.take(pa.array(places, pa.int64()))
     return list(map(column.__getitem__, places))
 
 
 def filtered(column: Column, kept: bytes | bytearray) -> Column:
-    """Return the values of the rows that have a 1."""
+    """Return the values of the rows for which ``kept`` has a 1."""
     if 0 not in kept:
         return column
     if not is_arrow(column):
@@ -124,7 +124,7 @@ def filtered(column: Column, kept: bytes | bytearray) -> Column:
 
 
 def are_blank(column: Column) -> bytes:
-    """Return for each value a 1 if it is absent or false, such as an empty text; else a 0."""
+    """Return for each value a 1 if it is null or false, such as an empty text, else a 0."""
     if is_arrow(column) and str(column.type) == "large_string":
         blank = _compute().equal(_compute().binary_length(column).fill_null(0), 0)
         return bytes(memoryview(blank.cast("uint8").buffers()[1])[: len(blank)])
@@ -132,7 +132,7 @@ def are_blank(column: Column) -> bytes:
 
 
 def has_blanks(column: Column) -> bool:
-    """Return whether a value is absent, or an empty text."""
+    """Return whether a value is null or an empty text."""
     if not is_arrow(column):
         return None in column or "" in column
     return bool(without_blanks(column).null_count)
@@ -146,7 +146,7 @@ def names_of(column: Column) -> Column:
 
 
 def concatenated(columns: list[Column]) -> Column:
-    """Return columns of texts, which are taken out of the list, as one: an array of PyArrow if all are."""
+    """Concatenate text columns, to a PyArrow array if all are arrays; arrays are removed from the list."""
     if len(columns) == 1:
         return columns.pop()
     if not columns or not all(map(is_arrow, columns)):
@@ -160,7 +160,7 @@ def concatenated(columns: list[Column]) -> Column:
 
 
 def last_places(column: Column, names: Column) -> Sequence[int]:
-    """Return for each name its last place in a column; -1 where it is absent."""
+    """Return for each name its last place in a column; -1 if it is missing."""
     if not (is_arrow(column) and is_arrow(names)):
         places = {name: place for place, name in enumerate(listed(column))}
         return [places.get(name, -1) for name in listed(names)]
@@ -177,8 +177,8 @@ def as_text(column: Column, *, like: Column, absent: str | None) -> Column:
     """
     Return values as texts.
 
-    :param like: returns a column of the same kind as this one.
-    :param absent: what is returned for ``None``.
+    :param like: the column whose kind is used.
+    :param absent: replacement for ``None``.
     """
     if is_arrow(column) and is_arrow(like):
         import pyarrow as pa
@@ -190,7 +190,7 @@ def as_text(column: Column, *, like: Column, absent: str | None) -> Column:
 
 
 def places_of(column: Column, names: Collection[str]) -> dict[str, int]:
-    """Return the first place of each of some texts that is in a column."""
+    """Return the first place in a column of each text that occurs in it."""
     if not is_arrow(column):
         places = [place for place, name in enumerate(column) if name in names]
     else:
@@ -202,7 +202,7 @@ def places_of(column: Column, names: Collection[str]) -> dict[str, int]:
 
 
 def without_blanks(column: Any) -> Any:
-    """Return an array of PyArrow with null for empty texts."""
+    """Return a PyArrow array with null in place of empty texts."""
     import pyarrow as pa
 
     if not pa.types.is_large_string(column.type):
@@ -212,21 +212,21 @@ def without_blanks(column: Any) -> Any:
 
 
 def sorted_places(column: Column) -> list[int]:
-    """Return the places of texts in their order."""
+    """Return the places of texts in sorted order."""
     if not is_arrow(column):
         return sorted(range(len(column)), key=column.__getitem__)
     import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-    # Bytes of UTF-8 have the order of code points, which is Python's.
+    # UTF-8 bytes sort like code points, which is also Python's order.
     places: list[int] = pc.sort_indices(column).to_pylist()
     return places
 
 
 def found(column: Column, pattern: str) -> Column:
     """
-    Return for each text whether a pattern is found in it; for an absent one, ``None``.
+    Return for each text whether a pattern is found in it; ``None`` for null.
 
-    :param pattern: as Python and RE2 both read it; ``$`` is the end of the text.
+    :param pattern: valid in both Python and RE2; ``$`` is the end of the text.
     """
     if is_arrow(column):
         import pyarrow.compute as pc
@@ -238,7 +238,7 @@ def found(column: Column, pattern: str) -> Column:
 
 def changed(column: Column, which: Column, change: Callable[[str], str | None]) -> Column:
     """
-    Return texts of which some are changed.
+    Return texts with some of them changed.
 
     :param which: for each text, whether to change it.
     :param change: returns the new text.
@@ -259,7 +259,7 @@ def changed(column: Column, which: Column, change: Callable[[str], str | None]) 
 
 
 def replaced(column: Column, pattern: str, replacement: str) -> Column:
-    """Return texts in which what a pattern finds is replaced; both as Python and RE2 read them."""
+    """Return texts with matches of a pattern replaced; both must be valid in Python and RE2."""
     if is_arrow(column):
         import pyarrow.compute as pc
 
@@ -276,7 +276,7 @@ def joined(parts: Iterable[Column | str]) -> bytes:
     """
     Return the texts of all rows as bytes, one row after the other.
 
-    :param parts: columns of texts, at least one, and texts that are the same in each row.
+    :param parts: at least one text column, and texts that are the same in each row.
     """
     parts = list(_merged(parts))
     arrow = next(filter(is_arrow, parts), None)
@@ -302,7 +302,7 @@ def _merged(parts: Iterable[Column | str]) -> Iterator[Column | str]:
 
 
 def text_data(column: Any) -> memoryview:
-    """Return the texts of an array of PyArrow, one behind the other."""
+    """Return the texts of a PyArrow array, one after the other."""
     import numpy as np
 
     _, ends, data = column.buffers()
@@ -313,12 +313,12 @@ def text_data(column: Any) -> memoryview:
 
 
 def json_text(value: Any) -> str:
-    """Return a value as JSON without needless spaces; what JSON cannot hold raises ``ValueError``."""
+    """Return a value as compact JSON; raise ``ValueError`` for values that JSON cannot represent."""
     return _ENCODER.encode(value)
 
 
 def json_parts(column: Column) -> list[Column | str]:
-    """Return a column's values as JSON: what :func:`joined` takes."""
+    """Return a column's values as JSON, as parts for :func:`joined`."""
     if is_arrow(column) and str(column.type) == "large_string":
         escaped = _changed_where(column, _ESCAPED, lambda text: _WRITERS[str](text)[1:-1])
         if not column.null_count:
@@ -338,7 +338,7 @@ def _json_texts(values: list[Any]) -> list[str]:
 
 
 def csv_texts(column: Column) -> Column:
-    """Return a column's values as cells of CSV, as Python's own module writes them."""
+    """Return a column's values as CSV cells, as Python's ``csv`` module writes them."""
     if not is_arrow(column):
         return _csv_texts(column)
     if str(column.type) == "large_string":
@@ -353,7 +353,7 @@ def _csv_texts(values: list[Any]) -> list[str]:
 
 
 def _changed_where(column: Any, special: tuple[str, bytes], change: Callable[[str], str]) -> Any:
-    """Return texts of which those with special characters are changed: of most columns none."""
+    """Return texts with those changed that contain special characters; in most columns there are none."""
     pattern, characters = special
     data = bytes(text_data(column))
     if len(data.translate(None, characters)) == len(data):
@@ -388,7 +388,7 @@ def _in_quotes(text: str) -> str:
 
 
 def _float_text(value: float) -> str:
-    return repr(value) if isfinite(value) else json_text(value)  # which refuses it
+    return repr(value) if isfinite(value) else json_text(value)  # raises the error
 
 
 _WRITERS: Mapping[type, Callable[[Any], str]] = {

@@ -1,4 +1,4 @@
-"""Files that appear together when all are complete, or not at all."""
+"""Atomic writes: files appear together when all are complete, or not at all."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _OLD = timedelta(days=1)
 @contextmanager
 def atomic_write(path: StoragePath, workplace: StoragePath) -> Iterator[IO[bytes]]:
     """
-    Open a file for writing that appears at its path complete, or not at all.
+    Open a file for writing; it appears at its path complete, or not at all.
 
-    :param path: where the file shall appear.
-    :param workplace: folder of the same store for the unfinished file.
+    :param path: final path of the file.
+    :param workplace: folder on the same storage for the unfinished file.
     """
     with appear_together(workplace) as write, write(path) as stream:
         yield stream
@@ -37,13 +37,13 @@ def appear_together(
     """
     Yield a function that opens files for writing; they appear at their paths together, or not at all.
 
-    Each file grows under another name. When all are complete, they are moved: one step each on a file system,
-    and in an object store a copy within the store, which appears whole as every object does. If one move
-    fails, what stood at the paths before is put back.
+    Each file is written under a temporary name. When all are complete, they are moved: atomically on a file
+    system, and by a copy within an object store, whose objects always appear complete. If one move fails, the
+    former files are restored.
 
-    :param workplace: folder of the same store for the unfinished files; by default beside each path.
-    :raises Exception: what a failed move met. Where nothing could be put back either, as in an outage of a
-        store, a note says which former files are kept.
+    :param workplace: folder on the same storage for the unfinished files; by default beside each path.
+    :raises Exception: the error of a failed move. If the former files could not be restored either, as in an
+        outage of the storage, a note on the error lists where they are kept.
     """
     unfinished: list[tuple[StoragePath, StoragePath]] = []
     with ExitStack() as locks:
@@ -64,7 +64,7 @@ def appear_together(
             yield write
             _put_in_place(unfinished)
         except BaseException:
-            # GeneratorExit and SystemExit too: a stop half-way must not leave half a file.
+            # Also for GeneratorExit and SystemExit: a stop must not leave an incomplete file.
             for growing, _ in unfinished:
                 with suppress(Exception):  # the next run removes it
                     growing.unlink()
@@ -75,12 +75,12 @@ def remove_leftovers(folder: StoragePath, name: str | None = None) -> None:
     """
     Remove unfinished files of killed tries.
 
-    A file on a disk is locked while it is written, so that of a live process stays. In an object store those
-    that are a day old are removed.
+    A local file is locked while it is written, so files of live processes are kept. In an object store, files
+    older than a day are removed.
 
-    :param folder: where they are.
-    :param name: name of the file that they were to become. Without it, all are removed, and the caller makes
-        sure that no other process writes there.
+    :param folder: folder of the unfinished files.
+    :param name: final name of the files. Without it, all are removed, and the caller must ensure that no
+        other process writes there.
     """
     for path in files_in(folder):
         found = _LEFTOVER.fullmatch(path.name)
@@ -110,17 +110,17 @@ def _temporary(what: str, path: StoragePath, folder: StoragePath) -> StoragePath
 
 
 def _is_old(path: Any) -> bool:
-    with suppress(NotImplementedError):  # a store that keeps no times
+    with suppress(NotImplementedError):  # a store without modification times
         modified: datetime = path.fs.modified(path.path)
         return modified.astimezone(UTC) < datetime.now(UTC) - _OLD
     return False
 
 
 def _put_in_place(moves: Sequence[tuple[StoragePath, StoragePath]]) -> None:
-    """Move files to their paths; if one move fails, put back what stood at all of them."""
+    """Move files to their paths; if one move fails, restore the former files at all of them."""
     formers: list[tuple[StoragePath | None, StoragePath]] = []
     try:
-        # One file alone is never half of something.
+        # A single file needs no rollback.
         for growing, path in moves if len(moves) > 1 else ():
             former = None if fingerprint(path) is None else _temporary("former", path, growing.parent)
             formers.append((former, path))
@@ -140,7 +140,7 @@ def _put_in_place(moves: Sequence[tuple[StoragePath, StoragePath]]) -> None:
 
 
 def _keep(path: StoragePath, former: StoragePath) -> None:
-    """Give what stands at a path a second name."""
+    """Keep the file at a path under a second name."""
     with suppress(NotImplementedError):  # a file system without links, a store without copies
         _link(path, former)
         return
@@ -161,14 +161,14 @@ def _link(path: StoragePath, former: Any) -> None:
 def _put_back(
     formers: list[tuple[StoragePath | None, StoragePath]], count: int, error: BaseException
 ) -> None:
-    """Put back the first so many; one that cannot be put back stays where it is kept."""
+    """Restore the first ``count`` former files; one that cannot be restored is kept under its second name."""
     for position, (former, path) in enumerate(formers[:count]):
         try:
             if former is not None:
                 former.replace(path)
             elif fingerprint(path) is not None:
                 path.unlink()
-        except Exception as another:  # noqa: BLE001 - a store raises what it likes, and the first error counts
+        except Exception as another:  # noqa: BLE001 - a store can raise anything; the first error counts
             kept = f"; its former content is in {former}" if former else ""
-            error.add_note(f"{path} could not be put back: {another!r}{kept}.")
+            error.add_note(f"{path} could not be restored: {another!r}{kept}.")
             formers[position] = (None, path)

@@ -1,1 +1,1 @@
-"""Whole media libraries as tables: list, plan, fetch what changed, publish. Nothing of Airflow."""
+"""Keeps a table of a whole media library: list, plan, fetch what changed, publish. Independent of Airflow."""

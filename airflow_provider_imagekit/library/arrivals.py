@@ -1,9 +1,9 @@
 """
-Which files of a selection are new, changed or gone since the last look, without I/O.
+Determines which files of a selection are new, changed or deleted since the last poll. Does no I/O.
 
-Time is ImageKit's own, ``updatedAt``. Each look asks for all files since a *floor* that lies an overlap
-behind the newest file seen, since a search can show a file late. What was reported of them before is
-remembered by file and version.
+All times are ImageKit's ``updatedAt``. Each poll requests the files since a *floor*, which stays an overlap
+behind the newest file seen because a search can return a file late. The cursor remembers which files and
+versions were reported before.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ CURSOR_KEY: Final = "imagekit_files"
 #: Key under which the receiver of webhooks stores what it has reported, in the same state store.
 REPORTED_KEY: Final = "imagekit_webhooks"
 
-#: Maximum number of files whose report is remembered; more of them in one overlap shorten the overlap.
+#: Maximum number of reported files to remember; if one overlap has more, the overlap is shortened.
 MAX_REMEMBERED: Final = 2500
 #: Maximum number of files of a selection that is watched for deletion.
 MAX_WATCHED: Final = 1000
 #: Maximum overlap in seconds.
 MAX_OVERLAP: Final = 3600.0
 
-#: Maximum number of files that an event names.
+#: Maximum number of files listed in an event.
 _MAX_NAMED = 20
 _DIGEST = 8
 _DELTA = 6
@@ -61,7 +61,7 @@ _ENTRY = _DIGEST + _DELTA
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """
-    A file that was found.
+    A file that a poll found.
 
     :param kind: ``new``, ``changed`` or ``deleted``.
     :param file_id: ImageKit's id of the file.
@@ -79,12 +79,12 @@ class Arrival:
     @classmethod
     def of(cls, file: Mapping[str, Any], floor_ms: int) -> Arrival:
         """
-        Read a file of a listing.
+        Return the arrival of a listed file.
 
         It is ``new`` if it is in its first version and was created since the floor.
 
         :param file: as ImageKit lists it.
-        :param floor_ms: since when files are looked for.
+        :param floor_ms: time from which files are listed, in milliseconds since 1970.
         """
         file_id = str(file["fileId"])
         version = str((file.get("versionInfo") or {}).get("id") or file_id)
@@ -94,17 +94,17 @@ class Arrival:
 
     @property
     def digest(self) -> str:
-        """What the file and its version are remembered by."""
+        """Key under which the file and its version are remembered."""
         return digest_of(self.file_id, self.version_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """
-    What one look at a selection has shown.
+    The result of polling a selection once.
 
-    :param files: files as ImageKit lists them, since some floor.
-    :param present: ids of all files of the selection; ``None`` if it was not asked for.
+    :param files: files since a floor, as ImageKit lists them.
+    :param present: ids of all files of the selection; ``None`` if they were not requested.
     """
 
     files: Sequence[Mapping[str, Any]]
@@ -114,13 +114,13 @@ class Listing:
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """
-    What was reported of a selection so far; at most 64 kB as JSON.
+    The state of a watch: which files were reported so far. At most 64 kB as JSON.
 
-    :param floor_ms: since when files are looked for, in milliseconds since 1970.
-    :param since_ms: ``updatedAt`` of the newest file seen.
-    :param reported: time by digest of the files since the floor that were reported.
-    :param present: ids of the selection's files at the last look; ``None`` if they are not watched.
-    :param missing: ids that the last look did not show for the first time.
+    :param floor_ms: time from which files are listed, in milliseconds since 1970.
+    :param since_ms: ``updatedAt`` of the newest file seen, in milliseconds since 1970.
+    :param reported: ``updatedAt`` by digest of the reported files since the floor.
+    :param present: ids of the selection's files at the last poll; ``None`` if deletions are not watched.
+    :param missing: ids that were missing for the first time at the last poll.
     """
 
     floor_ms: int
@@ -144,13 +144,13 @@ class Cursor:
         until_ms: int | None = None,
     ) -> tuple[list[Arrival], Cursor]:
         """
-        Return what a listing shows that was not reported yet, and the cursor behind it.
+        Return the files of a listing that were not reported yet, and the next cursor.
 
         :param listing: the files since this cursor's floor, or an earlier one.
-        :param now_ms: the time, which bounds how far a wrong ``updatedAt`` can move the cursor.
+        :param now_ms: the current time; it limits how far a wrong ``updatedAt`` can move the cursor.
         :param overlap_ms: how far the floor stays behind the newest file.
-        :param known: digests that others have reported.
-        :param until_ms: files updated later than that are left to the next look.
+        :param known: digests of files that were already reported elsewhere.
+        :param until_ms: files updated after this time are left to the next poll.
         """
         files = [Arrival.of(file, self.floor_ms) for file in listing.files if file.get("fileId")]
         files = [file for file in files if self.floor_ms <= file.updated_ms <= (until_ms or file.updated_ms)]
@@ -166,7 +166,7 @@ class Cursor:
     def _absent(
         self, present: frozenset[str] | None
     ) -> tuple[list[Arrival], frozenset[str] | None, frozenset[str]]:
-        """Return who is gone, who is there, and who is missing; a file is gone when two looks miss it."""
+        """Return deleted, present and missing files; a file counts as deleted once two polls miss it."""
         if present is None or self.present is None:
             return [], self.present if present is None else present, self.missing
         absent = (self.present | self.missing) - present
@@ -177,7 +177,7 @@ class Cursor:
         return gone, present, waiting
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
+        """Return the cursor as plain JSON."""
         entries = (
             f"{digest}{min(max(moment - self.floor_ms, 0), 16**_DELTA - 1):0{_DELTA}x}"
             for digest, moment in self.reported.items()
@@ -190,9 +190,9 @@ class Cursor:
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Cursor:
         """
-        Return what :meth:`to_json` wrote down.
+        Return the cursor that :meth:`to_json` wrote.
 
-        :raises ImageKitInputError: for anything else.
+        :raises ImageKitInputError: if the state is not valid.
         """
         try:
             floor, since, text = int(state["floor"]), int(state["since"]), str(state["reported"])
@@ -211,7 +211,7 @@ class Cursor:
 
 
 def _bounded(floor: int, reported: Mapping[str, int]) -> tuple[int, dict[str, int]]:
-    """Return the floor and what is remembered above it; the floor rises where that is too much."""
+    """Return the floor and the reported files since it; the floor rises if there are too many."""
     above = {digest: moment for digest, moment in reported.items() if moment >= floor}
     if len(above) <= MAX_REMEMBERED:
         return floor, above
@@ -221,7 +221,7 @@ def _bounded(floor: int, reported: Mapping[str, int]) -> tuple[int, dict[str, in
 
 def event_of(arrivals: Iterable[Arrival]) -> dict[str, Any]:
     """
-    Return what an event or a sensor says of files: a hint, of which a task makes its own search.
+    Return the payload of an event or a sensor: a hint from which a task starts its own search.
 
     :param arrivals: the files, at least one.
     :return: ``from`` and ``to`` (their first and last ``updatedAt``; ``None`` if all are deleted), ``count``,
@@ -244,18 +244,18 @@ def _named(file: Arrival) -> dict[str, str]:
 
 
 def digest_of(file_id: str, version_id: str) -> str:
-    """Return 8 characters by which a version of a file is remembered."""
+    """Return 8 characters that identify a version of a file."""
     digest = hashlib.sha256(f"{file_id}\n{version_id}".encode()).digest()
     return base64.urlsafe_b64encode(digest[:6]).decode()
 
 
 def milliseconds(text: object) -> int:
-    """Return a time of ImageKit, such as ``2026-03-01T00:00:00.000Z``, in milliseconds since 1970."""
+    """Convert a time such as ``2026-03-01T00:00:00.000Z`` to milliseconds since 1970."""
     moment = datetime.fromisoformat(str(text))
     return round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
 
 
 def iso(moment_ms: int) -> str:
-    """Return a time as ImageKit writes it."""
+    """Return a time in ImageKit's format."""
     moment = datetime.fromtimestamp(moment_ms / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Conditions on a row as text, such as ``width >= 2 * height``: Python's own grammar, without calls."""
+"""Conditions on a row as text, such as ``width >= 2 * height``: a subset of Python without calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Expression"]
 
 _Value = Callable[[Mapping[str, Any]], Any]
 
-_MOST_CHARACTERS = 1000
+_MAX_CHARACTERS = 1000
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -39,28 +39,28 @@ class Expression:
     """
     A condition on the columns of a row.
 
-    Columns are named as they are; there are numbers, texts, lists, ``None``, ``True`` and ``False``,
-    ``and``, ``or``, ``not``, comparisons, ``in``, ``is None``, ``+``, ``-``, ``*`` and ``/``.
+    It can contain names of columns, numbers, texts, lists, ``None``, ``True``, ``False``, ``and``, ``or``,
+    ``not``, comparisons, ``in``, ``is None``, ``+``, ``-``, ``*`` and ``/``.
 
-    :param text: the condition.
-    :raises ImageKitInputError: for anything else.
+    :param text: the condition, at most 1,000 characters.
+    :raises ImageKitInputError: if the condition contains anything else.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
-        #: Names of the columns that it uses.
+        #: Names of the columns in the condition.
         self.columns: set[str] = set()
         try:
-            tree = ast.parse(text[: _MOST_CHARACTERS + 1].strip(), mode="eval")
+            tree = ast.parse(text[: _MAX_CHARACTERS + 1].strip(), mode="eval")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise self._refusal("it is not a valid expression") from error
-        if len(text) > _MOST_CHARACTERS:
-            raise self._refusal(f"it is longer than {_MOST_CHARACTERS} characters")
+            raise self._invalid("it is not a valid expression") from error
+        if len(text) > _MAX_CHARACTERS:
+            raise self._invalid(f"it is longer than {_MAX_CHARACTERS} characters")
         self._value = self._compiled(tree.body)
 
     def holds(self, row: Mapping[str, Any]) -> bool:
         """
-        Return whether the condition holds; not if a column that it calculates with is null.
+        Return whether the condition holds; it does not if a column used in a calculation is null.
 
         :param row: values by column.
         """
@@ -102,17 +102,17 @@ class Expression:
             return lambda row: all(
                 test(values[number](row), values[number + 1](row)) for number, test in enumerate(tests)
             )
-        raise self._refusal(f"{ast.unparse(node)!r} is not supported")
+        raise self._invalid(f"{ast.unparse(node)!r} is not supported")
 
-    def _refusal(self, reason: str) -> ImageKitInputError:
+    def _invalid(self, reason: str) -> ImageKitInputError:
         return ImageKitInputError(
             f"The expression {self.text!r:.200} cannot be used: {reason}.",
-            help="Use columns, numbers, texts in quotes, and, or, not, comparisons, in, is None, + - * /.",
+            help="Use columns, numbers, quoted texts, and, or, not, comparisons, in, is None, + - * /.",
         )
 
 
 def _number(value: Any) -> Any:
-    """Return a number to calculate with; a text times a number could be of any length."""
+    """Return a number for a calculation; a text multiplied by a number could have any length."""
     if isinstance(value, int | float):
         return value
     raise TypeError

@@ -1,4 +1,4 @@
-"""How many files may fail before the run does."""
+"""Counts failed files, and fails the run if there are too many."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ __all__ = ["LASTING", "Failures", "error_row", "is_lasting", "is_of_the_run", "m
 _OF_THE_RUN = (CallLimitError, ImageKitAuthError, ImageKitConfigurationError, ImageKitRateLimitError)
 _LASTING = (ImageKitBadRequestError, ImageKitInputError)
 
-#: Classes of errors that the same version of a file meets again, as the table names them.
+#: Names of the error classes that recur for the same version of a file, as stored in the table.
 LASTING = frozenset(cls.__name__ for cls in _LASTING)
 
-# Files in a row, without one success, after which the service counts as down rather than the files as bad.
-_MOST_IN_A_ROW = 64
+# Retryable failures without a success in between after which the service, not the files, is to blame.
+_MAX_IN_A_ROW = 64
 
 
 def max_files(share: float, of: int) -> int:
     """
-    Return how many files a number or a share stands for; a share allows one file at least.
+    Return the number of files that a number or a share allows; a share allows at least one file.
 
     :param share: as :func:`~airflow_provider_imagekit.arguments.count_or_share` returns it.
-    :param of: the files of which it is a share.
+    :param of: number of files to which a share refers.
     """
     return share if isinstance(share, int) else max(1, int(share * of))
 
 
 def is_lasting(error: Exception) -> bool:
-    """Return whether the same version of the file fails again: it is corrupt, or its name is impossible."""
+    """Return whether the same version would fail again: the file is corrupt, or its name is invalid."""
     return isinstance(error, _LASTING)
 
 
 def is_of_the_run(error: Exception) -> bool:
-    """Return whether every other file would fail as well: the key is wrong, or it is a bug."""
+    """Return whether every other file would fail as well, as with a wrong key or because of a bug."""
     return isinstance(error, _OF_THE_RUN) or not isinstance(error, ImageKitError)
 
 
@@ -55,8 +55,8 @@ def error_row(listing: Row, error: ImageKitError) -> Row:
     """
     Return the row of the errors file for a failure.
 
-    :param listing: columns of the listing of the file.
-    :param error: what its metadata call met.
+    :param listing: listing columns of the file.
+    :param error: the error of its metadata call.
     """
     return {
         "file_id": listing.get("file_id"),
@@ -72,10 +72,10 @@ def error_row(listing: Row, error: ImageKitError) -> Row:
 
 class Failures:
     """
-    Counts failures and raises when there are too many.
+    Counts failures and raises an error when there are too many.
 
     :param max_failed: as :func:`~airflow_provider_imagekit.arguments.count_or_share` returns it; a share
-        is one of the calls.
+        refers to the calls.
     :param calls: metadata calls that the run plans.
     """
 
@@ -86,37 +86,38 @@ class Failures:
         self._in_a_row = 0
 
     def succeed(self) -> None:
-        """Note that a file was fetched."""
+        """Record that a file was fetched."""
         self._in_a_row = 0
 
     def fail(self, error: ImageKitError) -> None:
         """
-        Note that a file failed.
+        Record that a file failed.
 
-        :raises TooManyFailedFilesError: if more have failed than may.
-        :raises ImageKitError: the error itself, if nothing has come back for long.
+        :raises TooManyFailedFilesError: if more files have failed than allowed.
+        :raises ImageKitError: the error itself, after 64 retryable failures without a success in between.
         """
         self.count(lasting=is_lasting(error))
         self._in_a_row += error.retryable
-        if self._in_a_row >= _MOST_IN_A_ROW:
+        if self._in_a_row >= _MAX_IN_A_ROW:
             raise error
         self.check(error)
 
     def count(self, *, lasting: bool) -> None:
-        """Note a failure, of this try or of an earlier one."""
+        """Count a failure of this try or of an earlier one."""
         self.failed += 1
         self.lasting += lasting
 
     def check(self, last: ImageKitError | None = None) -> None:
         """
-        Raise if more files have failed than may.
+        Raise an error if more files have failed than allowed.
 
-        :param last: the newest error.
+        :param last: the latest error.
+        :raises TooManyFailedFilesError: in that case.
         """
         if self.failed > self.allowed:
             raise TooManyFailedFilesError(
                 f"{counted(self.failed, 'file')} failed; max_failed allows {self.allowed:,}."
-                + (f" The last: {last}" if last else ""),
+                + (f" Last error: {last}" if last else ""),
                 help="See errors.jsonl beside the table; raise max_failed if such files are expected.",
                 lasting=self.lasting > self.allowed,
             ) from None

@@ -1,4 +1,4 @@
-"""Many calls at once, with as many threads and as much memory for a million files as for a hundred."""
+"""Fetches the metadata of any number of files with a fixed number of threads and constant memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_provider_imagekit.library.worklist import State
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.client.endpoints import Request
-    from airflow_provider_imagekit.client.retry import Waits
+    from airflow_provider_imagekit.client.retry import RateLimitStats
     from airflow_provider_imagekit.library.heartbeat import Heartbeat
     from airflow_provider_imagekit.library.journal import Journal
     from airflow_provider_imagekit.library.table.schema import Row
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 
 __all__ = ["FetchProgress", "Fetching", "Outcome", "PatientClient", "fetch_all", "wait_for_limit"]
 
-# Seconds: how long nothing may arrive before the caller can look around, and how long calls may take to end.
-_TICK, _FAREWELL = 0.5, 0.5
+# Seconds after which the caller regains control if nothing arrives, and seconds to wait for running calls.
+_TICK, _JOIN_TIMEOUT = 0.5, 0.5
 
-# Seconds to wait after a 429 that names no reset.
+# Seconds to wait after a 429 without a reset time.
 _LIMIT_PAUSE = 5.0
-_MOST_WAITS = 60
+_MAX_WAITS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    What came of one call.
+    The result of one call.
 
     :param task: the file.
-    :param metadata: ImageKit's answer.
-    :param error: what was raised instead.
+    :param metadata: ImageKit's response.
+    :param error: the exception that was raised instead.
     """
 
     task: Task
@@ -55,20 +55,20 @@ def fetch_all(
     tasks: Iterator[Task], fetch: Callable[[Task], dict[str, Any]], *, threads: int
 ) -> Iterator[Outcome | None]:
     """
-    Yield what came of each file in the order in which the answers arrive.
+    Yield the outcome of each file in the order in which responses arrive.
 
-    A call starts when the caller is done with an outcome, so what is asked for and not yet taken care of is
-    never more than one file a thread: all that a killed run repeats. When the iteration is given up, no
-    further call starts; calls under way end by themselves and count for nothing.
+    A new call starts only once the caller has processed an outcome. So at most one file per thread has been
+    requested but not processed, and only these files are requested again after a kill. When the caller stops
+    iterating, no further call starts; running calls end by themselves and their outcomes are discarded.
 
-    :param tasks: the files; it is iterated in the caller's thread.
-    :param fetch: asks for one file's metadata; it decides about retries and pace.
-    :param threads: calls at once.
-    :return: outcomes, and ``None`` twice a second while nothing arrives, so that the caller can look around.
+    :param tasks: the files; iterated in the caller's thread.
+    :param fetch: fetches the metadata of one file, including retries and rate limiting.
+    :param threads: number of concurrent calls.
+    :return: outcomes, and ``None`` twice a second while nothing arrives, so that the caller regains control.
     """
     waiting: SimpleQueue[Task | None] = SimpleQueue()
     arrived: SimpleQueue[Outcome] = SimpleQueue()
-    # Daemons: a process that was told to stop must not wait for a slow answer.
+    # Daemon threads: a process that is stopping must not wait for a slow response.
     workers = [
         threading.Thread(target=_work, args=(waiting, arrived, fetch), name=f"imagekit-{number}", daemon=True)
         for number in range(threads)
@@ -97,7 +97,7 @@ def fetch_all(
                 waiting.get_nowait()
         for _ in workers:
             waiting.put(None)
-        deadline = time.monotonic() + _FAREWELL
+        deadline = time.monotonic() + _JOIN_TIMEOUT
         for worker in workers:
             worker.join(max(deadline - time.monotonic(), 0))
 
@@ -108,7 +108,7 @@ def _work(
     while (task := waiting.get()) is not None:
         try:
             arrived.put(Outcome(task, metadata=fetch(task)))
-        except Exception as error:  # noqa: BLE001 - the caller's thread judges it
+        except Exception as error:  # noqa: BLE001 - the caller's thread handles it
             arrived.put(Outcome(task, error=error))
 
 
@@ -116,22 +116,22 @@ def wait_for_limit(
     call: Callable[[], Any],
     *,
     stopped: Callable[[], bool],
-    waits: Waits,
+    waits: RateLimitStats,
     sleep: Callable[[float], None],
     most: float = 900.0,
 ) -> Any:
     """
-    Return what a call returns; as long as the account's limit does not admit it, wait and repeat it.
+    Return the result of a call; while the account's rate limit rejects it, wait and repeat it.
 
-    :param call: it may give up a wait that is longer than its own maximum.
-    :param stopped: whether the run was told to stop.
-    :param waits: gets the seconds.
+    :param call: raises :class:`ImageKitRateLimitError` if the wait exceeds its own maximum.
+    :param stopped: returns whether the run was stopped.
+    :param waits: counts the seconds waited.
     :param sleep: waits for a number of seconds.
     :param most: maximum seconds to wait here for one call, in at most 60 waits.
-    :raises LibraryStoppedError: if so.
-    :raises ImageKitRateLimitError: if the limit admits nothing for longer.
+    :raises LibraryStoppedError: if the run was stopped.
+    :raises ImageKitRateLimitError: if the limit rejects the call for longer.
     """
-    waited, waits_left = 0.0, _MOST_WAITS
+    waited, waits_left = 0.0, _MAX_WAITS
     while True:
         try:
             return call()
@@ -152,12 +152,12 @@ def wait_for_limit(
 
 class FetchProgress:
     """
-    A line every few seconds about the fetching, and about what the rate limit costs it.
+    Writes a progress line every few seconds, including the time spent waiting for the rate limit.
 
     :param total: files to fetch.
-    :param threads: calls at once.
-    :param waits: what the rate limit costs the client.
-    :param write: takes the lines.
+    :param threads: number of concurrent calls.
+    :param waits: the client's counters of waits for the rate limit.
+    :param write: receives the lines.
     :param every: seconds between lines.
     :param clock: monotonic seconds.
     """
@@ -166,7 +166,7 @@ class FetchProgress:
         self,
         total: int,
         threads: int,
-        waits: Waits,
+        waits: RateLimitStats,
         write: Callable[[str], None],
         every: float,
         clock: Callable[[], float],
@@ -178,13 +178,13 @@ class FetchProgress:
         self._every = every
         self._clock = clock
         self._start = self._last = clock()
-        self._waited, self._refused = waits.seconds, waits.refused
+        self._waited, self._refused = waits.seconds, waits.rejected
 
-    def look(self, done: int, failed: int) -> None:
+    def report(self, done: int, failed: int) -> None:
         """
-        Write a line if it is time to.
+        Write a line if one is due.
 
-        :param done: files answered so far, the failed ones among them.
+        :param done: files finished so far, including failed ones.
         :param failed: how many of them failed.
         """
         if self._clock() - self._last >= self._every:
@@ -196,7 +196,7 @@ class FetchProgress:
         self._write(self.line(done, failed))
 
     def line(self, done: int, failed: int) -> str:
-        """Return the line of now; see :meth:`look`."""
+        """Return the current line; see :meth:`report`."""
         elapsed = self._clock() - self._start
         rate = done / elapsed if elapsed else 0.0
         remaining = duration_text((self._total - done) / rate) if rate else "unknown"
@@ -204,39 +204,39 @@ class FetchProgress:
         return (
             f"{done:,} of {counted(self._total, 'file')}, {rate:.1f} a second, {failed:,} failed; "
             f"{waited:,.0f} of {elapsed:,.0f} s waiting for the rate limit, "
-            f"{self._waits.refused - self._refused:,} refused; {remaining} left"
+            f"{self._waits.rejected - self._refused:,} refused; {remaining} left"
         )
 
 
 class PatientClient:
     """
-    Sends requests, and waits for the account's limit however long that takes.
+    Sends requests, and waits up to 15 minutes per request for the account's rate limit.
 
-    :param client: sends them.
-    :param heartbeat: says whether the run must stop.
+    :param client: sends the requests.
+    :param heartbeat: knows whether the run was stopped.
     """
 
     def __init__(self, client: ImageKitClient, heartbeat: Heartbeat) -> None:
         self._client = client
         self._heartbeat = heartbeat
-        self.waits = client.waits
+        self.rate_limit_stats = client.rate_limit_stats
 
     def send(self, request: Request) -> Any:
         """
-        Return the decoded answer to a request.
+        Return the decoded response to a request.
 
-        :raises LibraryStoppedError: if the run was told to stop.
-        :raises ImageKitError: the last try's error.
+        :raises LibraryStoppedError: if the run was stopped.
+        :raises ImageKitError: the error of the last attempt.
         """
         return wait_for_limit(
             lambda: self._client.call(request),
             stopped=lambda: self._heartbeat.stopped,
-            waits=self.waits,
+            waits=self.rate_limit_stats,
             sleep=self._client.sleep,
         )
 
     def metadata(self, task: Task) -> dict[str, Any]:
-        """Return the metadata of a file, as :meth:`send` does."""
+        """Return the metadata of a file; see :meth:`send`."""
         request = (
             endpoints.remote_url_metadata(task.url)
             if task.file_id is None
@@ -248,14 +248,14 @@ class PatientClient:
 
 class Fetching:
     """
-    Fetches the metadata of a worklist's files, and keeps what comes of each.
+    Fetches the metadata of a worklist's files, and records the results.
 
-    :param client: asks ImageKit.
-    :param worklist: the files; what came of them is noted there.
-    :param journal: keeps it for the next try.
+    :param client: sends the requests.
+    :param worklist: the files; their results are recorded there.
+    :param journal: stores the results for the next try.
     :param build: returns the columns that a metadata object fills.
-    :param heartbeat: beats after each file, and twice a second while none comes.
-    :param threads: calls at once.
+    :param heartbeat: called after each file, and twice a second while none arrives.
+    :param threads: number of concurrent calls.
     """
 
     def __init__(
@@ -276,33 +276,33 @@ class Fetching:
 
     def run(self, calls: int, max_failed: float, progress: FetchProgress) -> None:
         """
-        Fetch what is to be fetched.
+        Fetch all files that need it.
 
         :param calls: metadata calls that the run plans.
-        :param max_failed: files that may fail, in this try and in earlier ones: a number or a share.
-        :param progress: writes the lines.
-        :raises TooManyFailedFilesError: if more files fail than may.
-        :raises LibraryStoppedError: if the run was told to stop.
-        :raises ImageKitError: if nothing comes back at all.
+        :param max_failed: files that may fail in this try and in earlier ones: a number or a share.
+        :param progress: writes progress lines.
+        :raises TooManyFailedFilesError: if more files fail than allowed.
+        :raises LibraryStoppedError: if the run was stopped.
+        :raises ImageKitError: if every other file would fail as well.
         """
         settled = self._worklist.counts()
         failures = Failures(max_failed, calls + settled[State.FETCHED] + settled[State.FAILED])
         for _ in range(settled[State.FAILED]):
-            failures.count(lasting=True)  # only what lasts is recalled from an earlier try
+            failures.count(lasting=True)  # of earlier tries only lasting failures are restored
         failures.check()
         done = 0
         for outcome in fetch_all(self._worklist.tasks(), self._client.metadata, threads=self._threads):
             if self._heartbeat.stopped:
-                raise LibraryStoppedError(f"Stopped after {counted(done, 'file')}; the next try goes on.")
+                raise LibraryStoppedError(f"Stopped after {counted(done, 'file')}; the next try continues.")
             self._heartbeat.renew()
             if outcome is not None:
                 done += 1
                 self._settle(outcome, failures)
-            progress.look(done, failures.failed)
+            progress.report(done, failures.failed)
         progress.end(done, failures.failed)
 
     def _settle(self, outcome: Outcome, failures: Failures) -> None:
-        """Keep what came of one file."""
+        """Record the outcome of one file."""
         task, error = outcome.task, outcome.error
         event: dict[str, Any] = {"key": task.key, "version": task.version}
         if error is None:

@@ -1,4 +1,4 @@
-"""What a run does every now and then: it renews its lease, reports its progress, and stops if told to."""
+"""Regular duties of a run: renew the lease, report progress, and stop on request."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["Heartbeat"]
 
 T = TypeVar("T")
 
-# Rows between two beats; they take less than half a second.
+# Rows between two beats; processing them takes less than half a second.
 _STRIDE = 1000
 
 
 class Heartbeat:
     """
-    The regular duties of a run.
+    Performs the regular duties of a run.
 
-    :param lease: what is renewed.
-    :param progress: writes the lines, and raises after its ``stop``.
+    :param lease: the lease to renew.
+    :param progress: writes progress lines, and raises an error once ``stop`` was called.
     """
 
     def __init__(self, lease: Lease, progress: Progress) -> None:
@@ -31,12 +31,12 @@ class Heartbeat:
 
     @property
     def stopped(self) -> bool:
-        """Return whether the run was told to stop."""
+        """Return whether the run was stopped."""
         return self._progress.stopped
 
     def renew(self) -> None:
         """
-        Renew the lease if it is time to.
+        Renew the lease if it is due.
 
         :raises TableInUseError: if another run or try has taken it.
         """
@@ -44,27 +44,27 @@ class Heartbeat:
 
     def beat(self, phase: str, done: int, total: int | None, unit: str) -> None:
         """
-        Renew the lease, and write a line, each if it is time to.
+        Renew the lease and write a progress line, each if it is due.
 
-        :param phase: what the run is at, such as ``Listing``.
-        :param done: how much of it is done.
-        :param total: how much there is to do; ``None`` if unknown.
-        :param unit: of ``done`` and ``total``.
-        :raises LibraryStoppedError: if the run was told to stop.
+        :param phase: current phase, such as ``Listing``.
+        :param done: amount done.
+        :param total: amount to do; ``None`` if unknown.
+        :param unit: unit of ``done`` and ``total``.
+        :raises LibraryStoppedError: if the run was stopped.
         :raises TableInUseError: if another run or try has taken the lease.
         """
         self.renew()
-        self._progress.look(phase, done, total, unit)
+        self._progress.report(phase, done, total, unit)
 
     def track(
         self, phase: str, items: Iterable[T], total: int | None, size: Callable[[T], int] = lambda _: 1
     ) -> Iterator[T]:
         """
-        Yield items, with a beat before every thousandth row, and at the end.
+        Yield items, with a beat before every thousandth row and at the end.
 
-        :param phase: as :meth:`beat` takes it.
-        :param items: what is worked on.
-        :param total: their rows; ``None`` if unknown.
+        :param phase: see :meth:`beat`.
+        :param items: the items to process.
+        :param total: number of their rows; ``None`` if unknown.
         :param size: returns how many rows an item has.
         """
         self._progress.begin()

@@ -1,4 +1,4 @@
-"""What a run has learned so far, kept beside the table so that the next try goes on from there."""
+"""The journal of a run: its results so far, stored beside the table so that the next try can resume."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_imagekit.io.tables import json_line, json_text
 
 __all__ = ["Event", "Journal"]
 
-#: What was learned, as plain JSON: one key says what it is.
+#: A page, a result or a marker as plain JSON; one of its keys identifies the kind.
 Event = dict[str, Any]
 
 _PREFIX = "journal-"
@@ -23,22 +23,22 @@ _DIGEST = 8
 # Bytes of a line before the first key.
 _HEAD = 2 * _DIGEST + len(" {")
 
-# Seconds after which a journal of a run that never came back is removed.
+# Seconds after which the journal of an abandoned run is removed.
 _OLD = 7 * 24 * 3600.0
 
 
 class Journal:
     """
-    A row of files, each of which begins with whose it is. A line is a checksum and an event as JSON; a line
-    that is damaged counts for nothing.
+    A sequence of files. The first line of each file identifies the run that wrote it; every line is a
+    checksum and an event as JSON. Damaged lines are ignored.
 
-    On a file system each event is there as soon as it is appended. An object store shows a file when it is
-    closed, so there the events of some seconds go into one object each, and a kill loses at most these.
+    On a file system, each event is written as soon as it is appended. An object store shows a file only once
+    it is closed, so the events of some seconds are written as one object, and a kill loses at most these.
 
-    :param folder: where the files are.
-    :param run: what identifies the run; another run's listing is out of date.
-    :param settings: what the events depend on; with others, the journal counts for nothing.
-    :param checkpoint: seconds for which events may gather where files cannot be appended to.
+    :param folder: folder of the files.
+    :param run: identifies the run; the listing of another run is out of date.
+    :param settings: digest of what the events depend on; journals with other settings are ignored.
+    :param checkpoint: seconds for which events may be buffered where files cannot be appended to.
     :param clock: monotonic seconds.
     :param wall_clock: seconds since the epoch.
     """
@@ -61,7 +61,7 @@ class Journal:
         self._wall_clock = wall_clock
         self._of_others: list[StoragePath] = []
         self._obsolete: list[StoragePath] = []
-        #: Damaged lines that the last reading found.
+        #: Number of damaged lines in the last reading.
         self.damaged = 0
         self._gathered: list[bytes] = []
         self._since = clock()
@@ -71,9 +71,9 @@ class Journal:
 
     def earlier(self, *, without: str = "") -> Iterator[tuple[bool, Event]]:
         """
-        Yield what earlier tries learned, and whether it was this run that did.
+        Yield the events of earlier tries, each with whether this run wrote it.
 
-        :param without: the first key of events that are of no use.
+        :param without: first key of events to skip.
         """
         start = json_text(without).encode() if without else b"}"
         self.damaged = 0
@@ -93,7 +93,7 @@ class Journal:
                         self.damaged += 1
 
     def _classify(self, path: StoragePath, whose: Event | None) -> bool:
-        """Return whether a file is of this run, and note when it may be removed."""
+        """Return whether this run wrote a file, and determine when the file may be removed."""
         if whose is None:
             self.damaged += 1
             self._obsolete.append(path)
@@ -109,10 +109,10 @@ class Journal:
 
     def append(self, event: Event, **lists: Iterable[bytes]) -> None:
         """
-        Keep an event.
+        Append an event.
 
-        :param event: what was learned.
-        :param lists: lists that belong to it and come first, whose items are JSON already.
+        :param event: the event.
+        :param lists: lists that are written first in the event; their items are already JSON.
         """
         items = (b'"%b":[%b],' % (name.encode(), b",".join(values)) for name, values in lists.items())
         self._gathered.append(_line(event, b"".join(items)))
@@ -120,7 +120,7 @@ class Journal:
             self.flush()
 
     def flush(self) -> None:
-        """Make sure that all events so far outlive this process."""
+        """Write all buffered events, so that they survive this process."""
         self._since = self._clock()
         if self._gathered:
             lines, self._gathered = b"".join(self._gathered), []
@@ -138,9 +138,9 @@ class Journal:
 
     def clear(self, *, of_others: bool = False) -> None:
         """
-        Remove what this run wrote and has read of its own tries: the table has it now.
+        Remove the files of this run, whose events are now in the table.
 
-        :param of_others: whether the table has what was read of other runs, too.
+        :param of_others: whether to remove the files read from other runs, too.
         """
         self._gathered.clear()
         self.close()
@@ -151,7 +151,7 @@ class Journal:
 
     def _write(self, lines: bytes) -> None:
         self._number = self._number or 1 + max((_number(path) for path in self._files()), default=0)
-        # The name is unique, for a try that was given up for lost may still be writing.
+        # The name is unique, because a try that was presumed dead may still be writing.
         path = self._folder / f"{_PREFIX}{self._number:06}-{uuid.uuid4().hex[:8]}.jsonl"
         self._number += 1
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -174,7 +174,7 @@ def _line(event: Event, first: bytes = b"") -> bytes:
 
 
 def _text(line: bytes) -> bytes | None:
-    """Return the JSON of a line, or ``None`` if the line is not as it was written."""
+    """Return the JSON of a line, or ``None`` if the checksum does not match."""
     checksum, _, text = line.partition(b" ")
     return text if checksum == _checksum(text) else None
 

@@ -1,4 +1,4 @@
-"""One run at a time works on a table: a file beside the table says which."""
+"""The lease of a table: a file beside the table ensures that only one run at a time works on it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ __all__ = ["Lease"]
 
 class Lease:
     """
-    The right of a run to replace a table. It ends by itself some minutes after the run's last sign of life.
+    The exclusive right of a run to replace a table. It expires some minutes after its last renewal.
 
-    A further try of the same run takes it over at once; the try before, should it still work, then stops.
-    Instances of one mapped task never take it one after the other: each would replace the other's rows.
+    A new try of the same run takes over the lease at once; if the previous try is still running, it stops.
+    Instances of one mapped task may not take it one after another: each would replace the other's rows.
 
-    :param folder: where the lease is, beside the table.
-    :param owner: what identifies the run over all its tries; see
+    :param folder: folder of the lease, beside the table.
+    :param owner: identifies the run across all its tries; see
         :class:`~airflow_provider_imagekit.io.marks.Mark`.
-    :param seconds: for which it lasts unless it is renewed.
+    :param seconds: how long the lease is valid without renewal.
     :param clock: seconds since the epoch.
     """
 
@@ -54,7 +54,7 @@ class Lease:
         """
         Take the lease.
 
-        :raises TableInUseError: if another run has it.
+        :raises TableInUseError: if another run holds it.
         :raises ImageKitInputError: if another instance of this mapped task has written the table.
         """
         self.mark.refuse_siblings()
@@ -66,7 +66,7 @@ class Lease:
 
     def renew(self) -> None:
         """
-        Extend the lease, if it is time to.
+        Renew the lease if it is due.
 
         :raises TableInUseError: if another run or try has taken it.
         """
@@ -76,7 +76,7 @@ class Lease:
 
     def check(self) -> None:
         """
-        Make sure that this run still has the lease.
+        Check that this run still holds the lease.
 
         :raises TableInUseError: if it does not.
         """
@@ -86,13 +86,13 @@ class Lease:
             raise self._in_use(held)
 
     def release(self) -> None:
-        """Give the lease back, if this run has it."""
+        """Release the lease if this run holds it."""
         if self._written is not None and self._read().get("token") == self._token:
             self._path.unlink()
         self._written = None
 
     def _read(self) -> dict[str, Any]:
-        """Return what the lease says; nothing if the file is not one."""
+        """Return the content of the lease; an empty object if the file is missing or damaged."""
         held = read_json(self._path)
         try:
             return {"owner": str(held["owner"]), "token": held["token"], "until": float(held["until"])}
@@ -111,5 +111,5 @@ class Lease:
         until = datetime.fromtimestamp(held["until"], UTC).isoformat(" ", "seconds")
         return TableInUseError(
             f"The table is in use by the run {held['owner']!r}, whose lease lasts until {until}.",
-            help=f"Retry after that run. If it no longer exists, wait for that time or delete {self._path}.",
+            help=f"Retry after that run. If it no longer exists, wait until then or delete {self._path}.",
         )

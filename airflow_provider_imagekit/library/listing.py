@@ -1,4 +1,4 @@
-"""What a run starts from: the files there are, and what its earlier tries have learned of them."""
+"""Fills a run's worklist: lists the files, and restores the results of earlier tries from the journal."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ __all__ = ["list_again", "list_files", "recall_results"]
 @dataclass(slots=True)
 class _Listed:
     """
-    How far earlier tries of this run have come.
+    The part of the listing that earlier tries of this run completed.
 
     :param last: the last page.
-    :param name: what the journal calls it; each page names the one before, so that none can be missing.
-    :param pages: how many pages there are.
-    :param complete: whether that was the end.
+    :param name: its name in the journal; each page names the one before, so a missing page is detected.
+    :param pages: number of pages.
+    :param complete: whether the listing is finished.
     """
 
     last: Page | None = None
@@ -52,16 +52,16 @@ def list_files(
     heartbeat: Heartbeat,
 ) -> int:
     """
-    Fill the worklist from the journal and the source; return how many calls that cost.
+    Fill the worklist from the journal and the source; return the number of calls.
 
-    :param send: sends a request and returns the decoded answer.
-    :param source: which files.
-    :param worklist: gets the files.
-    :param journal: has the pages that earlier tries listed, and gets the others.
-    :param table: fingerprint of the table; a listing from before the table was replaced is of no use.
-    :param dry: whether to leave nothing in the journal.
-    :param heartbeat: beats for each page.
-    :raises LibraryStoppedError: if the run was told to stop.
+    :param send: sends a request and returns the decoded response.
+    :param source: the files to list.
+    :param worklist: receives the files.
+    :param journal: contains the pages that earlier tries listed, and receives the others.
+    :param table: fingerprint of the table; pages listed before the table was replaced are ignored.
+    :param dry: whether to write nothing to the journal.
+    :param heartbeat: called for each page.
+    :raises LibraryStoppedError: if the run was stopped.
     :raises ImageKitError: if the files cannot be listed.
     """
     listed = _recall_pages(journal, worklist, table) if source.costs_calls else _Listed()
@@ -85,19 +85,19 @@ def list_files(
 
 
 def list_again(journal: Journal) -> None:
-    """Note in the journal that the listing so far is of no use to the next try."""
+    """Mark the listing in the journal as outdated, so that the next try lists again."""
     journal.append({"list_again": True})
     journal.flush()
 
 
 def recall_results(journal: Journal, worklist: Worklist, *, of_other_runs: bool) -> None:
     """
-    Take from the journal what was fetched before, as far as it is of the version listed now.
+    Restore earlier results from the journal if they belong to the version that is listed now.
 
-    :param journal: has it.
-    :param worklist: gets it.
-    :param of_other_runs: whether another run's answer is as good as ours; it is if a version shows that the
-        file is the same.
+    :param journal: contains the results.
+    :param worklist: receives them.
+    :param of_other_runs: whether to use results of other runs too; these must have a version, which shows
+        that the file is the same.
     """
     for is_ours, event in journal.earlier(without="page"):
         if not is_ours and not (of_other_runs and event.get("version") is not None):
@@ -148,5 +148,5 @@ def _recall_pages(journal: Journal, worklist: Worklist, table: str | None) -> _L
 
 
 def _is_file(item: dict[str, Any]) -> bool:
-    """Return whether an item is a file: a search can bring folders along."""
+    """Return whether an item is a file: a search can return folders, too."""
     return bool(as_text(item.get("fileId")) or as_text(item.get("url")))

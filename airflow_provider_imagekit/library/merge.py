@@ -1,4 +1,4 @@
-"""The table that is published and the files that are there now: what differs, and what comes of it."""
+"""Compares the published table with the current files, and merges both into the new table."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "merged"]
 
 _NO_ROW: Row = dict.fromkeys(column.name for column in COLUMNS)
-# Files, or runs of files, whose marks are written together.
+# Number of marks that are written together; a mark is for one file, or for consecutive files.
 _BATCH = 1000
 
 
 class Comparison:
     """
-    What the published table knows of the files of the selection.
+    Compares the published table with the files of the selection.
 
-    :param worklist: the files; it is noted there where each stands.
-    :param changed_by: what shows that a file has changed.
-    :param allows: whether a row holds nothing that only an earlier run was allowed to keep.
+    :param worklist: the files; their states are recorded there.
+    :param changed_by: how a changed file is recognized.
+    :param allows: returns whether this run may keep everything in a row of an earlier run.
     """
 
     def __init__(self, worklist: Worklist, changed_by: ChangedBy, allows: Callable[[Row], bool]) -> None:
@@ -38,14 +38,14 @@ class Comparison:
         self._allows = allows
         self._files = worklist.listed()
         self._file = next(self._files, None)
-        # As the worklist's marks; and the row that would go on what the last one began.
-        self._standing: list[list[Any]] = []
+        # Marks for the worklist, and the place of the row that would extend the last one.
+        self._pending: list[list[Any]] = []
         self._next = -1
-        #: Files of the table that were not marked as deleted, and how many of them are gone.
+        #: Files of the table that were not marked as deleted, and how many of them the listing lacks.
         self.before = self.gone = 0
         #: Rows of the table without a file in the selection.
         self.unlisted = 0
-        #: What becomes of each row, as ``StoredTable.pieces`` takes it.
+        #: How each row is handled; see ``StoredTable.pieces``.
         self.marks = bytearray()
 
     def compare(self, published: Iterable[tuple[str, Row | None, bool]]) -> None:
@@ -58,26 +58,26 @@ class Comparison:
             has_new_before = self._skip_new(key)
             stays = self._stays(key, row, is_whole=is_whole)
             self.marks.append((APART if has_new_before else KEPT) if stays else REWRITTEN)
-            if len(self._standing) >= _BATCH:
-                self._note()
+            if len(self._pending) >= _BATCH:
+                self._flush()
         if self.marks:
             self._skip_new(None)
-        self._note()
+        self._flush()
 
     def _skip_new(self, key: str | None) -> bool:
-        """Go on to the file of a key, or to the end; return whether there were others before."""
+        """Record the files before a key, or all remaining ones, as new; return whether there were any."""
         found = False
         while (file := self._file) is not None and (key is None or file.key < key):
             found = True
-            self._stands(file, State.NEW)
+            self._record(file, State.NEW)
         return found
 
     def _stays(self, key: str, row: Row | None, *, is_whole: bool) -> bool:
-        """Note where the file of a row stands; return whether the row stays as it is stored."""
+        """Record the state of a row's file; return whether the row stays as it is stored."""
         file = self._file
         if row is None and file is not None:
             self.before += 1
-            self._stands(file, State.UNCHANGED, stays=True)
+            self._record(file, State.UNCHANGED, stays=True)
         if row is None:
             return True
         is_deleted = row["deleted_at"] is not None
@@ -91,10 +91,10 @@ class Comparison:
             is_whole
             and not is_deleted
             and state in (State.UNCHANGED, State.UNREADABLE)
-            and _is_listed_so(row, file)
+            and _has_same_listing(row, file)
             and self._allows(row)
         )
-        self._stands(file, state, stays=stays)
+        self._record(file, state, stays=stays)
         return stays
 
     def _state(self, row: Row, file: Listed) -> State:
@@ -104,25 +104,25 @@ class Comparison:
             return State.UNREADABLE
         return State.FAILED_BEFORE if row["error"] else State.UNCHANGED
 
-    def _stands(self, file: Listed, state: State, *, stays: bool = False) -> None:
+    def _record(self, file: Listed, state: State, *, stays: bool = False) -> None:
         place = len(self.marks)
-        if stays and place == self._next and self._standing and self._standing[-1][0] is state:
-            self._standing[-1][-1] = file.key
+        if stays and place == self._next and self._pending and self._pending[-1][0] is state:
+            self._pending[-1][-1] = file.key
         else:
-            self._standing.append([state, place, stays, file.key, file.key])
+            self._pending.append([state, place, stays, file.key, file.key])
         self._next = place + 1 if stays else -1
         self._file = next(self._files, None)
 
-    def _note(self) -> None:
-        self._worklist.mark(self._standing)
-        self._standing.clear()
+    def _flush(self) -> None:
+        self._worklist.mark(self._pending)
+        self._pending.clear()
 
 
-def _is_listed_so(row: Row, file: Listed) -> bool:
-    # To Python 1, 1.0 and True are equal; in a table they are not.
+def _has_same_listing(row: Row, file: Listed) -> bool:
+    # In Python 1, 1.0 and True are equal; in a table they are not.
     try:
         return json_text({name: row[name] for name in LISTING_COLUMNS}).encode() == file.listing
-    except ValueError:  # what no listing holds, such as NaN
+    except ValueError:  # a value that no listing can contain, such as NaN
         return False
 
 
@@ -136,12 +136,12 @@ def merged(
     """
     Yield the new table, sorted as both inputs are.
 
-    Columns of the listing are of now; columns of the metadata are kept while the version is the same.
+    Listing columns come from the current listing. Metadata columns are kept while the version is the same.
 
     :param pieces: the published table, as ``StoredTable.pieces`` yields it.
     :param entries: the files whose rows are to be written.
-    :param run_time: the time that marks what is deleted.
-    :param redact: returns a row without what an earlier run was allowed to keep and this one is not.
+    :param run_time: ``deleted_at`` of files that the listing lacks.
+    :param redact: returns a row of an earlier run without values that this run may not keep.
     """
     entry = next(entries, None)
     for place, piece in pieces:
@@ -162,7 +162,7 @@ def merged(
 
 
 def _precedes(entry: Entry, place: int, key: str | None) -> bool:
-    """Return whether a file's row goes before a row of the table; without a key, that is one that stays."""
+    """Return whether a file's row precedes a row of the table; rows that stay are passed without a key."""
     return entry.place < place or (entry.place == place and (key is None or entry.key < key))
 
 
@@ -171,7 +171,7 @@ def _row(entry: Entry, old: Row) -> Row:
         return old | entry.listing | {"deleted_at": None}
     if entry.state is State.FETCHED:
         return _NO_ROW | entry.result | entry.listing
-    # A version that could not be read has no metadata: that of the version before would be wrong.
+    # A version that could not be read has no metadata: the previous version's would be wrong.
     return _NO_ROW | entry.listing | {"error": entry.result.get("error")}
 
 

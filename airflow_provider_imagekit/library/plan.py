@@ -1,4 +1,4 @@
-"""What a run is going to cost, before it does."""
+"""The plan of a run: which files it will fetch, and how many calls that costs."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["Plan"]
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
-    What a run found, and what is to be fetched.
+    The files of a run by state, and the calls that follow.
 
     :param files: files of the selection.
     :param new: not in the table yet.
     :param changed: in the table, in another version.
-    :param failed_before: in the table, with an error that may have passed.
-    :param fetched_before: fetched by an earlier try of this run that did not come to its end.
-    :param unchanged: in the table as they are; no call.
-    :param unreadable: ImageKit could not read this version of them before, and would not now; no call.
-    :param deleted: in the table, and no longer in the selection.
-    :param list_calls: calls that the listing has cost.
+    :param failed_before: in the table, with an error that may have been temporary.
+    :param fetched_before: already fetched by an earlier try that did not finish; no call.
+    :param unchanged: in the table and unchanged; no call.
+    :param unreadable: ImageKit could not read this version before; no call.
+    :param deleted: in the table, but no longer in the selection.
+    :param list_calls: calls that the listing took.
     :param requests_per_second: rate of the Airflow Connection; ``None`` if it sets none.
     """
 
@@ -49,7 +49,7 @@ class Plan:
         list_calls: int,
         requests_per_second: float | None,
     ) -> Self:
-        """Return the plan for files of which so many stand where."""
+        """Return the plan for the number of files in each state."""
         return cls(
             files=counts.total(),
             new=counts[State.NEW],
@@ -65,12 +65,12 @@ class Plan:
 
     @property
     def metadata_calls(self) -> int:
-        """Return how many metadata calls are to come."""
+        """Return the number of metadata calls to make."""
         return self.new + self.changed + self.failed_before
 
     @property
     def seconds(self) -> float | None:
-        """Return how long they take at the connection's rate; ``None`` without one."""
+        """Return how many seconds these calls take at the connection's rate; ``None`` without a rate."""
         return round(self.metadata_calls / self.requests_per_second, 1) if self.requests_per_second else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -81,16 +81,16 @@ class Plan:
         skipped = [
             (self.unchanged, "unchanged"),
             (self.fetched_before, "fetched by an earlier try"),
-            (self.unreadable, "known as unreadable"),
+            (self.unreadable, "known to be unreadable"),
         ]
         calls = counted(self.metadata_calls, "metadata call")
         without_call = ", ".join(f"{count:,} {why}" for count, why in skipped if count) or "none"
         if self.seconds is None or self.requests_per_second is None:
-            time = "the account's limit sets the time, for the Airflow Connection has no requests_per_second"
+            time = "the account's limit sets the pace, as the Airflow Connection has no requests_per_second"
         else:
             time = f"{duration_text(self.seconds)} at {counted(self.requests_per_second, 'request')} a second"
         return (
             f"{counted(self.files, 'file')} listed in {counted(self.list_calls, 'call')}. "
             f"To fetch: {self.new:,} new, {self.changed:,} changed, {self.failed_before:,} failed before. "
-            f"Skipped: {without_call}. Deleted: {self.deleted:,}. That makes {calls}; {time}."
+            f"Skipped: {without_call}. Deleted: {self.deleted:,}. Planned: {calls}; {time}."
         )

@@ -1,4 +1,4 @@
-"""The table at its path: read from a copy that no other run changes, and replaced whole or not at all."""
+"""The published table: read from a local copy that no other run can change, and replaced atomically."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ __all__ = ["PublishedTable"]
 
 class PublishedTable:
     """
-    A library's table, and the errors file beside it.
+    A library's table and its errors file.
 
-    :param path: the table; its ending says whether it is JSON Lines or Parquet.
-    :param workplace: folder of the same store for unfinished files and the errors file.
+    :param path: the table; its extension selects JSON Lines or Parquet.
+    :param workplace: folder on the same storage for unfinished files and the errors file.
     :param builder: redacts rows of earlier runs.
     :param lease: the right to replace the table.
-    :param heartbeat: beats while the table is read and written.
+    :param heartbeat: called regularly while the table is read and written.
     :param resources: closes the copy.
     """
 
@@ -60,19 +60,19 @@ class PublishedTable:
         self._marks, self._unlisted = bytearray(), 0
         #: Path of the errors file.
         self.errors = workplace / "errors.jsonl"
-        #: What shows whether the table was replaced since it was read; ``None`` if there was none.
+        #: Fingerprint of the table that was read, to detect a replacement; ``None`` if there was no table.
         self.fingerprint: str | None = None
 
     def read(self, *, ignore: bool) -> None:
         """
-        Note which table is there, and copy it.
+        Record the table's fingerprint, and copy the table.
 
-        :param ignore: whether none of its rows are of use.
+        :param ignore: whether to ignore all its rows.
         """
         self.fingerprint = fingerprint(self._path)
         if self.fingerprint is None or ignore:
             return
-        # Nothing of it is left when the process is killed, and it can seek.
+        # A temporary file can seek, and it is removed even if the process is killed.
         copied = tempfile.TemporaryFile(prefix="imagekit-")  # noqa: SIM115
         self._resources.callback(copied.close)
         copy(self._path, copied)
@@ -80,10 +80,10 @@ class PublishedTable:
 
     def compare(self, worklist: Worklist, changed_by: ChangedBy) -> Comparison:
         """
-        Compare the rows with the files of the selection, and note in the worklist where each file stands.
+        Compare the rows with the files of the selection, and record the state of each file in the worklist.
 
         :param worklist: the files.
-        :param changed_by: what shows that a file has changed.
+        :param changed_by: how a changed file is recognized.
         :raises ImageKitInputError: if the table cannot be read, or was not written by this operator.
         """
         comparison = Comparison(worklist, changed_by, self._builder.allows)
@@ -96,12 +96,12 @@ class PublishedTable:
 
     def replace(self, worklist: Worklist, run_time: str) -> int:
         """
-        Write the new table and the errors file, and put both in place together.
+        Write the new table and the errors file, and publish both together.
 
-        :param worklist: the files, and what came of them.
-        :param run_time: the time that marks what is deleted.
-        :return: how many rows the table has.
-        :raises TableInUseError: if the table is no longer the one that was read.
+        :param worklist: the files and their results.
+        :param run_time: ``deleted_at`` of files that the listing lacks.
+        :return: number of rows of the table.
+        :raises TableInUseError: if the table was replaced since it was read, or this run lost its lease.
         """
         for place in worklist.overruled():
             self._marks[place] = REWRITTEN
@@ -121,7 +121,7 @@ class PublishedTable:
         return written
 
     def write_errors(self, worklist: Worklist) -> None:
-        """Write the errors file alone: the table stays as it is."""
+        """Write only the errors file; the table stays unchanged."""
         with atomic_write(self.errors, self._workplace) as stream:
             _write_errors(worklist.errors(), stream)
 
@@ -129,8 +129,8 @@ class PublishedTable:
         self._lease.check()
         if fingerprint(self._path) != self.fingerprint:
             raise TableInUseError(
-                f"{self._path} was replaced while this run was under way.",
-                help="The next try plans again, from the table as it is now.",
+                f"{self._path} was replaced during this run.",
+                help="The next try starts from the current table.",
             )
 
 

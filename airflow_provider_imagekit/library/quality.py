@@ -1,4 +1,4 @@
-"""Rules of quality on the rows of a library's table, and what they find."""
+"""Quality rules for the rows of a library's table, and the inspection that applies them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ VIOLATION_COLUMNS: Mapping[str, type] = {
 
 
 class Severity(StrEnum):
-    """What a broken rule leads to."""
+    """Consequence of a broken rule."""
 
     FAIL = "fail"
     BRANCH = "branch"
@@ -38,12 +38,12 @@ class Severity(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Rule:
     """
-    One rule.
+    A quality rule.
 
-    :param name: what it is called in counts and tables.
-    :param severity: what it leads to if it is broken.
-    :param columns: columns that it looks at.
-    :param holds: whether a row keeps it.
+    :param name: its name in counts and tables.
+    :param severity: consequence if it is broken.
+    :param columns: columns that it checks.
+    :param holds: returns whether a row satisfies it.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class _Kind:
     columns: tuple[str, ...]
-    #: Makes the test of a row's values out of the rule's value.
+    #: Returns the test of a row's values for the rule's value.
     test: Callable[[Any], Callable[..., bool]]
     read: Callable[[Any], Any] | None = None
 
@@ -76,21 +76,27 @@ def _ratio(width: Any, height: Any) -> float:
     return float(width) / height if _known(width, height) and height else 0.0
 
 
-#: The rules that have a name; ``expression`` besides.
+#: The named rules; ``expression`` is handled separately.
 KINDS: dict[str, _Kind] = {
-    "min_width": _Kind(("width",), lambda least: lambda width: _known(width) and width >= least, _number_of),
+    "min_width": _Kind(
+        ("width",), lambda minimum: lambda width: _known(width) and width >= minimum, _number_of
+    ),
     "min_height": _Kind(
-        ("height",), lambda least: lambda height: _known(height) and height >= least, _number_of
+        ("height",), lambda minimum: lambda height: _known(height) and height >= minimum, _number_of
     ),
     "min_side": _Kind(
-        ("width", "height"), lambda least: lambda *sides: _known(*sides) and min(sides) >= least, _number_of
+        ("width", "height"),
+        lambda minimum: lambda *sides: _known(*sides) and min(sides) >= minimum,
+        _number_of,
     ),
-    "min_ratio": _Kind(("width", "height"), lambda least: lambda *sides: _ratio(*sides) >= least, _number_of),
+    "min_ratio": _Kind(
+        ("width", "height"), lambda minimum: lambda *sides: _ratio(*sides) >= minimum, _number_of
+    ),
     "max_ratio": _Kind(
-        ("width", "height"), lambda most: lambda *sides: 0 < _ratio(*sides) <= most, _number_of
+        ("width", "height"), lambda maximum: lambda *sides: 0 < _ratio(*sides) <= maximum, _number_of
     ),
-    "min_size": _Kind(("size",), lambda least: lambda size: _known(size) and size >= least, _number_of),
-    "max_size": _Kind(("size",), lambda most: lambda size: _known(size) and size <= most, _number_of),
+    "min_size": _Kind(("size",), lambda minimum: lambda size: _known(size) and size >= minimum, _number_of),
+    "max_size": _Kind(("size",), lambda maximum: lambda size: _known(size) and size <= maximum, _number_of),
     "format": _Kind(("format",), lambda formats: lambda found: str(found).lower() in formats, _formats_of),
     "readable": _Kind(("error",), lambda _: lambda error: not error),
     "color_profile": _Kind(("has_color_profile",), lambda _: lambda found: found is True),
@@ -104,11 +110,11 @@ _KEYS = {"rule", "value", "severity", "name"}
 
 def parse_rules(rules: Any) -> tuple[Rule, ...]:
     """
-    Read rules.
+    Parse rules.
 
     :param rules: objects such as ``{"rule": "min_width", "value": 1000, "severity": "warn"}``. ``severity``
-        is ``fail`` unless given; ``name`` names the rule in counts: two rules of a kind need it.
-    :raises ImageKitInputError: for none, and for one that cannot be used.
+        defaults to ``fail``. ``name`` is the rule's name in counts, which must differ between rules.
+    :raises ImageKitInputError: if there are no rules, or one of them is invalid.
     """
     if isinstance(rules, str | Mapping) or not isinstance(rules, Sequence) or not rules:
         raise ImageKitInputError(
@@ -118,7 +124,7 @@ def parse_rules(rules: Any) -> tuple[Rule, ...]:
     twice = [name for name, count in Counter(rule.name for rule in parsed).items() if count > 1]
     if twice:
         raise ImageKitInputError(
-            f"rules has {twice[0]!r} more than once.", help='Give each a name of its own with "name".'
+            f"rules has {twice[0]!r} more than once.", help='Give each rule a different "name".'
         )
     return parsed
 
@@ -129,7 +135,9 @@ def _rule(given: Any, where: str) -> Rule:
             f"{where} is {given!r:.200}.", help='Pass an object such as {"rule": "min_width", "value": 1000}.'
         )
     if unknown := sorted(map(str, set(given) - _KEYS)):
-        raise ImageKitInputError(f"{where} has {unknown[0]!r}.", help=f"Use {', '.join(sorted(_KEYS))}.")
+        raise ImageKitInputError(
+            f"{where} has the unknown key {unknown[0]!r}.", help=f"Use {', '.join(sorted(_KEYS))}."
+        )
     kind = text(given["rule"], f"{where}.rule")
     severity = Severity(choice(given.get("severity", Severity.FAIL), f"{where}.severity", Severity))
     if kind == _EXPRESSION:
@@ -147,8 +155,8 @@ def _rule(given: Any, where: str) -> Rule:
 def _named_rule(kind: str, given: Mapping[str, Any], severity: Severity, where: str) -> Rule:
     found = KINDS[kind]
     if (found.read is None) != (given.get("value") is None):
-        needs = "needs a value" if found.read else "takes no value"
-        raise ImageKitInputError(f"{where}: {kind} {needs}, and value is {given.get('value')!r:.60}.")
+        needs = "needs a value" if found.read else "accepts no value"
+        raise ImageKitInputError(f"{where}: {kind} {needs}, but value is {given.get('value')!r:.60}.")
     try:
         value = found.read(given["value"]) if found.read else None
     except ImageKitInputError as error:
@@ -160,11 +168,11 @@ def _named_rule(kind: str, given: Mapping[str, Any], severity: Severity, where: 
 
 class Inspection:
     """
-    Looks at rows, and counts what it finds.
+    Checks rows against rules, and counts the violations.
 
-    Skipped are rows with a ``deleted_at``, and those of files that are not images.
+    Rows with a ``deleted_at`` and rows of files that are not images are skipped.
 
-    :param rules: what to look for.
+    :param rules: the rules to check.
     """
 
     def __init__(self, rules: Collection[Rule]) -> None:
@@ -176,7 +184,7 @@ class Inspection:
 
     def violations(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         """
-        Yield a row for each rule that a row breaks.
+        Yield a violation for each rule that a row breaks.
 
         :param rows: rows of a library's table.
         :raises ImageKitInputError: if a column that a rule needs is missing.
@@ -196,12 +204,12 @@ class Inspection:
 
     @property
     def severity(self) -> Severity | None:
-        """The gravest severity of a broken rule; ``None`` if all were kept."""
+        """The highest severity among the broken rules; ``None`` if none was broken."""
         return next((severity for severity in Severity if severity in self._severities), None)
 
     @property
     def score(self) -> float:
-        """The share of rows that keep all rules; 1 if there were none."""
+        """The share of checked rows that satisfy all rules; 1 if no row was checked."""
         return self.passed / self.checked if self.checked else 1.0
 
     def _check_columns(self, row: Mapping[str, Any]) -> None:
@@ -209,7 +217,7 @@ class Inspection:
             if missing := [name for name in rule.columns if name not in row]:
                 raise ImageKitInputError(
                     f"The rule {rule.name!r} needs the column {missing[0]!r}, which the table does not have.",
-                    help=f"{meant(missing[0], row)}There are: {', '.join(map(str, row))}.",
+                    help=f"{meant(missing[0], row)}It has: {', '.join(map(str, row))}.",
                 )
 
 

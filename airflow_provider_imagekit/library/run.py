@@ -1,4 +1,4 @@
-"""One run over a library: list, plan, fetch what changed, publish; and go on where a killed try stopped."""
+"""Runs a library update: list, plan, fetch what changed, publish; resumes where a killed try stopped."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class RunSettings:
     """
-    How a run goes about it.
+    Settings of a run.
 
-    :param privacy: what the table may hold of people.
-    :param timezone: zone of cameras' clocks of which nothing else is known.
-    :param changed_by: what shows that a file has changed.
-    :param full_refresh: whether to fetch everything and write the whole table again.
+    :param privacy: which personal data the table may contain.
+    :param timezone: time zone of camera clocks for which no other information exists.
+    :param changed_by: how a changed file is recognized.
+    :param full_refresh: whether to fetch everything and rewrite the whole table.
     :param max_failed: files that may fail: a number (``int``) or a share of the calls (``float``).
     :param max_deleted: files of the table that the listing may lack: a number or a share, too.
-    :param threads: metadata calls at once.
-    :param progress_seconds: seconds between lines about the progress.
+    :param threads: number of concurrent metadata calls.
+    :param progress_seconds: seconds between progress lines.
     """
 
     privacy: Privacy = field(default_factory=Privacy)
@@ -70,20 +70,20 @@ class RunSettings:
 
 class LibraryRun:
     """
-    Brings one table up to date with the files of one source; use it as a context manager.
+    Updates one table from the files of one source; use it as a context manager.
 
-    Beside the table there is a folder ``<table>.run`` with ``errors.jsonl``, and while a run is under way its
-    journal and its lease: one run at a time works on a table. The table itself is the manifest: it says which
-    version of each file is known.
+    A folder ``<table>.run`` beside the table contains ``errors.jsonl`` and, during a run, its journal and its
+    lease, which lets only one run at a time work on the table. The table itself is the manifest: it records
+    which version of each file is known.
 
-    :param client: asks ImageKit.
-    :param source: which files.
-    :param output: the table; its ending says whether it is JSON Lines or Parquet.
-    :param settings: how to go about it.
-    :param run: what identifies the run over all its tries.
-    :param run_time: the time of the run, the same in all its tries; it marks what is deleted.
-    :param write: takes the lines of the log.
-    :param warn: takes its warnings.
+    :param client: sends the requests.
+    :param source: the files.
+    :param output: the table; its extension selects JSON Lines or Parquet.
+    :param settings: settings of the run.
+    :param run: identifies the run across all its tries.
+    :param run_time: time of the run, the same in all its tries; the ``deleted_at`` of deleted files.
+    :param write: receives log lines.
+    :param warn: receives warnings.
     :param clock: monotonic seconds.
     """
 
@@ -138,16 +138,16 @@ class LibraryRun:
         return self._table.errors
 
     def stop(self) -> None:
-        """Make the run end within a second and keep what is done; safe to call in a signal handler."""
+        """Stop the run within a second and keep its results; safe to call in a signal handler."""
         self._progress.stop()
 
     def plan(self, *, dry: bool = False) -> Plan:
         """
-        List the files and find out what is to be fetched.
+        List the files and determine which to fetch.
 
-        :param dry: whether to leave no journal, since nothing follows.
+        :param dry: whether only to plan, without a lease and without writing a journal.
         :raises TableInUseError: unless ``dry``, if another run works on the table.
-        :raises TooManyDeletedFilesError: unless ``dry``, if the listing lacks more files than it may.
+        :raises TooManyDeletedFilesError: unless ``dry``, if the listing lacks more files than allowed.
         :raises ImageKitError: if the files cannot be listed, or the table cannot be read or written.
         """
         if not dry:
@@ -174,7 +174,7 @@ class LibraryRun:
         if self._journal.damaged:
             self._warn(
                 f"The journal in {self._workplace} has {counted(self._journal.damaged, 'damaged line')}; "
-                "what stood there is fetched again."
+                "the files recorded there are fetched again."
             )
         return Plan.of(
             self._worklist.counts(),
@@ -190,22 +190,22 @@ class LibraryRun:
             raise TooManyDeletedFilesError(
                 f"The listing lacks {gone:,} of the table's {counted(before, 'file')}; "
                 f"max_deleted allows {allowed:,}.",
-                help='If they are deleted indeed, run once with max_deleted="100%". If not, the listing was '
-                "cut short, or is one of other files. The table is unchanged, and the next try lists again.",
+                help='If they were deleted, run once with max_deleted="100%". Otherwise the listing was '
+                "incomplete or selects other files. The table is unchanged, and the next try lists again.",
             )
 
     def fetch(self, plan: Plan) -> Plan:
         """
-        Fetch what the plan says.
+        Fetch the planned files.
 
         If too many files fail and some of them were not found (404), they may have been deleted since the
         listing. The files are then listed again, once.
 
-        :return: the plan, or the one of the second listing.
-        :raises TooManyFailedFilesError: if more files fail than may, or nothing was fetched though something
-            was to be.
-        :raises LibraryStoppedError: if the run was told to stop.
-        :raises ImageKitError: if nothing comes back at all.
+        :return: the plan, or that of the second listing.
+        :raises TooManyFailedFilesError: if more files fail than allowed, or none of the new and changed files
+            was fetched.
+        :raises LibraryStoppedError: if the run was stopped.
+        :raises ImageKitError: if every other file would fail as well.
         """
         try:
             try:
@@ -223,7 +223,7 @@ class LibraryRun:
         return plan
 
     def _fetch(self, plan: Plan) -> None:
-        settings, waits = self._settings, self._client.waits
+        settings, waits = self._settings, self._client.rate_limit_stats
         fetching = Fetching(
             self._client,
             self._worklist,
@@ -247,11 +247,11 @@ class LibraryRun:
         return plan
 
     def _may_have_changed(self) -> bool:
-        """Return whether listed files were not found, so that the listing may be out of date."""
+        """Return whether listed files were not found, so the listing may be out of date."""
         return self._source.costs_calls and "ImageKitNotFoundError" in self._worklist.error_classes()
 
     def _check_fetched(self, plan: Plan) -> None:
-        """Warn of the files that failed, and raise if that is all that came of the new and changed ones."""
+        """Warn about failed files; raise an error if none of the new and changed files was fetched."""
         counts, kinds = self._worklist.counts(), self._worklist.error_classes()
         failed = counts[State.FAILED]
         if not failed:
@@ -271,10 +271,10 @@ class LibraryRun:
 
     def publish(self) -> dict[str, int]:
         """
-        Write the table and the errors file and put both in place whole; then the journal has done its work.
+        Write the table and the errors file, publish both together, and then clear the journal.
 
-        :return: how many rows the table has, and how many files ended how.
-        :raises TableInUseError: if the table is no longer the one that was planned against.
+        :return: number of rows of the table, and number of files by result.
+        :raises TableInUseError: if the table was replaced since the plan, or this run lost its lease.
         """
         self._journal.flush()
         written = self._table.replace(self._worklist, self._run_time)
@@ -291,6 +291,6 @@ class LibraryRun:
 
 
 def _digest(source: Source, settings: RunSettings) -> str:
-    """Return what changes with everything on which the events of a journal depend."""
+    """Return a digest of everything on which the events of a journal depend."""
     depends_on = (source.describe(), settings.privacy, settings.timezone, settings.changed_by)
     return hashlib.sha256(repr((*depends_on, settings.full_refresh)).encode()).hexdigest()

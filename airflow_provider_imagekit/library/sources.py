@@ -1,4 +1,4 @@
-"""Which files a run is about: a search, or files that are named."""
+"""Sources of a run's files: a search, or files named one by one."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Send = Callable[[endpoints.Request], Any]
 
 
 class Source(Protocol):
-    """Where the files of a run come from."""
+    """Source of a run's files."""
 
-    #: Whether each page costs a call, so that a killed run must not ask for it again.
+    #: Whether each page costs a call, so that a retry must not request it again.
     costs_calls: bool
 
     def pages(self, send: Send, after: Page | None) -> Iterator[Page]:
-        """Yield the files page by page, from behind a page of an earlier try."""
+        """Yield the files page by page, starting after a page of an earlier try."""
 
     def describe(self) -> str:
-        """Return what makes it this source and no other."""
+        """Return a text that identifies this source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Search:
     costs_calls = True
 
     def pages(self, send: Send, after: Page | None = None) -> Iterator[Page]:
-        """Yield the files page by page, without the folders that a search can bring along."""
+        """Yield the files page by page; a search can return folders, too."""
 
         def fetch(skip: int, limit: int) -> list[Record]:
             page: list[Record] = send(
@@ -69,17 +69,17 @@ class Search:
         return pages(fetch, after=after)
 
     def describe(self) -> str:
-        """Return what makes it this search and no other."""
+        """Return a text that identifies this search."""
         return repr(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
     """
-    Files that are named one by one.
+    Files named one by one.
 
     :param records: as ImageKit lists them, or at least with ``fileId`` or ``url``.
-    :param name: what the names are from.
+    :param name: identifies where the records come from.
     """
 
     records: Iterable[Record]
@@ -88,26 +88,27 @@ class Given:
     costs_calls = False
 
     def pages(self, send: Send, after: Page | None = None) -> Iterator[Page]:  # noqa: ARG002
-        """Yield the files page by page; all of them, since they cost nothing."""
+        """Yield all files page by page; ``after`` is ignored because pages cost no calls."""
         remaining, skip = iter(self.records), 0
         while page := list(islice(remaining, endpoints.MAX_PAGE)):
             skip += len(page)
             yield Page(page, skip)
 
     def describe(self) -> str:
-        """Return what makes it this source and no other."""
+        """Return a text that identifies this source."""
         return self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """
-    One of several parts of a listing, for as many workers.
+    One of several parts of a listing, each of which a separate worker processes.
 
-    A file is always in the same part, whatever else is uploaded or deleted, so each part stays incremental.
+    A file always belongs to the same part, even if others are uploaded or deleted, so each part stays
+    incremental.
 
-    :param number: 0 and up.
-    :param of: how many parts there are.
+    :param number: index of the part, from 0.
+    :param of: number of parts.
     """
 
     number: int = 0
@@ -118,7 +119,7 @@ class Batch:
 
     @staticmethod
     def number_of(name: str, of: int) -> int:
-        """Return which of so many parts a file is in."""
+        """Return the index of the part to which a file belongs."""
         return zlib.crc32(name.encode("utf-8", "replace")) % of
 
 
@@ -126,7 +127,7 @@ def files_of_urls(urls: Iterable[Any]) -> Iterator[Record]:
     """
     Yield a record for each delivery URL.
 
-    :raises ImageKitInputError: for a URL that is not a text, or blank, with its position.
+    :raises ImageKitInputError: if a URL is not a text, or is blank; the message has its position.
     """
     return files_of_rows(({"url": url} for url in urls), url_column="url")
 
@@ -142,13 +143,13 @@ def files_of_rows(
     Yield a record for each row of a table.
 
     Columns with ImageKit's names or this package's (``versionInfo`` or ``version_id``, ``updatedAt`` or
-    ``updated_at`` …) are used: with a version in it, only new and changed files are fetched.
+    ``updated_at`` …) are used. If the rows include a version, only new and changed files are fetched.
 
     :param rows: the table.
     :param file_id_column: the column of file ids.
-    :param url_column: the column of delivery URLs; exactly one of the two.
-    :param batch: the part to yield; all unless given.
-    :raises ImageKitInputError: for a row without its name, with its number.
+    :param url_column: the column of delivery URLs; exactly one of the two is set.
+    :param batch: the part to yield; all rows by default.
+    :raises ImageKitInputError: if a row names no file; the message has the row's number.
     """
     column = file_id_column if url_column is None else url_column
     for number, row in enumerate(rows, 1):
@@ -156,7 +157,7 @@ def files_of_rows(
         if not isinstance(name, str) or not name.strip():
             raise ImageKitInputError(
                 f"Row {number} has {name!r:.80} as its {column!r}, which names no file.",
-                help="Name the column of ids as file_id_column, or that of URLs as url_column; "
+                help="Set file_id_column to the column of file ids, or url_column to the column of URLs; "
                 f"the columns are {', '.join(map(str, row)) or 'none'}.",
             )
         if batch is not None and name not in batch:

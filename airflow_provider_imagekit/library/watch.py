@@ -1,4 +1,4 @@
-"""One look at a selection of the media library: its files since a floor, and which files it has."""
+"""Polls a selection of the media library for recent files and, on request, for the ids of all its files."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["FILE_TYPES", "MAX_PAGES", "Selection", "arrived", "look"]
 Send = Callable[[endpoints.Request], Any]
 
 FILE_TYPES: Final = ("all", "image", "non-image")
-#: Maximum number of pages of one look; what is behind them is for the next one.
+#: Maximum number of pages of one poll; further pages are left to the next poll.
 MAX_PAGES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """
-    Which files are watched.
+    The files to watch.
 
     :param search_query: ImageKit's search language; ``None`` for all files.
     :param path: a folder, without its subfolders; ``None`` for all.
@@ -41,36 +41,37 @@ class Selection:
     file_type: str | None = None
 
     def since(self, floor_ms: int) -> str:
-        """Return the search for its files since a time."""
+        """Return the search query for the files updated since a time."""
         recent = f'updatedAt >= "{iso(floor_ms)}"'
         return f"({self.search_query}) AND {recent}" if self.search_query else recent
 
 
 def look(send: Send, selection: Selection, floor_ms: int, *, absences: bool = False) -> Listing:
     """
-    Look at a selection; that costs one request while fewer than 1,000 files are new.
+    Poll a selection, which costs one request while fewer than 1,000 files are new.
 
-    :param send: sends a request and returns the decoded answer.
-    :param selection: which files.
-    :param floor_ms: since when, in milliseconds since 1970.
-    :param absences: whether to list all files, for one more request.
+    :param send: sends a request and returns the decoded response.
+    :param selection: the files to watch.
+    :param floor_ms: time from which files are listed, in milliseconds since 1970.
+    :param absences: whether to list the ids of all files as well, with one more request.
     :raises ImageKitInputError: with ``absences``, if there are more than 1,000 files.
     :raises ImageKitError: if the files cannot be listed.
     """
-    # Who is there is asked first: a file that comes in between is then new before it can be missing.
+    # All ids are requested first: a file uploaded between the requests is reported as new before it can
+    # count as missing.
     present = _present(send, selection) if absences else None
     return Listing(_files_since(send, selection, floor_ms), present)
 
 
 def arrived(send: Send, selection: Selection, since_ms: int, kinds: Collection[str]) -> dict[str, Any] | None:
     """
-    Return what :func:`~airflow_provider_imagekit.library.arrivals.event_of` says of files that came.
+    Return :func:`~airflow_provider_imagekit.library.arrivals.event_of` of the files that arrived.
 
-    :param send: sends a request and returns the decoded answer.
-    :param selection: which files.
-    :param since_ms: since when, in milliseconds since 1970.
+    :param send: sends a request and returns the decoded response.
+    :param selection: the files to watch.
+    :param since_ms: time from which files count, in milliseconds since 1970.
     :param kinds: which of ``new`` and ``changed`` count.
-    :return: ``None`` if there are no such files.
+    :return: the payload; ``None`` if no such files arrived.
     :raises ImageKitError: if the files cannot be listed.
     """
     files = [Arrival.of(file, since_ms) for file in look(send, selection, since_ms).files]
@@ -80,10 +81,11 @@ def arrived(send: Send, selection: Selection, since_ms: int, kinds: Collection[s
 
 def _files_since(send: Send, selection: Selection, floor_ms: int) -> list[dict[str, Any]]:
     """
-    List the files since a time, the oldest first.
+    List the files since a time, oldest first.
 
-    A page starts at the time of the last file of the page before, not behind a number of files: a file that
-    is updated meanwhile moves to the end, and others shift. Among files of one time, pages overlap by half.
+    A page starts at the ``updatedAt`` of the previous page's last file, not at an offset: a file that is
+    updated in the meantime moves to the end, and the others shift. If a whole page has the same
+    ``updatedAt``, the next page overlaps it by half.
     """
     files: dict[str, dict[str, Any]] = {}
     start_ms, skip = floor_ms, 0

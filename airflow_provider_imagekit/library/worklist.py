@@ -1,7 +1,7 @@
 """
-What a run knows of each file, on the worker's disk: memory stays flat however large the library is.
+The state of each file in a run, stored on the worker's disk so that memory use stays flat for any library.
 
-It is SQLite in a scratch folder and ends with the run; what must outlive a killed run is in the journal.
+It is a temporary SQLite database; data that must survive a killed run is in the journal.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LISTING = json_text(dict.fromkeys(LISTING_COLUMNS, "%s")).replace('"%s"', "%s")
 
 
 class State(IntEnum):
-    """Where a file stands; the first three have a metadata call before them."""
+    """State of a file; the first three states still need a metadata call."""
 
     NEW = 0
     CHANGED = 1
@@ -41,10 +41,10 @@ class Task(NamedTuple):
     """
     A file whose metadata is to be fetched.
 
-    :param key: what identifies its row.
+    :param key: identifies the row.
     :param file_id: ImageKit's id; ``None`` if the file is named by URL.
-    :param url: the whole URL then.
-    :param version: what changes whenever the file does; ``None`` if unknown.
+    :param url: the complete URL in that case.
+    :param version: changes whenever the file does; ``None`` if unknown.
     """
 
     key: str
@@ -55,11 +55,11 @@ class Task(NamedTuple):
 
 class Listed(NamedTuple):
     """
-    A file of the selection, before it is known where it stands.
+    A file of the selection whose state is not yet known.
 
-    :param key: what identifies its row.
-    :param version: what changes whenever the file does; ``None`` if unknown.
-    :param listing: the columns from the listing as JSON, as a table's line begins.
+    :param key: identifies the row.
+    :param version: changes whenever the file does; ``None`` if unknown.
+    :param listing: the columns from the listing as JSON, exactly as a line of the table begins.
     """
 
     key: str
@@ -71,11 +71,11 @@ class Entry(NamedTuple):
     """
     A file whose row in the table is to be written.
 
-    :param key: what identifies its row.
+    :param key: identifies the row.
     :param place: number of the row of the published table that it replaces or precedes.
-    :param state: where it stands.
+    :param state: state of the file.
     :param listing: columns from the listing.
-    :param result: columns from the metadata, or the error's; empty before.
+    :param result: columns from the metadata or of the error; empty if there is no result.
     """
 
     key: str
@@ -89,9 +89,9 @@ class Worklist:
     """
     The files of one run.
 
-    :param changed_by: what shows that a file has changed.
+    :param changed_by: how a changed file is recognized.
 
-    The database has no name, so that nothing of it is left when the process is killed.
+    The database has no file name, so nothing of it remains when the process is killed.
     """
 
     def __init__(self, changed_by: ChangedBy) -> None:
@@ -110,14 +110,14 @@ class Worklist:
         )
 
     def close(self) -> None:
-        """Give the database back."""
+        """Close the database."""
         self._database.close()
 
     def add(self, files: Iterable[tuple[Row, str | None]]) -> list[bytes]:
         """
-        Note files of the selection; the last word on a file that comes twice is the newer one.
+        Add files of the selection; if a file is listed twice, the later record replaces the earlier one.
 
-        :param files: the columns from the listing of each, and its whole URL, which counts without a file id.
+        :param files: the listing columns of each file and its complete URL, which is used if it has no id.
         :return: these columns as JSON.
         """
         added = list(files)
@@ -133,18 +133,18 @@ class Worklist:
         return listings
 
     def clear(self) -> None:
-        """Forget all files."""
+        """Remove all files."""
         self._database.execute("DELETE FROM file")
 
     def listed(self) -> Iterator[Listed]:
-        """Yield the files of the selection by key; what is marked meanwhile may be so."""
+        """Yield the files of the selection by key; they may be marked during the iteration."""
         return map(Listed._make, self._by_key("key, version, listing", "TRUE"))
 
     def listings(self, keys: Sequence[str]) -> list[bytes | None]:
         """
-        Return what :class:`Listed` has as the listing of files whose version is known; ``None`` for others.
+        Return ``listing`` of :class:`Listed` for files whose version is known; ``None`` for others.
 
-        :param keys: if many other files are between them, the last ones are not found.
+        :param keys: keys of the files; if many other files are between them, the last ones are not found.
         """
         some = "key BETWEEN ? AND ? AND version NOT NULL ORDER BY key LIMIT ?"
         bounds = min(keys), max(keys), 2 * len(keys)
@@ -152,31 +152,31 @@ class Worklist:
         return list(map(found.get, keys))
 
     def listing(self, key: str) -> Row:
-        """Return what the listing contains of a file."""
+        """Return the listing columns of a file."""
         (listing,) = self._database.execute("SELECT listing FROM file WHERE key = ?", (key,)).fetchone()
         return dict(json.loads(listing))
 
     def mark(self, marks: Iterable[Sequence[Any]]) -> None:
         """
-        Note where files stand.
+        Record the states of files.
 
-        :param marks: of each file its state, its place as :class:`Entry` has it, whether its row stays as it
-            is stored, and its key, twice. Or of the first of some files whose rows stay and follow on each
-            other, and the key of the last.
+        :param marks: for each file its state, its place (see :class:`Entry`), whether its row stays as it is
+            stored, and its key twice. Consecutive files whose rows stay can share a mark, with the state,
+            place and key of the first and the key of the last.
         """
         query = "UPDATE file SET state = ?, place = ?, stays = ? WHERE key BETWEEN ? AND ?"
         self._database.executemany(query, marks)
 
     def settle(self, key: str, version: str | None, state: State, result: Row) -> None:
-        """Note what came of a file, if it is in the selection in this version; its row does not stay then."""
+        """Record a file's result if the selection has this version of it; its row then no longer stays."""
         self._database.execute(
             "UPDATE file SET state = ?, result = ?, stays = -abs(stays) WHERE key = ? AND version IS ?",
             (state, marshal.dumps(result), key, version),
         )
 
     def overruled(self) -> Iterator[int]:
-        """Yield the places of rows that were to stay, of files of which something was settled since; once."""
-        # Files that were marked together have the place of the first of them.
+        """Yield, once, the places of rows that were marked to stay although their files now have a result."""
+        # Files that were marked together have the place of the first one.
         rank = "row_number() OVER (PARTITION BY place ORDER BY key) - 1"
         ranked = f"SELECT rowid AS number, place + {rank} AS place, stays FROM file WHERE stays"  # noqa: S608
         found = self._database.execute(f"SELECT place, number FROM ({ranked}) WHERE stays < 0").fetchall()  # noqa: S608
@@ -184,33 +184,33 @@ class Worklist:
         return (place for place, _ in found)
 
     def tasks(self) -> Iterator[Task]:
-        """Yield the files to fetch by key; what is settled meanwhile may be so."""
+        """Yield the files to fetch by key; results may be recorded during the iteration."""
         for key, url, version in self._by_key("key, url, version", f"state <= {State.FAILED_BEFORE:d}"):
             yield Task(key, None if url else key, url or "", version)
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the files whose rows are to be written by key."""
+        """Yield the files whose rows are to be written, by key."""
         query = "SELECT key, place, state, listing, result FROM file WHERE stays <= 0 ORDER BY key"
         for key, place, state, listing, result in self._database.execute(query):
             yield Entry(key, place, State(state), json.loads(listing), _load(result) if result else {})
 
     def errors(self) -> Iterator[Row]:
-        """Yield what came of the files that failed, by key."""
+        """Yield the error rows of the files that failed, by key."""
         query = "SELECT result FROM file WHERE state = ? ORDER BY key"
         for (result,) in self._database.execute(query, (State.FAILED,)):
             yield _load(result)
 
     def error_classes(self) -> Counter[str]:
-        """Return how many files failed with which class of error."""
+        """Return the number of failed files by class of error."""
         return Counter(error["error"] for error in self.errors())
 
     def counts(self) -> Counter[State]:
-        """Return how many files stand where."""
+        """Return the number of files by state."""
         query = "SELECT state, count(*) FROM file GROUP BY state"
         return Counter({State(state): count for state, count in self._database.execute(query)})
 
     def _by_key(self, columns: str, condition: str) -> Iterator[tuple[Any, ...]]:
-        """Yield columns of some files, the first of which is the key; the table may change meanwhile."""
+        """Yield columns of some files, with the key first; the table may change during the iteration."""
         key = ""
         query = f"SELECT {columns} FROM file WHERE {condition} AND key > ? ORDER BY key LIMIT {_BATCH}"  # noqa: S608
         while batch := self._database.execute(query, (key,)).fetchall():
@@ -219,7 +219,7 @@ class Worklist:
 
 
 def _json_of(rows: list[Row]) -> list[bytes]:
-    """Return listings as JSON; columns take half the time of rows."""
+    """Return listings as JSON; encoding by column takes half the time of encoding by row."""
     cells = (json_parts([row[name] for row in rows])[0] for name in LISTING_COLUMNS)
     return [(_LISTING % row).encode() for row in zip(*cells, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Buttons on a task that open the picture it was about, or the report it wrote."""
+"""Extra links of a task to its picture or its report."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ log = logging.getLogger(__name__)
 
 
 class StoredLink(BaseOperatorLink):
-    """A link whose address the task stores: Airflow 2 asks for it in the webserver, where only XCom is."""
+    """A link whose address the task stores in XCom, since Airflow 2 resolves links in the webserver."""
 
     key: str
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
-        """Return the stored address, or nothing if the task stored none."""
+        """Return the stored address; blank if there is none."""
         return XCom.get_value(key=self.key, ti_key=ti_key) or ""
 
     @classmethod
     def _store(cls, context: Context, address: str) -> None:
-        # A link is an XCom: a task that shall push none has none.
+        # A link is an XCom, so a task without do_xcom_push has no links.
         task = context.get("task")
         if address and getattr(task, "do_xcom_push", True):
             context["ti"].xcom_push(key=cls.key, value=address)
@@ -59,7 +59,7 @@ class ImageKitFileLink(StoredLink):
 
 
 class ImageKitMediaLibraryLink(StoredLink):
-    """Opens the file's page in ImageKit's media library, or the library, for people with an account."""
+    """Opens the file's page in ImageKit's media library, or the library itself; requires an account."""
 
     name = "ImageKit media library"
     key = "imagekit_media_library_url"
@@ -70,7 +70,7 @@ class ImageKitMediaLibraryLink(StoredLink):
         Store the address for the link.
 
         :param context: the task's context.
-        :param file_id: ImageKit's id of the file; the library itself without one.
+        :param file_id: ImageKit's id of the file; blank for the library itself.
         """
         cls._store(context, media_library_url(file_id))
 
@@ -84,11 +84,11 @@ class ImageKitReportLink(StoredLink):
     @classmethod
     def persist(cls, context: Context, path: str, url: str | None = None) -> str:
         """
-        Store the address for the link; nothing if a browser cannot reach the report.
+        Store the address for the link, if a browser can reach the report.
 
         :param context: the task's context.
-        :param path: where the report was written, as ``ObjectStoragePath`` reads it.
-        :param url: where people read it, if that does not follow from the path.
+        :param path: path of the report, in the form of ``ObjectStoragePath``.
+        :param url: address of the report for people, if it cannot be derived from the path.
         :return: the address; blank if there is none.
         """
         address = url or browser_url(path)
@@ -108,13 +108,13 @@ def media_library_url(file_id: str) -> str:
 
 def browser_url(path: str) -> str:
     """
-    Return where a browser finds a file of a storage; blank if that is unknown, as for a file on a disk that
-    is in no folder of Airflow's option ``report_urls``: Airflow links to http and https alone.
+    Return the address at which a browser finds a file in a storage; blank if it is unknown.
 
-    Otherwise, for S3 and Google Cloud Storage that is the page of people with an account there, so that a
-    report in a private bucket needs no signed address.
+    A file below a folder of Airflow's option ``report_urls`` has the address configured there. For S3 and
+    Google Cloud Storage it is the page in the provider's console, so a report in a private bucket does not
+    need a signed address. Other files on a disk have no address, since Airflow links only to http and https.
 
-    :param path: as ``ObjectStoragePath`` reads it.
+    :param path: path of the file, in the form of ``ObjectStoragePath``.
     """
     if served := _served(path):
         return served
@@ -130,7 +130,7 @@ def browser_url(path: str) -> str:
 
 
 def _served(path: str) -> str:
-    """Return the address of a file below a folder of ``report_urls``, the nearest one; blank for others."""
+    """Return the address of a file by its nearest folder in ``report_urls``; blank if there is none."""
     place = _without_connection(path)
     if "/../" in place:
         return ""

@@ -22,29 +22,32 @@ __all__ = ["DeleteFilesOperator"]
 
 class DeleteFilesOperator(WritingOperator):
     """
-    Delete files of the media library for good, with all their versions.
+    Delete files of the media library permanently, with all of their versions.
 
-    It takes ids and nothing that stands for files, such as a search or a folder, and deletes only with
-    ``confirm``. A file that is not there counts as deleted, so that a further try of a killed task ends well.
+    The operator accepts only ids, not a search or a folder, and deletes only with ``confirm``. A file that
+    does not exist counts as deleted, so that the next try of a killed task succeeds.
 
-    :param file_ids: ids of the files, or records with ``fileId``: one, a list, or a text with commas.
+    :param file_ids: ids of the files, or records with ``fileId``: one, a list, or a comma-separated text.
         (templated)
-    :param confirm: must be true; by default it is false, the task fails and nothing is deleted. (templated)
-    :param max_files: refuse more files than this, by default 100. (templated)
-    :param dry_run: whether to log the plan and delete nothing, by default false; ``confirm`` is not needed
-        then. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param confirm: must be true, otherwise the task fails and nothing is deleted; by default false.
+        (templated)
+    :param max_files: maximum files; more fail the task before anything is deleted. By default 100.
+        (templated)
+    :param dry_run: whether to log the plan and delete nothing, by default false; does not require
+        ``confirm``. (templated)
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
+        (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
     :return: ``dry_run``, ``files`` (rows with ``file_id``, ``status``, ``error``; ``status`` is ``deleted``,
         ``missing``, ``failed``, or ``planned`` in a dry run).
-    :raises AirflowFailException: from an error after which a retry cannot help.
-    :raises TooManyFailedFilesError: if ImageKit did not delete a file; the others are deleted.
-    :raises ImageKitError: for everything else that goes wrong.
+    :raises AirflowFailException: for an error that a retry cannot fix.
+    :raises TooManyFailedFilesError: if ImageKit could not delete a file; the others are deleted.
+    :raises ImageKitError: for any other error.
     """
 
     template_fields: Sequence[str] = ("file_ids", "confirm", "max_files", "dry_run", *CONNECTION_ARGUMENTS)
@@ -78,7 +81,7 @@ class DeleteFilesOperator(WritingOperator):
         with fail_without_retry():
             ids = self._checked_ids()
             requests = -(-len(ids) // MAX_DELETED_FILES)
-            how_many = f"{counted(len(ids), 'file')} for good, by {counted(requests, 'request')}"
+            how_many = f"{counted(len(ids), 'file')} permanently, with {counted(requests, 'request')}"
             if self._only_plan(f"Plan: delete {how_many}: {ids}."):
                 return {"dry_run": True, "files": [_row(file_id, "planned") for file_id in ids]}
             self._check_confirmed(len(ids))
@@ -89,18 +92,18 @@ class DeleteFilesOperator(WritingOperator):
     def _checked_ids(self) -> list[str]:
         self._refuse_nothing(["file_ids"], ["file_ids"])
         ids = file_ids_of(self.file_ids, "file_ids")
-        most = whole_number(self.max_files, "max_files", least=1)
-        if len(ids) > most:
+        maximum = whole_number(self.max_files, "max_files", least=1)
+        if len(ids) > maximum:
             raise ImageKitInputError(
-                f"file_ids has {counted(len(ids), 'file')}; max_files allows {most:,}.",
-                help="Raise max_files if all are meant.",
+                f"file_ids has {counted(len(ids), 'file')}; max_files allows {maximum:,}.",
+                help="Raise max_files to delete all of them.",
             )
         return ids
 
     def _check_confirmed(self, count: int) -> None:
         if not flag(self.confirm, "confirm"):
             raise ImageKitInputError(
-                f"{counted(count, 'file')} would be deleted for good, and confirm is not true.",
+                f"{counted(count, 'file')} would be deleted permanently, and confirm is not true.",
                 help="Set confirm=True, or dry_run=True to see the plan.",
             )
 

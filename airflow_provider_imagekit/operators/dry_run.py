@@ -1,4 +1,4 @@
-"""An argument that is called ``dry_run``, as a method of Airflow's operators is."""
+"""Descriptor for an argument ``dry_run``, which has the same name as a method of Airflow's operators."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["DryRunArgument"]
 
 
 class _Callable:
-    """A value that is Airflow's method when called, and renders itself as Airflow 2 asks callables to."""
+    """Airflow's method when called. The value renders itself, as Airflow 2 expects of callables."""
 
     operator: Any
     value: Any
@@ -32,10 +32,10 @@ class _Text(_Callable, str):
 
 class DryRunArgument:
     """
-    The attribute for an argument ``dry_run`` of an operator.
+    Descriptor for the argument ``dry_run`` of an operator.
 
-    Templates are rendered in the attribute with the argument's name, and ``airflow tasks test --dry-run`` of
-    Airflow 2 calls the method of that name. So there a switch or a text can be called, too.
+    Airflow renders a template in the attribute with the argument's name, and ``airflow tasks test --dry-run``
+    of Airflow 2 calls the method of that name. So on Airflow 2 the value is callable.
     """
 
     def __get__(self, operator: BaseOperator | None, _: type[BaseOperator]) -> Self | Any:
@@ -50,5 +50,5 @@ class DryRunArgument:
         return found
 
     def __set__(self, operator: BaseOperator, value: Any) -> None:
-        """Keep the value."""
+        """Store the value."""
         vars(operator)["dry_run"] = getattr(value, "value", value) if isinstance(value, _Callable) else value

@@ -1,4 +1,4 @@
-"""The operator that finds near-duplicates in a library."""
+"""Operator that finds near-duplicates in a library."""
 
 from __future__ import annotations
 
@@ -46,70 +46,71 @@ from airflow_provider_imagekit.similarity.survivors import DEFAULT_RULES, Surviv
 
 __all__ = ["MAX_PAGE_GROUPS", "FindNearDuplicatesOperator"]
 
-#: Groups that the page shows at most, the largest ones: a browser holds all of them in memory.
+#: Maximum groups on the page, the largest first: a browser holds all of them in memory.
 MAX_PAGE_GROUPS: Final = 50_000
 
 
 class FindNearDuplicatesOperator(HashTableOperator):
     """
-    Find all near-duplicates in a table of hashes: groups around a picture to keep, pairs, a page to look at.
+    Find all near-duplicates in a table of hashes, and write groups, pairs and an HTML page for review.
 
-    Exact: nothing within the distance is missed. Nothing is downloaded, and nothing is ever deleted: the
-    picture to keep is a suggestion. Into ``output_path`` go ``groups.jsonl`` (one row a picture),
-    ``pairs.jsonl`` and ``groups.html``, which the task links to.
+    The search is exact: it finds every pair within the distance. Nothing is downloaded and nothing is
+    deleted; the picture to keep (the keeper) is a suggestion. The operator writes ``groups.jsonl`` (one row
+    for each picture), ``pairs.jsonl`` and ``groups.html`` to ``output_path``, and the task links to the page.
 
-    Paths are those of Airflow's ``ObjectStoragePath``, with the Airflow Connection before the bucket, if it
-    needs one: ``s3://aws_default@bucket/dedup``. Tables are ``.jsonl``, ``.csv`` or ``.parquet``; rows with a
-    ``deleted_at`` are skipped.
+    Paths are paths of Airflow's ``ObjectStoragePath``, with the id of an Airflow Connection before the bucket
+    if needed: ``s3://aws_default@bucket/dedup``. Tables are ``.jsonl``, ``.csv`` or ``.parquet`` files. Rows
+    with a ``deleted_at`` are skipped.
 
     :param output_path: folder to write to. (templated)
-    :param input_path: table of hashes; columns such as ``path``, ``url``, ``width``, ``height``, ``size``,
-        ``created_at`` serve the choice of survivors and the page. (templated)
-    :param records: the table itself, as a list of objects. (templated) Exactly one of these two.
-    :param known_path: table of pictures that were compared before, to spare doing so again: input that is
-        there with the same hash is compared with new pictures only. May not exist yet. (templated)
-    :param reference_path: table of pictures that are only matched against, such as masters: always kept,
-        never called a copy. (templated)
+    :param input_path: table of hashes. The keeper rules and the page use columns such as ``path``, ``url``,
+        ``width``, ``height``, ``size`` and ``created_at``. (templated)
+    :param records: the table itself, as a list of objects. (templated) Exactly one of these two is required.
+    :param known_path: table of pictures that were compared before, which avoids comparing them again: input
+        that is in this table with the same hash is compared only with new pictures. The file may not exist
+        yet. (templated)
+    :param reference_path: table of pictures, such as masters. Only the input is compared with them; they are
+        always kept and never counted as duplicates. (templated)
     :param not_duplicates_path: table of pairs (``id``, ``other_id``) that a person marked as not duplicates;
-        they are never paired or grouped again. The page saves such a table as ``decisions.csv``. May not
-        exist yet. (templated)
-    :param keep_path: table of pictures (``id``) that a person chose to keep, before all rules; the same
-        ``decisions.csv`` serves. May not exist yet. (templated)
-    :param parts: what the mapped
-        :class:`~airflow_provider_imagekit.operators.duplicates_parts.SearchNearDuplicatesOperator` returned,
-        to take the pairs from instead of searching here. The tables must be those that were planned.
-        (templated)
-    :param id_column: column of the pictures' names; ``fileId``, ``file_id`` or ``id`` unless given.
-        (templated)
-    :param phash_column: column of the hashes; ``pHash`` or ``phash`` unless given. (templated)
-    :param max_distance: largest distance, 0 to 16, or a level: ``identical`` (0), ``strict`` (4, the choice
-        above 50,000 pictures), ``near_duplicate`` (8, the default), ``review`` (12). (templated)
+        they are never paired or grouped again. The page saves such a table as ``decisions.csv``. The file may
+        not exist yet. (templated)
+    :param keep_path: table of pictures (``id``) that a person chose to keep, which takes precedence over all
+        rules; the same ``decisions.csv`` can be used. The file may not exist yet. (templated)
+    :param parts: the output of the mapped
+        :class:`~airflow_provider_imagekit.operators.duplicates_parts.SearchNearDuplicatesOperator`. The pairs
+        are read from it instead of being searched for here. The tables must be the planned ones. (templated)
+    :param id_column: column of the picture ids; by default ``fileId``, ``file_id`` or ``id``. (templated)
+    :param phash_column: column of the hashes; by default ``pHash`` or ``phash``. (templated)
+    :param max_distance: maximum distance in bits, 0 to 16, or a level: ``identical`` (0), ``strict`` (4,
+        recommended above 50,000 pictures), ``near_duplicate`` (8, the default), ``review`` (12). (templated)
     :param force: whether to accept a ``max_distance`` above 16, where unrelated pictures match; by default
-        not. (templated)
-    :param survivor_rules: what makes a picture the one to keep, the first rule foremost:
+        false. (templated)
+    :param survivor_rules: rules that choose the picture to keep, in order of precedence:
         ``preferred_folder``, ``preferred_format``, ``most_pixels``, ``oldest``, ``largest`` (the default is
-        these, in this order), ``newest``.
-        The reason in the table begins with ``uncertain:`` where a later rule prefers another. (templated)
-    :param preferred_folders: the dearest first; subfolders included. (templated)
-    :param preferred_formats: the dearest first, such as ``["png", "jpg"]``; ``image/jpeg`` is ``jpg``.
+        these, in this order), ``newest``. The reason in the table begins with ``uncertain:`` if a later rule
+        prefers another picture. (templated)
+    :param preferred_folders: preferred folders, best first; subfolders are included. (templated)
+    :param preferred_formats: preferred formats, best first, such as ``["png", "jpg"]``; ``image/jpeg`` is
+        ``jpg``. (templated)
+    :param low_information: hashes of flat pictures, which are not compared; the zero hash is always one of
+        them. (templated)
+    :param max_pairs: maximum pairs, by default 5 million; more fail the task, and the error names the remedy.
         (templated)
-    :param low_information: hashes of flat pictures, which are set apart; zero is always one. (templated)
-    :param max_pairs: refuse to find more pairs, 5 million by default; the error says what to do. (templated)
     :param output_format: ``jsonl`` (the default), ``csv`` or ``parquet``. (templated)
-    :param escape_formulas: whether texts of a CSV file that begin with ``=``, ``+``, ``-`` or ``@`` get an
-        apostrophe before them, so that a spreadsheet does not calculate them; by default not, since such a
-        name is then no longer that of the picture. (templated)
-    :param write_pairs: whether to list all pairs; by default yes. (templated)
-    :param write_report: whether to write the page; by default yes. (templated)
+    :param escape_formulas: whether to put an apostrophe before texts of a CSV file that begin with ``=``,
+        ``+``, ``-`` or ``@``, so that a spreadsheet does not evaluate them; by default false, since an
+        escaped name no longer equals the picture's name. (templated)
+    :param write_pairs: whether to write the table of pairs; by default true. (templated)
+    :param write_report: whether to write the page; by default true. (templated)
     :param report_title: title of the page; by default "Near-duplicates". (templated)
-    :param report_fields: further columns of the tables to compare on the page. (templated)
-    :param report_url: where people read the page, for the task's link; told from the path for S3, Google
-        Cloud Storage and web addresses. (templated)
+    :param report_fields: further columns of the tables to show on the page for comparison. (templated)
+    :param report_url: address of the page for people, used by the task's link; derived from the path for S3,
+        Google Cloud Storage and web addresses. (templated)
     :return: ``radius``, ``compared``, ``groups``, ``duplicates``, ``low_information``, ``without_phash``,
-        ``pairs`` as counts, and ``groups_path``, ``pairs_path``, ``report_path``. The events of assets that
-        are outlets carry the same.
-    :raises AirflowFailException: from an error that a retry cannot fix.
-    :raises StorageError: if a storage does not answer.
+        ``pairs`` as counts, and ``groups_path``, ``pairs_path``, ``report_path``. The events of outlet assets
+        have the same content.
+    :raises AirflowFailException: for an error that a retry cannot fix.
+    :raises StorageError: if a storage does not respond.
     """
 
     template_fields: Sequence[str] = (
@@ -194,7 +195,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         self.report_title = report_title
         self.report_fields = report_fields
         self._named = self._given_tables()
-        self._there = {}
+        self._columns_found = {}
 
     def _find(self) -> dict[str, Any]:
         self.output_format = choice(self.output_format, "output_format", TableFormat)
@@ -207,9 +208,9 @@ class FindNearDuplicatesOperator(HashTableOperator):
             texts(self.survivor_rules, "survivor_rules"),
             texts(self.preferred_folders, "preferred_folders"),
             texts(self.preferred_formats, "preferred_formats"),
-            self._decided("keep_path", read_kept),
+            self._read_decisions("keep_path", read_kept),
         )
-        not_duplicates = self._decided("not_duplicates_path", read_id_pairs)
+        not_duplicates = self._read_decisions("not_duplicates_path", read_id_pairs)
         with ExitStack() as resources:
             tables = self._tables(resources)
             self._check_named("report_fields", texts(self.report_fields, "report_fields"))
@@ -228,12 +229,12 @@ class FindNearDuplicatesOperator(HashTableOperator):
                 self.log.warning("No picture has the preferred folder or format %r.", preference)
             self.log.info("Found: %s", found.counts())
             if not (found.compared or len(tables["known"])):
-                self.log.warning("There was no picture with a pHash to compare. Check input_path or records.")
+                self.log.warning("No picture has a pHash to compare. Check input_path or records.")
             decided = {"kept": policy.kept, "not_duplicates": not_duplicates}
             return found.counts() | self._write(found, decided)
 
     def _search(self) -> Callable[..., Pairs]:
-        """Return what finds the pairs, or has found them in parts."""
+        """Return the function that finds the pairs, or that merges the pairs found in parts."""
         if self.parts is None:
             return join
         try:
@@ -241,7 +242,7 @@ class FindNearDuplicatesOperator(HashTableOperator):
         except (KeyError, TypeError) as error:
             raise ImageKitInputError(
                 f"parts is {self.parts!r:.200}.",
-                help="Pass what the mapped SearchNearDuplicatesOperator returned.",
+                help="Pass the output of the mapped SearchNearDuplicatesOperator.",
             ) from error
         with ExitStack() as opened:
             return MergedSearch(opened.enter_context(open_locally(path)) for path in paths)
@@ -249,13 +250,13 @@ class FindNearDuplicatesOperator(HashTableOperator):
     def _other_columns(self) -> Iterable[str]:
         return (*KNOWN_COLUMNS, *texts(self.report_fields, "report_fields"))
 
-    def _decided(
+    def _read_decisions(
         self, argument: str, read: Callable[[Iterable[dict[str, Any]]], frozenset[Any]]
     ) -> frozenset[Any]:
         with named(argument):
             path = getattr(self, argument)
             in_use = columns_needed(["id"], ["other_id", "decision"])
-            return read(read_table(path, in_use) if self._is_there(argument) else ())
+            return read(read_table(path, in_use) if self._table_exists(argument) else ())
 
     def _outputs(self) -> dict[str, str]:
         """Return the paths of the files to write."""

@@ -1,4 +1,4 @@
-"""The operators that find near-duplicates in parts, on as many workers as the deployment has."""
+"""Operators that search for near-duplicates in parts, distributed over the workers."""
 
 from __future__ import annotations
 
@@ -37,32 +37,32 @@ _MAX_PARTS = 10_000
 
 class PlanNearDuplicatesOperator(HashTables, ImageKitOperator):
     """
-    Plan a search for near-duplicates as parts that mapped tasks run, each on any worker.
+    Split a search for near-duplicates into parts, which mapped tasks process on any worker.
 
-    It reads the tables once and writes the distinct hashes, 16 bytes each, to ``parts/hashes.bin`` below
-    ``output_path``. The parts share nothing but this storage.
+    The operator reads the tables once and writes the distinct hashes, 16 bytes each, to ``parts/hashes.bin``
+    in ``output_path``. The parts share only this storage.
     :class:`~airflow_provider_imagekit.operators.duplicates.FindNearDuplicatesOperator` with ``parts`` merges
-    what they find; give it the same arguments as this task.
+    their results; pass it the same arguments as this task.
 
     :param output_path: folder to write to. (templated)
-    :param parts: how many parts, 1 to 10,000. (templated)
+    :param parts: number of parts, 1 to 10,000. (templated)
     :param input_path: table of hashes. (templated)
-    :param records: the table itself, as a list of objects. (templated) Exactly one of these two.
-    :param known_path: table of pictures that were compared before. May not exist yet. (templated)
-    :param reference_path: table of pictures that are only matched against. (templated)
-    :param id_column: column of the pictures' names; ``fileId``, ``file_id`` or ``id`` unless given.
+    :param records: the table itself, as a list of objects. (templated) Exactly one of these two is required.
+    :param known_path: table of pictures that were compared before. The file may not exist yet. (templated)
+    :param reference_path: table of pictures that only the input is compared with. (templated)
+    :param id_column: column of the picture ids; by default ``fileId``, ``file_id`` or ``id``. (templated)
+    :param phash_column: column of the hashes; by default ``pHash`` or ``phash``. (templated)
+    :param low_information: hashes of flat pictures, which are not compared; the zero hash is always one of
+        them. (templated)
+    :param max_distance: maximum distance in bits, 0 to 16, or a level; by default ``near_duplicate`` (8).
         (templated)
-    :param phash_column: column of the hashes; ``pHash`` or ``phash`` unless given. (templated)
-    :param low_information: hashes of flat pictures, which are set apart; zero is always one. (templated)
-    :param max_distance: largest distance, 0 to 16, or a level; ``near_duplicate`` (8) is the default.
-        (templated)
-    :param force: whether to accept a ``max_distance`` above 16; the default is ``False``. (templated)
-    :param max_pairs: refuse to find more pairs; the default is 5,000,000 (5000000). (templated)
-    :return: what to expand
-        :class:`~airflow_provider_imagekit.operators.duplicates_parts.SearchNearDuplicatesOperator` with: one
-        object a part.
-    :raises AirflowFailException: from the error that no retry can fix.
-    :raises StorageError: if a storage does not answer.
+    :param force: whether to accept a ``max_distance`` above 16, where unrelated pictures match; by default
+        false. (templated)
+    :param max_pairs: maximum pairs, by default 5 million; more fail the task. (templated)
+    :return: one object for each part, for ``expand()`` of
+        :class:`~airflow_provider_imagekit.operators.duplicates_parts.SearchNearDuplicatesOperator`.
+    :raises AirflowFailException: for an error that a retry cannot fix.
+    :raises StorageError: if a storage does not respond.
     """
 
     template_fields: Sequence[str] = (
@@ -146,14 +146,14 @@ class PlanNearDuplicatesOperator(HashTables, ImageKitOperator):
 
 class SearchNearDuplicatesOperator(LocalWork, ImageKitOperator):
     """
-    Do one part of a search for near-duplicates; a part that fails or is killed repeats alone.
+    Search one part for near-duplicates. A part that fails or is killed is retried alone.
 
-    :param part: one object of what
+    :param part: one of the objects that
         :class:`~airflow_provider_imagekit.operators.duplicates_parts.PlanNearDuplicatesOperator` returns.
         (templated)
-    :return: ``part_path`` and ``pairs``, the number of pairs of distinct hashes that it found.
-    :raises AirflowFailException: from the error that no retry can fix.
-    :raises StorageError: if a storage does not answer.
+    :return: ``part_path`` and ``pairs``, the number of pairs of distinct hashes found.
+    :raises AirflowFailException: for an error that a retry cannot fix.
+    :raises StorageError: if a storage does not respond.
     """
 
     template_fields: Sequence[str] = ("part",)
@@ -163,7 +163,7 @@ class SearchNearDuplicatesOperator(LocalWork, ImageKitOperator):
         self.part = part
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
-        """Search and write what is found; see the class."""
+        """Search the part and write the pairs; see the class."""
         with fail_without_retry(), progress_to(self._progress):
             path, number, of, limits = self._arguments()
             part_path = f"{path.rpartition('/')[0]}/pairs-{number:05}-of-{of:05}.bin"
@@ -183,7 +183,7 @@ class SearchNearDuplicatesOperator(LocalWork, ImageKitOperator):
         except (KeyError, TypeError, ValueError) as error:
             raise ImageKitInputError(
                 f"part is {self.part!r:.200}, which is not a part of a plan.",
-                help="Expand this task with what PlanNearDuplicatesOperator returns.",
+                help="Expand this task over the output of PlanNearDuplicatesOperator.",
             ) from error
         number, of = given.pop("part"), given.pop("of")
         return path, number, of, given

@@ -1,4 +1,4 @@
-"""How operators read tables of hashes: by columns, from storage or as they are given."""
+"""Mixin of operators that read tables of hashes by column, from storage or from an argument."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["HashTables"]
 
 
 class HashTables(LocalWork):
-    """The part of operators that reads their tables; the attributes are the operators' arguments."""
+    """Mixin that reads an operator's tables. The attributes are the operator's arguments."""
 
     output_path: str
     input_path: str | None
@@ -37,16 +37,16 @@ class HashTables(LocalWork):
     known_path: str | None = None
     reference_path: str | None = None
 
-    #: Arguments that name a table to read.
+    #: Arguments with the path of a table to read.
     _table_arguments: ClassVar[tuple[str, ...]] = ("input_path",)
     _text_arguments: ClassVar[tuple[str, ...]] = ("id_column", "phash_column")
-    #: The columns of the tables that were read, if the operator asks for them.
-    _there: dict[str, None] | None = None
-    #: Those of the tables that the DAG author named.
+    #: Names of the columns in the tables that were read, if the operator collects them.
+    _columns_found: dict[str, None] | None = None
+    #: The table arguments that the DAG author passed.
     _named: tuple[str, ...] = ()
 
     def _given_tables(self) -> tuple[str, ...]:
-        """Return the tables that the DAG author named, before a template makes nothing of one."""
+        """Return the table arguments that the DAG author passed, before a template can render to nothing."""
         return tuple(name for name in self._table_arguments if getattr(self, name) is not None)
 
     def _read_texts(self) -> None:
@@ -59,8 +59,8 @@ class HashTables(LocalWork):
                 format_of(getattr(self, name))
 
     def _tables(self, resources: ExitStack) -> dict[str, Pictures]:
-        """Return the tables that :func:`find_near_duplicates` takes."""
-        known = self._pictures_if_there(resources, "known_path")
+        """Return the tables for :func:`find_near_duplicates`."""
+        known = self._optional_pictures(resources, "known_path")
         records = self._input_pictures(resources)
         reference = Pictures.of_records(())
         if self.reference_path:
@@ -70,7 +70,7 @@ class HashTables(LocalWork):
 
     def _input_pictures(self, resources: ExitStack) -> Pictures:
         if bool(self.input_path) == (self.records is not None):
-            raise ImageKitInputError("Exactly one of input_path and records is needed.")
+            raise ImageKitInputError("Exactly one of input_path and records is required.")
         if self.input_path:
             return self._pictures(resources, "input_path")
         with named("records"):
@@ -94,17 +94,17 @@ class HashTables(LocalWork):
         columns = {"id_column": self.id_column or "", "phash_column": self.phash_column or ""}
         return read_pictures(counted, attributes, **columns)
 
-    def _pictures_if_there(self, resources: ExitStack, argument: str) -> Pictures:
-        if self._is_there(argument):
+    def _optional_pictures(self, resources: ExitStack, argument: str) -> Pictures:
+        if self._table_exists(argument):
             return self._pictures(resources, argument)
         return Pictures.of_records(())
 
-    def _is_there(self, argument: str) -> bool:
-        """Return whether there is a table, which the first run does not have yet."""
+    def _table_exists(self, argument: str) -> bool:
+        """Return whether a table exists; it may not exist before the first run."""
         path = getattr(self, argument)
         if path and not exists(path):
-            storage_path(path, argument)  # a relative one is a mistake, and is refused
-            self.log.warning("%s: There is no file at %s yet; it counts as empty.", argument, path)
+            storage_path(path, argument)  # refuses a relative path, which is a mistake
+            self.log.warning("%s: There is no file at %s yet; the table is treated as empty.", argument, path)
             return False
         return bool(path)
 
@@ -118,34 +118,35 @@ class HashTables(LocalWork):
         return [storable(row) for row in records]
 
     def _columns(self, others: Iterable[str] = ()) -> Columns:
-        """Return what chooses columns; it notes which there are if the operator asks for that."""
-        choose, there = columns_in_use(self.id_column or "", self.phash_column or "", others), self._there
-        if there is None:
+        """Return a function that selects columns, and collects the names if the operator needs them."""
+        choose = columns_in_use(self.id_column or "", self.phash_column or "", others)
+        found = self._columns_found
+        if found is None:
             return choose
 
-        def noting(names: Sequence[str]) -> Collection[str]:
-            there.update(dict.fromkeys(names))
+        def collect(names: Sequence[str]) -> Collection[str]:
+            found.update(dict.fromkeys(names))
             return choose(names)
 
-        return noting
+        return collect
 
     def _check_named(self, argument: str, names: Iterable[str]) -> None:
         """Refuse names that are not columns of the tables that were read."""
-        there = self._there or {}
+        found = self._columns_found or {}
         for name in names:
-            if there and not any(column in there for column in ALIASES.get(name, (name,))):
+            if found and not any(column in found for column in ALIASES.get(name, (name,))):
                 raise ImageKitInputError(
                     f"{argument} names {name!r}, which is not a column of the tables.",
-                    help=f"{meant(name, there)}There are: {', '.join(map(str, there))}.",
+                    help=f"{meant(name, found)}There are: {', '.join(map(str, found))}.",
                 )
 
     def _other_columns(self) -> Iterable[str]:
-        """Return the columns of a table that are needed besides name and hash."""
+        """Return the columns to read besides id and hash."""
         return ()
 
     def _path(self, name: str) -> str:
         if not self.output_path.strip():
             raise ImageKitInputError(
-                f"output_path is {self.output_path!r}.", help="Name a folder to write to."
+                f"output_path is {self.output_path!r}.", help="Pass a folder to write to."
             )
         return f"{self.output_path.rstrip('/')}/{name}"

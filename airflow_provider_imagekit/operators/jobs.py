@@ -1,4 +1,4 @@
-"""Operators that start a job, on the caches or on a folder, and wait for its end."""
+"""Operators that start a job on the caches or on a folder and wait until it is completed."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 __all__ = ["FolderJobOperator", "PurgeCacheOperator"]
 
 _ACTIONS: Final = ("copy", "move", "rename")
-# Seconds that Airflow gives a trigger to fire after its own deadline.
+# Seconds after its own deadline in which a trigger can still fire before Airflow times it out.
 _GRACE: Final = 60.0
 
 
 class _JobOperator(WritingOperator):
-    """Asks for a job, and waits: in the triggerer if deferrable, else here."""
+    """Starts a job and waits for it: in the triggerer if deferrable, otherwise on the worker."""
 
-    #: How it waits between checks; a test puts its own clock here.
+    #: Sleeps between checks; tests replace it with their own clock.
     sleep: Callable[[float], None] = staticmethod(time.sleep)
-    #: What the time is, in seconds since 1970.
+    #: Returns the time in seconds since 1970.
     clock: Callable[[], float] = staticmethod(time.time)
 
     _kind: ClassVar[str]
@@ -52,7 +52,7 @@ class _JobOperator(WritingOperator):
     timeout: float | str
 
     def execute(self, context: Context) -> Any:  # noqa: RET503 - defer() does not return
-        """Ask for the job, and wait; see the class."""
+        """Start the job and wait for it; see the class."""
         self._label(context)
         with fail_without_retry():
             request, plan = self._request()
@@ -60,10 +60,10 @@ class _JobOperator(WritingOperator):
             interval = number(self.poke_interval, "poke_interval", least=1)
             if self._only_plan(plan):
                 return {"dry_run": True, "status": None}
-            answer = self.hook.call(request)
-        job_id = str(answer.get("requestId") or answer.get("jobId") or "")
+            response = self.hook.call(request)
+        job_id = str(response.get("requestId") or response.get("jobId") or "")
         if not job_id:
-            raise self._failed("The answer names no job.")
+            raise self._failed("The response contains no job id.")
         self.log.info("ImageKit has accepted the %s job %s.", self._kind, job_id)
         if not waits:
             name = "request_id" if self._kind == PURGE else "job_id"
@@ -84,21 +84,21 @@ class _JobOperator(WritingOperator):
         )
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        """Return what the trigger found, or fail: a retry would ask for the job a second time."""
+        """Return the trigger's result, or fail without a retry, which would start the job again."""
         try:
             return {"dry_run": False, **read_event(event)}
         except (TimeoutError, ImageKitError) as error:
             raise self._failed(str(error)) from error
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume after the deferral; a trigger that failed does not have the job asked for again."""
+        """Resume after the deferral. A failed trigger fails the task without starting the job again."""
         if next_method == DEFERRAL_FAILED:
             raise self._failed(f"The trigger failed: {(next_kwargs or {}).get('error', 'unknown')}.")
         return super().resume_execution(next_method, next_kwargs, context)
 
     @abstractmethod
     def _request(self) -> tuple[Request, str]:
-        """Return the request that asks for the job, and the plan in words."""
+        """Return the request that starts the job, and the plan as text."""
 
     def _wait_here(self, job_id: str, interval: float, timeout: float) -> dict[str, Any]:
         deadline = self.clock() + timeout
@@ -108,7 +108,7 @@ class _JobOperator(WritingOperator):
             if found.matched and found.value is not None:
                 return {"dry_run": False, **found.value}
             if self.clock() + interval > deadline:
-                raise self._failed(f"The time is over. {found.reason}")
+                raise self._failed(f"The timeout is over. {found.reason}")
             self.sleep(interval)
 
     def _check(self, job_id: str) -> Poll:
@@ -122,33 +122,34 @@ class _JobOperator(WritingOperator):
 
     def _failed(self, reason: str) -> AirflowFailException:
         return AirflowFailException(
-            f"{reason} ImageKit has accepted the job and goes on with it, so it is not asked for again."
+            f"{reason} ImageKit has accepted the job and continues it, so the task does not start it again."
         )
 
 
 class PurgeCacheOperator(_JobOperator):
     """
-    Purge a delivery URL from ImageKit's caches, and wait until that is done.
+    Purge a delivery URL from ImageKit's caches and wait until the purge is completed.
 
-    :param url: the URL; with ``*`` at its end, all that begin so. Plans contain a number of purges a month.
-        (templated)
+    :param url: the URL; with ``*`` at its end, all URLs with this prefix. A plan includes a limited number of
+        purges a month. (templated)
     :param wait: whether to wait until the purge is completed, by default true. (templated)
-    :param poke_interval: seconds between two looks at its status, by default 10. (templated)
-    :param timeout: maximum seconds of waiting, by default 3600. (templated)
-    :param deferrable: whether to wait in the triggerer, where checks come every 5 seconds at the most; by
-        default what Airflow's ``[operators] default_deferrable`` says.
+    :param poke_interval: seconds between two status checks, by default 10. (templated)
+    :param timeout: maximum seconds to wait, by default 3600. (templated)
+    :param deferrable: whether to wait in the triggerer, where checks are at least 5 seconds apart; by default
+        Airflow's option ``[operators] default_deferrable``.
     :param dry_run: whether to log the plan and purge nothing, by default false. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
+        (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
     :return: ``dry_run``, ``request_id`` and ``status`` (``Completed``, or ``Pending`` without ``wait``).
-    :raises AirflowFailException: from an error after which a retry cannot help, or if the purge was accepted
-        and did not complete in time.
-    :raises ImageKitError: for everything else that goes wrong.
+    :raises AirflowFailException: for an error that a retry cannot fix, or if the purge was accepted and did
+        not complete in time.
+    :raises ImageKitError: for any other error.
     """
 
     template_fields: Sequence[str] = (
@@ -195,37 +196,39 @@ class PurgeCacheOperator(_JobOperator):
 
 class FolderJobOperator(_JobOperator):
     """
-    Copy, move or rename a folder of the media library, and wait until that is done.
+    Copy, move or rename a folder of the media library and wait until the job is completed.
 
-    While the job is pending, ImageKit refuses other changes of its files (423). The request is not repeated
-    when its answer is lost, and a task whose wait fails is not retried: both would ask for the job again.
+    While the job is pending, ImageKit refuses other changes to the folder's files (423). The request is not
+    repeated when its response is lost, and a task whose wait fails is not retried: both would start the job
+    again.
 
     :param action: ``copy``, ``move`` or ``rename``. (templated)
     :param folder: path of the folder, such as ``/products/2026``. (templated)
-    :param destination: for ``copy`` and ``move``: path of the folder that is to contain it; for ``rename``:
-        its new name, without a path. (templated)
-    :param include_versions: for ``copy``: whether older versions of the files are copied, too; by default
-        false. (templated)
-    :param purge_cache: for ``rename``: whether its files are purged from the caches, by default false.
+    :param destination: for ``copy`` and ``move``: path of the new parent folder; for ``rename``: the new
+        name, without a path. (templated)
+    :param include_versions: for ``copy``: whether to copy older versions of the files, too; by default false.
+        (templated)
+    :param purge_cache: for ``rename``: whether to purge the files from the caches, by default false.
         (templated)
     :param wait: whether to wait until the job is completed, by default true. (templated)
-    :param poke_interval: seconds between two looks at its status, by default 10. (templated)
-    :param timeout: maximum seconds of waiting, by default 3600. (templated)
-    :param deferrable: whether to wait in the triggerer, where checks come every 5 seconds at the most; by
-        default what Airflow's ``[operators] default_deferrable`` says.
+    :param poke_interval: seconds between two status checks, by default 10. (templated)
+    :param timeout: maximum seconds to wait, by default 3600. (templated)
+    :param deferrable: whether to wait in the triggerer, where checks are at least 5 seconds apart; by default
+        Airflow's option ``[operators] default_deferrable``.
     :param dry_run: whether to log the plan and change nothing, by default false. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
+        (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
     :return: ``dry_run``, ``job_id``, ``type`` and ``status`` (``Completed``, or ``Pending`` without
         ``wait``).
-    :raises AirflowFailException: from an error after which a retry cannot help, or if the job was accepted
-        and did not complete in time.
-    :raises ImageKitError: for everything else that goes wrong.
+    :raises AirflowFailException: for an error that a retry cannot fix, or if the job was accepted and did not
+        complete in time.
+    :raises ImageKitError: for any other error.
     """
 
     template_fields: Sequence[str] = (

@@ -1,4 +1,4 @@
-"""Operator that brings a table of a whole media library up to date."""
+"""Operator that keeps a table of a whole media library up to date."""
 
 from __future__ import annotations
 
@@ -51,74 +51,79 @@ __all__ = ["LibraryMetadataOperator"]
 
 _FILTERS = (*FILTERS, *WINDOW_ARGUMENTS)
 _COLUMNS = {column.name: column.kind.value for column in COLUMNS}
-_MOST_THREADS = 32  # as many sockets as the client keeps open
+_MAX_THREADS = 32  # the number of sockets that the client keeps open
 
-# What says which files the table is of.
+# The arguments that select the table's files.
 _SCOPE = ("search_query", "path", "file_type", "file_ids", "urls", "input_path")
 
 
 class LibraryMetadataOperator(ImageKitOperator):
     """
-    Bring a table of the media library's metadata up to date, for as few calls as there are changes.
+    Update a table of the media library's metadata with one metadata call for each changed file.
 
-    It lists the files, compares them with the table, logs what the run is going to cost, fetches new and
-    changed files with many calls at once within the account's request budget, and puts the new table in place
-    of the old one whole. A killed or failed try goes on where it was on the next one. Files that are gone are
-    marked; a bad file never fails the run, it is listed in the errors file.
+    The operator lists the files, compares them with the table, logs the expected cost of the run, and fetches
+    new and changed files with many calls at once within the account's rate limit. Then the complete new table
+    replaces the old one. After a killed or failed try, the next one resumes where it stopped. Files that no
+    longer exist are marked as deleted. A file that cannot be read is listed in the errors file and does not
+    fail the run.
 
-    .. seealso:: ``docs/library.md`` for the table's columns, the cost, and several workers.
+    .. seealso:: ``docs/library.md`` for the table's columns, the cost, and the use of several workers.
 
-    The files are those of ``search_query`` and ``path``, all of the library without either, or those of one
-    of ``file_ids``, ``urls`` and ``input_path``.
+    The files are selected either by ``search_query`` and ``path`` (without both, the whole library), or by
+    one of ``file_ids``, ``urls`` and ``input_path``.
 
-    :param output_path: the table, ``.jsonl`` or ``.parquet`` (extra ``parquet``), on this machine or in any
-        store of ``ObjectStoragePath``: ``s3://my_conn_id@bucket/library.parquet``. (templated)
-    :param search_query: ImageKit's search language, such as ``path : "/products/"`` for a folder with its
-        subfolders; by default all files. (templated)
+    :param output_path: path of the table, ``.jsonl`` or ``.parquet`` (extra ``parquet``), on this machine or
+        in any storage that ``ObjectStoragePath`` supports: ``s3://my_conn_id@bucket/library.parquet``.
+        (templated)
+    :param search_query: query in ImageKit's search language, such as ``path : "/products/"`` for a folder
+        with its subfolders; by default all files. (templated)
     :param path: a folder, without its subfolders; by default all folders. (templated)
     :param file_type: ``all`` (the default), ``image`` or ``non-image``. (templated)
-    :param created_after: only files created at or after this moment: a datetime, or a text in ISO 8601; one
-        without a zone is in the DAG's. (templated)
-    :param created_before: only files created before this moment, which is itself no part of the window.
+    :param created_after: only files created at or after this time: a datetime, or an ISO 8601 text. A value
+        without a time zone is in the DAG's time zone. (templated)
+    :param created_before: only files created before this time (exclusive). (templated)
+    :param updated_after: only files updated at or after this time. Use a separate table for each time window:
+        files of the table that are outside the window count as deleted. (templated)
+    :param file_ids: ids of files, or file records as ImageKit lists them: a list, or a comma-separated text.
+        Ids alone carry no version, so each run fetches these files. (templated)
+    :param urls: delivery URLs of the account; each run fetches them, too. (templated)
+    :param input_path: a table of files (``.jsonl``, ``.csv``, ``.parquet``), or the output of a
+        ``ListFilesOperator`` with ``output_path``: all of its pointers, or one of them. If it has
+        ``versionInfo`` or ``updatedAt``, only changed files are fetched. (templated)
+    :param file_id_column: column of the file ids in ``input_path``; by default ``fileId``. (templated)
+    :param url_column: column of the delivery URLs in ``input_path``, which replaces ``file_id_column``.
         (templated)
-    :param updated_after: only files updated at or after this moment. (templated)
-        Give each window a table of its own: files of the table that are outside count as deleted.
-    :param file_ids: ids of files, or records as ImageKit lists them: a list, or a text with commas. Ids alone
-        have no version, so these files are fetched by every run. (templated)
-    :param urls: delivery URLs of the account; fetched by every run as well. (templated)
-    :param input_path: a table of files (``.jsonl``, ``.csv``, ``.parquet``), or what ``ListFilesOperator``
-        returns with ``output_path``: all of its pointers, or one of them. With ``versionInfo`` or
-        ``updatedAt`` in it, only changes are fetched. (templated)
-    :param file_id_column: its column of file ids; by default ``fileId``. (templated)
-    :param url_column: its column of delivery URLs, used instead if given. (templated)
-    :param gps: what becomes of coordinates: ``drop`` (the default), ``coarse`` (a tenth of a degree) or
-        ``keep``. (templated)
-    :param personal: what becomes of serial numbers and people's names: ``drop`` (the default) or ``keep``.
+    :param gps: how coordinates are stored: ``drop`` (the default), ``coarse`` (rounded to a tenth of a
+        degree) or ``keep``. (templated)
+    :param personal: how serial numbers and people's names are stored: ``drop`` (the default) or ``keep``.
         (templated)
-    :param timezone: zone of cameras' clocks where the file does not say; by default ``UTC``. (templated)
-    :param changed_by: what shows that a file has changed, so that its metadata is fetched again: ``version``
-        (the default; an edit of tags costs no metadata call) or ``version_and_time``. (templated)
-    :param full_refresh: whether to fetch everything and write the table again, without deleted files; by
-        default not. (templated)
-    :param dry_run: whether to stop after the plan; by default not. (templated)
-    :param max_failed: files that may fail before the task does: a number from 1, or a share of the planned
-        calls, which is below 1 such as ``0.05`` (the default) or in percent such as ``"5%"``, one file at
-        least. (templated)
-    :param max_deleted: files of the table that the listing may lack; if it lacks more, the task fails and the
-        table stays as it is. A number such as ``10``, or a share of the table's files such as ``0.2`` (the
-        default) or ``"20%"``, one file at least. After deleting more, run once with ``"100%"``. (templated)
-    :param threads: metadata calls at once, 1 to 32 (the default). (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`, whose
-        ``requests_per_second`` sets the pace; by default ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
-    :return: ``path``, ``errors_path``, ``counts``, ``plan``, ``seconds``; each under its own key too, and in
-        the events of the task's assets.
-    :raises AirflowFailException: from an error that a retry cannot fix.
-    :raises ImageKitError: for everything else that goes wrong; the next try goes on.
+    :param timezone: time zone of the camera's clock for files that do not specify one; by default ``UTC``.
+        (templated)
+    :param changed_by: which property marks a file as changed, so that its metadata is fetched again:
+        ``version`` (the default; an edit of tags costs no metadata call) or ``version_and_time``. (templated)
+    :param full_refresh: whether to fetch all files and rewrite the table without deleted files; by default
+        false. (templated)
+    :param dry_run: whether to stop after logging the plan; by default false. (templated)
+    :param max_failed: maximum failed files; more fail the task. A number from 1, or a share of the planned
+        calls: below 1 such as ``0.05`` (the default), or a percentage such as ``"5%"``. A share allows at
+        least one file. (templated)
+    :param max_deleted: maximum files of the table that may be missing from the listing; if more are missing,
+        the task fails and the table is not changed. A number such as ``10``, or a share of the table's files
+        such as ``0.2`` (the default) or ``"20%"``. A share allows at least one file. After you deleted more
+        files, run once with ``"100%"``. (templated)
+    :param threads: concurrent metadata calls, 1 to 32 (the default). (templated)
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`, whose
+        ``requests_per_second`` sets the rate; by default ``imagekit_default``. (templated)
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
+        (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
+    :return: ``path``, ``errors_path``, ``counts``, ``plan``, ``seconds``; each also under its own XCom key
+        and in the events of outlet assets.
+    :raises AirflowFailException: for an error that a retry cannot fix.
+    :raises ImageKitError: for any other error; the next try resumes.
     """
 
     template_fields: Sequence[str] = (
@@ -164,7 +169,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         dry_run: bool | str = False,
         max_failed: float | str = 0.05,
         max_deleted: float | str = 0.2,
-        threads: int | str = _MOST_THREADS,
+        threads: int | str = _MAX_THREADS,
         imagekit_conn_id: str = ImageKitHook.default_conn_name,
         request_timeout: float | str | None = None,
         max_retries: int | str | None = None,
@@ -200,7 +205,7 @@ class LibraryMetadataOperator(ImageKitOperator):
         self._run: LibraryRun | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Bring the table up to date; see the class."""
+        """Update the table; see the class."""
         self._label(context)
         files = {name: getattr(self, name) for name in FILE_ARGUMENTS}
         window = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
@@ -209,11 +214,11 @@ class LibraryMetadataOperator(ImageKitOperator):
             refuse_nothing(filters, self._named)
             if is_mapped(context) and all(is_absent(value) for value in filters.values()):
                 raise ImageKitInputError(
-                    "This task is mapped, and nothing says which files are its own: the template gave None.",
+                    "This task is mapped, but none of its arguments selects files: the template gave None.",
                     help=f"Pass one of {', '.join(_FILTERS)} to expand().",
                 )
             files["search_query"] = search_in_window(self.search_query, window, context)
-            result = self._bring_up_to_date(context, parse_source(resources, **files))
+            result = self._update(context, parse_source(resources, **files))
         if "counts" in result:
             self.written_datasets = (
                 table(self.output_path, columns=_COLUMNS, rows=result["counts"]["rows"]),
@@ -222,11 +227,11 @@ class LibraryMetadataOperator(ImageKitOperator):
         return result
 
     def on_kill(self) -> None:
-        """Stop within a second; the next try goes on from there."""
+        """Stop within a second. The next try resumes from there."""
         if self._run is not None:
             self._run.stop()
 
-    def _bring_up_to_date(self, context: Context, source: Source) -> dict[str, Any]:
+    def _update(self, context: Context, source: Source) -> dict[str, Any]:
         output = storage_path(self.output_path, "output_path")
         self._persist_library_link(context)
         ImageKitReportLink.persist(context, self.output_path)
@@ -273,11 +278,11 @@ class LibraryMetadataOperator(ImageKitOperator):
             full_refresh=flag(self.full_refresh, "full_refresh"),
             max_failed=count_or_share(self.max_failed, "max_failed"),
             max_deleted=count_or_share(self.max_deleted, "max_deleted"),
-            threads=whole_number(self.threads, "threads", least=1, most=_MOST_THREADS),
+            threads=whole_number(self.threads, "threads", least=1, most=_MAX_THREADS),
         )
 
 
 def _run_time(context: Context) -> datetime:
-    """Return when the DAG run started by the clock: the same in all its tries."""
+    """Return the time at which the DAG run started, which is the same in all tries."""
     moment = getattr(context.get("dag_run"), "start_date", None)
     return moment if isinstance(moment, datetime) else datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The arguments that say which files a library's table is of."""
+"""Parses the arguments that select the files of a library table."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FILE_ARGUMENTS", "FILTERS", "parse_source"]
 
-#: Names of the arguments of :func:`parse_source`, which the operator has, too.
+#: Names of the arguments that :func:`parse_source` and the operator share.
 FILE_ARGUMENTS: Final = (
     "search_query",
     "path",
@@ -44,7 +44,7 @@ FILE_ARGUMENTS: Final = (
 )
 
 
-#: Of these, the ones without which other files would be meant, or all.
+#: The arguments that filter files; without them, other files or all files would be selected.
 FILTERS: Final = ("search_query", "path", "file_type", "file_ids", "urls", "input_path")
 
 
@@ -61,18 +61,18 @@ def parse_source(
     url_column: Any,
 ) -> Source:
     """
-    Read from rendered arguments which files are meant.
+    Return the source of files that rendered arguments select.
 
-    :param resources: closes what this opens.
-    :param search_query: ImageKit's search language.
+    :param resources: closes the files that this function opens.
+    :param search_query: query in ImageKit's search language.
     :param path: a folder, without its subfolders.
     :param file_type: ``all``, ``image`` or ``non-image``.
-    :param file_ids: ids of files, or records as ImageKit lists them: a list, or a text with commas.
-    :param urls: delivery URLs: a list, or a text with commas.
-    :param input_path: a table of files, or what ``ListFilesOperator`` returns in place of one.
-    :param file_id_column: the table's column of file ids.
-    :param url_column: its column of delivery URLs, used instead if given.
-    :raises ImageKitInputError: if two of them say which files, or something cannot be read.
+    :param file_ids: ids of files, or file records as ImageKit lists them: a list, or a comma-separated text.
+    :param urls: delivery URLs: a list, or a comma-separated text.
+    :param input_path: a table of files, or the output of ``ListFilesOperator``.
+    :param file_id_column: column of the file ids in the table.
+    :param url_column: column of the delivery URLs in the table, which replaces ``file_id_column``.
+    :raises ImageKitInputError: if two of them select files, or a value is not valid.
     """
     given = {
         "search_query": search_query,
@@ -85,7 +85,7 @@ def parse_source(
     one = [name for name in ("file_ids", "urls", "input_path") if not is_absent(given[name])]
     if len(one) > 1 or (one and not (is_absent(search_query) and is_absent(path))):
         both = [name for name in given if name != "file_type" and not is_absent(given[name])]
-        raise ImageKitInputError(f"Both {' and '.join(both)} say which files.", help="Use one of them.")
+        raise ImageKitInputError(f"Both {' and '.join(both)} select files.", help="Use one of them.")
     if one == ["file_ids"]:
         rows = (file if isinstance(file, Mapping) else {"fileId": file} for file in _files(file_ids))
         return Given(files_of_rows(rows, file_id_column="fileId"), "file_ids")
@@ -119,7 +119,7 @@ def _table(resources: ExitStack, input_path: Any, columns: dict[str, Any]) -> Gi
     try:
         stream = resources.enter_context(read_locally(path))
     except FileNotFoundError:
-        raise ImageKitInputError(f"input_path: there is no file {path}.") from None
+        raise ImageKitInputError(f"input_path: There is no file {path}.") from None
     in_use = columns_needed(columns.values(), [*LISTED_FIELDS, *LISTING_COLUMNS])
     with named("input_path"):
         form = format_of(path.name)

@@ -1,4 +1,4 @@
-"""What a task has read, told by its rendered arguments; what it has written, it says itself."""
+"""Derives a task's lineage inputs from its rendered arguments; operators report their outputs themselves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TABLES = ("input_path", "known_path", "reference_path", "not_duplicates_path", 
 
 def lineage_of_task(task: Any) -> OperatorLineage[Any, Any]:
     """
-    Return the inputs and outputs of a task that has run.
+    Return the inputs and outputs of a completed task.
 
     :param task: an operator or sensor of this package.
     """

@@ -45,10 +45,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ListFilesOperator"]
 
-#: What of a listed file goes to XCom unless ``fields`` says otherwise.
+#: Default ``fields`` of a listed file in XCom.
 XCOM_FIELDS = ("fileId", "name", "filePath", "url", "updatedAt")
 
-#: What of a listed file goes to a file; the rest (embedded metadata, AI tags …) is long and rarely asked for.
+#: Default ``fields`` of a listed file in a file. The others (embedded metadata, AI tags …) are long.
 FILE_FIELDS = (
     "fileId",
     "folderId",
@@ -91,72 +91,75 @@ _FILTERS = ("search_query", "path", "type", "file_type", "limit", *WINDOW_ARGUME
 _CHOICES = {"type": TYPES, "file_type": FILE_TYPES, "sort": SORTS}
 _SEARCH = ("path", *_CHOICES)
 
-_MOST_MAPPED = 1024  # Airflow's own default of [core] max_map_length
+_MAX_BATCHES = 1024  # Airflow's default of [core] max_map_length
 
-# An XCom is a value in a row of the metadata database; Airflow's own constant for its size was 49,344 bytes.
-_MOST_XCOM_BYTES = 48_000
-_ANY_LENGTH = 1 << 62
+# An XCom is a value in a row of the metadata database. Airflow's former limit was 49,344 bytes.
+_MAX_XCOM_BYTES = 48_000
+_UNLIMITED = 1 << 62
 
-# What narrows the listing.
+# The arguments that determine the content of the listing.
 _SCOPE = ("search_query", "path", "type", "file_type", "limit", "fields", "output_path")
 
 
 class ListFilesOperator(ImageKitOperator):
     """
-    List files of the media library: ``GET /v1/files``, over as many pages as there are.
+    List files of the media library (``GET /v1/files``, all pages).
 
-    A file that stays in the library is listed once, whatever is uploaded, renamed or deleted meanwhile.
+    A file that stays in the library is listed exactly once, even if other files are uploaded, renamed or
+    deleted during the listing.
 
-    **What XCom holds** follows from the arguments, never from how many files there are, so what worked
-    downstream last night works tonight:
+    **The form of the XCom** depends on the arguments, not on the number of files, so downstream tasks do not
+    break when the library grows:
 
-    - Without ``output_path`` the files themselves, ready for
+    - Without ``output_path`` it contains the files themselves, ready for
       ``FileMetadataOperator.partial(...).expand(file_id=files.output.map(lambda file: file["fileId"]))``.
-      More than ``max_xcom_bytes`` fail the task, unless Airflow's ``XComObjectStorageBackend`` is in use:
-      it keeps large values in a file and small ones in the database, and tasks get the files either way.
-    - With ``output_path`` pointers: the files, as many as there are, go to a JSON Lines file that appears
-      whole. Ready for ``LibraryMetadataOperator(input_path=files.output)``, and with ``batches`` for
+      More than ``max_xcom_bytes`` fail the task, unless Airflow's ``XComObjectStorageBackend`` is configured:
+      it stores large values in files and small ones in the database, and tasks receive the same value in both
+      cases.
+    - With ``output_path`` it contains pointers. Any number of files is written to a JSON Lines file, which
+      appears only when it is complete. The pointers are ready for
+      ``LibraryMetadataOperator(input_path=files.output)``, and with ``batches`` for
       ``LibraryMetadataOperator.partial(...).expand(input_path=files.output)``.
 
-    :func:`~airflow_provider_imagekit.operators.listing_pointers.read_listing` gives a task of your own the
+    In your own task, :func:`~airflow_provider_imagekit.operators.listing_pointers.read_listing` returns the
     files in both cases.
 
-    .. seealso:: :class:`~airflow_provider_imagekit.operators.library.LibraryMetadataOperator`, which lists by
-        itself.
+    .. seealso:: :class:`~airflow_provider_imagekit.operators.library.LibraryMetadataOperator`, which lists
+        the files itself.
 
-    :param search_query: ImageKit's search language, such as ``createdAt > "7d" AND size > "2mb"``.
-        By default all files. (templated)
+    :param search_query: query in ImageKit's search language, such as ``createdAt > "7d" AND size > "2mb"``;
+        by default all files. (templated)
     :param path: a folder, without its subfolders; by default all folders. (templated)
-    :param type: ``file`` (the default), ``file-version``, ``folder`` or ``all``; counts for nothing beside
+    :param type: ``file`` (the default), ``file-version``, ``folder`` or ``all``; has no effect together with
         ``search_query``. (templated)
     :param file_type: ``all`` (the default), ``image`` or ``non-image``. (templated)
-    :param sort: such as ``ASC_CREATED`` (the default), ``DESC_UPDATED``, ``ASC_NAME``. (templated)
-    :param created_after: only files created at or after this moment: a datetime, or a text in ISO 8601; one
-        without a zone is in the DAG's. (templated)
-    :param created_before: only files created before this moment, which is itself no part of the window.
-        (templated)
-    :param updated_after: only files updated at or after this moment. (templated)
-    :param limit: most files to list; all unless given. (templated)
-    :param fields: what to keep of each file, in ImageKit's names. (templated) By default ``fileId``,
-        ``name``, ``filePath``, ``url`` and ``updatedAt`` in XCom, and in a file what the table of
-        ``LibraryMetadataOperator`` has columns for, and the dimensions.
-    :param output_path: file for the listing, on this machine or in any store of ``ObjectStoragePath``.
-        By default XCom has the files themselves. (templated)
-    :param batches: pointers to return, 1 (the default) to 1,024; a file is always in the same batch.
-        (templated)
-    :param max_xcom_bytes: most bytes of JSON to put into XCom without ``output_path``. By default 48,000,
-        some 200 files with the default ``fields``; any number if ``[core] xcom_backend`` is Airflow's
+    :param sort: sort order such as ``ASC_CREATED`` (the default), ``DESC_UPDATED``, ``ASC_NAME``. (templated)
+    :param created_after: only files created at or after this time: a datetime, or an ISO 8601 text. A value
+        without a time zone is in the DAG's time zone. (templated)
+    :param created_before: only files created before this time (exclusive). (templated)
+    :param updated_after: only files updated at or after this time. (templated)
+    :param limit: maximum files to list; by default all. (templated)
+    :param fields: fields to keep of each file, in ImageKit's names. By default ``fileId``, ``name``,
+        ``filePath``, ``url`` and ``updatedAt`` in XCom; in a file, the fields for which the table of
+        ``LibraryMetadataOperator`` has columns, and the dimensions. (templated)
+    :param output_path: file for the listing, on this machine or in any storage that ``ObjectStoragePath``
+        supports. By default XCom contains the files themselves. (templated)
+    :param batches: number of pointers to return, 1 (the default) to 1,024; a file is always in the same
+        batch. (templated)
+    :param max_xcom_bytes: maximum bytes of JSON in XCom without ``output_path``. By default 48,000, which is
+        about 200 files with the default ``fields``; unlimited if ``[core] xcom_backend`` is Airflow's
         ``XComObjectStorageBackend`` with a threshold. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
-    :return: the files; or with ``output_path`` for each batch ``path``, ``batch``, ``batches``, ``count``.
-    :raises AirflowFailException: from an error that a retry cannot fix, such as a listing too long for XCom.
-    :raises ImageKitError: for everything else that goes wrong.
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
+        (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
+    :return: the files; or with ``output_path``, ``path``, ``batch``, ``batches`` and ``count`` of each batch.
+    :raises AirflowFailException: for an error that a retry cannot fix, such as a listing too long for XCom.
+    :raises ImageKitError: for any other error.
     """
 
     template_fields: Sequence[str] = (
@@ -218,7 +221,7 @@ class ListFilesOperator(ImageKitOperator):
         self._named = tuple(name for name in _FILTERS if getattr(self, name) is not None)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """List; see the class."""
+        """List the files; see the class."""
         self._label(context)
         with fail_without_retry():
             refuse_nothing({name: getattr(self, name) for name in _FILTERS}, self._named)
@@ -245,20 +248,20 @@ class ListFilesOperator(ImageKitOperator):
     def _to_xcom(self, search: str | None) -> list[dict[str, Any]]:
         if whole_number(self.batches, "batches", least=1) > 1:
             raise ImageKitInputError(
-                f"batches is {self.batches}, but without output_path XCom holds the files themselves.",
-                help="Set output_path to get pointers to batches, or leave batches out.",
+                f"batches is {self.batches}, but without output_path XCom contains the files themselves.",
+                help="Set output_path to get pointers to batches, or omit batches.",
             )
-        most, size = self._most_xcom_bytes(), 0
+        maximum, size = self._max_xcom_bytes(), 0
         records: list[dict[str, Any]] = []
         for record in self._records(search, XCOM_FIELDS):
             size += len(json.dumps(record)) + 2
-            if size > most:
+            if size > maximum:
                 raise ImageKitInputError(
-                    f"The listing is too long for XCom: max_xcom_bytes is {most:,}, which holds "
+                    f"The listing is too long for XCom: max_xcom_bytes is {maximum:,}, enough for "
                     f"{len(records):,} of its files.",
-                    help="Set output_path: any number of files go to a file, and XCom has pointers to it, "
+                    help="Set output_path to write the files to a file and get pointers to it in XCom, "
                     "which read_listing() and LibraryMetadataOperator(input_path=...) read. Or list less "
-                    '(limit, fields="fileId"), or raise max_xcom_bytes if your XCom backend may hold more.',
+                    '(limit, fields="fileId"), or raise max_xcom_bytes if your XCom backend can store more.',
                 )
             records.append(record)
         return records
@@ -267,9 +270,11 @@ class ListFilesOperator(ImageKitOperator):
         path = storage_path(output_path, "output_path")
         with named("output_path"):
             if format_of(path.name) is not TableFormat.JSONL:
-                raise ImageKitInputError(f"A listing is JSON Lines, not {path.name!r}.", help="Use .jsonl.")
-        most = min(conf.getint("core", "max_map_length", fallback=_MOST_MAPPED), _MOST_MAPPED)
-        of = whole_number(self.batches, "batches", least=1, most=most)
+                raise ImageKitInputError(
+                    f"A listing is a JSON Lines file, not {path.name!r}.", help="Use .jsonl."
+                )
+        maximum = min(conf.getint("core", "max_map_length", fallback=_MAX_BATCHES), _MAX_BATCHES)
+        of = whole_number(self.batches, "batches", least=1, most=maximum)
         counts = [0] * of
         check_output(output_path)
         remove_leftovers(path.parent, path.name)
@@ -279,19 +284,19 @@ class ListFilesOperator(ImageKitOperator):
                 stream.write(json_line(record))
         return pointers(output_path, counts)
 
-    def _most_xcom_bytes(self) -> int:
+    def _max_xcom_bytes(self) -> int:
         if not is_absent(self.max_xcom_bytes):
             return whole_number(self.max_xcom_bytes, "max_xcom_bytes")
         backend = conf.get("core", "xcom_backend", fallback="")
         threshold = conf.getint("common.io", "xcom_objectstorage_threshold", fallback=-1)
         by_size = backend.endswith(".XComObjectStorageBackend") and threshold >= 0
-        return _ANY_LENGTH if by_size else _MOST_XCOM_BYTES
+        return _UNLIMITED if by_size else _MAX_XCOM_BYTES
 
     def _fields(self) -> tuple[str, ...]:
         fields = texts(self.fields, "fields")
         if unknown := [field for field in fields if field not in KNOWN_FILE_FIELDS]:
             raise ImageKitInputError(
-                f"fields names {unknown[0]!r}, which no listed file has.",
+                f"fields names {unknown[0]!r}, which is not a field of a listed file.",
                 help=f"{meant(unknown[0], KNOWN_FILE_FIELDS)}Use names of "
                 f"{', '.join(sorted(KNOWN_FILE_FIELDS))}.",
             )

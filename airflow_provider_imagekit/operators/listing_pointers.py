@@ -1,4 +1,4 @@
-"""Pointers to a listing in a file: what ``ListFilesOperator`` puts into XCom instead of the files."""
+"""Pointers to a listing in a file, which ``ListFilesOperator`` returns with ``output_path``."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def pointers(path: str, counts: Sequence[int]) -> list[dict[str, Any]]:
     """
     Return a pointer to each batch of a listing.
 
-    :param path: the file of all batches.
-    :param counts: files of each batch.
+    :param path: the file with all batches.
+    :param counts: number of files in each batch.
     """
     return [
         {"path": path, "batch": number, "batches": len(counts), "count": count}
@@ -30,7 +30,7 @@ def pointers(path: str, counts: Sequence[int]) -> list[dict[str, Any]]:
 
 def batch_pointer(given: Any) -> tuple[str, Batch]:
     """
-    Return which file is meant, and which part of it.
+    Return the file and the batch that a pointer refers to.
 
     :param given: the path of a table, a pointer to a batch, or the pointers to all batches.
     :raises ImageKitInputError: if it is none of these.
@@ -45,17 +45,17 @@ def batch_pointer(given: Any) -> tuple[str, Batch]:
     whole = {(parts[0][0], Batch(number, len(given))) for number in range(len(given))} if parts else None
     if set(parts) != whole:
         raise ImageKitInputError(
-            f"{given!r:.200} is neither one pointer of ListFilesOperator nor all of a listing.",
-            help="Pass files.output of a ListFilesOperator with output_path, or map over it by .expand().",
+            f"{given!r:.200} is neither one pointer of a ListFilesOperator nor all pointers of a listing.",
+            help="Pass files.output of a ListFilesOperator with output_path, or map over it with .expand().",
         )
     return parts[0][0], Batch()
 
 
 def read_listing(listed: Any) -> Iterator[dict[str, Any]]:
     """
-    Yield the files that ``ListFilesOperator`` listed, in a task of your own.
+    Yield the files that a ``ListFilesOperator`` listed, for use in your own tasks.
 
-    The task need not know whether XCom has the files or pointers to them::
+    The task does not need to know whether XCom contains the files or pointers to them::
 
         @task
         def names(listed):
@@ -64,8 +64,8 @@ def read_listing(listed: Any) -> Iterator[dict[str, Any]]:
 
         names(files.output)  # or, with output_path, a task for each batch: names.expand(listed=files.output)
 
-    :param listed: what the operator returned, or one of its pointers.
-    :raises ImageKitInputError: if it is something else, or its file is not there.
+    :param listed: the output of the operator, or one of its pointers.
+    :raises ImageKitInputError: if it is something else, or its file does not exist.
     """
     items = [listed] if isinstance(listed, Mapping) else listed
     if not isinstance(items, Sequence) or not all(isinstance(item, Mapping) for item in items):

@@ -1,4 +1,4 @@
-"""The operator that checks whether a picture shows where it was taken."""
+"""Operator that checks whether a picture reveals where it was taken."""
 
 from __future__ import annotations
 
@@ -26,27 +26,28 @@ __all__ = ["LocationCheckOperator"]
 
 class LocationCheckOperator(ImageKitOperator):
     """
-    Fail if a picture shows where it was taken: if its EXIF has coordinates.
+    Fail if a picture reveals where it was taken, which means that its EXIF contains coordinates.
 
-    XCom holds whether it does, never the coordinates. The metadata of an untransformed ``url`` are those of
-    the original. A transformed picture shows no place unless its URL has ``md-true``: pass the URL that is
-    going to be published to check exactly that.
+    XCom contains only whether it does, never the coordinates. An untransformed ``url`` has the metadata of
+    the original. A transformed picture contains no coordinates unless its URL has ``md-true``, so pass the
+    exact URL that is to be published.
 
     :param file_id: id of the picture in the media library. (templated)
-    :param url: delivery URL of the picture. (templated) Exactly one of these two.
-    :param fail_on_location: whether to fail; otherwise a branch can act on ``has_gps``. By default true.
+    :param url: delivery URL of the picture. (templated) Exactly one of these two is required.
+    :param fail_on_location: whether to fail, by default true; if false, a branch can use ``has_gps``.
         (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
+        (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
     :return: ``{"has_gps": true}``.
-    :raises AirflowFailException: if the picture shows where it was taken, and from an error that a
-        retry cannot fix.
-    :raises ImageKitError: for everything else that goes wrong.
+    :raises AirflowFailException: if the picture reveals where it was taken, or for an error that a retry
+        cannot fix.
+    :raises ImageKitError: for any other error.
     """
 
     template_fields: Sequence[str] = ("file_id", "url", "fail_on_location", *CONNECTION_ARGUMENTS)
@@ -74,7 +75,7 @@ class LocationCheckOperator(ImageKitOperator):
         self._limit_requests(request_timeout, max_retries, max_calls)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Look for coordinates; see the class."""
+        """Check the EXIF for coordinates; see the class."""
         self._label(context)
         with fail_without_retry():
             fails = flag(self.fail_on_location, "fail_on_location")
@@ -82,10 +83,10 @@ class LocationCheckOperator(ImageKitOperator):
                 self.hook, self.file_id, self.url, lambda: self._persist_picture_links(context)
             )
         has_gps = place(as_dict(metadata.get("exif"))).latitude is not None
-        self.log.info("%s %s where it was taken.", name, "shows" if has_gps else "does not show")
+        self.log.info("%s %s where it was taken.", name, "reveals" if has_gps else "does not reveal")
         if has_gps and fails:
             raise AirflowFailException(
-                f"{name} shows where it was taken: its EXIF has coordinates. Publish a transformed "
+                f"{name} reveals where it was taken: its EXIF contains coordinates. Publish a transformed "
                 "URL without md-true, or upload the picture again without them."
             )
         return {"has_gps": has_gps}

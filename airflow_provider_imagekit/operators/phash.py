@@ -1,4 +1,4 @@
-"""Operators that decide at once on the likeness of a picture: which branch to take, whether to go on."""
+"""Operators that decide once on the similarity of a picture, to follow a branch or to short-circuit."""
 
 from __future__ import annotations
 
@@ -26,45 +26,47 @@ _ON_UNDECIDABLE = ("skip", "continue", "fail")
 
 class PHashBranchOperator(PHashGateOperator, BranchMixIn):
     """
-    Take one of three branches: a picture is similar to another, or to one of many; different; or undecidable.
+    Follow one of three branches: the picture is similar, different, or undecidable.
 
-    It decides once, at once. Undecidable are pictures without a pHash (videos, some vector files), black and
-    transparent ones, and those whose hash is in ``low_information``. The events of assets that are outlets
-    carry what XCom gets, ``file_id`` or ``url``, and the ``version_id`` of a file.
+    The operator compares the picture with one other picture or with many, and decides once, without waiting.
+    Pictures without a pHash (videos, some vector files), black and transparent pictures, and pictures whose
+    hash is in ``low_information`` are undecidable. The events of outlet assets contain the XCom, ``file_id``
+    or ``url``, and the ``version_id`` of a file.
 
-    :param follow_task_ids_if_similar: task or task group to run if the distance is at most ``max_distance``;
-        one id, a list, or an empty list for none. (templated)
-    :param follow_task_ids_if_different: likewise, if it is larger. (templated)
-    :param follow_task_ids_if_undecidable: likewise, if it cannot be decided; unless given, the task fails
-        then. (templated)
+    :param follow_task_ids_if_similar: tasks or task groups to run if the distance is at most
+        ``max_distance``: one id, a list, or an empty list for none. (templated)
+    :param follow_task_ids_if_different: likewise, if the distance is larger. (templated)
+    :param follow_task_ids_if_undecidable: likewise, if the picture is undecidable; by default the task fails
+        in this case. (templated)
     :param file_id: id of the picture in the media library. (templated)
     :param url: delivery URL of the picture. (templated)
-    :param phash: hash of the picture. (templated) Exactly one of these three.
+    :param phash: hash of the picture. (templated) Exactly one of these three is required.
     :param reference_file_id: id of the picture to compare with. (templated)
     :param reference_url: delivery URL of the picture to compare with. (templated)
     :param reference_phash: hash of the picture to compare with, or up to 1000 hashes. (templated)
-    :param reference_bank: path of a file of hashes (``.jsonl``, ``.csv``, ``.parquet``) wherever
-        ``ObjectStoragePath`` reaches. (templated) Exactly one of these four.
-    :param bank_id_column: column of the bank's names; ``fileId``, ``file_id`` or ``id`` unless given.
-        (templated)
-    :param bank_phash_column: column of the bank's hashes; ``pHash`` or ``phash`` unless given. (templated)
-    :param max_distance: largest distance that is similar, 0 to 16, or a level: ``identical`` (0), ``strict``
-        (4), ``near_duplicate`` (8, the default), ``review`` (12). (templated)
-    :param low_information: hashes of flat pictures, which say nothing; zero is always one. (templated)
-    :param max_matches: how many matches of a list or bank to name in XCom; 100 by default. (templated)
+    :param reference_bank: path of a bank, which is a file of hashes (``.jsonl``, ``.csv``, ``.parquet``), in
+        any storage that ``ObjectStoragePath`` supports. (templated) Exactly one of these four is required.
+    :param bank_id_column: column of the bank's ids; by default ``fileId``, ``file_id`` or ``id``. (templated)
+    :param bank_phash_column: column of the bank's hashes; by default ``pHash`` or ``phash``. (templated)
+    :param max_distance: maximum distance of a similar picture in bits, 0 to 16, or a level: ``identical``
+        (0), ``strict`` (4), ``near_duplicate`` (8, the default), ``review`` (12). (templated)
+    :param low_information: hashes of flat pictures, which are undecidable; the zero hash is always one of
+        them. (templated)
+    :param max_matches: maximum matches from a list or bank to include in XCom; by default 100. (templated)
     :param force: whether to accept a ``max_distance`` above 16, where unrelated pictures match; by default
-        not. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        false. (templated)
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
-    :return: ``decision`` (``similar``, ``different``, ``undecidable``), ``branch`` (the ids followed), and
-        the verdict as :class:`~airflow_provider_imagekit.sensors.phash.PHashDistanceSensor` returns it.
-    :raises AirflowFailException: from an error that a retry cannot fix.
-    :raises ImageKitError: for everything else that goes wrong.
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
+        (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
+    :return: ``decision`` (``similar``, ``different``, ``undecidable``), ``branch`` (the ids to follow), and
+        the verdict in the form of :class:`~airflow_provider_imagekit.sensors.phash.PHashDistanceSensor`.
+    :raises AirflowFailException: for an error that a retry cannot fix.
+    :raises ImageKitError: for any other error.
     """
 
     template_fields: Sequence[str] = (
@@ -134,17 +136,17 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
             if is_absent(ids):
                 raise ImageKitInputError(
                     f"{name} is {ids!r}: the template gave None.",
-                    help="Pass a task id or a list of them; an empty list follows none.",
+                    help="Pass a task id or a list of task ids; with an empty list no task runs.",
                 )
             setattr(self, name, texts(ids, name))
-        ways = (f"follow_task_ids_if_{decision}" for decision in Decision)
-        check_task_ids(context, {name: getattr(self, name) for name in ways})
+        arguments = (f"follow_task_ids_if_{decision}" for decision in Decision)
+        check_task_ids(context, {name: getattr(self, name) for name in arguments})
 
     def _outcome(self, decision: Decision, reason: str) -> dict[str, Any]:
         ids = getattr(self, f"follow_task_ids_if_{decision}")
         if ids is None:
             raise ImageKitInputError(
-                reason, help="Pass follow_task_ids_if_undecidable to take a branch then instead of failing."
+                reason, help="Pass follow_task_ids_if_undecidable to follow a branch instead of failing."
             )
         return {"branch": list(ids)}
 
@@ -154,46 +156,49 @@ class PHashBranchOperator(PHashGateOperator, BranchMixIn):
 
 class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
     """
-    Go on only if a picture is similar to another or to one of many, or only if it is different.
+    Continue only if a picture is similar to another one (or to one of many), or only if it is different.
 
-    It decides once, at once, and skips the tasks behind it otherwise. ``continue_if="different"`` with a bank
-    of banned pictures lets through what is not in the bank. The events of assets that are outlets carry what
-    XCom gets, ``continued`` among it, ``file_id`` or ``url``, and the ``version_id`` of a file.
+    The operator decides once, without waiting, and otherwise skips its downstream tasks.
+    ``continue_if="different"`` with a bank of banned pictures continues for pictures that are not in the
+    bank. The events of outlet assets contain the XCom (``continued`` included), ``file_id`` or ``url``, and
+    the ``version_id`` of a file.
 
     :param continue_if: ``similar`` (the default) or ``different``. (templated)
-    :param on_undecidable: what to do with pictures without a pHash, black and transparent ones, and those
-        whose hash is in ``low_information``: ``skip`` the tasks behind (the default), ``continue``, or
-        ``fail``. (templated)
-    :param ignore_downstream_trigger_rules: whether to skip all tasks behind this one (the default), as
-        Airflow's own ``ShortCircuitOperator`` does; or else the direct ones alone, and the rest by their
-        trigger rules. (templated)
+    :param on_undecidable: how to handle pictures without a pHash, black and transparent pictures, and
+        pictures whose hash is in ``low_information``: ``skip`` the downstream tasks (the default),
+        ``continue``, or ``fail``. (templated)
+    :param ignore_downstream_trigger_rules: whether to skip all downstream tasks (the default), as Airflow's
+        ``ShortCircuitOperator`` does. If false, only the direct downstream tasks are skipped, and the trigger
+        rules decide on the others. (templated)
     :param file_id: id of the picture in the media library. (templated)
     :param url: delivery URL of the picture. (templated)
-    :param phash: hash of the picture. (templated) Exactly one of these three.
+    :param phash: hash of the picture. (templated) Exactly one of these three is required.
     :param reference_file_id: id of the picture to compare with. (templated)
     :param reference_url: delivery URL of the picture to compare with. (templated)
     :param reference_phash: hash of the picture to compare with, or up to 1000 hashes. (templated)
-    :param reference_bank: path of a file of hashes, as for :class:`PHashBranchOperator`. (templated) Exactly
-        one of these four.
-    :param bank_id_column: column of the bank's names. (templated)
-    :param bank_phash_column: column of the bank's hashes. (templated)
-    :param max_distance: largest distance that is similar, 0 to 16 or a level; by default
-        ``near_duplicate``. (templated)
-    :param low_information: hashes of flat pictures, which say nothing; zero is always one. (templated)
-    :param max_matches: how many matches of a list or bank to name in XCom; 100 by default. (templated)
+    :param reference_bank: path of a bank, as for :class:`PHashBranchOperator`. (templated) Exactly one of
+        these four is required.
+    :param bank_id_column: column of the bank's ids; by default ``fileId``, ``file_id`` or ``id``. (templated)
+    :param bank_phash_column: column of the bank's hashes; by default ``pHash`` or ``phash``. (templated)
+    :param max_distance: maximum distance of a similar picture in bits, 0 to 16, or a level; by default
+        ``near_duplicate`` (8). (templated)
+    :param low_information: hashes of flat pictures, which are undecidable; the zero hash is always one of
+        them. (templated)
+    :param max_matches: maximum matches from a list or bank to include in XCom; by default 100. (templated)
     :param force: whether to accept a ``max_distance`` above 16, where unrelated pictures match; by default
-        not. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+        false. (templated)
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
-    :return: ``decision``, ``continued`` (whether the tasks behind run), and the verdict as
-        :class:`PHashBranchOperator` returns it.
-    :raises AirflowFailException: from an error that a retry cannot fix.
-    :raises ImageKitError: for everything else that goes wrong.
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
+        (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
+    :return: ``decision``, ``continued`` (whether the downstream tasks run), and the verdict in the form of
+        :class:`PHashBranchOperator`.
+    :raises AirflowFailException: for an error that a retry cannot fix.
+    :raises ImageKitError: for any other error.
     """
 
     template_fields: Sequence[str] = (
@@ -254,7 +259,7 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
         self.on_undecidable = on_undecidable
         self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
 
-    def _check_arguments(self, context: Context) -> None:  # noqa: ARG002 - the other operator's needs it
+    def _check_arguments(self, context: Context) -> None:  # noqa: ARG002 - used by the other operator
         for name, choices in (("continue_if", _CONTINUE_IF), ("on_undecidable", _ON_UNDECIDABLE)):
             setattr(self, name, choice(getattr(self, name), name, choices))
         flag(self.ignore_downstream_trigger_rules, "ignore_downstream_trigger_rules")
@@ -263,19 +268,21 @@ class PHashShortCircuitOperator(PHashGateOperator, SkipMixin):
         if decision is not Decision.UNDECIDABLE:
             return {"continued": decision == self.continue_if}
         if self.on_undecidable == "fail":
-            raise ImageKitInputError(reason, help="on_undecidable may skip or continue then instead.")
+            raise ImageKitInputError(
+                reason, help="Set on_undecidable to skip or continue instead of failing."
+            )
         return {"continued": self.on_undecidable == "continue"}
 
     def _act(self, context: Context, value: dict[str, Any]) -> None:
         if value["continued"]:
             return
         task = context["task"]
-        behind = (
+        downstream = (
             task.get_flat_relatives(upstream=False)
             if flag(self.ignore_downstream_trigger_rules, "ignore_downstream_trigger_rules")
             else task.get_direct_relatives(upstream=False)
         )
-        tasks = [relative for relative in behind if not relative.is_teardown]
+        tasks = [relative for relative in downstream if not relative.is_teardown]
         if not tasks:
             return
         if AIRFLOW_3:

@@ -1,4 +1,4 @@
-"""The metadata of the one picture that a task is about."""
+"""Fetches the metadata of a task's picture."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def metadata_of(
     """
     Fetch the metadata of a picture.
 
-    :param hook: asks ImageKit.
+    :param hook: sends the request.
     :param file_id: id of the picture in the media library.
-    :param url: its delivery URL; exactly one of these two.
-    :param link: links to the picture; called before ImageKit is asked.
-    :return: the picture in words, without a signature, and its metadata.
-    :raises ImageKitInputError: if both or none are given, or the one is not valid.
+    :param url: delivery URL of the picture. Exactly one of these two is required.
+    :param link: stores the links to the picture; called before the request.
+    :return: a description of the picture, without a signature, and its metadata.
+    :raises ImageKitInputError: if both arguments or none are given, or a value is not valid.
     :raises ImageKitError: as the hook does.
     """
     if is_absent(file_id) == is_absent(url):
-        raise ImageKitInputError("Exactly one of file_id and url is needed.")
+        raise ImageKitInputError("Exactly one of file_id and url is required.")
     if is_absent(url):
         file_id = parse_file_id(text(file_id, "file_id"), "file_id")
         link()

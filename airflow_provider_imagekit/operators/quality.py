@@ -1,4 +1,4 @@
-"""Operator that checks pictures against rules of quality."""
+"""Operator that checks pictures against quality rules."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageQualityOperator"]
 
-_NAMED = ("file_id", "path", "url", "file_type", "deleted_at")
+_REPORTED = ("file_id", "path", "url", "file_type", "deleted_at")
 _READERS: Mapping[type, Callable[[Any], Any]] = {
     int: as_number,
     float: as_number,
@@ -54,40 +54,41 @@ _BRANCHES = ("follow_task_ids_if_passed", "follow_task_ids_if_broken")
 
 class ImageQualityOperator(LocalWork, ImageKitOperator, BranchMixIn):
     """
-    Check a library's table, or one file, against rules of quality.
+    Check a library table, or one file, against quality rules.
 
-    A broken rule fails the task, sends the run down another branch, or is only warned of, as its ``severity``
-    says. Rows of deleted files, and of files that are not images, are skipped.
+    The ``severity`` of a broken rule decides whether the task fails, the run follows another branch, or the
+    task only logs a warning. Rows of deleted files and of files that are not images are skipped.
 
     .. seealso:: ``docs/quality.md`` for the rules.
 
     :param rules: objects with ``rule``, ``value``, ``severity`` (``fail``, ``branch`` or ``warn``; by default
         ``fail``) and ``name``: ``[{"rule": "min_width", "value": 1000, "severity": "warn"}]``. (templated)
-    :param input_path: a table of ``LibraryMetadataOperator``, or another with the columns that the rules
-        need. (templated)
+    :param input_path: a table of ``LibraryMetadataOperator``, or another table with the columns that the
+        rules need. (templated)
     :param file_id: id of one file, whose metadata is fetched. (templated)
-    :param url: delivery URL of one file. (templated) Exactly one of these three.
+    :param url: delivery URL of one file. (templated) Exactly one of these three is required.
     :param output_path: table of the violations, ``.jsonl``, ``.csv`` or ``.parquet``: one row for each rule
-        that a file breaks, with links. By default none is written. (templated)
+        that a file breaks, with links. By default no table is written. (templated)
     :param follow_task_ids_if_passed: tasks or task groups to run if no rule with the severity ``branch`` is
         broken: one id, a list, or an empty list for none. (templated)
-    :param follow_task_ids_if_broken: likewise, if one is. (templated) Both or neither; rules with the
-        severity ``branch`` need them.
-    :param report_url: where people read the table of violations, for the task's link; told from the path
-        for S3, Google Cloud Storage and web addresses. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param follow_task_ids_if_broken: likewise, if such a rule is broken. (templated) Pass both or neither;
+        rules with the severity ``branch`` require them.
+    :param report_url: address of the table of violations for people, used by the task's link; derived from
+        the path for S3, Google Cloud Storage and web addresses. (templated)
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
-    :return: ``checked``, ``passed``, ``score`` (the share of files that keep all rules), ``broken`` (files by
-        rule), ``violations``, ``violations_path``, ``severity`` (the gravest of a broken rule, or null) and
-        ``branch``; each under its own key too, also if the task fails, and in the events of its assets.
-    :raises AirflowFailException: if a rule with the severity ``fail`` is broken, or an argument cannot be
-        used.
-    :raises ImageKitError: for everything else that goes wrong.
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
+        (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
+    :return: ``checked``, ``passed``, ``score`` (the share of files that pass all rules), ``broken`` (number
+        of files by broken rule), ``violations``, ``violations_path``, ``severity`` (the highest of the broken
+        rules, or null) and ``branch``. Each is also under its own XCom key, even if the task fails, and in
+        the events of outlet assets.
+    :raises AirflowFailException: if a rule with the severity ``fail`` is broken, or an argument is not valid.
+    :raises ImageKitError: for any other error.
     """
 
     template_fields: Sequence[str] = (
@@ -104,7 +105,7 @@ class ImageQualityOperator(LocalWork, ImageKitOperator, BranchMixIn):
     template_fields_renderers = {"rules": "json"}  # noqa: RUF012 - Airflow's own declaration
     label_arguments = ("file_id", "url", "input_path")
     operator_extra_links = (*PICTURE_LINKS, ImageKitReportLink())
-    # Airflow's scheduler asks it: whether a cleared task behind this one is to be skipped again.
+    # Airflow's scheduler reads this to decide whether to skip a cleared downstream task again.
     inherits_from_skipmixin = True
 
     def __init__(
@@ -138,7 +139,7 @@ class ImageQualityOperator(LocalWork, ImageKitOperator, BranchMixIn):
         self._limit_requests(request_timeout, max_retries, max_calls)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Check; see the class."""
+        """Check the pictures; see the class."""
         self._label(context)
         with fail_without_retry():
             rules = parse_rules(items(self.rules, "rules"))
@@ -152,7 +153,7 @@ class ImageQualityOperator(LocalWork, ImageKitOperator, BranchMixIn):
             inspection = Inspection(rules)
             with only_writer(output_path, identity_of(context)), progress_to(self._progress):
                 result = self._inspect(inspection, self._rows(context, rules), output_path)
-        self._tell(context, rules, inspection, result)
+        self._report(context, rules, inspection, result)
         broken = inspection.severity in (Severity.FAIL, Severity.BRANCH)
         result["branch"] = list(branches[broken]) if branches else None
         self._push(context, result)
@@ -168,35 +169,35 @@ class ImageQualityOperator(LocalWork, ImageKitOperator, BranchMixIn):
         if len(absent) == 1 or (absent and any(rule.severity is Severity.BRANCH for rule in rules)):
             raise ImageKitInputError(
                 f"{' and '.join(f'{name} is {ids!r:.60}' for name, ids in given.items())}.",
-                help="Pass ids of tasks to both of the follow_task_ids, or to neither of them and no rule "
+                help="Pass task ids to both follow_task_ids arguments, or to neither and use no rule "
                 "with the severity branch.",
             )
         if absent:
             return ()
-        ways = {name: texts(ids, name) for name, ids in given.items()}
-        check_task_ids(context, ways)
-        return tuple(ways.values())
+        branches = {name: texts(ids, name) for name, ids in given.items()}
+        check_task_ids(context, branches)
+        return tuple(branches.values())
 
     def _rows(self, context: Context, rules: Iterable[Rule]) -> Iterator[Mapping[str, Any]]:
         sources = {name: getattr(self, name) for name in ("input_path", "file_id", "url")}
         given = [name for name, value in sources.items() if not is_absent(value)]
         if len(given) != 1:
             raise ImageKitInputError(
-                f"Exactly one of {', '.join(sources)} is needed; given: {', '.join(given) or 'none'}."
+                f"Exactly one of {', '.join(sources)} is required; given: {', '.join(given) or 'none'}."
             )
         if given == ["input_path"]:
-            wanted = {*_NAMED, *(column for rule in rules for column in rule.columns)}
+            columns = {*_REPORTED, *(column for rule in rules for column in rule.columns)}
             path = text(self.input_path, "input_path")
             with named("input_path"):
                 form = format_of(path)
-            rows = read_table(path, lambda names: [name for name in names if name in wanted] or names)
+            rows = read_table(path, lambda names: [name for name in names if name in columns] or names)
             if form is TableFormat.CSV:
                 rows = map(_typed, rows)
             return about("input_path", track("Checking", rows, unit="rows", stride=1000))
         return iter([self._row_of_file(context)])
 
     def _row_of_file(self, context: Context) -> Mapping[str, Any]:
-        """Return one file as a row of the table."""
+        """Return the file as a row of a library table."""
         row = dict.fromkeys(column.name for column in COLUMNS)
         _, metadata = metadata_of(
             self.hook, self.file_id, self.url, lambda: self._persist_picture_links(context)
@@ -223,10 +224,10 @@ class ImageQualityOperator(LocalWork, ImageKitOperator, BranchMixIn):
             "severity": inspection.severity and inspection.severity.value,
         }
 
-    def _tell(
+    def _report(
         self, context: Context, rules: Iterable[Rule], inspection: Inspection, result: dict[str, Any]
     ) -> None:
-        """Report what was found to the log, the outlets' events, the link and OpenLineage."""
+        """Report the result to the log, the outlets' asset events, the task's link and OpenLineage."""
         (self.log.warning if result["violations"] else self.log.info)("%s", _sentence(result))
         self._add_asset_event_extra(context, dict(result))
         checks = tuple(
@@ -242,7 +243,7 @@ class ImageQualityOperator(LocalWork, ImageKitOperator, BranchMixIn):
 
 
 def _typed(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of a CSV file, where all is text, with the types that the library's table has."""
+    """Return a row of a CSV file, whose values are text, with the types of a library table."""
     return {
         name: _READERS.get(TYPES.get(name, str), str)(value) if value else None for name, value in row.items()
     }
@@ -255,5 +256,5 @@ def _with_link(violation: dict[str, Any]) -> dict[str, Any]:
 
 def _sentence(result: Mapping[str, Any]) -> str:
     broken = ", ".join(f"{name}: {count:,}" for name, count in result["broken"].items() if count)
-    kept = f"All rules are kept by {result['passed']:,} of {counted(result['checked'], 'file')}."
-    return f"{kept} Files that break a rule: {broken}." if broken else kept
+    passed = f"{result['passed']:,} of {counted(result['checked'], 'file')} passed all rules."
+    return f"{passed} Files by broken rule: {broken}." if broken else passed

@@ -1,4 +1,4 @@
-"""The operator that reports which distance a library can afford."""
+"""Operator that suggests the maximum distance of near-duplicates for a library."""
 
 from __future__ import annotations
 
@@ -29,37 +29,39 @@ _PLOT_FORMATS = ("png", "svg", "pdf")
 
 class ThresholdReportOperator(HashTableOperator):
     """
-    Report for each distance how many pairs of a library it finds, how many of them chance would give, and,
-    with pairs that a person judged, its precision and recall; and suggest one.
+    Suggest a ``max_distance`` for a library, with a report on each distance.
 
-    Into ``output_path`` go ``threshold.md`` and ``threshold.json``, and a plot if asked for. The suggestion
-    goes to XCom, for the next task: ``max_distance=report.output["suggested_radius"]``.
+    For each distance the report states how many pairs it finds and how many are expected by chance. With
+    pairs that a person judged, it also states precision and recall.
+
+    The operator writes ``threshold.md``, ``threshold.json`` and an optional plot to ``output_path``. XCom
+    contains the suggestion for the next task: ``max_distance=report.output["suggested_radius"]``.
 
     :param output_path: folder to write to. (templated)
-    :param input_path: table of hashes of the whole library (``.jsonl``, ``.csv``, ``.parquet``), for the
-        number of chance pairs grows with the square. (templated)
-    :param records: the table itself, as a list of objects. (templated) Exactly one of these two.
+    :param input_path: table of hashes (``.jsonl``, ``.csv``, ``.parquet``) of the whole library, since the
+        number of chance pairs grows with its square. (templated)
+    :param records: the table itself, as a list of objects. (templated) Exactly one of these two is required.
     :param labels_path: table of judged pairs: ``same`` (true or false), and ``id`` and ``other_id`` or
         ``phash`` and ``other_phash``. (templated)
     :param labels: the judged pairs themselves, as a list of objects. (templated)
-    :param id_column: column of the pictures' names; ``fileId``, ``file_id`` or ``id`` unless given.
-        (templated)
-    :param phash_column: column of the hashes; ``pHash`` or ``phash`` unless given. (templated)
-    :param max_distance: the largest distance to report, 0 to 16; by default ``review`` (12). (templated)
-    :param max_false_share: suggest no distance at which chance gives a larger share of the pairs found, 0 to
-        1; 0.05 by default. (templated)
-    :param min_precision: with labels, suggest no distance of a smaller precision, 0 to 1; 0.99 by default.
-        (templated)
-    :param low_information: hashes of flat pictures, which are left out; zero is always one. (templated)
-    :param max_pairs: refuse to find more pairs, 5 million by default; choose a smaller ``max_distance`` then.
-        (templated)
-    :param plot_format: ``png``, ``svg`` or ``pdf`` for a plot, which needs the extra ``report``; by default
-        there is none. (templated)
-    :param report_url: where people read the report, for the task's link. (templated)
-    :return: ``suggested_radius``, ``risk`` (in words), ``pictures``, ``left_out``, ``labels`` (counts), and
+    :param id_column: column of the picture ids; by default ``fileId``, ``file_id`` or ``id``. (templated)
+    :param phash_column: column of the hashes; by default ``pHash`` or ``phash``. (templated)
+    :param max_distance: maximum distance to report, 0 to 16; by default ``review`` (12). (templated)
+    :param max_false_share: maximum expected share of chance pairs among the pairs found at the suggested
+        distance, 0 to 1; by default 0.05. (templated)
+    :param min_precision: minimum precision of the suggested distance, 0 to 1, if there are labels; by default
+        0.99. (templated)
+    :param low_information: hashes of flat pictures, which are not compared; the zero hash is always one of
+        them. (templated)
+    :param max_pairs: maximum pairs, by default 5 million; more fail the task, which then needs a smaller
+        ``max_distance``. (templated)
+    :param plot_format: ``png``, ``svg`` or ``pdf`` for a plot, which requires the extra ``report``; by
+        default no plot is written. (templated)
+    :param report_url: address of the report for people, used by the task's link. (templated)
+    :return: ``suggested_radius``, ``risk`` (as text), ``pictures``, ``left_out``, ``labels`` (counts), and
         ``report_path``, ``json_path``, ``plot_path``.
-    :raises AirflowFailException: from an error that a retry cannot fix.
-    :raises StorageError: if a storage does not answer.
+    :raises AirflowFailException: for an error that a retry cannot fix.
+    :raises StorageError: if a storage does not respond.
     """
 
     template_fields: Sequence[str] = (
@@ -133,7 +135,7 @@ class ThresholdReportOperator(HashTableOperator):
             max_pairs=whole_number(self.max_pairs, "max_pairs"),
         )
         if not report.pictures:
-            self.log.warning("There was no picture with a pHash to compare. Check input_path or records.")
+            self.log.warning("No picture has a pHash to compare. Check input_path or records.")
         text = report.as_markdown()
         self.log.info("%s.\n%s", counted(report.pictures, "picture"), text)
         paths = {"report_path": self._path("threshold.md"), "json_path": self._path("threshold.json")}

@@ -1,4 +1,4 @@
-"""The arguments that name files by when they were created or updated, as a part of ImageKit's search."""
+"""Converts the arguments for creation and update times to conditions of ImageKit's search."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WINDOW_ARGUMENTS", "moment_of", "search_in_window"]
 
-#: Names of the arguments, which the operators have, too.
+#: Names of the operators' arguments.
 WINDOW_ARGUMENTS: Final = ("created_after", "created_before", "updated_after")
 _CONDITIONS = {
     "created_after": "createdAt >=",
@@ -25,21 +25,21 @@ _CONDITIONS = {
 
 def search_in_window(search_query: Any, window: Mapping[str, Any], context: Context) -> str | None:
     """
-    Add the bounds of a window to a search; without any, the search is as it was.
+    Add the bounds of a time window to a search query.
 
-    :param search_query: ImageKit's search language, or nothing.
-    :param window: value by name of argument: a datetime, or a text in ISO 8601. The lower bounds are part of
-        the window, the upper one is not, so that windows that follow each other share no file.
-    :param context: the task's context, whose DAG gives the zone of a value without one.
-    :return: a search; ``None`` for none.
-    :raises ImageKitInputError: if a value is not a moment, or the window ends before it starts.
+    :param search_query: query in ImageKit's search language, or ``None``.
+    :param window: values by argument name: a datetime, or an ISO 8601 text. Lower bounds are inclusive and
+        the upper bound is exclusive, so that consecutive windows share no file.
+    :param context: the task's context, whose DAG sets the time zone of a value without one.
+    :return: the query; ``None`` if there are no conditions.
+    :raises ImageKitInputError: if a value is not a time, or the window ends before it starts.
     """
     query = optional_text(search_query, "search_query")
     bounds = {name: moment_of(name, value, context) for name, value in window.items() if not is_absent(value)}
     start, end = bounds.get("created_after"), bounds.get("created_before")
     if start and end and start > end:
         raise ImageKitInputError(
-            f"created_after is {_text(start)}; created_before, {_text(end)}, is earlier."
+            f"created_after is {_text(start)}, which is after created_before, {_text(end)}."
         )
     conditions = [f'{_CONDITIONS[name]} "{_text(moment)}"' for name, moment in bounds.items()]
     if query and conditions:
@@ -49,11 +49,11 @@ def search_in_window(search_query: Any, window: Mapping[str, Any], context: Cont
 
 def moment_of(name: str, value: Any, context: Context) -> datetime:
     """
-    Read a moment.
+    Parse a time.
 
-    :param name: the argument's name, for the error.
-    :param value: a datetime, or a text in ISO 8601.
-    :param context: the task's context, whose DAG gives the zone of a value without one.
+    :param name: name of the argument, for the error message.
+    :param value: a datetime, or an ISO 8601 text.
+    :param context: the task's context, whose DAG sets the time zone of a value without one.
     :raises ImageKitInputError: for anything else.
     """
     try:

@@ -1,4 +1,4 @@
-"""The operator that holds delivered variants against their master."""
+"""Operator that compares delivered variants with their master."""
 
 from __future__ import annotations
 
@@ -33,35 +33,38 @@ __all__ = ["TransformationCheckOperator"]
 
 class TransformationCheckOperator(ImageKitOperator):
     """
-    Check that every delivered variant shows its master, in the dimensions and the format asked for.
+    Check that each delivered variant shows its master, in the requested dimensions and format.
 
-    For use before a change of origin, CDN or settings, and after it. All variants are checked before the task
-    fails; the report is in XCom in either case. A variant that cannot be delivered (400, 404) is a finding; a
-    wrong key is an error.
+    Use it before and after a change of origin, CDN or settings. The operator checks all variants before the
+    task fails, and the report is in XCom in both cases. A variant that cannot be delivered (400, 404) is a
+    finding; a wrong key is an error.
 
-    :param variants: what is delivered: objects with ``url``, and any of ``width``, ``height`` (pixels, one
-        more or less passes), ``format`` (``webp``), ``max_bytes``, ``max_distance``. (templated)
+    :param variants: delivered variants: objects with ``url``, and optionally ``width``, ``height`` (in
+        pixels, with a tolerance of one), ``format`` (``webp``), ``max_bytes``, ``max_distance``. (templated)
     :param file_id: id of the master in the media library. (templated)
     :param url: delivery URL of the master. (templated)
-    :param phash: hash of the master. (templated) Exactly one of these three.
-    :param max_distance: for variants that have none of their own: bits from 0 to 16 or a level. Resized and
-        re-encoded pictures stay within ``near_duplicate`` (8, the default); a crop needs more. (templated)
-    :param low_information: hashes of flat pictures, which cannot be checked; zero is always one. (templated)
-    :param force: whether to accept a distance above 16, where unrelated pictures match; by default not.
+    :param phash: hash of the master. (templated) Exactly one of these three is required.
+    :param max_distance: maximum distance of variants that do not set their own, 0 to 16 bits, or a level.
+        Resized and re-encoded pictures stay within ``near_duplicate`` (8, the default); a crop needs more.
         (templated)
-    :param fail_on_problem: whether a variant that is not as asked fails the task, without another try; by
-        default yes. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param low_information: hashes of flat pictures, which are undecidable; the zero hash is always one of
+        them. (templated)
+    :param force: whether to accept a ``max_distance`` above 16, where unrelated pictures match; by default
+        false. (templated)
+    :param fail_on_problem: whether a variant with a problem fails the task, without another try; by default
+        true. (templated)
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
+        (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
     :return: ``{"passed": true, "checked": 3, "failed": 0, "variants": [{"url": …, "passed": …, "problems":
         […], "distance": …, "width": …, "height": …, "format": …, "size": …}, …]}``.
-    :raises AirflowFailException: for a problem, and from an error that a retry cannot fix.
-    :raises ImageKitError: for everything else that goes wrong.
+    :raises AirflowFailException: for a variant with a problem, and for an error that a retry cannot fix.
+    :raises ImageKitError: for any other error.
     """
 
     template_fields: Sequence[str] = (
@@ -134,7 +137,7 @@ class TransformationCheckOperator(ImageKitOperator):
         return report
 
     def _checks(self) -> list[tuple[str, VariantCheck]]:
-        """Read all variants before anything is asked for."""
+        """Parse all variants before the first request."""
         variants: Any = self.variants  # rendered: any type may arrive
         if not isinstance(variants, Sequence) or isinstance(variants, str) or not variants:
             raise ImageKitInputError(
@@ -149,11 +152,11 @@ class TransformationCheckOperator(ImageKitOperator):
                 f"Variant {number} is {variant!r:.100}.",
                 help='Pass an object such as {"url": …, "width": 320}.',
             )
-        asked = {"max_distance": self.max_distance} | {
+        requested = {"max_distance": self.max_distance} | {
             name: value for name, value in variant.items() if name != "url"
         }
         try:
-            return variant["url"], VariantCheck.parse(asked, force=flag(self.force, "force"))
+            return variant["url"], VariantCheck.parse(requested, force=flag(self.force, "force"))
         except ImageKitInputError as error:
             raise ImageKitInputError(f"Variant {number}: {error.message}", help=error.help) from None
 

@@ -1,4 +1,4 @@
-"""The operator that changes tags, custom metadata and publication of files."""
+"""Operator that changes tags, custom metadata and the publication status of files."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ __all__ = ["UpdateFilesOperator"]
 
 _SOURCES: Final = ("file_ids", "input_path", "records")
 _CHANGES: Final = ("add_tags", "remove_tags", "custom_metadata", "custom_metadata_columns", "published")
-_MOST_THREADS: Final = 16
-_FAILED_IN_XCOM: Final = 20
+_MAX_THREADS: Final = 16
+_MAX_FAILED_IN_XCOM: Final = 20
 
 
 class UpdateFilesOperator(WritingOperator):
     """
-    Add and remove tags, set custom metadata, publish or unpublish files of the media library.
+    Add and remove tags, set custom metadata, and publish or unpublish files of the media library.
 
-    The files are one, a list, or rows of a table, such as those of near-duplicates that are not kept::
+    The files are one id, a list, or rows of a table, such as the near-duplicates that are not kept::
 
         UpdateFilesOperator(
             task_id="tag",
@@ -68,47 +68,50 @@ class UpdateFilesOperator(WritingOperator):
             output_path="s3://bucket/tagged/{{ run_id }}.jsonl",
         )
 
-    Everything is checked before the first change: custom metadata against the account's fields, all rows for
-    their ids. The plan is logged. Tags go out for 50 files at a time, everything else file by file, at the
-    ``writes_per_second`` of the Airflow Connection. With ``output_path``, what came of each file is written
-    there, and a journal beside it, so that a further try of a killed task changes no file a second time.
+    Before the first change, the operator checks custom metadata against the account's fields and all rows for
+    their ids, and logs the plan. Tags are changed in requests of 50 files, everything else file by file, at
+    the ``writes_per_second`` of the Airflow Connection. With ``output_path``, the result for each file is
+    written there, with a journal in the same folder, so that the next try of a killed task does not change a
+    file twice.
 
-    :param file_ids: ids of files, or records with ``fileId``: one, a list, or a text with commas. (templated)
-    :param input_path: a table (``.jsonl``, ``.csv``, ``.parquet``) wherever ``ObjectStoragePath`` reaches.
+    :param file_ids: ids of the files, or records with ``fileId``: one, a list, or a comma-separated text.
         (templated)
-    :param records: the table itself, as a list of objects. (templated) Exactly one of these three.
-    :param where: values by column that a row of the table must have; a list stands for any of its values.
-        All rows, unless given. (templated)
-    :param id_column: the table's column of file ids; ``fileId``, ``file_id`` or ``id`` unless given.
-        (templated)
+    :param input_path: a table (``.jsonl``, ``.csv``, ``.parquet``) in any storage that ``ObjectStoragePath``
+        supports. (templated)
+    :param records: the table itself, as a list of objects. (templated) Exactly one of these three is
+        required.
+    :param where: values by column that a row of the table must have; a list matches any of its values. By
+        default all rows. (templated)
+    :param id_column: column of the file ids; by default ``fileId``, ``file_id`` or ``id``. (templated)
     :param add_tags: tags to add. (templated)
     :param remove_tags: tags to remove. (templated)
-    :param custom_metadata: values by field, the same for all files. (templated)
-    :param custom_metadata_columns: columns of the table by field; where a column is null, the file keeps what
-        it has. (templated)
-    :param create_fields: custom metadata fields to create where the account has none of the name: types by
-        name, such as ``{"camera": "Text"}``, or whole schemas. (templated)
-    :param published: whether the files are delivered; by default it stays as it is. (templated)
-    :param output_path: table to write of what came of each file: ``file_id``, ``status``, ``error``.
-        By default none is written. (templated)
-    :param max_failed: how many files may fail, as a number or as a share such as ``1%``; 0 unless given.
+    :param custom_metadata: values by field, for all files. (templated)
+    :param custom_metadata_columns: columns of the table by field; if a column is null, the file keeps its
+        value. (templated)
+    :param create_fields: custom metadata fields to create if the account does not have them: types by name,
+        such as ``{"camera": "Text"}``, or complete schemas. (templated)
+    :param published: whether the files are published; by default not changed. (templated)
+    :param output_path: table to write with the result for each file: ``file_id``, ``status``, ``error``. By
+        default no table is written. (templated)
+    :param max_failed: maximum failed files; more fail the task. A number, or a share such as ``1%``; by
+        default 0. (templated)
+    :param threads: concurrent requests, 1 to 16, by default 4. (templated)
+    :param dry_run: whether to check everything, log the plan and change nothing, by default false.
         (templated)
-    :param threads: requests at once, 1 to 16, by default 4. (templated)
-    :param dry_run: whether to check everything, log the plan and change nothing; by default false.
-        (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
-    :return: ``dry_run``, ``plan``, ``counts`` (``files``, ``updated``, ``failed``), ``failed`` (the first 20
-        rows of files that failed) and ``output_path``.
-    :raises AirflowFailException: from an error after which a retry cannot help; before anything is changed,
-        if an argument, a row or a value is not valid.
-    :raises TooManyFailedFilesError: if more files failed than ``max_failed``; the others were changed.
-    :raises ImageKitError: for everything else that goes wrong.
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
+        (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
+    :return: ``dry_run``, ``plan``, ``counts`` (``files``, ``updated``, ``failed``), ``failed`` (the rows of
+        the first 20 failed files) and ``output_path``.
+    :raises AirflowFailException: for an error that a retry cannot fix; before any change, if an argument, a
+        row or a value is not valid.
+    :raises TooManyFailedFilesError: if more than ``max_failed`` files failed; the others were changed.
+    :raises ImageKitError: for any other error.
     """
 
     template_fields: Sequence[str] = (
@@ -182,7 +185,7 @@ class UpdateFilesOperator(WritingOperator):
         return result
 
     def on_kill(self) -> None:
-        """Stop after the requests that are under way; the next try goes on from there."""
+        """Stop after the requests in flight. The next try resumes from there."""
         if self._run is not None:
             self._run.stop()
 
@@ -190,14 +193,14 @@ class UpdateFilesOperator(WritingOperator):
         self._refuse_nothing(self._named, self._named)
         allowed = count_or_share(self.max_failed, "max_failed")
         change, output = self._change(), self._output()
-        threads = whole_number(self.threads, "threads", least=1, most=_MOST_THREADS)
+        threads = whole_number(self.threads, "threads", least=1, most=_MAX_THREADS)
         targets, missing = self._checked(self._targets())
         journal = self._journal(context, output, change.digest(targets)) if output else None
         if not targets:
-            self.log.warning("No files: no id was given, or no row matches.")
+            self.log.warning("No files to change: there is no id, or no row matches.")
         self._run = UpdateRun(self.hook.get_conn(), targets, change, journal, threads=threads)
         plan = self._run.plan()
-        only_plan = self._only_plan(f"{plan}{_creation(missing)}")
+        only_plan = self._only_plan(f"{plan}{_creation_note(missing)}")
         if not only_plan:
             _create(self.hook, missing)
             with only_writer(output, identity_of(context)):
@@ -209,7 +212,7 @@ class UpdateFilesOperator(WritingOperator):
     def _change(self) -> Change:
         if all(is_absent(getattr(self, name)) for name in _CHANGES):
             raise ImageKitInputError(
-                "Nothing is to be changed.", help=f"Pass at least one of {', '.join(_CHANGES)}."
+                "There is nothing to change.", help=f"Pass at least one of {', '.join(_CHANGES)}."
             )
         published = None if self.published is None else flag(self.published, "published")
         return Change(
@@ -225,7 +228,7 @@ class UpdateFilesOperator(WritingOperator):
         return output
 
     def _targets(self) -> dict[str, dict[str, Any]]:
-        """Return the files with the values of their rows."""
+        """Return the custom metadata values by file id."""
         columns = {
             field: text(column, "custom_metadata_columns")
             for field, column in mapping(self.custom_metadata_columns, "custom_metadata_columns").items()
@@ -237,7 +240,7 @@ class UpdateFilesOperator(WritingOperator):
             if targets.setdefault(file_id, values) != values:
                 raise ImageKitInputError(
                     f"The file {file_id} is in several rows with different values.",
-                    help="Choose one of them by where.",
+                    help="Select one of the rows with where.",
                 )
         return targets
 
@@ -245,13 +248,12 @@ class UpdateFilesOperator(WritingOperator):
         given = [name for name in _SOURCES if getattr(self, name) is not None]
         if len(given) != 1:
             raise ImageKitInputError(
-                f"{' and '.join(given) or 'Nothing'} says which files.",
-                help=f"Pass exactly one of {', '.join(_SOURCES)}.",
+                f"Exactly one of {', '.join(_SOURCES)} is required; given: {', '.join(given) or 'none'}."
             )
         if given == ["file_ids"]:
             if columns or not is_absent(self.where):
                 raise ImageKitInputError(
-                    "where and custom_metadata_columns need a table.", help="Pass input_path or records."
+                    "where and custom_metadata_columns require a table.", help="Pass input_path or records."
                 )
             return ((file_id, {}) for file_id in file_ids_of(self.file_ids, "file_ids"))
         where = mapping(self.where, "where")
@@ -273,12 +275,12 @@ class UpdateFilesOperator(WritingOperator):
         return map(storable, records)
 
     def _checked(self, targets: dict[str, dict[str, Any]]) -> tuple[Targets, dict[str, dict[str, Any]]]:
-        """Return the targets with values as the account's fields take them, and the fields to create."""
+        """Return the targets with values converted to the account's fields, and the fields to create."""
         names = {name for values in targets.values() for name in values}
-        wanted = field_schemas(mapping(self.create_fields, "create_fields"))
-        if not names and not wanted:
+        requested = field_schemas(mapping(self.create_fields, "create_fields"))
+        if not names and not requested:
             return targets, {}
-        known = FieldSchemas(self.hook.list_custom_metadata_fields(), wanted)
+        known = FieldSchemas(self.hook.list_custom_metadata_fields(), requested)
         with named("custom_metadata"):
             known.check_names(sorted(names))
         return {key: known.fit(values, f"File {key}") for key, values in targets.items()}, known.missing
@@ -311,11 +313,11 @@ class UpdateFilesOperator(WritingOperator):
         return {
             "dry_run": only_plan,
             "counts": {"files": files, "updated": updated, "failed": len(failed)},
-            "failed": failed[:_FAILED_IN_XCOM],
+            "failed": failed[:_MAX_FAILED_IN_XCOM],
         }
 
 
-def _creation(fields: Mapping[str, Any]) -> str:
+def _creation_note(fields: Mapping[str, Any]) -> str:
     return f" Custom metadata fields to create: {', '.join(fields)}." if fields else ""
 
 

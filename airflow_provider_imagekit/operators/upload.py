@@ -1,4 +1,4 @@
-"""The operator that uploads a file, and looks for near-duplicates before."""
+"""Operator that uploads a file, optionally after a check for near-duplicates."""
 
 from __future__ import annotations
 
@@ -50,62 +50,67 @@ _RESPONSE_FIELDS: Final = (
     "selectedFieldsSchema",
 )
 _GUARDED: Final = ("file_name", "tags", "custom_metadata", "description", "duplicate_of")
-# By how much the clocks of ImageKit and of this machine may differ.
+# Maximum difference between the clocks of ImageKit and of this machine.
 _CLOCK_SKEW = timedelta(minutes=5)
 
 
 class UploadFileOperator(WritingOperator):
     """
-    Upload a file to the media library; its metadata, pHash included, comes in the same answer.
+    Upload a file to the media library. The response includes the file's metadata and pHash.
 
-    With ``duplicate_of`` the picture's hash is computed on this machine (extra ``pillow``) and compared
-    before a byte is sent: with a table of hashes, as ``LibraryMetadataOperator`` writes it, or with the
-    pictures of a folder. Files without a hash, and flat pictures, are uploaded.
+    With ``duplicate_of`` the picture's hash is computed on this machine (extra ``pillow``) before the upload,
+    and compared with a table of hashes, such as a table of ``LibraryMetadataOperator``, or with the pictures
+    of a folder. Files without a hash and flat pictures are uploaded.
 
-    A try that is repeated after a lost answer finds the file that the one before has uploaded: by the name
-    with ``unique_name``; else by name, size, and a time of creation since the DAG run began. The file is read
-    into memory.
+    If the response of a try was lost, the next try finds the uploaded file: with ``unique_name`` by its name,
+    otherwise by name, size, and a creation time after the start of the DAG run. The file is read into memory.
 
-    :param file: the file: a path on this machine, a URL of a store such as ``s3://bucket/key``, an
+    :param file: the file: a path on this machine, a URL of a storage such as ``s3://bucket/key``, an
         ``ObjectStoragePath``, bytes, or an http(s) URL, which ImageKit fetches. (templated)
-    :param file_name: its name in the media library; that of ``file`` unless given. (templated)
-    :param folder: folder of the media library, which is made if it is not there; by default ``/``.
+    :param file_name: its name in the media library; by default the name of ``file``. (templated)
+    :param folder: folder of the media library, which is created if it does not exist; by default ``/``.
         (templated)
     :param tags: its tags. (templated)
     :param custom_metadata: values by custom metadata field. (templated)
     :param description: its description. (templated)
-    :param private: whether only signed URLs deliver it, by default false. (templated)
-    :param published: whether it is delivered, by default true. (templated)
-    :param unique_name: whether the name gets a suffix that no other task's upload has, by default false.
+    :param private: whether the file is delivered only by signed URLs, by default false. (templated)
+    :param published: whether the file is published, by default true. (templated)
+    :param unique_name: whether to add a suffix to the name that is unique to this task instance, by default
+        false. (templated)
+    :param on_existing: how to handle an existing file of the same name: ``fail`` (the default), ``skip`` the
+        task, ``use`` the existing file instead of uploading, or ``overwrite`` it with a new version.
         (templated)
-    :param on_existing: what a file of the same name does: ``fail`` (the default), ``skip`` the task, ``use``
-        that file in place of the upload, or ``overwrite`` it with a new version. (templated)
-    :param response_fields: what the answer has besides the usual: ``metadata`` (the default), ``tags``,
+    :param response_fields: additional fields of the response: ``metadata`` (the default), ``tags``,
         ``customMetadata``, ``embeddedMetadata``, ``isPublished``, ``isPrivateFile`` … (templated)
     :param duplicate_of: table of hashes, or folder of the media library with up to 1,000 pictures, each of
         which costs a request. (templated)
-    :param on_duplicate: what a near-duplicate does: ``fail`` (the default), ``skip`` the task, or ``tag``
+    :param on_duplicate: how to handle a near-duplicate: ``fail`` (the default), ``skip`` the task, or ``tag``
         the file. (templated)
-    :param duplicate_tag: the tag, by default ``near-duplicate``. (templated)
-    :param max_distance: largest distance of a near-duplicate, 0 to 16, or a level: ``identical`` (0),
-        ``strict`` (4), ``near_duplicate`` (8), ``review`` (12). (templated)
-    :param low_information: hashes of flat pictures, which say nothing; zero is always one. (templated)
-    :param bank_id_column: the table's column of names. (templated)
-    :param bank_phash_column: the table's column of hashes. (templated)
-    :param dry_run: whether to look for duplicates, log the plan and upload nothing; by default false.
+    :param duplicate_tag: the tag for near-duplicates, by default ``near-duplicate``. (templated)
+    :param max_distance: maximum distance of a near-duplicate in bits, 0 to 16, or a level: ``identical`` (0),
+        ``strict`` (4), ``near_duplicate`` (8, the default), ``review`` (12). (templated)
+    :param low_information: hashes of flat pictures, which are undecidable; the zero hash is always one of
+        them. (templated)
+    :param bank_id_column: column of the ids in the table; by default ``fileId``, ``file_id`` or ``id``.
         (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param bank_phash_column: column of the hashes in the table; by default ``pHash`` or ``phash``.
+        (templated)
+    :param dry_run: whether to check for near-duplicates, log the plan and upload nothing, by default false.
+        (templated)
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
-    :return: what ImageKit answers (``fileId``, ``url``, ``filePath``, ``metadata`` …), ``uploaded``,
-        ``dry_run``, and ``duplicate``: the nearest picture with its distance if ``duplicate_of`` was asked.
-    :raises AirflowFailException: for a near-duplicate, and where a retry cannot help: among others if the
-        answer to an ``overwrite`` was lost.
-    :raises ImageKitError: for everything else that goes wrong.
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
+        (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
+    :return: ImageKit's response (``fileId``, ``url``, ``filePath``, ``metadata`` …), ``uploaded``,
+        ``dry_run``, and ``duplicate``, which is the nearest picture with its distance if ``duplicate_of`` is
+        set.
+    :raises AirflowFailException: for a near-duplicate, and for an error that a retry cannot fix, such as a
+        lost response to an ``overwrite``.
+    :raises ImageKitError: for any other error.
     """
 
     template_fields: Sequence[str] = (
@@ -217,16 +222,16 @@ class UploadFileOperator(WritingOperator):
         if self._only_plan(f"Plan: upload {source.name} ({size}) to {self._path(name)}."):
             return result | {"dry_run": True, "filePath": self._path(name)}
         try:
-            answer: dict[str, Any] = self.hook.call(request(source.content, name, tags=tags))
+            response: dict[str, Any] = self.hook.call(request(source.content, name, tags=tags))
         except ImageKitBadRequestError as error:
             if "already exists" not in error.message.lower():
                 raise
             return result | self._existing(context, source, name, error)
-        self.log.info("Uploaded %s as file %s.", answer.get("filePath"), answer.get("fileId"))
-        return result | {"uploaded": True} | answer
+        self.log.info("Uploaded %s as file %s.", response.get("filePath"), response.get("fileId"))
+        return result | {"uploaded": True} | response
 
     def _request(self) -> partial[Request]:
-        """Return what makes the request, once content and name are known."""
+        """Return the request without content, name and tags."""
         return partial(
             changes.upload_file,
             folder=self._folder(),
@@ -272,7 +277,7 @@ class UploadFileOperator(WritingOperator):
         return catalogue
 
     def _duplicate(self, catalogue: Catalogue | None, source: SourceFile) -> dict[str, Any] | None:
-        """Return the nearest picture, or raise if it is so near that the file is not to be uploaded."""
+        """Return the nearest picture, or raise if the file is a near-duplicate that must not be uploaded."""
         if catalogue is None:
             return None
         client = self.hook.get_conn()
@@ -291,24 +296,28 @@ class UploadFileOperator(WritingOperator):
     def _existing(
         self, context: Context, source: SourceFile, name: str, error: ImageKitBadRequestError
     ) -> dict[str, Any]:
-        """Return the file that is there if it is this task's own or is to be used; else raise or skip."""
+        """Return the existing file if this task uploaded it or may use it; otherwise raise or skip."""
         file = self.hook.find_file(self._path(name))
         is_own = flag(self.unique_name, "unique_name") or _is_own(context, source, file)
         if not is_own and self.on_existing == "skip":
             raise AirflowSkipException(str(error)) from error
         if not is_own and self.on_existing == "fail":
             raise ImageKitInputError(
-                f"There is a file at {self._path(name)} already.",
+                f"A file already exists at {self._path(name)}.",
                 help="Set on_existing to skip, use or overwrite, or set unique_name.",
             ) from error
-        self.log.info("%s is there: %s.", file.get("filePath"), "uploaded before" if is_own else "it is used")
+        self.log.info(
+            "%s already exists: %s.",
+            file.get("filePath"),
+            "uploaded by an earlier try" if is_own else "it is used",
+        )
         if "metadata" in self._response_fields():
             file |= {"metadata": self.hook.get_file_metadata(file["fileId"])}
         return file | {"uploaded": is_own}
 
 
 def _is_own(context: Context, source: SourceFile, file: Mapping[str, Any]) -> bool:
-    """Return whether an earlier try of this task, whose answer was lost, has uploaded the file."""
+    """Return whether an earlier try of this task, whose response was lost, uploaded the file."""
     start = getattr(context.get("dag_run"), "start_date", None)
     try:
         created = datetime.fromisoformat(str(file.get("createdAt")))

@@ -1,4 +1,4 @@
-"""The file of an upload: where it comes from, its name, and whether the library has one like it."""
+"""Reads the file to upload, derives its name, and compares it with known pictures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_FOLDER_PICTURES", "Catalogue", "SourceFile", "read_source", "stored_name", "unique_name"]
 
-#: Maximum number of pictures of a folder to compare with; each costs a metadata call.
+#: Maximum number of pictures in a folder to compare with; each costs a metadata call.
 MAX_FOLDER_PICTURES: Final = 1000
 
 _TABLE = re.compile(r"\.(jsonl|ndjson|jsonlines|csv|parquet)", re.IGNORECASE)
@@ -43,9 +43,9 @@ _TABLE = re.compile(r"\.(jsonl|ndjson|jsonlines|csv|parquet)", re.IGNORECASE)
 @dataclass(frozen=True)
 class SourceFile:
     """
-    A file that is to be uploaded.
+    A file to upload.
 
-    :param content: what it holds, or a URL from which ImageKit fetches it.
+    :param content: its content, or a URL from which ImageKit fetches it.
     :param name: its name.
     """
 
@@ -54,15 +54,16 @@ class SourceFile:
 
     @property
     def size(self) -> int | None:
-        """Bytes of the file; ``None`` if ImageKit fetches it."""
+        """Size in bytes; ``None`` if ImageKit fetches the file."""
         return len(self.content) if isinstance(self.content, bytes) else None
 
     def phash(self, client: ImageKitClient) -> PHash | None:
         """
-        Return the hash of a picture, and nothing for another file.
+        Return the hash of a picture; ``None`` for other files.
 
-        :param client: asks for the hash of a URL, which must be one of the account's own.
-        :raises ImageKitInputError: if the extra ``pillow`` is missing, or the URL is another's.
+        :param client: fetches the hash of a URL, which must belong to the account.
+        :raises ImageKitInputError: if the extra ``pillow`` is missing, or the URL does not belong to the
+            account.
         """
         return _hash_of(self.content) if isinstance(self.content, bytes) else _hash_at(self.content, client)
 
@@ -70,12 +71,12 @@ class SourceFile:
 @dataclass(frozen=True)
 class Catalogue:
     """
-    The pictures that a new one must not resemble: a file of hashes, or a folder of the media library.
+    The pictures to compare a new one with: a table of hashes, or a folder of the media library.
 
     :param place: path of a table, or of a folder of the media library.
-    :param id_column: the table's column of names; blank for the usual ones.
-    :param phash_column: the table's column of hashes; blank for the usual ones.
-    :param max_distance: largest distance that is a near-duplicate, 0 to 16, or a level.
+    :param id_column: column of the ids in the table; blank for the default columns.
+    :param phash_column: column of the hashes in the table; blank for the default columns.
+    :param max_distance: maximum distance of a near-duplicate in bits, 0 to 16, or a level.
     :param low_information: hashes of flat pictures.
     """
 
@@ -87,19 +88,19 @@ class Catalogue:
 
     @cached_property
     def bounds(self) -> DistanceBounds:
-        """The distances that make a near-duplicate."""
+        """The distances of near-duplicates."""
         return DistanceBounds(max_distance=check_radius(self.max_distance, "max_distance"))
 
     @cached_property
     def flat(self) -> frozenset[PHash]:
-        """Hashes that cannot be decided on."""
+        """The undecidable hashes."""
         return parse_low_information(self.low_information)
 
     def check(self) -> None:
         """
-        Make sure, without a request, that it can be asked.
+        Validate the arguments without a request.
 
-        :raises ImageKitInputError: if not.
+        :raises ImageKitInputError: if one is not valid.
         """
         if not self._is_table and not self.place.startswith("/"):
             raise ImageKitInputError(
@@ -110,10 +111,10 @@ class Catalogue:
 
     def judge(self, phash: PHash | None, client: ImageKitClient) -> BankVerdict:
         """
-        Compare a picture with all.
+        Compare a picture with all pictures of the catalogue.
 
-        :param phash: its hash.
-        :param client: asks for those of a folder.
+        :param phash: the picture's hash.
+        :param client: fetches the hashes of a folder.
         """
         return judge_against(phash, self._bank(client), self.bounds, low_information=self.flat, max_matches=5)
 
@@ -132,10 +133,10 @@ def read_source(file: Any, file_name: str | None) -> SourceFile:
     """
     Read a file.
 
-    :param file: a path of this machine or of a store, an ``ObjectStoragePath``, bytes, or an http(s) URL.
-    :param file_name: its name in the media library; that of the path or URL unless given.
-    :raises ImageKitInputError: if there is no such file, it is empty, or bytes have no name.
-    :raises StorageError: if the storage does not answer.
+    :param file: a path on this machine or in a storage, an ``ObjectStoragePath``, bytes, or an http(s) URL.
+    :param file_name: its name in the media library; by default the name of the path or URL.
+    :raises ImageKitInputError: if the file does not exist or is empty, or bytes have no name.
+    :raises StorageError: if a storage does not respond.
     """
     if isinstance(file, bytes | bytearray):
         content, name = bytes(file), file_name
@@ -145,24 +146,26 @@ def read_source(file: Any, file_name: str | None) -> SourceFile:
     else:
         content, name = _stored(file)
     if not content:
-        raise ImageKitInputError(f"file {name or ''!r} is empty.", help="ImageKit takes no empty file.")
+        raise ImageKitInputError(
+            f"file {name or ''!r} is empty.", help="ImageKit does not accept empty files."
+        )
     if not (file_name or name):
         raise ImageKitInputError("file is bytes without a name.", help="Pass file_name.")
     return SourceFile(content, str(file_name or name))
 
 
 def stored_name(name: str) -> str:
-    """Return a name as ImageKit stores it: other characters than letters, digits, ``.-_`` become ``_``."""
+    """Return a name as ImageKit stores it: only letters, digits and ``.-_``; others become ``_``."""
     cleaned = re.sub(r"[^A-Za-z0-9._-]", "_", name)
     return f"_{cleaned[1:]}" if cleaned.startswith(".") else cleaned
 
 
 def unique_name(name: str, identity: str) -> str:
     """
-    Return a name with a suffix that is the same in all tries of a task, and in no other task.
+    Return a name with a suffix that is unique to a task instance and the same in all of its tries.
 
     :param name: name of the file.
-    :param identity: of the task.
+    :param identity: identity of the task instance.
     """
     path = PurePosixPath(name)
     suffix = hashlib.blake2b(f"{identity}\n{name}".encode(), digest_size=6).hexdigest()
@@ -205,7 +208,7 @@ def _hash_at(url: str, client: ImageKitClient) -> PHash | None:
         raise ImageKitInputError(
             f"file is {mask_signature(url)!r}, whose hash ImageKit does not return before the upload: "
             f"{error.message}",
-            help="With duplicate_of, a URL must be one of the account's own; else download the file first.",
+            help="With duplicate_of, a URL must belong to the account. Or download the file first.",
         ) from error
 
 
@@ -214,7 +217,7 @@ def _of_folder(folder: str, client: ImageKitClient) -> Iterator[HashRecord]:
     if len(files) > MAX_FOLDER_PICTURES:
         raise ImageKitInputError(
             f"duplicate_of is {folder!r}, which has more than {MAX_FOLDER_PICTURES} pictures.",
-            help="Each would cost a request at each upload. Pass a table of LibraryMetadataOperator.",
+            help="Each would cost a request for each upload. Pass a table of LibraryMetadataOperator.",
         )
     for file in files:
         try:

@@ -1,4 +1,4 @@
-"""The operator that looks at how much of the plan is used."""
+"""Operator that checks how much of the plan is used."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ _ON_EXCEEDED: Final = ("fail", "skip", "continue")
 
 class UsageOperator(ImageKitOperator):
     """
-    Look at the account's usage of this month (UTC), and fail or skip if a share of the plan is used.
+    Check the account's usage of this month (UTC), and fail or skip if a share of the plan is used.
 
-    The API does not return what a plan contains, so ``limits`` says it. A sensor that waits until less is
-    used is :class:`~airflow_provider_imagekit.sensors.usage.UsageSensor`.
+    The API does not return the limits of a plan, so pass them as ``limits``.
+    :class:`~airflow_provider_imagekit.sensors.usage.UsageSensor` is a sensor that waits until less is used.
 
-    :param limits: what the plan contains in a month, by counter: ``bandwidthBytes``,
-        ``mediaLibraryStorageBytes``, ``originalCacheStorageBytes``, ``extensionUnitsCount``,
-        ``videoProcessingUnitsCount``. (templated)
-    :param max_share: the share of each from which on the limit counts as reached: 0.8, or ``80%``.
-        (templated)
-    :param on_exceeded: what that does: ``fail`` at once, ``skip`` the task, or ``continue``. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param limits: monthly limits of the plan by counter: ``bandwidthBytes``, ``mediaLibraryStorageBytes``,
+        ``originalCacheStorageBytes``, ``extensionUnitsCount``, ``videoProcessingUnitsCount``. (templated)
+    :param max_share: share of each limit at which it counts as reached: 0.8, or ``80%``. (templated)
+    :param on_exceeded: how to handle a reached limit: ``fail`` without another try (the default), ``skip``
+        the task, or ``continue``. (templated)
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of the Connection's. (templated)
-    :param max_calls: maximum requests of a try of this task, each repetition counted; one more fails the
-        task, without another try. By default there is no maximum. (templated)
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request; by default the Connection's ``max_retries``.
+        (templated)
+    :param max_calls: maximum requests in one task try, retries of requests included. One more request fails
+        the task without another try. By default unlimited. (templated)
     :return: ``usage`` (the five counters), ``shares`` and ``exceeded`` by counter, ``start_date``,
         ``end_date``.
-    :raises AirflowFailException: if the share is reached, or from an error after which a retry cannot help.
-    :raises ImageKitError: for everything else that goes wrong.
+    :raises AirflowFailException: if the share is reached, or for an error that a retry cannot fix.
+    :raises ImageKitError: for any other error.
     """
 
     template_fields: Sequence[str] = ("limits", "max_share", "on_exceeded", *CONNECTION_ARGUMENTS)
@@ -72,7 +72,7 @@ class UsageOperator(ImageKitOperator):
         self._limit_requests(request_timeout, max_retries, max_calls)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Look at the usage; see the class."""
+        """Check the usage; see the class."""
         self._label(context)
         with fail_without_retry():
             self.on_exceeded = choice(self.on_exceeded, "on_exceeded", _ON_EXCEEDED)

@@ -1,3 +1,3 @@
-"""What Airflow's API server gets from this provider."""
+"""Airflow plugins that run in the API server."""
 
 from __future__ import annotations

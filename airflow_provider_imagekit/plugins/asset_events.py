@@ -1,4 +1,4 @@
-"""Turns verified events into asset events: each once, and none that a watcher has already reported."""
+"""Creates asset events from verified webhook events, each once and only if no watcher has reported it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["UnknownAssetError", "arrival_of", "report"]
 
-#: Number of an asset's newest events among which a repeated delivery is recognized.
+#: Number of an asset's newest events that are searched for a repeated delivery.
 _MAX_REMEMBERED: Final = 1000
 
-# What an event repeats of a delivery is bounded.
+# Maximum lengths of the texts that an asset event copies from a delivery.
 _MAX_ID: Final = 100
 _MAX_PATH: Final = 1000
 
@@ -43,12 +43,12 @@ _KINDS: Final = {
     "file.updated": CHANGED,
     "file.deleted": DELETED,
 }
-# SQLite has no row locks; the threads of one process at least wait for each other.
-_turn = threading.Lock()
+# SQLite has no row locks, so this lock at least serializes the threads of one process.
+_lock = threading.Lock()
 
 
 class UnknownAssetError(ImageKitError):
-    """Raised when a webhook is for an asset that no DAG has."""
+    """Raised for a webhook whose asset is not in any DAG."""
 
     retryable = True
 
@@ -57,13 +57,13 @@ def report(event: Mapping[str, Any], endpoint: Endpoint) -> int:
     """
     Create the asset events of a webhook event, all or none.
 
-    :param event: what was verified.
-    :param endpoint: which assets get it.
-    :return: how many were created; 0 for an event that is known, or of another folder.
+    :param event: the verified event.
+    :param endpoint: the assets that receive events.
+    :return: number of asset events created; 0 for an event that is known or from another folder.
     :raises UnknownAssetError: if an asset is not known to Airflow.
     """
     arrival = arrival_of(event)
-    with _turn, compat.create_session() as session:
+    with _lock, compat.create_session() as session:
         return sum(
             _report_to(session, name, event, arrival)
             for name, folder in endpoint.assets.items()
@@ -72,7 +72,7 @@ def report(event: Mapping[str, Any], endpoint: Endpoint) -> int:
 
 
 def arrival_of(event: Mapping[str, Any]) -> Arrival | None:
-    """Return the file that an event is about; ``None`` for one about no file."""
+    """Return the file of an event; ``None`` if the event does not concern a file."""
     kind, data = _KINDS.get(str(event.get("type"))), event.get("data")
     if kind is None or not isinstance(data, Mapping) or not data.get("fileId"):
         return None
@@ -93,9 +93,9 @@ def _report_to(session: Any, name: str, event: Mapping[str, Any], arrival: Arriv
     asset = _locked_asset(session, name)
     state = _State(session, asset)
     identity = digest_of("event", json.dumps(event.get("id")))
-    # A changed version is reported each time that ImageKit reports it; an upload once, whoever is first.
-    told = {identity} | ({arrival.digest} if arrival and event["type"] != "file.updated" else set())
-    if told & state.reported():
+    # A changed version is reported for each of ImageKit's events; an upload once, by webhook or watcher.
+    digests = {identity} | ({arrival.digest} if arrival and event["type"] != "file.updated" else set())
+    if digests & state.reported():
         return 0
     webhook = {"event": identity, **{key: str(event.get(key))[:100] for key in ("id", "type", "created_at")}}
     extra = {"from_trigger": False, "payload": event_of([arrival] if arrival else []), "webhook": webhook}
@@ -120,9 +120,9 @@ def _locked_asset(session: Any, name: str) -> Any:
 
 class _State:
     """
-    What was reported of an asset, by the receiver and by a watcher.
+    The events of an asset that the receiver and a watcher have reported.
 
-    It is kept in the asset's state store; before Airflow 3.3 the asset's events themselves are asked.
+    They are kept in the asset's state store. Before Airflow 3.3 they are read from the asset's events.
 
     :param session: a database session that holds the asset's lock.
     :param asset: the asset.
@@ -138,11 +138,11 @@ class _State:
             self._scope = compat.AssetScope(asset_id=asset.id)
 
     def reported(self) -> set[str]:
-        """Return the digests of events and of versions of files."""
+        """Return the digests of reported events and file versions."""
         return {*self._own(), *self._of_watcher(), *_digests(self._newest_events())}
 
     def add(self, digests: Iterable[str]) -> None:
-        """Remember digests, and forget the oldest."""
+        """Store digests and drop the oldest."""
         if self._backend is not None:
             kept = [*self._own(), *sorted(digests)][-2 * _MAX_REMEMBERED :]
             self._backend.set(self._scope, REPORTED_KEY, json.dumps(kept), session=self._session)
@@ -160,7 +160,7 @@ class _State:
         return json.loads(text) if text else None
 
     def _newest_events(self) -> list[Any]:
-        # With a state store they matter for the second between a watcher's event and its cursor.
+        # With a state store, they cover the second between a watcher's event and its cursor.
         event = compat.AssetEvent
         count = 20 if self._backend else _MAX_REMEMBERED
         query = select(event.extra).where(event.asset_id == self._asset_id)

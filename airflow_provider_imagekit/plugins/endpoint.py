@@ -1,4 +1,4 @@
-"""Which secrets and assets an Airflow Connection gives to the receiver of webhooks."""
+"""Reads the webhook secrets and assets of an Airflow Connection."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from airflow_provider_imagekit.hooks.connection import webhook_settings
 
 __all__ = ["Endpoint", "Endpoints"]
 
-#: Seconds for which a Connection is not read again, so that strangers cannot have it read all the time.
+#: Seconds for which a Connection is cached, so that unauthenticated requests cannot cause constant reads.
 _FRESH_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """
-    Where deliveries for an Airflow Connection go.
+    Webhook settings of an Airflow Connection.
 
-    :param secrets: the webhooks' secrets; several while they are rotated.
-    :param assets: names of assets, each with the folder whose files it gets; ``/`` for all.
+    :param secrets: secrets of the webhooks; several during a rotation.
+    :param assets: folders by asset name; an asset receives the events of its folder, ``/`` for all.
     """
 
     secrets: tuple[str, ...] = field(repr=False)
@@ -33,10 +33,10 @@ class Endpoint:
 
 class Endpoints:
     """
-    Reads Airflow Connections, at most one a second and id.
+    Reads Airflow Connections, each at most once a second.
 
     :param read: returns the extra fields of an Airflow Connection.
-    :param clock: seconds that only grow.
+    :param clock: returns monotonic seconds.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class Endpoints:
         """
         Return the endpoint of an Airflow Connection.
 
-        :param conn_id: from the address of a request, so it can be anything.
+        :param conn_id: id of the Connection; from the URL of a request, so not trusted.
         :raises WebhookVerificationError: if the Connection does not receive webhooks.
-        :raises ImageKitConfigurationError: if its fields cannot be used.
+        :raises ImageKitConfigurationError: if its fields are not valid.
         """
         if conn_id not in _allowed():
             raise WebhookVerificationError(
                 "It does not receive webhooks.",
-                help="Name it in the option webhook_conn_ids, section imagekit, of Airflow's configuration.",
+                help="Add it to webhook_conn_ids in the section [imagekit] of Airflow's configuration.",
             )
         with self._lock:
             read_at, found = self._known.get(conn_id, (0.0, None))
@@ -76,7 +76,7 @@ class Endpoints:
             secrets, assets = webhook_settings(self._read(conn_id))
         except ImageKitConfigurationError as error:
             return error
-        except Exception as error:  # noqa: BLE001 - secrets backends have errors of their own for what is missing
+        except Exception as error:  # noqa: BLE001 - secrets backends raise their own errors
             kind = type(error).__name__
             return WebhookVerificationError(f"The Airflow Connection cannot be read ({kind}).")
         mask_secret(list(secrets))

@@ -1,4 +1,4 @@
-"""Receives deliveries over HTTP: verified, bounded, and each event once."""
+"""Receives webhooks over HTTP, verifies them and limits their size."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ __all__ = ["Receiver", "airflow_receiver"]
 log = logging.getLogger(__name__)
 
 Message = MutableMapping[str, Any]
-Answer = tuple[int, dict[str, Any]]
+Response = tuple[int, dict[str, Any]]
 
-_REFUSED: Answer = (401, {"detail": "The webhook cannot be verified."})
-_TOO_LARGE: Answer = (413, {"detail": f"The webhook's body has more than {MAX_BODY} bytes."})
+_REFUSED: Response = (401, {"detail": "The webhook cannot be verified."})
+_TOO_LARGE: Response = (413, {"detail": f"The webhook's body has more than {MAX_BODY} bytes."})
 
 
 class Receiver:
     """
-    An ASGI application that takes deliveries.
+    An ASGI application that receives webhooks.
 
-    Its log names the Airflow Connection and the reason of a refusal, never anything of the body.
+    Its log contains the Airflow Connection and the reason of a refusal, but no part of the body.
 
     :param endpoint_of: returns the secrets and assets of an Airflow Connection.
-    :param report: turns an event into asset events; returns how many.
+    :param report: creates the asset events of an event and returns their number.
     """
 
     def __init__(
@@ -52,16 +52,16 @@ class Receiver:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        """Answer one request (ASGI)."""
+        """Respond to one request (ASGI)."""
         if scope["type"] == "http":
-            status, content = await self._answer(scope, receive)
+            status, content = await self._respond(scope, receive)
             body = json.dumps(content).encode()
             headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, scope: Message, receive: Callable[[], Awaitable[Message]]) -> Answer:
-        # Mounted below a prefix, some versions of Starlette leave it in the path.
+    async def _respond(self, scope: Message, receive: Callable[[], Awaitable[Message]]) -> Response:
+        # Some versions of Starlette leave the mount prefix in the path.
         conn_id = scope["path"].removeprefix(scope.get("root_path", "")).strip("/")
         if scope["method"] != "POST":
             return 405, {"detail": "Webhooks are sent with POST."}
@@ -69,9 +69,9 @@ class Receiver:
         if body is None:
             return _TOO_LARGE
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        return await asyncio.to_thread(self._take, conn_id, headers, body)
+        return await asyncio.to_thread(self._process, conn_id, headers, body)
 
-    def _take(self, conn_id: str, headers: dict[str, str], body: bytes) -> Answer:
+    def _process(self, conn_id: str, headers: dict[str, str], body: bytes) -> Response:
         try:
             endpoint = self._endpoint_of(conn_id)
             event = verify_webhook(headers, body, endpoint.secrets)
@@ -84,16 +84,16 @@ class Receiver:
         try:
             count = self._report(event, endpoint)
         except UnknownAssetError as error:
-            # Another status than 2xx, so that ImageKit sends it again.
-            log.error("A webhook for the Airflow Connection %.100r is put off: %s", conn_id, error)
+            # Not 2xx, so that ImageKit sends the webhook again.
+            log.error("A webhook for the Airflow Connection %.100r is postponed: %s", conn_id, error)
             return 503, {"detail": str(error)}
         return 200, {"asset_events": count}
 
 
 async def _body(scope: Message, receive: Callable[[], Awaitable[Message]]) -> bytes | None:
-    """Return the body; ``None`` as soon as it is clear that it is too large."""
-    stated = dict(scope["headers"]).get(b"content-length", b"")
-    if stated.isdigit() and int(stated[:20]) > MAX_BODY:
+    """Return the body; ``None`` as soon as it exceeds the limit."""
+    length = dict(scope["headers"]).get(b"content-length", b"")
+    if length.isdigit() and int(length[:20]) > MAX_BODY:
         return None
     body = bytearray()
     while True:

@@ -13,7 +13,7 @@ URL_PREFIX = "/imagekit/webhooks"
 
 
 class _Receiver:
-    """The receiver, imported with the first request: every process of Airflow loads the plugins."""
+    """The receiver, imported at the first request, since every Airflow process loads the plugins."""
 
     _app: Any = None
 
@@ -27,7 +27,7 @@ class _Receiver:
 
 class ImageKitWebhooksPlugin(AirflowPlugin):
     """
-    Receive webhooks at ``/imagekit/webhooks/{imagekit_conn_id}`` and turn them into asset events.
+    Receive webhooks at ``/imagekit/webhooks/{imagekit_conn_id}`` and create asset events from them.
 
     Without ``webhook_secrets`` in the Airflow Connection every delivery is refused with 401. On Airflow 2 the
     plugin does nothing.

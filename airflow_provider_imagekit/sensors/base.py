@@ -1,4 +1,4 @@
-"""How a sensor of ImageKit waits: its deferral, its clocks, and how its wait ends."""
+"""Base class of the ImageKit sensors: modes, deferral, timeouts and the end of the wait."""
 
 from __future__ import annotations
 
@@ -28,24 +28,25 @@ if TYPE_CHECKING:
 
 __all__ = ["MIN_RESCHEDULE_INTERVAL", "ImageKitSensor"]
 
-# What Airflow 3 and Airflow 2 call a deferral whose time is over; older ones have no type for it.
-_TIME_IS_OVER = ("Trigger timeout", "Trigger/execution timeout")
+# Error texts of Airflow 3 and Airflow 2 for a deferral that timed out; older versions have no type for it.
+_DEFERRAL_TIMEOUTS = ("Trigger timeout", "Trigger/execution timeout")
 
-#: Minimum seconds between two checks in reschedule mode on Airflow 3: the process of a check can outlive it
-#: by 5 seconds, and Airflow fails a task whose next check begins meanwhile (apache/airflow#71580).
+#: Minimum seconds between two checks in reschedule mode on Airflow 3. The process of a check can continue for
+#: 5 seconds after it, and Airflow fails a task whose next check starts meanwhile (apache/airflow#71580).
 MIN_RESCHEDULE_INTERVAL = 10.0
 
 
 class ImageKitSensor(ImageKitTask, BaseSensorOperator):
     """
-    Base of the sensors: the same outcome in poke, reschedule and deferrable mode, on every Airflow.
+    Base of the sensors: poke, reschedule and deferrable mode have the same outcome on every Airflow version.
 
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
     :param deferrable: whether to wait in the triggerer.
-    :param request_timeout: maximum seconds until one answer has arrived whole. (templated)
-    :param max_retries: maximum repetitions of a request within the 5 seconds of a check. (templated)
-    :param max_calls: maximum requests of the whole wait. (templated)
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response.
+        (templated)
+    :param max_retries: maximum retries of one request; a check retries for at most 5 seconds. (templated)
+    :param max_calls: maximum requests in the whole wait. (templated)
     """
 
     _last_reason = ""
@@ -65,17 +66,17 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         self.imagekit_conn_id = imagekit_conn_id
         self.deferrable = deferrable
 
-    def _check(self, look: Callable[[ImageKitClient], Poll]) -> Poll:
-        """Check once, and log what was found."""
+    def _check(self, check: Callable[[ImageKitClient], Poll]) -> Poll:
+        """Check once and log the result."""
         client = self.hook.get_conn()
         try:
-            found = _looked(look, client)
+            found = _poll(check, client)
         except ImageKitAuthError:
-            # The key may have been rotated while we waited: one more look at the Airflow Connection.
+            # The key may have been rotated during the wait, so read the Airflow Connection once more.
             renewed = self.hook.get_conn(refresh=True)
             if renewed is client:
                 raise
-            found = _looked(look, renewed)
+            found = _poll(check, renewed)
         except CallLimitError as error:
             self._fail(error)
         self._last_reason = found.reason
@@ -85,13 +86,13 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
     def _check_or_defer(
         self,
         context: Context,
-        look: Callable[[ImageKitClient], Poll],
+        check: Callable[[ImageKitClient], Poll],
         trigger: Callable[..., PollingTrigger],
         **arguments: Any,
     ) -> Any:
-        """Check once, and leave the wait to a trigger if it is not over."""
+        """Check once and, if the wait is not over, defer to a trigger."""
         try:
-            found = self._check(look)
+            found = self._check(check)
         except ImageKitError as error:
             if not self.silent_fail:
                 self._fail(error)
@@ -99,9 +100,9 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         else:
             if found.matched:
                 return found.value
-        longest, now = self._longest_wait(context), time.time()
+        maximum, now = self._maximum_deferral(context), time.time()
         interval = max(self.poke_interval, MIN_POKE_INTERVAL)
-        self.log.info("%s", until_next_check(interval, longest.total_seconds()))
+        self.log.info("%s", until_next_check(interval, maximum.total_seconds()))
         return self.defer(
             trigger=trigger(
                 imagekit_conn_id=self.imagekit_conn_id,
@@ -109,13 +110,13 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
                 exponential_backoff=self.exponential_backoff,
                 max_wait=self.max_wait.total_seconds() if self.max_wait else None,
                 silent_fail=self.silent_fail,
-                deadline=now + longest.total_seconds(),
+                deadline=now + maximum.total_seconds(),
                 next_check=now + interval,
                 **self.hook.limits.arguments(),
                 **arguments,
             ),
             method_name="execute_complete",
-            timeout=longest,
+            timeout=maximum,
         )
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
@@ -123,35 +124,35 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         try:
             return read_event(event)
         except TimeoutError as reason:
-            self._time_is_over(str(reason))
+            self._raise_timeout(str(reason))
         except ImageKitError as error:
             self._fail(error)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:  # noqa: RET503
         """
-        Resume after the deferral, on every Airflow version with the outcome that the other modes have.
+        Resume after the deferral, with the outcome of the other modes on every Airflow version.
 
-        ``soft_fail`` skips when the ``timeout`` is over. Airflow's own method would skip after a crashed
-        trigger, too, Airflow 2 would retry after a timeout, and ``never_fail`` would skip after one.
+        ``soft_fail`` skips only when the ``timeout`` is over. Airflow's own method would also skip after a
+        crashed trigger, Airflow 2 would retry after a timeout, and ``never_fail`` would skip after one.
         """
         self._label(context)
         if next_method != DEFERRAL_FAILED:
             return getattr(self, next_method)(context, **(next_kwargs or {}))
         reason = (next_kwargs or {}).get("error", "unknown")
         reason = str(getattr(reason, "value", reason))
-        if reason not in _TIME_IS_OVER:
+        if reason not in _DEFERRAL_TIMEOUTS:
             for line in (next_kwargs or {}).get("traceback") or ():
                 self.log.error("%s", line.rstrip())
             self._fail(ImageKitError(f"The trigger failed: {reason}"))
-        self._time_is_over()
+        self._raise_timeout()
 
     def _wait_here(self, context: Context) -> Any:
-        """Wait in Airflow's own loop, and repeat the last reason when the time is over."""
-        self._keep_checks_apart()
+        """Wait in Airflow's own loop, and add the last check's reason to its timeout error."""
+        self._apply_minimum_interval()
         try:
             return super().execute(context)
         except AirflowSkipException as skip:
-            if isinstance(skip.__cause__, AirflowFailException):  # soft_fail skips at a timeout alone
+            if isinstance(skip.__cause__, AirflowFailException):  # soft_fail skips only at a timeout
                 raise skip.__cause__ from None
             raise
         except AirflowSensorTimeout as error:
@@ -159,7 +160,7 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
                 raise
             raise AirflowSensorTimeout(f"{error} The last check: {self._last_reason}") from None
 
-    def _keep_checks_apart(self) -> None:
+    def _apply_minimum_interval(self) -> None:
         if AIRFLOW_3 and self.reschedule and self.poke_interval < MIN_RESCHEDULE_INTERVAL:
             self.log.warning(
                 "poke_interval is %g s; in reschedule mode Airflow 3 can fail a task whose checks are "
@@ -172,12 +173,12 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
             if self.max_wait is not None:
                 self.max_wait = max(self.max_wait, timedelta(seconds=MIN_RESCHEDULE_INTERVAL))
 
-    def _longest_wait(self, context: Context) -> timedelta:
+    def _maximum_deferral(self, context: Context) -> timedelta:
         """
-        Return how long the task may be deferred.
+        Return the maximum time of a deferral.
 
-        Its waiting counts for its ``execution_timeout``, says Airflow's documentation. Airflow 2 sees to that
-        by itself, Airflow 3 does not (apache/airflow#69678).
+        According to Airflow's documentation, the time of a deferral counts towards ``execution_timeout``.
+        Airflow 2 ensures that, Airflow 3 does not (apache/airflow#69678).
         """
         timeout = timedelta(seconds=self.timeout)
         if not self.execution_timeout:
@@ -188,12 +189,12 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
     def _get_next_poke_interval(
         self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
     ) -> float:
-        """Return the seconds until the next check, as Airflow computes them, and log them."""
+        """Return and log the seconds until the next check, which Airflow computes."""
         interval = super()._get_next_poke_interval(started_at, run_duration, poke_count)
         self.log.info("%s", until_next_check(interval, self.timeout - run_duration(), beyond=True))
         return interval
 
-    def _time_is_over(self, reason: str = "") -> NoReturn:
+    def _raise_timeout(self, reason: str = "") -> NoReturn:
         found = f" The last check: {reason}" if reason else ""
         if self.execution_timeout and self.execution_timeout <= timedelta(seconds=self.timeout):
             raise AirflowTaskTimeout(f"The execution_timeout of {self.execution_timeout} is over.{found}")
@@ -210,8 +211,8 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
         raise error
 
 
-def _looked(look: Callable[[ImageKitClient], Poll], client: ImageKitClient) -> Poll:
+def _poll(check: Callable[[ImageKitClient], Poll], client: ImageKitClient) -> Poll:
     try:
-        return look(client)
+        return check(client)
     except ImageKitError as error:
         return not_yet(error)

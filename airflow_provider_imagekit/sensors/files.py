@@ -1,4 +1,4 @@
-"""The sensor that waits for new files."""
+"""Sensor that waits for new or changed files."""
 
 from __future__ import annotations
 
@@ -31,32 +31,33 @@ _FILTERS = ("search_query", "path", "file_type", "updated_after")
 
 class NewFilesSensor(ImageKitSensor):
     """
-    Wait until a folder or a search has files that are new or changed since a time.
+    Wait until a folder or a search has files that were created or changed since a given time.
 
     A rate limit, a server error or a lost connection means "not yet". A wrong key or a malformed search fails
-    the task at once. A check costs one request while fewer than 1,000 files have come.
+    the task at once. A check costs one request while there are fewer than 1,000 such files.
 
-    :param search_query: ImageKit's search language, such as ``tags IN ["review"]``. Default: all files.
+    :param search_query: query in ImageKit's search language, such as ``tags IN ["review"]``; by default all
+        files. (templated)
+    :param path: a folder, without its subfolders; by default all folders. (templated)
+    :param file_type: ``all`` (the default), ``image`` or ``non-image``. (templated)
+    :param kinds: ``new``, ``changed`` or both (the default); new tags and other details are changes, too.
         (templated)
-    :param path: a folder, without its subfolders. Default: all folders. (templated)
-    :param file_type: ``all``, ``image`` or ``non-image``. Default: ``all``. (templated)
-    :param kinds: which of ``new`` and ``changed`` count; new tags and other details are changes, too.
-        Default: both. (templated)
-    :param updated_after: since when, inclusive: a datetime, or a text in ISO 8601, which without a zone is in
-        that of the DAG. Default: the start of the DAG run. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param updated_after: start time, inclusive: a datetime, or an ISO 8601 text. A value without a time zone
+        is in the DAG's time zone. By default the start of the DAG run. (templated)
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of 2; a check repeats requests for 5 seconds
-        at the most. (templated)
-    :param max_calls: maximum requests of the whole wait, in reschedule mode of one check, each repetition
-        counted; one more fails the task, without another try. By default there is no maximum. (templated)
-    :param deferrable: whether to wait in the triggerer; checks then come every 5 seconds at the most.
-        Default: Airflow's option ``default_deferrable``.
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request, by default 2; a check retries for at most 5 seconds.
+        (templated)
+    :param max_calls: maximum requests in the whole wait (in reschedule mode, in one check), retries of
+        requests included. One more request fails the task without another try. By default unlimited.
+        (templated)
+    :param deferrable: whether to wait in the triggerer, where checks are at least 5 seconds apart; by default
+        Airflow's option ``[operators] default_deferrable``.
     :return: as XCom ``from`` and ``to`` (first and last ``updatedAt``), ``count``, ``new``, ``changed``,
         ``deleted`` (0), and ``files``, the first 20 with ``kind``, ``fileId``, ``versionId`` and
-        ``filePath``; each of these under its own key, too.
+        ``filePath``. Each is also under its own XCom key.
     :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
     """
 
@@ -104,7 +105,7 @@ class NewFilesSensor(ImageKitSensor):
         self._named = tuple(name for name in _FILTERS if getattr(self, name) is not None)
 
     def execute(self, context: Context) -> Any:
-        """Check once, then wait as the mode says."""
+        """Check once, then wait in the configured mode."""
         self._label(context)
         refuse_nothing({name: getattr(self, name) for name in _FILTERS}, self._named)
         since_ms = self._since_ms(context)
@@ -115,7 +116,7 @@ class NewFilesSensor(ImageKitSensor):
         selection = self._selection()
         return self._check_or_defer(
             context,
-            self._look(since_ms),
+            self._checker(since_ms),
             NewFilesTrigger,
             search_query=selection.search_query,
             path=selection.path,
@@ -126,10 +127,10 @@ class NewFilesSensor(ImageKitSensor):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Check once."""
-        found = self._check(self._look(self._since_ms(context)))
+        found = self._check(self._checker(self._since_ms(context)))
         return PokeReturnValue(is_done=found.matched, xcom_value=found.value)
 
-    def _look(self, since_ms: int) -> Callable[[ImageKitClient], Poll]:
+    def _checker(self, since_ms: int) -> Callable[[ImageKitClient], Poll]:
         return partial(check_for_files, selection=self._selection(), since_ms=since_ms, kinds=self._kinds())
 
     def _selection(self) -> Selection:

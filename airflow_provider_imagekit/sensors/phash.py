@@ -1,4 +1,4 @@
-"""The sensor that waits for a perceptual-hash distance."""
+"""Sensor that waits until a perceptual-hash distance is within bounds."""
 
 from __future__ import annotations
 
@@ -35,56 +35,62 @@ class PHashDistanceSensor(ImageKitSensor):
     """
     Wait until the distance of two pictures' perceptual hashes is within bounds.
 
-    With ``max_distance`` that is a gate on similarity; with ``min_distance`` alone it waits until a picture
-    was replaced by a different one; with both, for a band. Bounds are inclusive, in bits from 0 to 64: up to
-    8 is the same picture re-encoded, resized or toned, unrelated pictures lie around 32.
+    With ``max_distance`` the sensor waits for a similar picture; with ``min_distance`` alone, until the
+    picture is replaced by a different one; with both, for a distance in between. Bounds are inclusive, in
+    bits from 0 to 64. Up to 8 bits is the same picture re-encoded, resized or toned; unrelated pictures
+    differ by about 32 bits.
 
     A file that does not exist yet, a rate limit, a server error or a lost connection means "not yet". A wrong
-    key, a malformed request, or a file that has no pHash (a video) fails the task at once, with ``soft_fail``
-    too: that skips only when the time is over. What can change is requested at each check, the reference
-    included; pass its hash as ``reference_phash`` to spare that request. Literal hashes are decided at once,
-    without a request.
+    key, a malformed request, or a file without a pHash (a video) fails the task at once, even with
+    ``soft_fail``, which skips only at the timeout. Each check requests every hash that can change, including
+    the hash of the reference; pass ``reference_phash`` to save that request. Literal hashes are compared at
+    once, without a request.
 
-    The events of assets that are outlets carry what XCom gets, ``file_id`` or ``url``, and ``version_id``.
+    The events of outlet assets contain the XCom, ``file_id`` or ``url``, and the ``version_id`` of a file.
 
-    ``timeout`` is for the whole wait, and so is ``execution_timeout``, deferred or not; in reschedule mode
-    Airflow takes that for each check.
+    ``timeout`` and ``execution_timeout`` apply to the whole wait, deferred or not. In reschedule mode Airflow
+    applies ``execution_timeout`` to each check.
 
-    Compared with many pictures (a list of hashes, or a bank: a file of hashes), the nearest decides: with
-    ``max_distance`` a picture matches that is among them, with ``min_distance`` one that is not.
+    When the picture is compared with many (a list of hashes, or a bank, which is a file of hashes), the
+    nearest one decides: ``max_distance`` matches a picture that is among them, ``min_distance`` one that is
+    not.
 
     :param file_id: id of the picture in the media library. (templated)
     :param url: delivery URL of the picture. (templated)
-    :param phash: hash of the picture, 16 hexadecimal digits. (templated) Exactly one of these three.
+    :param phash: hash of the picture, 16 hexadecimal digits. (templated) Exactly one of these three is
+        required.
     :param reference_file_id: id of the picture to compare with. (templated)
     :param reference_url: delivery URL of the picture to compare with. (templated)
-    :param reference_phash: hash of the picture to compare with, or up to 1000 hashes: a list, or a text with
-        commas. (templated)
-    :param reference_bank: path of a file of hashes (``.jsonl``, ``.csv``, ``.parquet``) wherever
-        ``ObjectStoragePath`` reaches; read again when it has changed. (templated) Exactly one of these four.
-    :param bank_id_column: column of the bank's names; by default ``fileId``, ``file_id`` or ``id``.
-        (templated)
+    :param reference_phash: hash of the picture to compare with, or up to 1000 hashes: a list, or a
+        comma-separated text. (templated)
+    :param reference_bank: path of a bank, which is a file of hashes (``.jsonl``, ``.csv``, ``.parquet``), in
+        any storage that ``ObjectStoragePath`` supports; read again when it has changed. (templated) Exactly
+        one of these four is required.
+    :param bank_id_column: column of the bank's ids; by default ``fileId``, ``file_id`` or ``id``. (templated)
     :param bank_phash_column: column of the bank's hashes; by default ``pHash`` or ``phash``. (templated)
-    :param max_distance: largest distance that matches, 0 to 64, or a level: ``identical`` (0), ``strict``
-        (4), ``near_duplicate`` (8), ``review`` (12). (templated)
-    :param min_distance: smallest distance that matches. (templated) At least one of the two is needed.
-    :param low_information: hashes of flat pictures, which say nothing; zero is always one. (templated)
-    :param max_matches: how many matches of a list or bank to name in XCom; 100 by default. (templated)
-    :param on_mismatch: what a verdict that does not match does: ``wait`` for another, ``fail`` or ``skip`` at
-        once; what is not there yet is waited for in any case. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param max_distance: maximum distance that matches, 0 to 64 bits, or a level: ``identical`` (0),
+        ``strict`` (4), ``near_duplicate`` (8), ``review`` (12). (templated)
+    :param min_distance: minimum distance that matches, 0 to 64 bits, or a level. (templated) At least one of
+        the two is required.
+    :param low_information: hashes of flat pictures, which are undecidable; the zero hash is always one of
+        them. (templated)
+    :param max_matches: maximum matches from a list or bank to include in XCom; by default 100. (templated)
+    :param on_mismatch: how to handle a distance outside the bounds: ``wait`` for another one (the default),
+        ``fail`` or ``skip`` at once. The sensor waits for a missing file in any case. (templated)
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of 2; a check repeats requests for 5 seconds
-        at the most. (templated)
-    :param max_calls: maximum requests of the whole wait, in reschedule mode of one check, each repetition
-        counted; one more fails the task, without another try. By default there is no maximum. (templated)
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request, by default 2; a check retries for at most 5 seconds.
+        (templated)
+    :param max_calls: maximum requests in the whole wait (in reschedule mode, in one check), retries of
+        requests included. One more request fails the task without another try. By default unlimited.
+        (templated)
     :param deferrable: whether to wait in the triggerer, where checks are at least 5 seconds apart; by default
-        as ``[operators] default_deferrable`` says.
+        Airflow's option ``[operators] default_deferrable``.
     :return: as XCom ``{"matched": true, "distance": 3, "similarity": 0.953125, "phash": "…",
-        "reference_phash": "…"}``, and each of these under its own key, too; with a list or bank also
-        ``reference_id``, ``matches`` (``id``, ``phash``, ``distance``, nearest first) and ``match_count``.
+        "reference_phash": "…"}``; with a list or bank also ``reference_id``, ``matches`` (``id``, ``phash``,
+        ``distance``, nearest first) and ``match_count``. Each is also under its own XCom key.
     :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`; ``PHashMismatchError`` if literal
         hashes do not match, or with ``on_mismatch="fail"``.
     """
@@ -143,7 +149,7 @@ class PHashDistanceSensor(ImageKitSensor):
         self.on_mismatch = on_mismatch
 
     def execute(self, context: Context) -> Any:
-        """Check once, then wait as the mode says."""
+        """Check once, then wait in the configured mode."""
         self._label(context)
         gate = self._gate()
         self._persist_picture_links(context)
@@ -165,7 +171,7 @@ class PHashDistanceSensor(ImageKitSensor):
             return self._wait_here(context)
         return self._check_or_defer(
             context,
-            self._look(gate),
+            self._checker(gate),
             PHashDistanceTrigger,
             stop_on_mismatch=self._stop_on_mismatch,
             **gate.arguments(),
@@ -174,7 +180,7 @@ class PHashDistanceSensor(ImageKitSensor):
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
         """Check once."""
         try:
-            found = self._check(self._look(self._gate()))
+            found = self._check(self._checker(self._gate()))
         except PHashMismatchError as error:
             self._fail(error)
         return PokeReturnValue(is_done=found.matched, xcom_value=found.value)
@@ -191,11 +197,11 @@ class PHashDistanceSensor(ImageKitSensor):
         verdict = gate.check(self.hook.get_phash)
         self.log.info("%s", verdict.reason)
         if not verdict.matched:
-            help_text = "The hashes are literal, so waiting would not change it."
+            help_text = "The hashes are literal, so waiting cannot change the result."
             self._fail(PHashMismatchError(verdict.reason, help=help_text))
         return verdict.as_xcom()
 
-    def _look(self, gate: PHashGate) -> Callable[[ImageKitClient], Poll]:
+    def _checker(self, gate: PHashGate) -> Callable[[ImageKitClient], Poll]:
         return partial(poll, gate, load_bank=load_bank, stop_on_mismatch=self._stop_on_mismatch)
 
     def _fail(self, error: ImageKitError) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The sensor that waits until less than a share of the plan is used."""
+"""Sensor that waits until less than a share of the plan is used."""
 
 from __future__ import annotations
 
@@ -20,23 +20,24 @@ __all__ = ["UsageSensor"]
 
 class UsageSensor(ImageKitSensor):
     """
-    Wait until less than a share of the plan is used this month (UTC), such as for the next month to begin.
+    Wait until less than a share of the plan is used this month (UTC), for example until the next month.
 
     A rate limit, a server error or a lost connection means "not yet". A wrong key fails the task at once.
 
-    :param limits: what the plan contains in a month, by counter, as for
+    :param limits: monthly limits of the plan by counter, as for
         :class:`~airflow_provider_imagekit.operators.usage.UsageOperator`. (templated)
-    :param max_share: the share of each below which the usage must be: 0.8, or ``80%``. (templated)
-    :param imagekit_conn_id: the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
+    :param max_share: share of each limit below which the usage must be: 0.8, or ``80%``. (templated)
+    :param imagekit_conn_id: id of the :ref:`Airflow Connection <howto/connection:imagekit>`; by default
         ``imagekit_default``. (templated)
-    :param request_timeout: maximum seconds until one answer has arrived whole, instead of the Connection's
-        ``timeout``. (templated)
-    :param max_retries: maximum repetitions of a request, instead of 2; a check repeats requests for 5 seconds
-        at the most. (templated)
-    :param max_calls: maximum requests of the whole wait, in reschedule mode of one check, each repetition
-        counted; one more fails the task, without another try. By default there is no maximum. (templated)
-    :param deferrable: whether to wait in the triggerer, where checks come every 5 seconds at the most; by
-        default what Airflow's ``[operators] default_deferrable`` says.
+    :param request_timeout: maximum seconds for one request, from connecting to the complete response; by
+        default the Connection's ``timeout``. (templated)
+    :param max_retries: maximum retries of one request, by default 2; a check retries for at most 5 seconds.
+        (templated)
+    :param max_calls: maximum requests in the whole wait (in reschedule mode, in one check), retries of
+        requests included. One more request fails the task without another try. By default unlimited.
+        (templated)
+    :param deferrable: whether to wait in the triggerer, where checks are at least 5 seconds apart; by default
+        Airflow's option ``[operators] default_deferrable``.
     :return: as XCom ``usage``, ``shares``, ``exceeded``, ``start_date``, ``end_date``.
     :raises ImageKitError: if waiting cannot help; see :mod:`airflow_provider_imagekit.exceptions`.
     """
@@ -69,7 +70,7 @@ class UsageSensor(ImageKitSensor):
         self.max_share = max_share
 
     def execute(self, context: Context) -> Any:
-        """Check once, then wait as the mode says."""
+        """Check once, then wait in the configured mode."""
         self._label(context)
         limits = self._limits()
         if not self.deferrable:

@@ -1,3 +1,3 @@
-"""Decide on the likeness of pictures by their pHashes: no Airflow, no HTTP, no file is opened here."""
+"""Decide whether pictures are similar by their pHashes, without Airflow, HTTP or file access."""
 
 from __future__ import annotations

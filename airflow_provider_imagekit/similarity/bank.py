@@ -1,4 +1,4 @@
-"""One picture against many: a bank of hashes that is asked for the nearest and for all near ones."""
+"""A bank of hashes: find the picture nearest to a given one, and all pictures within a radius."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_MATCHES", "BankVerdict", "Match", "PHashBank", "judge_against"]
 
-#: Matches that a verdict lists unless asked for more.
+#: Default maximum of matches that a verdict lists.
 MAX_MATCHES = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
     """
-    A picture of the bank, and how far it is.
+    A picture of the bank and its distance from the picture that was compared.
 
     :param id: its name in the bank.
     :param phash: its hash.
-    :param distance: 0 to 64.
+    :param distance: 0 to 64 bits.
     """
 
     id: str
@@ -41,20 +41,20 @@ class Match:
     distance: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
+        """Return the match as plain JSON."""
         return {"id": self.id, "phash": str(self.phash), "distance": self.distance}
 
 
 class PHashBank:
     """
-    Hashes that pictures are compared with: banned pictures, approved masters, the catalogue.
+    Hashes that pictures are compared with, such as banned pictures, approved masters or the catalogue.
 
-    Exact. A million hashes take 8 MB and their names, and with NumPy one look is a scan of 2 milliseconds;
-    without it, an index of 16 MB more answers as fast within a small radius.
+    The search is exact. A million hashes take 8 MB plus the names. With NumPy, a lookup scans them all in
+    2 milliseconds. Without NumPy, an index that takes another 16 MB is as fast within a small radius.
 
-    :param records: the pictures; those without a hash or with a low-information one are left out and counted
-        in ``skipped``.
-    :param low_information: hashes besides zero to leave out.
+    :param records: the pictures; those without a hash or with a low-information hash are left out and
+        counted in ``skipped``.
+    :param low_information: hashes to leave out, in addition to zero.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class PHashBank:
         low_information: Collection[PHash] = frozenset(),
     ) -> None:
         pictures = records if isinstance(records, Pictures) else Pictures.of_records(records)
-        # A picture without a hash has a zero in its place.
+        # Pictures without a hash are stored as zero.
         low = places_in(pictures.bits, {0, *(phash.bits for phash in low_information)})
         self.skipped = len(low)
         self._ids, self._hashes = pictures.ids, pictures.bits
@@ -80,9 +80,9 @@ class PHashBank:
     @classmethod
     def of(cls, phashes: Iterable[str], **options: Any) -> PHashBank:
         """
-        Make a bank of bare hashes, which are then also the pictures' names.
+        Create a bank from hashes alone; each hash is also the picture's name.
 
-        :param phashes: hashes as :meth:`PHash.parse` reads them.
+        :param phashes: hashes in any form that :meth:`PHash.parse` accepts.
         :param options: as for the class.
         """
         parsed = (PHash.parse(text) for text in phashes)
@@ -92,7 +92,7 @@ class PHashBank:
         return len(self._hashes)
 
     def nearest(self, phash: PHash) -> Match | None:
-        """Return the nearest picture, the first of several; ``None`` if the bank is empty."""
+        """Return the nearest picture, the first one of a tie; ``None`` if the bank is empty."""
         if not self._hashes:
             return None
         distance, position = self._search.nearest(phash.bits)
@@ -103,9 +103,9 @@ class PHashBank:
         Find all pictures within a radius.
 
         :param phash: the hash to compare with the bank.
-        :param radius: the largest distance.
-        :param limit: return no more than this.
-        :return: the matches, nearest first and then in the bank's order, and how many there are in all.
+        :param radius: maximum distance, in bits.
+        :param limit: maximum number of matches to return.
+        :return: the matches, nearest first and then in the bank's order, and the total number of matches.
         """
         if not self._hashes or radius < 0:
             return [], 0
@@ -119,13 +119,13 @@ class PHashBank:
 @dataclass(frozen=True, slots=True)
 class BankVerdict:
     """
-    What came out of holding a picture against a bank.
+    Result of comparing a picture with a bank.
 
-    :param decision: similar if the nearest picture of the bank is, else different; or undecidable.
-    :param matched: whether the nearest picture's distance is within the bounds; never if undecidable.
+    :param decision: similar if the nearest picture of the bank is similar, else different; or undecidable.
+    :param matched: whether the nearest picture's distance is within the bounds; false if undecidable.
     :param best: the nearest picture; ``None`` if undecidable or if the bank is empty.
-    :param matches: the similar pictures, nearest first; not more than asked for.
-    :param match_count: how many similar pictures there are in all.
+    :param matches: the similar pictures, nearest first, up to ``max_matches``.
+    :param match_count: the total number of similar pictures.
     :param phash: hash of the picture; ``None`` if it has none.
     :param reason: one sentence for the log.
     """
@@ -139,7 +139,7 @@ class BankVerdict:
     reason: str
 
     def as_xcom(self) -> dict[str, Any]:
-        """Return what a verdict on the nearest returns, with its name and all matches, as plain JSON."""
+        """Return the verdict on the nearest picture, its name and all matches as plain JSON."""
         best = self.best
         return {
             "matched": self.matched,
@@ -162,15 +162,15 @@ def judge_against(
     max_matches: int = MAX_MATCHES,
 ) -> BankVerdict:
     """
-    Compare a picture with every picture of a bank; the nearest decides.
+    Compare a picture with every picture of a bank and judge it by the nearest one.
 
-    So ``max_distance`` matches a picture that is in the bank, and ``min_distance`` alone one that is not.
+    ``max_distance`` matches a picture that is in the bank; ``min_distance`` alone matches one that is not.
 
     :param phash: hash of the picture; ``None`` if it has none.
-    :param bank: the pictures to compare it with. Nothing is similar to an empty one.
+    :param bank: the pictures to compare it with. No picture is similar to an empty bank.
     :param bounds: the distances that match.
-    :param low_information: hashes besides zero that cannot be decided on.
-    :param max_matches: list no more matches than this.
+    :param low_information: hashes that are undecidable, in addition to zero.
+    :param max_matches: maximum number of matches to list.
     """
     if phash is None or is_low_information(phash, low_information):
         doubt = "has no pHash" if phash is None else f"has the pHash {phash} of a flat picture"
@@ -195,7 +195,7 @@ def judge_against(
 
 class _NumpyScan:
     """
-    Compare with all: a million take two milliseconds.
+    Compares a hash with all hashes; a million take two milliseconds.
 
     :param hashes: 64-bit hashes.
     """
@@ -211,19 +211,19 @@ class _NumpyScan:
         return np.bitwise_count(self._hashes ^ np.uint64(bits))
 
     def nearest(self, bits: int) -> tuple[int, int]:
-        """Return distance and position of the nearest hash, the first of several."""
+        """Return distance and position of the nearest hash, the first one of a tie."""
         distances = self._distances(bits)
         position = int(distances.argmin())
         return int(distances[position]), position
 
     def within(self, bits: int, radius: int, limit: int) -> tuple[list[tuple[int, int]], int]:
-        """Return distance and position of the nearest hashes within the radius, and how many are within."""
+        """Return distance and position of the nearest hashes within the radius, and the total within it."""
         import numpy as np
 
         distances = self._distances(bits)
         counts = np.bincount(distances, minlength=65)[: radius + 1]
         up_to = counts.cumsum()
-        # The last distance of which some are returned; of what is nearer, all are.
+        # All hashes nearer than this distance are returned, and some at this distance.
         last = int(np.searchsorted(up_to, limit)) if limit < up_to[-1] else radius
         positions = (distances < last).nonzero()[0].tolist()
         equal = (distances == last).nonzero()[0][: max(limit - len(positions), 0)].tolist()
@@ -238,18 +238,18 @@ _MASKS = [
     [sum(1 << position for position in flips) for flips in combinations(range(_WIDTH), count)]
     for count in range(6)
 ]
-#: Below this size, to compare with all is as fast as to look into buckets.
+#: Up to this number of hashes, comparing all is as fast as an index.
 _SMALL = 5_000
 _PART = 50_000
 
 
 class _PythonIndex:
     """
-    Look into the buckets where near hashes must lie, nearest buckets first (multi-index hashing).
+    Searches the buckets that can hold near hashes, nearest buckets first (multi-index hashing).
 
-    The hashes are sorted by each of their four 16-bit chunks. Each step looks into the buckets whose value
-    of one chunk differs in one more bit. After ``n`` steps every hash at a distance below ``n`` has been
-    seen, by the principle that :mod:`~airflow_provider_imagekit.similarity.pairs.chunks` explains.
+    The hashes are sorted by each of their four 16-bit chunks. Each step searches the buckets whose value of
+    one chunk differs in one more bit. After ``n`` steps every hash at a distance below ``n`` has been found;
+    :mod:`~airflow_provider_imagekit.similarity.pairs.chunks` explains why.
 
     :param hashes: 64-bit hashes.
     """
@@ -259,7 +259,7 @@ class _PythonIndex:
         self._indexes = [_Buckets(hashes, shift) for shift in _SHIFTS] if len(hashes) > _SMALL else []
 
     def nearest(self, bits: int) -> tuple[int, int]:
-        """Return distance and position of the nearest hash, the first of several."""
+        """Return distance and position of the nearest hash, the first one of a tie."""
         best = (65, -1)
         for complete_below, distances, positions in self._steps(bits):
             if distances and (distance := min(distances)) <= best[0]:
@@ -270,12 +270,12 @@ class _PythonIndex:
         return best
 
     def within(self, bits: int, radius: int, limit: int) -> tuple[list[tuple[int, int]], int]:
-        """Return distance and position of the nearest hashes within the radius, and how many are within."""
+        """Return distance and position of the nearest hashes within the radius, and the total within it."""
         count = 0
 
         def hits() -> Iterator[tuple[int, int]]:
             nonlocal count
-            seen = bytearray(len(self._hashes))  # a hash can lie in a bucket of each of its chunks
+            seen = bytearray(len(self._hashes))  # a hash can be found through each of its chunks
             for complete_below, distances, positions in self._steps(bits):
                 if distances and min(distances) <= radius:
                     for distance, position in zip(distances, positions, strict=True):
@@ -286,15 +286,15 @@ class _PythonIndex:
                 if radius < complete_below:
                     break
 
-        nearest = nsmallest(max(limit, 1), hits())  # for none it would not count
+        nearest = nsmallest(max(limit, 1), hits())  # a limit of 0 would leave the count at 0
         return nearest[:limit], count
 
     def _steps(self, bits: int) -> Iterator[tuple[int, list[int], Sequence[int]]]:
-        """Yield distances with positions, and below which distance all have been yielded then."""
+        """Yield distances and positions, and the distance below which all hashes have been yielded."""
         complete_below = 0
         for masks in _MASKS if self._indexes else []:
             for index in self._indexes:
-                hashes, positions = index.look(bits, masks)
+                hashes, positions = index.lookup(bits, masks)
                 yield from _in_parts(bits, hashes, positions, complete_below)
                 complete_below += 1
                 yield complete_below, [], []
@@ -303,7 +303,7 @@ class _PythonIndex:
 
 
 class _Buckets:
-    """Hashes, and their positions, sorted by the chunk that begins at a bit."""
+    """Hashes and their positions, sorted by the chunk that begins at the bit ``shift``."""
 
     def __init__(self, hashes: array[int], shift: int) -> None:
         self._shift = shift
@@ -314,8 +314,8 @@ class _Buckets:
         self._positions = array("I", chain.from_iterable(buckets))
         self._hashes = array("Q", map(hashes.__getitem__, self._positions))
 
-    def look(self, bits: int, masks: list[int]) -> tuple[array[int], array[int]]:
-        """Return hashes and positions in the buckets that differ by one of the masks."""
+    def lookup(self, bits: int, masks: list[int]) -> tuple[array[int], array[int]]:
+        """Return hashes and positions of the buckets whose value differs by one of the masks."""
         value = bits >> self._shift & (_VALUES - 1)
         hashes, positions = array("Q"), array("I")
         for mask in masks:
@@ -329,12 +329,12 @@ class _Buckets:
 def _in_parts(
     bits: int, hashes: array[int], positions: Sequence[int], complete_below: int
 ) -> Iterator[tuple[int, list[int], Sequence[int]]]:
-    """Yield the steps of many hashes in parts, between which other threads have their turn."""
+    """Yield the distances of many hashes in parts, so that other threads can run in between."""
     for begin in range(0, len(hashes), _PART):
         part = slice(begin, begin + _PART)
         yield complete_below, _distances(bits, hashes[part]), positions[part]
 
 
 def _distances(bits: int, hashes: array[int]) -> list[int]:
-    # Chained maps run without a step of the interpreter: twice as fast as a comprehension.
+    # Chained maps run in C, twice as fast as a comprehension.
     return list(map(int.bit_count, map(bits.__xor__, hashes)))

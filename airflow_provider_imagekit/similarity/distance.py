@@ -1,4 +1,4 @@
-"""Distances as users write them (numbers, numeric texts, named levels), and bounds made of two of them."""
+"""Parse distances as users write them (numbers, numeric texts, named levels), and bounds made of two."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ if TYPE_CHECKING:
 
 __all__ = ["LEVELS", "MAX_RADIUS", "DistanceBounds", "check_radius", "parse_distance"]
 
-#: Named distances, in bits of 64, and what ``python -m benchmarks.phash_levels`` finds with them:
+#: Named distances, in bits of 64, and the copies that ``python -m benchmarks.phash_levels`` finds with them:
 #:
-#: * ``identical`` 0: the very same hash; 54 % of re-encoded, resized or toned copies are found.
-#: * ``strict`` 4: 97 % of such copies; the choice for collections above 50,000 pictures.
-#: * ``near_duplicate`` 8: all of such copies, and 65 % of those with a small crop, turn or mark. No pair of
-#:   different photographs came so near.
-#: * ``review`` 12: 81 % of those with small edits; in a large collection chance alone gives pairs so near,
-#:   so a person should look.
+#: * ``identical`` 0: the same hash; finds 54 % of re-encoded, resized or toned copies.
+#: * ``strict`` 4: finds 97 % of such copies; recommended for collections above 50,000 pictures.
+#: * ``near_duplicate`` 8: finds all such copies, and 65 % of those with a small crop, rotation or mark. No
+#:   pair of different photographs was this near.
+#: * ``review`` 12: finds 81 % of those with small edits. In a large collection some unrelated pairs are this
+#:   near by chance, so a person should review the result.
 #:
-#: No distance finds a mirrored picture, a quarter turn, a border of 4 % or a crop of 5 % a side reliably.
+#: No distance reliably finds a mirrored picture, a quarter turn, a border of 4 % or a crop of 5 % a side.
 LEVELS: Final[Mapping[str, int]] = MappingProxyType(
     {"identical": 0, "strict": 4, "near_duplicate": 8, "review": 12}
 )
 
-#: The largest radius by which something may be called similar: crops of different photographs come as near as
-#: that in one pair of 6,000, and lie at 32 in the median.
+#: The largest radius accepted without ``force``. Among crops of different photographs, one pair in 6,000 is
+#: this near; their median distance is 32.
 MAX_RADIUS: Final = 16
 
 
 def parse_distance(value: object, name: str = "distance") -> int | None:
     """
-    Read a distance in any form that a template yields.
+    Parse a distance in any form that a template renders to.
 
-    :param value: a whole number, a text of one, or a name of :data:`LEVELS`. ``None``
+    :param value: a whole number, such a number as text, or a name of :data:`LEVELS`. ``None``
         and blank texts mean "not given".
     :param name: the argument's name, for the error.
-    :return: 0 to 64, or ``None`` if not given.
-    :raises ImageKitInputError: for anything else.
+    :return: 0 to 64 bits, or ``None`` if not given.
+    :raises ImageKitInputError: for any other value.
     """
     if is_absent(value):
         return None
@@ -51,21 +51,21 @@ def parse_distance(value: object, name: str = "distance") -> int | None:
 
 def check_radius(radius: object, name: str, *, force: bool = False) -> int:
     """
-    Read the radius of a gate or search that calls everything within it similar.
+    Parse the radius of a gate or search, within which every picture counts as similar.
 
-    :param radius: as :func:`parse_distance` reads it.
+    :param radius: in any form that :func:`parse_distance` accepts.
     :param name: the argument's name, for the error.
-    :param force: accept a radius above :data:`MAX_RADIUS`, where unrelated pictures match by chance.
-    :return: 0 to 64.
-    :raises ImageKitInputError: if it is missing, unreadable, or too large and not forced.
+    :param force: accept a radius above :data:`MAX_RADIUS`, at which unrelated pictures match by chance.
+    :return: 0 to 64 bits.
+    :raises ImageKitInputError: if it is missing, invalid, or too large without ``force``.
     """
     number = parse_distance(radius, name)
     if number is None:
         raise ImageKitInputError(f"{name} is missing.", help='Pass a number such as 8, or "near_duplicate".')
     if number > MAX_RADIUS and not force:
         raise ImageKitInputError(
-            f"{name} is {number} bits, which calls unrelated pictures similar.",
-            help=f"They lie 16 bits and more apart: stay at {MAX_RADIUS} or below, or pass force=True.",
+            f"{name} is {number} bits; at this distance unrelated pictures count as similar.",
+            help=f"They are 16 bits or more apart: use {MAX_RADIUS} or less, or pass force=True.",
         )
     return number
 
@@ -75,7 +75,7 @@ class DistanceBounds:
     """
     The distances that match: at most ``max_distance``, at least ``min_distance``, or both; inclusive.
 
-    Two unrelated pictures lie near 32 bits apart, so bounds may go up to 64.
+    Unrelated pictures are about 32 bits apart, so bounds may go up to 64.
 
     :param max_distance: largest distance that matches; ``None`` for no upper bound.
     :param min_distance: smallest distance that matches; ``None`` for no lower bound.
@@ -104,11 +104,11 @@ class DistanceBounds:
     @classmethod
     def parse(cls, max_distance: object = None, min_distance: object = None) -> DistanceBounds:
         """
-        Read bounds in any form that a template yields.
+        Parse bounds in any form that a template renders to.
 
-        :param max_distance: as :func:`parse_distance` reads it.
+        :param max_distance: in any form that :func:`parse_distance` accepts.
         :param min_distance: likewise.
-        :raises ImageKitInputError: if one is unreadable, both are absent, or no distance can match.
+        :raises ImageKitInputError: if one is invalid, both are absent, or no distance can match.
         """
         return cls(
             parse_distance(max_distance, "max_distance"),
@@ -123,7 +123,7 @@ class DistanceBounds:
 
     @property
     def radius(self) -> int:
-        """Largest distance that means similar: ``max_distance``, or else the one below ``min_distance``."""
+        """Largest distance that counts as similar: ``max_distance``, or else ``min_distance - 1``."""
         return self.max_distance if self.max_distance is not None else (self.min_distance or 0) - 1
 
     def __str__(self) -> str:

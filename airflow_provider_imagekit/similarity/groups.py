@@ -1,4 +1,4 @@
-"""Groups around a picture to keep."""
+"""Group near-duplicates around the pictures to keep."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Clusters", "Group", "GroupChunk", "Member", "Origin", "group_around_keepers"]
 
-# Pictures of groups that are looked at together; and keepers between two looks at the clock.
+# Pictures of groups that are handled at once, and keepers between two updates of the progress.
 _PICTURES = 20_000
 _STRIDE = 1024
 
@@ -32,8 +32,8 @@ class Member:
     A picture of a group.
 
     :param record: the picture.
-    :param origin: where it comes from.
-    :param distance: how far it is from the group's keeper, in bits.
+    :param origin: the table that it comes from.
+    :param distance: its distance from the group's keeper, in bits.
     """
 
     record: HashRecord
@@ -44,12 +44,12 @@ class Member:
 @dataclass(frozen=True, slots=True)
 class Group:
     """
-    A picture to keep, and those that are its near-duplicates.
+    A picture to keep (the keeper) and its near-duplicates.
 
-    Every member is within the radius of the keeper, so a chain of small steps never joins what is unlike;
-    what is near a member but not near the keeper is not in the group.
+    Every member is within the radius of the keeper, so a chain of small steps never joins different pictures.
+    A picture that is near a member but not near the keeper is not in the group.
 
-    :param keeper: the suggested survivor.
+    :param keeper: the picture that is suggested to be kept.
     :param members: the others, nearest first.
     :param reason: why the keeper is suggested; blank if only the names differ.
     """
@@ -64,13 +64,13 @@ class GroupChunk:
     """
     Some groups as columns of their pictures, the keeper of each group first.
 
-    :param sizes: pictures of each group.
+    :param sizes: number of pictures of each group.
     :param reasons: why each keeper is suggested.
     :param ids: names of the pictures.
     :param bits: their hashes.
-    :param distances: how far they are from the keeper.
-    :param origins: where they come from.
-    :param values: properties of them, under ImageKit's names or the table's.
+    :param distances: their distances from the keeper, in bits.
+    :param origins: the tables that they come from.
+    :param values: their properties, under ImageKit's names or the table's.
     """
 
     sizes: Sequence[int]
@@ -83,7 +83,7 @@ class GroupChunk:
 
     @classmethod
     def of_groups(cls, groups: Iterable[Group], properties: Iterable[str]) -> GroupChunk:
-        """Return groups as one chunk."""
+        """Convert groups to one chunk."""
         groups = list(groups)
         members = [member for group in groups for member in (group.keeper, *group.members)]
         records = [member.record for member in members]
@@ -100,12 +100,12 @@ class GroupChunk:
 
 class Clusters:
     """
-    Groups of pictures by their numbers, the largest first.
+    Groups, largest first, as lists of picture numbers.
 
-    :param sizes: pictures of each group.
-    :param reasons: of each group, as of :class:`Group`.
-    :param numbers: of all pictures; the keeper of each group first, then the others, nearest first.
-    :param distances: of all pictures from their keepers, in bits.
+    :param sizes: number of pictures of each group.
+    :param reasons: reason of each group, as in :class:`Group`.
+    :param numbers: numbers of all pictures: the keeper of each group first, then its members, nearest first.
+    :param distances: distance of each picture from its keeper, in bits.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Clusters:
         """
         Yield the first groups, some thousand pictures at a time.
 
-        :param limit: the number of groups; all unless given.
+        :param limit: maximum number of groups; ``None`` for all.
         """
         sizes = self.sizes[:limit]
         begin, first, end = 0, 0, 0
@@ -139,7 +139,7 @@ class Clusters:
                 begin, first = end, last
 
     def stars(self) -> Iterator[tuple[int, int, int]]:
-        """Yield keeper, member and distance of each member of a group."""
+        """Yield keeper, member and distance for each member of each group."""
         begin = 0
         for size in self.sizes:
             for place in range(begin + 1, begin + size):
@@ -149,23 +149,23 @@ class Clusters:
 
 class _Ranking:
     """
-    What a policy makes of candidates, which are numbered through here.
+    Ranks candidates by a policy; candidates are numbered from 0.
 
     :param pictures: the pictures.
-    :param numbers: of each candidate, the number of its picture.
-    :param policy: which picture is the best.
+    :param numbers: the number of each candidate's picture.
+    :param policy: decides which picture is the best.
     """
 
     def __init__(self, pictures: AllPictures, numbers: Sequence[int], policy: SurvivorPolicy) -> None:
         self._columns = policy.values(lambda name: pictures.values(name, numbers))
         self._policy = policy
         names = taken(pictures.ids, numbers)
-        #: The candidates by their names; and the place of each among them.
+        #: The candidates sorted by name, and the place of each in that order.
         self.by_name = sorted_places(names)
         self.place: Sequence[int] = sorted_positions(self.by_name)
         self._names = listed(names) if policy.kept else []
         self.is_reference = [origin is Origin.REFERENCE for origin in pictures.origins(numbers)]
-        #: The candidates, the best first: references, then by the rules, then by name.
+        #: The candidates, best first: references, then by the rules, then by name.
         self.order = self._order()
 
     def _order(self) -> Sequence[int]:
@@ -183,7 +183,7 @@ class _Ranking:
         return sorted(self.by_name, key=list(zip(*ranks, strict=True)).__getitem__) if ranks else self.by_name
 
     def reasons(self, sizes: Sequence[int], candidates: Sequence[int]) -> list[str]:
-        """Return why the first candidate of each group is kept rather than the others of it."""
+        """Return why the first candidate of each group is kept instead of the others."""
         begins = list(accumulate(sizes, initial=0))
         policy, names, columns = self._policy, self._names, self._columns
         if use_numpy() and columns:
@@ -206,44 +206,45 @@ def group_around_keepers(
     members: array[int],
     graph: NeighbourGraph,
     policy: SurvivorPolicy,
-    strangers: Mapping[int, Collection[int]],
+    separated: Mapping[int, Collection[int]],
     properties: Iterable[str] = (),
 ) -> Clusters:
     """
-    Group near pictures around those to keep.
+    Group near pictures around the ones to keep.
 
-    The best picture by the policy that is in no group yet becomes a keeper and takes all that are near it
-    and in no group yet; and so on. References come first, and no group takes them.
+    The best picture by the policy that is not in a group becomes a keeper. All pictures near it that are not
+    in a group become its members. This repeats until no picture is left. References are first in this order
+    and never become members.
 
     :param pictures: the pictures.
     :param members: the number of the picture at each position of the graph.
     :param graph: which of them are near each other.
-    :param policy: which picture is the best.
-    :param strangers: for some pictures, the others that must not share a group with it as keeper and member.
-    :param properties: what will be asked of the pictures of groups, to read it along.
-    :return: groups, the largest first.
+    :param policy: decides which picture is the best.
+    :param separated: for some pictures, the pictures that must not be its keeper or one of its members.
+    :param properties: properties of the grouped pictures that are needed later; they are loaded together.
+    :return: the groups, largest first.
     """
     positions, node_of, begins = graph.candidates()
     numbers = picked(members, positions)
     pictures.load((*policy.properties, *properties), numbers)
     ranking = _Ranking(pictures, numbers, policy)
-    taking = _Taking(graph, node_of, begins, ranking.is_reference)
-    if strangers:
-        taking.part(numbers, strangers)
-    taking.all(ranking.order)
+    grouping = _Grouping(graph, node_of, begins, ranking.is_reference)
+    if separated:
+        grouping.separate(numbers, separated)
+    grouping.run(ranking.order)
     arranged = _arranged_with_numpy if use_numpy() else _arranged
-    sizes, candidates, distances = arranged(taking, ranking.place)
+    sizes, candidates, distances = arranged(grouping, ranking.place)
     return Clusters(sizes, ranking.reasons(sizes, candidates), picked(numbers, candidates), distances)
 
 
-class _Taking:
+class _Grouping:
     """
-    Keepers that take, one after the other, the candidates near them that are still free.
+    Forms one group after the other: a keeper and the candidates near it that are not in a group yet.
 
     :param graph: which nodes are near each other.
     :param node_of: the node of each candidate.
-    :param begins: for each node, the number of candidates before it; those of a node stand together.
-    :param is_reference: whether a candidate is never taken.
+    :param begins: for each node, the number of candidates before it; those of a node are adjacent.
+    :param is_reference: whether a candidate is a reference, which never becomes a member.
     """
 
     def __init__(
@@ -257,78 +258,78 @@ class _Taking:
         self._node_of = node_of
         self._begins = begins
         self._is_reference = is_reference
-        self._gone = bytearray(is_reference)  # in a group, or never a member of one
-        # What is left of each node of which a keeper may take only some candidates.
+        self._assigned = bytearray(is_reference)  # in a group already, or never a member of one
+        # The free candidates of each node that may be divided between groups.
         self._free: dict[int, Sequence[int]] = {}
         for node in graph.old_nodes():
             if begins[node + 1] - begins[node] > 1:
                 self._split(node)
-        self._strangers: Mapping[int, Collection[int]] = {}
-        #: Those that took, or are alone; and behind the last run of each, how many numbers of runs there are.
+        self._separated: Mapping[int, Collection[int]] = {}
+        #: The keepers, including those without members, and the length of ``runs`` after each one's last run.
         self.keepers, self.ends = array("q"), array("q")
-        #: Of each run of neighbouring candidates: the first, how many they are, how far from the keeper.
+        #: For each run of adjacent candidates: the first one, their number, their distance from the keeper.
         self.runs = array("q")
 
     def _split(self, node: int) -> None:
         self._free[node] = range(self._begins[node], self._begins[node + 1])
 
-    def part(self, numbers: Sequence[int], strangers: Mapping[int, Collection[int]]) -> None:
-        """Let no keeper take a stranger; both are given by the numbers of the pictures."""
-        marked = {number: candidate for candidate, number in enumerate(numbers) if number in strangers}
-        self._strangers = {
-            candidate: {marked[other] for other in strangers[number] if other in marked}
+    def separate(self, numbers: Sequence[int], separated: Mapping[int, Collection[int]]) -> None:
+        """Exclude these pictures from each other's groups; all are given by their picture numbers."""
+        marked = {number: candidate for candidate, number in enumerate(numbers) if number in separated}
+        self._separated = {
+            candidate: {marked[other] for other in separated[number] if other in marked}
             for number, candidate in marked.items()
         }
-        for candidate in self._strangers:
+        for candidate in self._separated:
             self._split(self._node_of[candidate])
 
-    def all(self, order: Sequence[int]) -> None:
+    def run(self, order: Sequence[int]) -> None:
         """
-        Let all take.
+        Form all groups.
 
-        :param order: the candidates, the best first.
+        :param order: the candidates, best first.
         """
-        gone, is_reference, keepers, ends = self._gone, self._is_reference, self.keepers, self.ends
+        assigned, is_reference, keepers, ends = self._assigned, self._is_reference, self.keepers, self.ends
         slices = [order[begin : begin + _STRIDE] for begin in range(0, len(order), _STRIDE)]
         for part in track("Grouping", slices, len(order), unit="pictures", size=len):
             for keeper in part:
-                if not gone[keeper] or is_reference[keeper]:
-                    self._take(keeper)
+                if not assigned[keeper] or is_reference[keeper]:
+                    self._form_group(keeper)
                     keepers.append(keeper)
                     ends.append(len(self.runs))
 
-    def _take(self, keeper: int) -> None:
-        gone, begins, free, own = self._gone, self._begins, self._free, self._node_of[keeper]
+    def _form_group(self, keeper: int) -> None:
+        assigned, begins, free, own = self._assigned, self._begins, self._free, self._node_of[keeper]
         if not self._graph.is_new(own):
             self._add(keeper, 1, 0)
         for node, distance in self._graph.near(own):
             if node in free:
-                self._take_some(keeper, node, distance)
-            elif not gone[first := begins[node]]:
+                self._add_free(keeper, node, distance)
+            elif not assigned[first := begins[node]]:
                 self._add(first, begins[node + 1] - first, distance)
 
-    def _take_some(self, keeper: int, node: int, distance: int) -> None:
-        strangers, gone = self._strangers.get(keeper, ()), self._gone
-        left = [one for one in self._free[node] if not gone[one]]
+    def _add_free(self, keeper: int, node: int, distance: int) -> None:
+        separated, assigned = self._separated.get(keeper, ()), self._assigned
+        left = [one for one in self._free[node] if not assigned[one]]
         for one in left:
-            if one not in strangers:
+            if one not in separated:
                 self._add(one, 1, distance)
-        self._free[node] = [one for one in left if not gone[one]]
+        self._free[node] = [one for one in left if not assigned[one]]
 
     def _add(self, first: int, count: int, distance: int) -> None:
-        self._gone[first : first + count] = b"\x01" * count
+        self._assigned[first : first + count] = b"\x01" * count
         self.runs.extend((first, count, distance))
 
 
-def _arranged(taking: _Taking, place: Sequence[int]) -> tuple[list[int], array[int], array[int]]:
+def _arranged(grouping: _Grouping, place: Sequence[int]) -> tuple[list[int], array[int], array[int]]:
     """
-    Return the sizes of the groups, the largest first, their candidates and the distances of these.
+    Return the sizes of the groups, largest first, their candidates, and the distances of the candidates.
 
-    :param place: of each candidate by its name.
+    :param place: the place of each candidate in the order of names.
     """
     groups = []
-    for keeper, (begin, end) in zip(taking.keepers, pairwise((0, *taking.ends)), strict=True):
-        runs = (taking.runs[column:end:3] for column in range(begin, begin + 3))
+    for keeper, (begin, end) in zip(grouping.keepers, pairwise((0, *grouping.ends)), strict=True):
+        runs = (grouping.runs[column:end:3] for column in range(begin, begin + 3))
         group = [
             (one != keeper, distance, place[one], one)
             for first, size, distance in zip(*runs, strict=True)
@@ -342,14 +343,16 @@ def _arranged(taking: _Taking, place: Sequence[int]) -> tuple[list[int], array[i
     return list(map(len, groups)), candidates, distances
 
 
-def _arranged_with_numpy(taking: _Taking, place: Sequence[int]) -> tuple[list[int], array[int], array[int]]:
+def _arranged_with_numpy(
+    grouping: _Grouping, place: Sequence[int]
+) -> tuple[list[int], array[int], array[int]]:
     import numpy as np
 
-    keepers, by_name = np.asarray(taking.keepers), np.asarray(place)
-    firsts, counts, distances = np.asarray(taking.runs).reshape(-1, 3).T
+    keepers, by_name = np.asarray(grouping.keepers), np.asarray(place)
+    firsts, counts, distances = np.asarray(grouping.runs).reshape(-1, 3).T
     members = np.arange(counts.sum()) + np.repeat(firsts - (counts.cumsum() - counts), counts)
     distances = np.repeat(distances, counts)
-    group_of = np.repeat(np.repeat(np.arange(len(keepers)), np.diff(taking.ends, prepend=0) // 3), counts)
+    group_of = np.repeat(np.repeat(np.arange(len(keepers)), np.diff(grouping.ends, prepend=0) // 3), counts)
     sizes = np.bincount(group_of, minlength=len(keepers))
     groups = np.lexsort((by_name[keepers], -sizes))
     ranks = np.empty_like(groups)
@@ -357,5 +360,5 @@ def _arranged_with_numpy(taking: _Taking, place: Sequence[int]) -> tuple[list[in
     order = np.lexsort((by_name[members], distances, members != keepers[group_of], ranks[group_of]))
     sizes = sizes[groups]
     sizes = sizes[sizes > 1]
-    order = order[: sizes.sum()]  # without those that are alone
+    order = order[: sizes.sum()]  # without keepers that have no members
     return sizes.tolist(), packed("q", members[order]), packed("B", distances[order])

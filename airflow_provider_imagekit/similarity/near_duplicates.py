@@ -1,4 +1,4 @@
-"""Near-duplicates in a table of pictures: pairs, and groups around a picture to keep."""
+"""Find near-duplicates in a table of pictures, as pairs and as groups around a picture to keep."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_imagekit.similarity.records import HashRecord
 
-    #: Numbers of pictures, numbers of the others, and distances.
+    #: Numbers of the first pictures, numbers of the second ones, and distances.
     _PairColumns = tuple[Sequence[int], Sequence[int], Sequence[int]]
 
 __all__ = [
@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 
-#: Columns of the table of groups, one row a picture, and of the table of pairs.
+#: Columns of the table of groups, one row per picture, and of the table of pairs.
 GROUP_COLUMNS: Final[Mapping[str, type]] = {
     "group": int,
     "keeper_id": str,
@@ -79,7 +79,7 @@ PAIR_COLUMNS: Final[Mapping[str, type]] = {
 }
 
 
-# Rows of a table that are written at once.
+# Maximum rows that are handled at once.
 _ROWS = 20_000
 
 _ORIGINS: Final = [origin.value for origin in Origin]
@@ -90,11 +90,11 @@ _SIMILARITY: Final = [1 - distance / PHASH_BITS for distance in range(PHASH_BITS
 
 class NearDuplicates:
     """
-    What a search for near-duplicates found; see :func:`find_near_duplicates`.
+    Result of a search for near-duplicates; see :func:`find_near_duplicates`.
 
-    :param radius: the largest distance, in bits.
-    :param compared: how many new pictures were compared.
-    :param unmatched_preferences: preferred folders and formats that no picture has.
+    :param radius: maximum distance, in bits.
+    :param compared: number of new pictures that were compared.
+    :param unmatched_preferences: preferred folders and formats that no picture matches.
     """
 
     def __init__(
@@ -107,8 +107,8 @@ class NearDuplicates:
         members: array[int],
         graph: NeighbourGraph,
         clusters: Clusters,
-        apart: tuple[list[int], list[int]],
-        strangers: Mapping[int, Collection[int]],
+        excluded: tuple[list[int], list[int]],
+        separated: Mapping[int, Collection[int]],
     ) -> None:
         self.radius = radius
         self.compared = compared
@@ -117,12 +117,12 @@ class NearDuplicates:
         self._members = members
         self._graph = graph
         self._clusters = clusters
-        self._apart = apart
-        self._strangers = strangers
+        self._excluded = excluded
+        self._separated = separated
 
     @cached_property
     def groups(self) -> list[Group]:
-        """Groups, largest first, with records of all their pictures."""
+        """Groups, largest first, with the records of all their pictures."""
         self._pictures.load(KNOWN_COLUMNS, self._clusters.numbers)
         return [group for part in self._clusters.parts() for group in self._groups(part)]
 
@@ -138,7 +138,7 @@ class NearDuplicates:
         Yield the groups, largest first, some thousand pictures at a time.
 
         :param properties: properties to return, under ImageKit's names or the table's.
-        :param limit: the number of groups; all unless given.
+        :param limit: maximum number of groups; ``None`` for all.
         """
         pictures, clusters = self._pictures, self._clusters
         pictures.load(properties, clusters.numbers[: sum(clusters.sizes[:limit])])
@@ -156,23 +156,23 @@ class NearDuplicates:
 
     @property
     def low_information(self) -> list[HashRecord]:
-        """Pictures set apart because their hashes say nothing."""
-        return self._pictures.records(self._apart[0])
+        """Pictures excluded because of a low-information hash."""
+        return self._pictures.records(self._excluded[0])
 
     @property
     def without_phash(self) -> list[HashRecord]:
-        """Pictures set apart because they have no hash."""
-        return self._pictures.records(self._apart[1])
+        """Pictures excluded because they have no hash."""
+        return self._pictures.records(self._excluded[1])
 
     def counts(self) -> dict[str, int]:
-        """Return the sizes of everything, for XCom or a log."""
+        """Return the numbers of groups, duplicates and excluded pictures, for XCom or a log."""
         return {
             "radius": self.radius,
             "compared": self.compared,
             "groups": len(self._clusters),
             "duplicates": len(self._clusters.numbers) - len(self._clusters),
-            "low_information": len(self._apart[0]),
-            "without_phash": len(self._apart[1]),
+            "low_information": len(self._excluded[0]),
+            "without_phash": len(self._excluded[1]),
         }
 
     def group_rows(self) -> Iterator[dict[str, Any]]:
@@ -180,7 +180,7 @@ class NearDuplicates:
         return _rows(self.group_columns())
 
     def group_columns(self) -> Iterator[dict[str, Column]]:
-        """Yield what :meth:`group_rows` does as columns, some thousand rows at a time."""
+        """Yield the rows of :meth:`group_rows` as columns, some thousand rows at a time."""
         first = 1
         for chunk in self.chunks(("path", "url")):
             sizes, keepers, like = chunk.sizes, accumulate(chunk.sizes[:-1], initial=0), chunk.ids
@@ -201,19 +201,19 @@ class NearDuplicates:
 
     def pair_rows(self) -> Iterator[dict[str, Any]]:
         """
-        Yield a row of :data:`PAIR_COLUMNS` for every pair within the radius, except those marked as no
+        Yield a row of :data:`PAIR_COLUMNS` for every pair within the radius, except those marked as not
         duplicates.
 
-        Of two pictures that both have more than
-        :data:`~airflow_provider_imagekit.similarity.pairs.pairs.CROWD` near ones, only the pairs of a keeper
-        and a member of its group are listed.
+        If both pictures of a pair have more than
+        :data:`~airflow_provider_imagekit.similarity.pairs.pairs.CROWD` near pictures, the pair is listed only
+        if it is a keeper and a member of its group.
 
         :raises ImageKitInputError: if there are more than ``max_pairs``.
         """
         return _rows(self.pair_columns())
 
     def pair_columns(self) -> Iterator[dict[str, Column]]:
-        """Yield what :meth:`pair_rows` does as columns, some thousand rows at a time."""
+        """Yield the rows of :meth:`pair_rows` as columns, some thousand rows at a time."""
         pictures, like = self._pictures, self._pictures.ids
         for numbers, others, distances in chain(self._pairs(), self._pairs_of_crowds()):
             yield {
@@ -227,13 +227,13 @@ class NearDuplicates:
             }
 
     def _pairs(self) -> Iterator[_PairColumns]:
-        """Yield numbers and distances of the pairs to list; of two origins, the new picture's first."""
-        strangers = self._strangers
+        """Yield numbers and distances of the pairs to list; of two origins, the new picture is first."""
+        separated = self._separated
         for positions, other_positions, distances in self._graph.pair_columns():
             numbers, others = picked(self._members, positions), picked(self._members, other_positions)
-            if strangers:
+            if separated:
                 pairs = zip(numbers, others, strict=True)
-                kept = [one not in strangers or other not in strangers[one] for one, other in pairs]
+                kept = [one not in separated or other not in separated[one] for one, other in pairs]
                 numbers, others = (array("q", compress(one, kept)) for one in (numbers, others))
                 yield numbers, others, list(compress(distances, kept))
             else:
@@ -269,33 +269,33 @@ def find_near_duplicates(
     properties: Iterable[str] = (),
 ) -> NearDuplicates:
     """
-    Find all near-duplicates: exact, nothing within the radius is missed.
+    Find all near-duplicates. The search is exact: no pair within the radius is missed.
 
-    :param records: the pictures to compare among themselves and with those below.
-    :param radius: the largest distance, in bits or by name.
+    :param records: the new pictures, which are compared with each other and with those below.
+    :param radius: maximum distance, in bits or by name.
     :param force: accept a radius at which unrelated pictures match.
-    :param known: pictures that were compared before: compared with the new ones, not among themselves. One
-        that is among the new ones too counts as new.
-    :param reference: pictures that are only matched against: always kept, never a member of a group. One
-        that is among the others too counts as a reference.
-    :param policy: which picture of a group to keep; by default the one with most pixels, then the
+    :param known: pictures of earlier searches, which are compared with the new ones but not with each other.
+        A picture that is also among the new ones counts as new.
+    :param reference: pictures that others are only compared with: always kept, never a member of a group. A
+        picture that is also among the others counts as a reference.
+    :param policy: which picture of a group to keep; by default the one with the most pixels, then the
         oldest, then the largest file.
-    :param not_duplicates: pairs of names that a reviewer marked as no duplicates; they are never paired or
+    :param not_duplicates: pairs of names that a reviewer marked as not duplicates; they are never paired or
         grouped with each other.
-    :param low_information: hashes besides zero that say nothing about likeness; their pictures are set apart.
-    :param max_pairs: refuse more pairs than this.
+    :param low_information: low-information hashes in addition to zero; their pictures are excluded.
+    :param max_pairs: maximum number of pairs.
     :param search: finds the pairs, as :func:`~airflow_provider_imagekit.similarity.pairs.search.join` does.
-    :param properties: what will be asked of the pictures of groups, so that a table is read once for all.
-    :raises ImageKitInputError: for an unreadable or too large radius, a name that stands twice, or too many
+    :param properties: properties of grouped pictures that are needed later, so that a table is read once.
+    :raises ImageKitInputError: for an invalid or too large radius, a name that occurs twice, or too many
         pairs.
     """
     number = check_radius(radius, "max_distance", force=force)
     pictures = _all_pictures(records, known, reference)
-    members, begin_of_old, apart = _to_compare(pictures, low_information)
+    members, begin_of_old, excluded = _to_compare(pictures, low_information)
     new, old = _hashes(pictures, members, begin_of_old)
     graph = NeighbourGraph(new, old, radius=number, max_pairs=max_pairs, search=search)
-    policy, strangers = policy or SurvivorPolicy(), pictures.strangers(not_duplicates)
-    clusters = group_around_keepers(pictures, members, graph, policy, strangers, properties)
+    policy, separated = policy or SurvivorPolicy(), pictures.separated(not_duplicates)
+    clusters = group_around_keepers(pictures, members, graph, policy, separated, properties)
     return NearDuplicates(
         radius=number,
         compared=begin_of_old,
@@ -304,8 +304,8 @@ def find_near_duplicates(
         members=members,
         graph=graph,
         clusters=clusters,
-        apart=apart,
-        strangers=strangers,
+        excluded=excluded,
+        separated=separated,
     )
 
 
@@ -317,9 +317,9 @@ def hashes_to_compare(
     low_information: Collection[PHash] = frozenset(),
 ) -> tuple[array[int], array[int]]:
     """
-    Return the hashes that :func:`find_near_duplicates` searches: of the new pictures, and of the others.
+    Return the hashes that :func:`find_near_duplicates` searches: those of the new pictures and of the others.
 
-    :param records: as :func:`find_near_duplicates` takes it, and so are the others.
+    :param records: as for :func:`find_near_duplicates`.
     :param known: likewise.
     :param reference: likewise.
     :param low_information: likewise.
@@ -346,14 +346,17 @@ def _hashes(
 def _to_compare(
     pictures: AllPictures, low_information: Collection[PHash]
 ) -> tuple[array[int], int, tuple[list[int], list[int]]]:
-    """Return the numbers of the pictures to compare, new ones first; how many are new; others."""
+    """
+    Return the numbers of the pictures to compare, new ones first; how many of them are new; and the numbers
+    of those excluded for a flat picture's hash and for no hash.
+    """
     numbers = array("q", pictures.numbers())
     low = {0, *(phash.bits for phash in low_information)}
     doubtful = [numbers[place] for place in places_in(picked(pictures.bits, numbers), low)]
     without = [number for number in doubtful if number in pictures.without]
     flat = [number for number in doubtful if number not in pictures.without]
-    apart = set(doubtful)
-    rest = array("q", (number for number in numbers if number not in apart)) if apart else numbers
+    excluded = set(doubtful)
+    rest = array("q", (number for number in numbers if number not in excluded)) if excluded else numbers
     begin, end = (bisect_left(rest, bound) for bound in pictures.bounds(Origin.NEW))
     old = rest[:begin] + rest[end:]
     del rest[end:], rest[:begin]
@@ -370,12 +373,12 @@ def _unmatched(pictures: AllPictures, policy: SurvivorPolicy) -> list[str]:
         if not preferences:
             break
         part = numbers[begin : begin + _ROWS]
-        preferences.look(*(listed(pictures.values(name, part)) for name in ("path", "format")))
+        preferences.discard_matched(*(listed(pictures.values(name, part)) for name in ("path", "format")))
     return preferences.texts()
 
 
 def _first(values: Iterable[Any], sizes: Iterable[int], other: Any) -> list[Any]:
-    """Return for each group its value, and another for all but its first row."""
+    """Return each group's value for its first row, and ``other`` for its other rows."""
     return [one for value, size in zip(values, sizes, strict=False) for one in (value, *[other] * (size - 1))]
 
 

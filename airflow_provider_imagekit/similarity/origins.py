@@ -1,4 +1,4 @@
-"""The pictures of all tables of a search, and which table each is from."""
+"""The pictures of all tables of a search, and the table that each comes from."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["AllPictures", "Origin"]
 
 
 class Origin(StrEnum):
-    """Where a picture comes from."""
+    """The table that a picture comes from."""
 
     NEW = "new"
     KNOWN = "known"
@@ -37,9 +37,9 @@ class Origin(StrEnum):
 
 class AllPictures:
     """
-    The pictures of several tables, numbered through.
+    The pictures of several tables, with consecutive numbers.
 
-    :param tables: the tables; of a name that is in several of them, the picture of the first one counts.
+    :param tables: the tables. If a name is in several of them, the picture of the first one is used.
     """
 
     def __init__(self, *tables: tuple[Origin, Pictures]) -> None:
@@ -50,7 +50,7 @@ class AllPictures:
             self._begins.append(self._begins[-1] + len(pictures))
         filled = [table for table, pictures in enumerate(self._tables) if len(pictures)]
         self._only = filled[0] if len(filled) == 1 else None
-        #: Names and hashes by number; 0 without a hash.
+        #: Names and hashes by number; the hash is 0 for a picture without one.
         self.ids = concatenated([self._tables[table].ids for table in filled])
         self.bits = sum((pictures.bits for pictures in self._tables), start=array("Q"))
         self.without = {
@@ -63,7 +63,7 @@ class AllPictures:
         """
         Return the number of each name's picture, ascending.
 
-        :raises ImageKitInputError: if a name stands in its table twice.
+        :raises ImageKitInputError: if a name occurs in its table twice.
         """
         if _are_distinct(self.ids):
             return range(len(self.ids))
@@ -71,46 +71,46 @@ class AllPictures:
         for number, name in enumerate(listed(self.ids)):
             if self.origin(first.setdefault(name, number)) is self.origin(number) and first[name] != number:
                 raise ImageKitInputError(
-                    f"The {self.origin(number)} picture {name!r:.200} stands in its table twice.",
-                    help="Name a column that tells pictures apart, or keep one version of each file.",
+                    f"The {self.origin(number)} picture {name!r:.200} occurs twice in its table.",
+                    help="Name a column whose values are unique, or keep one version of each file.",
                 )
         return array("q", first.values())
 
     def bounds(self, origin: Origin) -> tuple[int, int]:
-        """Return the first number of the pictures of an origin, and the one behind the last."""
+        """Return the first number of the pictures of an origin, and the number after the last."""
         table = self._origins.index(origin)
         return self._begins[table], self._begins[table + 1]
 
-    def strangers(self, not_duplicates: Collection[frozenset[str]]) -> dict[int, set[int]]:
-        """Return for the pictures of marked pairs of names the others of these pairs, by their numbers."""
+    def separated(self, not_duplicates: Collection[frozenset[str]]) -> dict[int, set[int]]:
+        """Return for each picture of a marked pair the pictures that it is paired with, by number."""
         number_of = places_of(self.ids, set(chain.from_iterable(not_duplicates))) if not_duplicates else {}
-        strangers: dict[int, set[int]] = {}
+        separated: dict[int, set[int]] = {}
         for pair in not_duplicates:
             for name in pair & number_of.keys():
                 others = {number_of[other] for other in pair if other != name and other in number_of}
-                strangers.setdefault(number_of[name], set()).update(others)
-        return strangers
+                separated.setdefault(number_of[name], set()).update(others)
+        return separated
 
     def _table(self, number: int) -> int:
         return bisect(self._begins, number) - 1
 
     def origin(self, number: int) -> Origin:
-        """Return where a picture comes from."""
+        """Return the table that a picture comes from."""
         return self._origins[self._table(number)]
 
     def origins(self, numbers: Sequence[int]) -> list[Origin]:
-        """Return where pictures come from."""
+        """Return the tables that pictures come from."""
         if self._only is not None:
             return [self._origins[self._only]] * len(numbers)
         return list(map(self.origin, numbers))
 
     def records(self, numbers: Sequence[int]) -> list[HashRecord]:
-        """Return pictures with what is loaded of their attributes."""
+        """Return the records of pictures, with the attributes that are loaded."""
         records: list[HashRecord] = self._gather(numbers, lambda pictures, own: pictures.records(own))
         return records
 
     def load(self, properties: Iterable[str], numbers: Sequence[int]) -> None:
-        """Make sure that properties of some pictures can be asked for."""
+        """Load properties of some pictures, unless they are loaded."""
         names = tuple(properties)
         for pictures, own, _ in self._split(numbers):
             pictures.load(names, own)
@@ -119,18 +119,18 @@ class AllPictures:
         """Return a loaded property of some pictures as a column; ``None`` where it is absent or blank."""
         return self._gather(numbers, lambda pictures, own: pictures.values(name, own))
 
-    def _gather(self, numbers: Sequence[int], ask: Callable[[Pictures, Sequence[int]], Column]) -> Any:
-        """Return what the tables answer, in the order of the numbers."""
-        answers: list[Any] = [None] * len(numbers)
+    def _gather(self, numbers: Sequence[int], read: Callable[[Pictures, Sequence[int]], Column]) -> Any:
+        """Return the values that ``read`` returns for each table, in the order of the numbers."""
+        values: list[Any] = [None] * len(numbers)
         for pictures, own, places in self._split(numbers):
             if len(own) == len(numbers):
-                return ask(pictures, own)
-            for place, answer in zip(places, listed(ask(pictures, own)), strict=True):
-                answers[place] = answer
-        return answers
+                return read(pictures, own)
+            for place, value in zip(places, listed(read(pictures, own)), strict=True):
+                values[place] = value
+        return values
 
     def _split(self, numbers: Sequence[int]) -> Iterable[tuple[Pictures, Sequence[int], Sequence[int]]]:
-        """Yield each table with the numbers of its own pictures, and the places of these among all."""
+        """Yield each table, the numbers of its pictures in it, and their places in ``numbers``."""
         if self._only is not None:
             yield self._tables[self._only], numbers, range(len(numbers))
             return
@@ -150,13 +150,13 @@ def _are_distinct(names: Column) -> bool:
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-    distinct = len(pc.unique(names))  # in half the time of count_distinct
+    distinct = len(pc.unique(names))  # takes half the time of count_distinct
     pa.default_memory_pool().release_unused()
     return distinct == len(names)
 
 
 def _have_distinct_digests(names: Any) -> bool:
-    """Return whether names of one length, such as file ids, are surely distinct: in a fifth of the time."""
+    """Return whether names of equal length, such as file ids, are surely distinct; five times faster."""
     import numpy as np
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""Pictures as columns: names and hashes of all, and attributes of those that are asked for."""
+"""Pictures as columns: names and hashes of all pictures, and attributes of selected ones on demand."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ _NO_HASH: Final = "0" * _DIGITS
 
 
 class Attributes(Protocol):
-    """What is known of pictures besides names and hashes, by the number of the picture."""
+    """Columns of pictures other than names and hashes, by the number of the picture."""
 
     def load(self, names: Collection[str], numbers: Sequence[int]) -> None:
-        """Make sure that columns can be asked for, of some pictures."""
+        """Load columns of some pictures, unless they are loaded."""
 
     def values(self, name: str, numbers: Sequence[int]) -> Column:
         """Return a column of pictures for which it was loaded; ``None`` where there is no value."""
 
     def loaded(self) -> Collection[str]:
-        """Return the columns that there are."""
+        """Return the columns that are available."""
 
 
 class Table(Protocol):
@@ -62,13 +62,13 @@ class Table(Protocol):
 
     @property
     def can_take(self) -> bool:
-        """Return whether the columns of some rows can be read later."""
+        """Return whether columns of selected rows can be read later."""
 
     def columns(self, columns: Columns) -> Iterator[dict[str, Column]]:
         """Yield rows as columns."""
 
     def take(self, names: Iterable[str], rows: Any) -> Any:
-        """Return columns of some rows."""
+        """Return columns of selected rows."""
 
 
 class Pictures:
@@ -78,7 +78,7 @@ class Pictures:
     :param ids: their names, as a column.
     :param bits: their hashes; 0 for those without one.
     :param without: numbers of the pictures without a hash.
-    :param attributes: what else is known of them.
+    :param attributes: their other columns.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Pictures:
 
     @classmethod
     def of_records(cls, records: Iterable[HashRecord]) -> Pictures:
-        """Return the pictures of records."""
+        """Convert records to pictures."""
         records = list(records)
         return cls(
             [record.id for record in records],
@@ -105,7 +105,7 @@ class Pictures:
 
     def values(self, name: str, numbers: Sequence[int]) -> Column:
         """
-        Return a property of some pictures under ImageKit's name for it or a table's.
+        Return a property of some pictures.
 
         :param name: ``path``, ``created``, ``size``, or any column; it must be loaded.
         :param numbers: the pictures.
@@ -124,7 +124,7 @@ class Pictures:
         return values
 
     def load(self, properties: Iterable[str], numbers: Sequence[int]) -> None:
-        """Make sure that properties of some pictures can be asked for."""
+        """Load properties of some pictures, unless they are loaded."""
         names = {column for name in properties for column in ALIASES.get(name, (name,))}
         self.attributes.load(names, numbers)
 
@@ -133,7 +133,7 @@ class Pictures:
         return None if number in self.without else PHash(self.bits[number])
 
     def records(self, numbers: Sequence[int]) -> list[HashRecord]:
-        """Return pictures with what is loaded of their attributes."""
+        """Return the records of pictures, with the attributes that are loaded."""
         if isinstance(self.attributes, _OfRecords):
             return list(map(self.attributes.records.__getitem__, numbers))
         names = list(self.attributes.loaded())
@@ -146,7 +146,7 @@ class Pictures:
         ]
 
     def unlike(self, known: Pictures) -> Pictures:
-        """Return the pictures that are not among known ones, or have another hash there."""
+        """Return the pictures that are not among known ones, or have a different hash there."""
         place = last_places(known.ids, self.ids)
         numbers = array("q", (n for n, at in enumerate(place) if at < 0 or known.phash(at) != self.phash(n)))
         without = {place for place, number in enumerate(numbers) if number in self.without}
@@ -190,7 +190,7 @@ class KeptColumns:
         self._count = 0
 
     def add(self, chunk: Mapping[str, Column], kept: bytes) -> None:
-        """Add columns of further rows, of which those with a 1 are pictures."""
+        """Add columns of further rows; ``kept`` has a 1 for each row that is a picture."""
         for name, values in chunk.items():
             column = self._columns.setdefault(name, [])
             column += [None] * (self._count - len(column))
@@ -198,64 +198,64 @@ class KeptColumns:
         self._count += kept.count(1)
 
     def load(self, names: Collection[str], numbers: Sequence[int]) -> None:
-        """Do nothing: all is there."""
+        """Do nothing: all columns are in memory."""
 
     def values(self, name: str, numbers: Sequence[int]) -> list[Any]:
-        """Return values of a column."""
+        """Return a column of some pictures."""
         column = self._columns[name]
         column += [None] * (self._count - len(column))
         return list(map(column.__getitem__, numbers))
 
     def loaded(self) -> Collection[str]:
-        """Return the columns that there are."""
+        """Return the columns that are available."""
         return self._columns
 
 
 class TakenAttributes:
     """
-    Columns that are read from the table when they are asked for, of some pictures; needs NumPy.
+    Columns of selected pictures, which are read from the table on demand; needs NumPy.
 
-    :param table: the table; it stays open.
+    :param table: the table, which stays open.
     """
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._is_picture: Any = []  # for each batch bytes, and then the rows
+        self._is_picture: Any = []  # bytes for each batch; later, the row of each picture
         self._taken: dict[str, Any] = {}
         self._absent = set[str]()  # columns that the table lacks
-        self._asked: tuple[Any, Any] = (None, None)  # the last pictures, and their rows
+        self._last: tuple[Any, Any] = (None, None)  # the last requested pictures, and their rows
 
     def add(self, chunk: Mapping[str, Column], kept: bytes) -> None:  # noqa: ARG002
-        """Note which of further rows are pictures."""
+        """Record which of further rows are pictures."""
         self._is_picture.append(kept)
 
     def _rows(self, numbers: Sequence[int]) -> Any:
         """Return the rows of pictures in the table."""
         import numpy as np
 
-        if numbers is self._asked[0]:  # of the same pictures, one column after the other is asked for
-            return self._asked[1]
+        if numbers is self._last[0]:  # one column after the other is read for the same pictures
+            return self._last[1]
         if isinstance(self._is_picture, list):
             self._is_picture = np.flatnonzero(np.frombuffer(b"".join(self._is_picture), bool))
-        self._asked = numbers, self._is_picture[np.asarray(numbers, dtype=np.int64)]
-        return self._asked[1]
+        self._last = numbers, self._is_picture[np.asarray(numbers, dtype=np.int64)]
+        return self._last[1]
 
     def load(self, names: Collection[str], numbers: Sequence[int]) -> None:
-        """Read the columns that are not there yet."""
+        """Read the columns that are not loaded for these pictures."""
         import numpy as np
 
         rows = np.sort(self._rows(numbers))
         covering = {taken for taken in {*self._taken.values()} if taken.cover(rows)}
-        wanted = {name for name in names if self._taken.get(name) not in covering} - self._absent
-        for name in wanted:
+        missing = {name for name in names if self._taken.get(name) not in covering} - self._absent
+        for name in missing:
             self._taken.pop(name, None)
-        if wanted and len(rows):
-            taken = self._table.take(wanted, rows)
+        if missing and len(rows):
+            taken = self._table.take(missing, rows)
             self._taken |= dict.fromkeys(taken.names, taken)
-            self._absent |= wanted.difference(taken.names)
+            self._absent |= missing.difference(taken.names)
 
     def values(self, name: str, numbers: Sequence[int]) -> Column:
-        """Return values of a column."""
+        """Return a column of some pictures."""
         return self._taken[name].values(name, self._rows(numbers))
 
     def loaded(self) -> Collection[str]:
@@ -274,10 +274,10 @@ def read_pictures(
     Read pictures from a table's columns; rows with a ``deleted_at`` are skipped.
 
     :param chunks: the rows as columns.
-    :param attributes: gets the other columns.
-    :param id_column: as :func:`~airflow_provider_imagekit.similarity.records.read_records` takes it.
+    :param attributes: receives the other columns.
+    :param id_column: as for :func:`~airflow_provider_imagekit.similarity.records.read_records`.
     :param phash_column: likewise.
-    :raises ImageKitInputError: if a column is missing, a name is blank, or a hash is malformed; with the row.
+    :raises ImageKitInputError: if a column is missing, a name is blank or a hash is malformed; names the row.
     """
     ids: list[Column] = []
     bits, without, first = array("Q"), set[int](), 1
@@ -305,7 +305,7 @@ def read_pictures(
 
 
 def _parse_all(values: Column) -> tuple[array[int], list[int]] | None:
-    """Return hashes of 16 digits, and the places of those that are absent; ``None`` if there are others."""
+    """Return hashes of 16 digits and the places of absent ones; ``None`` if any hash has another form."""
     if is_arrow(values):
         return _parse_array(values)
     blanks = _blanks(values)
@@ -316,7 +316,7 @@ def _parse_all(values: Column) -> tuple[array[int], list[int]] | None:
         packed = bytes.fromhex(digits) if set(map(len, values)) <= {_DIGITS} else b""
     except (TypeError, ValueError):
         return None
-    # Blanks between digits are read as nothing.
+    # bytes.fromhex skips white space between digits.
     return (_unpacked(packed), blanks) if 2 * len(packed) == len(digits) else None
 
 
@@ -351,7 +351,7 @@ def _unpacked(packed: bytes) -> array[int]:
 def _parse_each(
     rows: Iterable[tuple[Any, Any, int]], first: int, id_column: str, names: Collection[str]
 ) -> array[int]:
-    """Return the hashes of rows one by one, so that the first bad row is the one that is named."""
+    """Parse hashes row by row, so that the error names the first invalid row."""
     bits = array("Q")
     for number, (name, value, kept) in enumerate(rows, first):
         if name is None or name == "":

@@ -1,4 +1,4 @@
-"""Pictures in tables: name, hash and attributes of each; and pairs of pictures."""
+"""Read pictures (name, hash, attributes) and reviewers' decisions about them from tables."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ __all__ = [
     "usual_columns",
 ]
 
-#: Names under which tables keep the same thing: ImageKit's own first.
+#: Column names of each property, ImageKit's own name first.
 ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "path": ("filePath", "file_path", "path"),
     "created": ("createdAt", "created_at", "created"),
     "size": ("size", "size_bytes"),
 }
 
-# What columns are usually called: ImageKit's own name first.
+# Usual column names of the picture's name and hash, ImageKit's own name first.
 _ID_COLUMNS = ("fileId", "file_id", "id")
 _PHASH_COLUMNS = ("pHash", "phash")
 
-#: Columns that keepers are chosen by and that reports show, under all their names.
+#: Columns that are used to choose keepers and that reports show, under all their names.
 KNOWN_COLUMNS: Final = (
     *(name for names in ALIASES.values() for name in names),
     *("width", "height", "format", "url", "thumbnail"),
@@ -51,7 +51,7 @@ KNOWN_COLUMNS: Final = (
 
 _DECISIONS: Final = ("", "keep", "not_duplicate")
 
-#: A number above this is larger than any picture's.
+#: Numbers from here on are larger than any picture's.
 ABSURD: Final = 1e15
 
 
@@ -71,7 +71,7 @@ class HashRecord:
 
     def get(self, name: str) -> Any:
         """
-        Return a property under ImageKit's name for it or a table's.
+        Return a property.
 
         :param name: ``path``, ``created``, ``size``, or any column.
         :return: its value; ``None`` if it is absent or blank.
@@ -83,7 +83,7 @@ class HashRecord:
         return None
 
     def number(self, name: str) -> float:
-        """Return a property as a number; 0 if it is absent, no number, or larger than any picture's."""
+        """Return a property as a number; 0 if it is absent, not a number, or larger than any picture's."""
         return as_number(self.get(name))
 
     @property
@@ -93,7 +93,7 @@ class HashRecord:
 
 
 def as_number(value: Any) -> float:
-    """Return a value as a number; 0 if it is absent, no number, or larger than any picture's."""
+    """Return a value as a number; 0 if it is absent, not a number, or larger than any picture's."""
     try:
         number = float(value or 0)
     except (TypeError, ValueError, OverflowError):
@@ -102,7 +102,7 @@ def as_number(value: Any) -> float:
 
 
 def as_numbers(column: Any) -> list[float]:
-    """Return what :func:`as_number` makes of each value of a column."""
+    """Apply :func:`as_number` to each value of a column."""
     if not is_arrow(column) or str(column.type) == "large_string":
         return list(map(as_number, listed(column)))
     import numpy as np
@@ -118,12 +118,12 @@ def read_records(
     """
     Read pictures from rows; those with a ``deleted_at`` are skipped.
 
-    :param rows: as :func:`~airflow_provider_imagekit.io.tables.read_rows` yields them, or objects of
-        ImageKit's API.
-    :param id_column: column of the picture's name; blank for the first of ``fileId``, ``file_id``, ``id``.
-    :param phash_column: column of its hash, blank or null where it has none; blank for ``pHash`` or
-        ``phash``.
-    :raises ImageKitInputError: if a column is missing, a name is blank, or a hash is malformed; with the row.
+    :param rows: rows from :func:`~airflow_provider_imagekit.io.tables.read_rows`, or objects of ImageKit's
+        API.
+    :param id_column: column of the picture's name; if blank, the first of ``fileId``, ``file_id``, ``id``.
+    :param phash_column: column of its hash, which is blank or null for a picture without one; if blank,
+        ``pHash`` or ``phash``.
+    :raises ImageKitInputError: if a column is missing, a name is blank or a hash is malformed; names the row.
     """
     for number, row in enumerate(rows, start=1):
         if number == 1:
@@ -140,19 +140,19 @@ def read_records(
 
 def columns_in_use(id_column: str, phash_column: str, others: Iterable[str] = ()) -> Columns:
     """
-    Return what chooses the columns that :func:`read_records` needs, for
+    Return a function that selects the columns that :func:`read_records` needs, for
     :func:`~airflow_provider_imagekit.io.tables.read_rows`.
 
-    :param id_column: as :func:`read_records` takes it.
-    :param phash_column: as :func:`read_records` takes it.
-    :param others: columns that are needed besides.
+    :param id_column: as for :func:`read_records`.
+    :param phash_column: as for :func:`read_records`.
+    :param others: further columns to read.
     """
     in_use, further = _InUse(id_column, phash_column), frozenset(others)
     return partial(in_use, others=further) if further else in_use
 
 
 class _InUse:
-    """Chooses the columns of names and hashes, and of deletion."""
+    """Selects the columns of names, hashes and deletion times."""
 
     optional = ("deleted_at",)
 
@@ -171,7 +171,7 @@ class _InUse:
 
 
 def usual_columns(names: Collection[str], id_column: str = "", phash_column: str = "") -> tuple[str, str]:
-    """Return the columns of names and of hashes: those given, or the usual ones that a table has."""
+    """Return the columns of names and of hashes: those given, or the first usual ones that a table has."""
     return (
         id_column or next((name for name in _ID_COLUMNS if name in names), _ID_COLUMNS[0]),
         phash_column or next((name for name in _PHASH_COLUMNS if name in names), _PHASH_COLUMNS[0]),
@@ -180,16 +180,16 @@ def usual_columns(names: Collection[str], id_column: str = "", phash_column: str
 
 def check_columns(names: Collection[str], id_column: str, phash_column: str) -> None:
     """
-    Make sure that a table has the columns of names and hashes.
+    Check that a table has the columns of names and hashes.
 
-    :raises ImageKitInputError: if it does not; with those that it has.
+    :raises ImageKitInputError: if it does not; lists the columns that it has.
     """
     if id_column not in names:
         raise nameless(1, id_column, names)
     if phash_column not in names:
         raise ImageKitInputError(
             f"There is no column {phash_column!r}, the phash_column.",
-            help=f"Name the column of hashes; there are: {', '.join(map(str, names))}.",
+            help=f"Name the column of hashes; the columns are: {', '.join(map(str, names))}.",
         )
 
 
@@ -197,15 +197,15 @@ def nameless(number: int, id_column: str, names: Collection[str]) -> ImageKitInp
     """Return the error for a row without a name."""
     return ImageKitInputError(
         f"Row {number} has no {id_column!r}, the id_column.",
-        help=f"Name the column that identifies a picture; there are: {', '.join(map(str, names))}.",
+        help=f"Name the column that identifies a picture; the columns are: {', '.join(map(str, names))}.",
     )
 
 
 def parse_phash(value: Any, number: int) -> PHash | None:
     """
-    Read the hash of a row; ``None`` if it is blank.
+    Parse the hash of a row; ``None`` if it is blank.
 
-    :raises InvalidPHashError: if it is malformed; with the row.
+    :raises InvalidPHashError: if it is malformed; names the row.
     """
     if value is None or value == "":
         return None
@@ -219,9 +219,9 @@ def read_id_pairs(rows: Iterable[Mapping[str, Any]]) -> frozenset[frozenset[str]
     """
     Read pairs of pictures that a person marked as not duplicates of each other.
 
-    :param rows: rows with ``id`` and ``other_id``, as the table of pairs has them; those with the
-        ``decision`` ``keep`` are skipped.
-    :raises ImageKitInputError: for a row without them.
+    :param rows: rows with ``id`` and ``other_id``, as in the table of pairs; those with the ``decision``
+        ``keep`` are skipped.
+    :raises ImageKitInputError: for a row without these columns.
     """
     return frozenset(
         frozenset((_name(row, "id"), _name(row, "other_id")))
@@ -235,7 +235,7 @@ def read_kept(rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     Read the names of pictures that a person chose to keep.
 
     :param rows: rows with ``id``; those with the ``decision`` ``not_duplicate`` are skipped.
-    :raises ImageKitInputError: for a row without it.
+    :raises ImageKitInputError: for a row without ``id``.
     """
     return frozenset(_name(row, "id") for row in rows if _decision(row) in {"", "keep"})
 

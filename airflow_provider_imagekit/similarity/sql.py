@@ -1,4 +1,4 @@
-"""The search for near-duplicates as SQL, for hashes that live in a warehouse."""
+"""Generate the search for near-duplicates as SQL, for hashes that are in a warehouse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Dialect", "near_duplicates_sql"]
 
 
 class Dialect(StrEnum):
-    """An engine whose SQL can be written. BigQuery's and Snowflake's have not been run there."""
+    """An engine to generate SQL for. The SQL for BigQuery and Snowflake has not been run on them."""
 
     DUCKDB = "duckdb"
     POSTGRES = "postgres"
@@ -25,7 +25,8 @@ class Dialect(StrEnum):
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
-# The 64 bits of 16 hexadecimal digits, how many bits of two of them differ, and the differing bits.
+# SQL expressions: the 64 bits of 16 hexadecimal digits, the number of bits that differ between two hashes,
+# the value of a chunk, and the value that faces it.
 _BITS: Final = {
     Dialect.DUCKDB: "CAST('0x' || lpad({phash}, 16, '0') AS UBIGINT)",
     Dialect.POSTGRES: "('x' || lpad({phash}, 16, '0'))::bit(64)::bigint",
@@ -35,7 +36,7 @@ _BITS: Final = {
     " | CAST(CONCAT('0x', SUBSTR(LPAD({phash}, 16, '0'), 9, 8)) AS INT64))",
     Dialect.SNOWFLAKE: "TO_NUMBER(LPAD({phash}, 16, '0'), 'XXXXXXXXXXXXXXXX')",
 }
-# Snowflake counts no bits: hexadecimal digits are counted by how many bits each has.
+# Snowflake cannot count bits, so hexadecimal digits are counted by how many bits each has.
 _DIGITS: Final = "TO_CHAR(BITXOR(a.bits, b.bits), 'FMXXXXXXXXXXXXXXXX'), '[{digits}]', 1, 'i'"
 _DISTANCE: Final = {
     Dialect.DUCKDB: "bit_count(xor(a.bits, b.bits))",
@@ -76,20 +77,20 @@ def near_duplicates_sql(
     force: bool = False,
 ) -> str:
     """
-    Write a query that finds every pair of near-duplicates in a table, by the search that the package does.
+    Return a query that finds every pair of near-duplicates in a table, with the package's own search.
 
-    Its columns are ``id``, ``other_id`` and ``distance``; of a pair, the smaller id stands first. Rows
-    without a hash, and black and transparent pictures, whose hash is zero, are left out.
+    Its columns are ``id``, ``other_id`` and ``distance``; the smaller id of a pair comes first. Rows without
+    a hash are left out, and so are black and transparent pictures, whose hash is zero.
 
     :param dialect: one of :class:`Dialect`.
-    :param radius: the largest distance, in bits or by name.
-    :param rows: about how many rows the table has: the plan of the search depends on it, the answer not.
+    :param radius: maximum distance, in bits or by name.
+    :param rows: approximate number of rows of the table; it affects the plan of the search, not the result.
     :param table: the table's name.
-    :param id_column: column of the pictures' names, each once.
+    :param id_column: column of the pictures' names, which are unique.
     :param phash_column: column of their hashes, as hexadecimal text.
     :param force: accept a radius at which unrelated pictures match.
-    :raises ImageKitInputError: for an unknown dialect, a radius that is unreadable or too large, or a name
-        that is not a plain one.
+    :raises ImageKitInputError: for an unknown dialect, an invalid or too large radius, or a name with other
+        characters than letters, digits, ``_`` and dots.
     """
     if dialect not in list(Dialect):
         raise ImageKitInputError(f"dialect is {dialect!r:.60}.", help=f"Use one of: {', '.join(Dialect)}.")
@@ -122,4 +123,4 @@ JOIN masks m ON m.chunk = a.chunk
 JOIN bands b ON b.chunk = a.chunk AND b.value = {_FACING[form]}
 WHERE a.id < b.id AND a.bits <> 0 AND b.bits <> 0
   AND {_DISTANCE[form]} <= {check_radius(radius, "radius", force=force)}
-"""  # noqa: S608 - names are checked, and all else is made here
+"""  # noqa: S608 - the names are checked; the rest is generated here

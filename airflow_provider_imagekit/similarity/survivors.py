@@ -1,4 +1,4 @@
-"""Which picture of a group to keep: a suggestion, for nothing in this package deletes a picture."""
+"""Suggest which picture of a group to keep."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_RULES", "RULES", "SurvivorPolicy"]
 
-#: Rules by name, and what a report says where one decides.
+#: Rules by name, and the reason that a report shows if the rule decides.
 RULES: Final[Mapping[str, str]] = {
     "preferred_folder": "in a preferred folder",
     "preferred_format": "in a preferred format",
@@ -33,7 +33,7 @@ RULES: Final[Mapping[str, str]] = {
 #: The rules that apply unless others are given; the preferences do nothing while their lists are empty.
 DEFAULT_RULES: Final = ("preferred_folder", "preferred_format", "most_pixels", "oldest", "largest")
 
-# What a report says where a later rule prefers another picture.
+# The doubt that a report shows if a later rule prefers another picture.
 _DOUBTS: Final[Mapping[str, str]] = {
     "most_pixels": "another has more pixels",
     "largest": "another is a much larger file",
@@ -43,8 +43,8 @@ _DOUBTS: Final[Mapping[str, str]] = {
 
 _DOUBT_TEXTS: Final = (*_DOUBTS.values(), "another is hardly smaller")
 
-# At equal pixels a re-encoding changes bytes by more than this factor; an overlay or a new tone by less, in
-# either direction, so that a smaller difference says nothing.
+# At equal pixels, re-encoding changes the file size by more than this factor. An overlay or a new tone
+# changes it by less, in either direction, so a smaller difference means nothing.
 _MUCH_LARGER: Final = 1.25
 
 _SAME_FORMAT: Final = {
@@ -58,7 +58,7 @@ _SAME_FORMAT: Final = {
     "svg+xml": "svg",
 }
 
-# As endings, and the part of a MIME type behind "image/", are spelled.
+# The form of file endings, and of the part of a MIME type after "image/".
 _FORMAT: Final = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 
 # Pictures of unknown age are neither the oldest nor the newest.
@@ -68,20 +68,20 @@ _NO_TIME = float("inf")
 @dataclass(frozen=True, slots=True)
 class SurvivorPolicy:
     """
-    Rules that rank the pictures of a group, the first one foremost; equals fall to the next, at last to the
-    name.
+    Rules that rank the pictures of a group. The first rule comes first; the next one breaks its ties, and so
+    on. The name breaks the last tie.
 
-    :param rules: names out of :data:`RULES`.
-    :param folders: folders to keep pictures of, the dearest first; subfolders included.
-    :param formats: formats to keep, the dearest first, such as ``png``, ``jpg``.
-    :param kept: names of the pictures that a person chose to keep; they come before all rules.
+    :param rules: names from :data:`RULES`.
+    :param folders: folders whose pictures to keep, most preferred first; subfolders included.
+    :param formats: formats to keep, most preferred first, such as ``png``, ``jpg``.
+    :param kept: names of the pictures that a person chose to keep; they override all rules.
     """
 
     rules: tuple[str, ...] = DEFAULT_RULES
     folders: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()
-    #: The rules that can put one picture before another: a preference needs its list.
+    #: The rules that can rank pictures: a preference needs its list.
     deciding: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -106,12 +106,12 @@ class SurvivorPolicy:
 
     @property
     def properties(self) -> list[str]:
-        """Return the properties of pictures that the rules look at."""
+        """Return the properties of pictures that the rules use."""
         return list(dict.fromkeys(name for rule in self.deciding for name in _INPUTS[rule]))
 
     def values(self, values_of: Callable[[str], Any]) -> list[list[float]]:
         """
-        Return for each deciding rule what it makes of every picture; the least is the best.
+        Return each deciding rule's values of all pictures; the lowest value is the best.
 
         :param values_of: returns all pictures' values of a property, as a column.
         """
@@ -131,31 +131,31 @@ class SurvivorPolicy:
         return [_VALUES[rule](self, *map(record.get, _INPUTS[rule])) for rule in self.deciding]
 
     def rank(self, record: HashRecord) -> tuple[Any, ...]:
-        """Return a key that sorts the picture to keep to the front."""
+        """Return a sort key that puts the picture to keep first."""
         return (record.id not in self.kept, *self._of(record), record.id)
 
     def preferences(self) -> Unmatched:
-        """Return what collects the preferences that no picture meets."""
+        """Return a collector of the preferences that no picture matches."""
         return Unmatched(self)
 
     def unmatched(self, records: Iterable[HashRecord]) -> list[str]:
         """
-        Return preferences that no picture meets, which are misspelt more often than meant.
+        Return preferences that no picture matches; most often they are misspelt.
 
         :param records: all pictures.
         """
         preferences = self.preferences()
         for record in records:
-            preferences.look([record.get("path")], [record.get("format")])
+            preferences.discard_matched([record.get("path")], [record.get("format")])
         return preferences.texts()
 
     def reason(self, keeper: HashRecord, others: Iterable[HashRecord]) -> str:
         """
-        Name the rule that puts the keeper before all others; blank if only their names differ.
+        Return the reason why the keeper ranks before all others; blank if only their names differ.
 
-        It is ``chosen`` where a person did, and begins with ``uncertain:`` where a later rule prefers another
-        picture, or where the keeper is hardly larger than one that equals it otherwise. A preference leaves
-        no doubt.
+        The reason is ``chosen`` if a person chose the keeper. It begins with ``uncertain:`` if a later rule
+        prefers another picture, or if the keeper is hardly larger than an otherwise equal picture. A reason
+        that is a preference is never uncertain.
         """
         return (
             "chosen" if keeper.id in self.kept else self.reason_of(self._of(keeper), *map(self._of, others))
@@ -163,10 +163,10 @@ class SurvivorPolicy:
 
     def reason_of(self, best: Sequence[float], *others: Sequence[float]) -> str:
         """
-        Return what :meth:`reason` does for a keeper that no person chose.
+        Return the :meth:`reason` of a keeper that no person chose.
 
-        :param best: what each rule makes of the keeper.
-        :param others: the same of the others.
+        :param best: each deciding rule's value of the keeper.
+        :param others: the same values of each of the others.
         """
         decisive, doubts = -1, set[str]()
         for values in others:
@@ -188,11 +188,11 @@ class SurvivorPolicy:
         self, columns: Sequence[Sequence[float]], pictures: Sequence[int], sizes: Sequence[int]
     ) -> list[str]:
         """
-        Return what :meth:`reason_of` does, for many groups at once; needs NumPy.
+        Return the :meth:`reason_of` many groups at once; needs NumPy.
 
-        :param columns: what each rule makes of pictures.
+        :param columns: each deciding rule's values of pictures.
         :param pictures: the places in these columns of each group's keeper and others.
-        :param sizes: pictures of each group.
+        :param sizes: number of pictures of each group.
         """
         import numpy as np
 
@@ -215,13 +215,13 @@ class SurvivorPolicy:
         reasons = []
         for key in keys:
             if key not in texts:
-                said = [text for bit, text in enumerate(_DOUBT_TEXTS) if key[1] >> bit & 1]
-                texts[key] = self._text(key[0], said)
+                doubt_texts = [text for bit, text in enumerate(_DOUBT_TEXTS) if key[1] >> bit & 1]
+                texts[key] = self._text(key[0], doubt_texts)
             reasons.append(texts[key])
         return reasons
 
     def _doubts_of(self, values: Any, best: Any, beating: Any) -> Iterator[tuple[str, Any]]:
-        """Yield what :meth:`_doubts` does, and of which pictures."""
+        """Yield each text of :meth:`_doubts` and the pictures that it applies to."""
         rules = self.deciding
         for before, rule in enumerate(rules):
             if rule not in _DOUBTS:
@@ -240,7 +240,7 @@ class SurvivorPolicy:
                     yield _DOUBTS[rules[at]], here & (values[at] < best[at]) & (best[at] < _NO_TIME)
 
     def _doubts(self, beating: int, best: Sequence[float], values: Sequence[float]) -> Iterator[str]:
-        """Yield what speaks for a picture that the rule at ``beating`` puts behind the keeper."""
+        """Yield the doubts about ranking the keeper before a picture by the rule at ``beating``."""
         rules = self.deciding
         if rules[beating] == "largest" and best[beating] > _MUCH_LARGER * values[beating]:
             yield "another is hardly smaller"
@@ -265,7 +265,7 @@ def _equal_at(place: int, best: Sequence[float], values: Sequence[float]) -> boo
 
 class Unmatched:
     """
-    Collects the preferences of a policy that no picture meets.
+    Collects the preferences of a policy that no picture matches.
 
     :param policy: the policy.
     """
@@ -278,8 +278,8 @@ class Unmatched:
     def __bool__(self) -> bool:
         return bool(self._alone)
 
-    def look(self, paths: Sequence[Any], formats: Sequence[Any]) -> None:
-        """Take away the preferences that some of these pictures meet."""
+    def discard_matched(self, paths: Sequence[Any], formats: Sequence[Any]) -> None:
+        """Remove the preferences that one of these pictures matches."""
         columns = {"path": paths, "format": formats}
         alone = []
         for rule, text, policy in self._alone:
@@ -289,7 +289,7 @@ class Unmatched:
         self._alone = alone
 
     def texts(self) -> list[str]:
-        """Return the preferences that are left."""
+        """Return the remaining preferences."""
         return [text for _, text, _ in self._alone]
 
 
@@ -308,8 +308,8 @@ def _prefixes(folders: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _normal(path: str) -> str:
-    """Return a path from the root, without what says nothing in it."""
-    # macOS writes an accent beside its letter, Linux and the web write both as one: the same name.
+    """Return an absolute path without empty and ``.`` parts."""
+    # macOS writes a letter and its accent as two characters, Linux and the web as one.
     path = path if path.isascii() else unicodedata.normalize("NFC", path)
     if path.startswith("/") and not path.endswith("/") and "//" not in path and "/." not in path:
         return path
@@ -338,7 +338,7 @@ def _plain_format(name: str) -> str:
 
 
 def _created(_: SurvivorPolicy, value: Any) -> float:
-    """Return the time of creation in seconds; times without a zone are taken as UTC."""
+    """Return the time of creation in seconds; a time without a zone is read as UTC."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -370,7 +370,7 @@ _VALUES: Final[Mapping[str, Callable[..., float]]] = {
 
 
 def _usual_times(column: Any) -> list[float] | None:
-    """Return what :func:`_created` makes of texts as ImageKit writes times; ``None`` for another column."""
+    """Return :func:`_created` of times as ImageKit writes them; ``None`` if the column has other values."""
     if not is_arrow(column) or str(column.type) != "large_string":
         return None
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -386,7 +386,7 @@ def _usual_times(column: Any) -> list[float] | None:
     return seconds
 
 
-# The properties of a picture that a rule looks at.
+# The properties of a picture that a rule uses.
 _INPUTS: Final[Mapping[str, tuple[str, ...]]] = {
     "preferred_folder": ("path",),
     "preferred_format": ("format", "path"),

@@ -1,4 +1,4 @@
-"""The one verdict that every gate uses: similar, different, or undecidable."""
+"""Judge two pictures as similar, different or undecidable; every gate uses this verdict."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Decision", "Verdict", "is_low_information", "judge"]
 
 
 class Decision(StrEnum):
-    """What is said about two pictures."""
+    """Decision about two pictures."""
 
     SIMILAR = "similar"
     DIFFERENT = "different"
@@ -25,13 +25,13 @@ class Decision(StrEnum):
 
 def is_low_information(phash: PHash, skip: Collection[PHash] = frozenset()) -> bool:
     """
-    Return whether a hash says too little about its picture to compare it.
+    Return whether a hash carries too little information about its picture to compare it.
 
     Black and fully transparent pictures hash to zero. Other flat pictures hash to rounding noise, which no
-    rule can distinguish from a real hash: list those of your library in ``skip``.
+    rule can distinguish from a real hash. List those of your library in ``skip``.
 
     :param phash: the hash.
-    :param skip: hashes that are low-information besides zero.
+    :param skip: hashes that are low-information in addition to zero.
     """
     return phash.bits == 0 or phash in skip
 
@@ -39,10 +39,10 @@ def is_low_information(phash: PHash, skip: Collection[PHash] = frozenset()) -> b
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """
-    What came out of holding a picture against another.
+    Result of comparing a picture with another.
 
-    :param decision: similar, different or undecidable, whatever was asked for.
-    :param matched: whether the distance is within the bounds; never if undecidable.
+    :param decision: similar, different or undecidable, independent of ``matched``.
+    :param matched: whether the distance is within the bounds; false if undecidable.
     :param distance: 0 to 64 bits; ``None`` if undecidable.
     :param similarity: ``1 - distance / 64``; ``None`` if undecidable.
     :param phash: hash of the picture; ``None`` if it has none.
@@ -77,15 +77,15 @@ def judge(
     low_information: Collection[PHash] = frozenset(),
 ) -> Verdict:
     """
-    Hold a picture against another.
+    Compare a picture with another.
 
-    Similar is what lies within ``max_distance``, or, if only ``min_distance`` is given, below that. So with
-    ``min_distance`` alone a match is a picture that is different.
+    Pictures are similar if their distance is at most ``max_distance``, or below ``min_distance`` if only that
+    is given. So with ``min_distance`` alone, a picture that is different matches.
 
     :param phash: hash of the picture; ``None`` if it has none (videos, some vector files).
     :param reference: hash of the picture to compare it with; ``None`` if it has none.
     :param bounds: the distances that match.
-    :param low_information: hashes besides zero that cannot be decided on (see :func:`is_low_information`).
+    :param low_information: hashes that are undecidable, in addition to zero (see :func:`is_low_information`).
     """
     doubt = _doubt("picture", phash, low_information) or _doubt("reference", reference, low_information)
     if doubt or phash is None or reference is None:
@@ -115,7 +115,7 @@ def _doubt(name: str, phash: PHash | None, low_information: Collection[PHash]) -
     if phash is None:
         return f"The {name} has no pHash: ImageKit computes none for videos and some vector files."
     if is_low_information(phash, low_information):
-        return f"The pHash {phash} of the {name} is that of a flat picture and says nothing about likeness."
+        return f"The pHash {phash} of the {name} is that of a flat picture, which cannot be compared."
     return ""
 
 

@@ -1,4 +1,4 @@
-"""A trigger that asks again and again until the answer is as wanted: its clocks, its client, how it ends."""
+"""Base class of triggers that poll until a condition is met, an error ends the wait, or time is over."""
 
 from __future__ import annotations
 
@@ -23,36 +23,37 @@ if TYPE_CHECKING:
 
 __all__ = ["MIN_POKE_INTERVAL", "PollingTrigger"]
 
-#: Minimum seconds between two checks. A trigger that fires within a second or two of its task's deferral can
-#: overtake the executor's report of it, and the scheduler then fails the task (apache/airflow#71580).
+#: Minimum seconds between two checks. If a trigger fires within a second or two of its task's deferral, its
+#: event can overtake the executor's report, and the scheduler fails the task (apache/airflow#71580).
 MIN_POKE_INTERVAL = 5.0
 
 
 class PollingTrigger(BaseTrigger):
     """
-    Check after each interval, and fire when the answer is as wanted, an error ends the wait, or time is over.
+    Check after each interval, and fire when the condition is met, an error ends the wait, or time is over.
 
-    Its deadline is a second clock beside ``defer(timeout=...)``, which ``dag.test()`` and
-    ``airflow tasks test`` do not look at.
+    The deadline is needed in addition to ``defer(timeout=...)``, which ``dag.test()`` and
+    ``airflow tasks test`` ignore.
 
-    :param imagekit_conn_id: the Airflow Connection with the private key; the key itself never gets here.
+    :param imagekit_conn_id: the Airflow Connection with the private key; the key itself is never passed.
     :param poke_interval: seconds between two checks, at least 5.
     :param exponential_backoff: whether to double the interval after each check.
     :param max_wait: longest interval in seconds with ``exponential_backoff``.
-    :param silent_fail: whether to log errors that waiting cannot fix, and to go on.
-    :param deadline: when the wait is over, in seconds since 1970; ``None`` if Airflow alone ends it.
-    :param next_check: when the first check is due, in seconds since 1970; ``None`` for after one interval. So
-        a triggerer that restarts more often than ``poke_interval`` checks all the same.
-    :param request_timeout: maximum seconds until one answer has arrived whole; ``None`` for the Connection's.
-    :param max_retries: maximum repetitions of a request in a check; ``None`` for two.
-    :param max_calls: maximum requests of the whole wait, each repetition counted; ``None`` for no ceiling.
-    :param calls_sent: how many of them the task had sent when it was deferred; a triggerer that restarts
-        counts from here.
+    :param silent_fail: whether to log errors that waiting cannot fix, and to continue.
+    :param deadline: end of the wait, in seconds since 1970; ``None`` if only Airflow ends it.
+    :param next_check: time of the first check, in seconds since 1970, so that a triggerer that restarts more
+        often than ``poke_interval`` still checks; ``None`` for after one interval.
+    :param request_timeout: maximum seconds until a response has arrived completely; ``None`` for the
+        Connection's.
+    :param max_retries: maximum retries of a request in a check; ``None`` for two.
+    :param max_calls: maximum requests of the whole wait, including retries; ``None`` for no limit.
+    :param calls_sent: number of requests that the task had sent when it was deferred; a triggerer that
+        restarts counts from here.
     """
 
-    #: How it waits between checks; a test puts its own clock here.
+    #: Sleeps between checks; tests replace it.
     sleep: Callable[[float], Awaitable[None]] = staticmethod(asyncio.sleep)
-    #: What the time is, in seconds since 1970.
+    #: Returns the time, in seconds since 1970.
     clock: Callable[[], float] = staticmethod(time.time)
 
     def __init__(
@@ -78,13 +79,13 @@ class PollingTrigger(BaseTrigger):
         self.silent_fail = silent_fail
         self.deadline = deadline
         self.next_check = next_check
-        self.of_task = TaskLimits(
+        self.task_limits = TaskLimits(
             timeout=request_timeout, max_retries=max_retries, max_calls=max_calls, calls_sent=calls_sent
         )
         self._client: ImageKitClient | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments, plain JSON; they outlive an upgrade of the provider."""
+        """Return the class path and the arguments as plain JSON; they must stay valid in later versions."""
         arguments = {
             "imagekit_conn_id": self.imagekit_conn_id,
             "poke_interval": self.poke_interval,
@@ -93,13 +94,13 @@ class PollingTrigger(BaseTrigger):
             "silent_fail": self.silent_fail,
             "deadline": self.deadline,
             "next_check": self.next_check,
-            **self.of_task.arguments(),
+            **self.task_limits.arguments(),
         }
         return f"{type(self).__module__}.{type(self).__name__}", arguments | self._arguments()
 
     @functools.cached_property
     def hook(self) -> ImageKitHook:
-        """The hook of this wait."""
+        """The hook of this trigger."""
         return ImageKitHook(self.imagekit_conn_id)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -115,7 +116,7 @@ class PollingTrigger(BaseTrigger):
                 yield TriggerEvent(event.timed_out(reason))
                 return
             try:
-                found = await self._poll()
+                result = await self._poll()
             except ImageKitError as error:
                 if not self.silent_fail or isinstance(error, CallLimitError):
                     yield TriggerEvent(event.failed(error))
@@ -123,20 +124,20 @@ class PollingTrigger(BaseTrigger):
                 self.log.error("The check failed: %s", error)
                 reason, wait = f"The check failed: {error}", next(intervals)
                 continue
-            if found.matched and found.value is not None:
-                self.log.info("%s", found.reason)
-                yield TriggerEvent(event.matched(found.value))
+            if result.matched and result.value is not None:
+                self.log.info("%s", result.reason)
+                yield TriggerEvent(event.matched(result.value))
                 return
-            reason, wait = found.reason, next(intervals)
+            reason, wait = result.reason, next(intervals)
             self.log.info("%s %s", reason, until_next_check(wait, self._time_left()))
 
     @abstractmethod
     def _arguments(self) -> dict[str, Any]:
-        """Return the arguments of the subclass, plain JSON."""
+        """Return the subclass's arguments as plain JSON."""
 
     @abstractmethod
-    def _look(self, client: ImageKitClient) -> Poll:
-        """Ask once, in a thread."""
+    def _check_once(self, client: ImageKitClient) -> Poll:
+        """Check once; called in a thread."""
 
     def _intervals(self) -> Iterator[float]:
         interval = max(self.poke_interval, MIN_POKE_INTERVAL)
@@ -153,17 +154,17 @@ class PollingTrigger(BaseTrigger):
             self._client = await client_of(self.imagekit_conn_id, self.hook.aget_conn)
         client = self._client
         try:
-            return await self._check(client.limited(self.of_task))
+            return await self._check(client.limited(self.task_limits))
         except ImageKitAuthError:
-            # The key may have been rotated while we waited: one more look at the Airflow Connection.
+            # The key may have been rotated during the wait, so read the Airflow Connection again.
             async with connecting(self.imagekit_conn_id):
                 self._client = await self.hook.aget_conn(refresh=True)
             if self._client is client:
                 raise
-            return await self._check(self._client.limited(self.of_task))
+            return await self._check(self._client.limited(self.task_limits))
 
     async def _check(self, client: ImageKitClient) -> Poll:
         try:
-            return await lane_of(client).run(functools.partial(self._look, client))
+            return await lane_of(client).run(functools.partial(self._check_once, client))
         except ImageKitError as error:
             return not_yet(error)

@@ -1,4 +1,4 @@
-"""How a trigger reports to its task: the one place that builds and reads event payloads."""
+"""Build and read the event payloads with which a trigger reports to its task."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ __all__ = ["failed", "matched", "read_event", "timed_out"]
 
 
 def matched(value: dict[str, Any]) -> dict[str, Any]:
-    """Return the payload that ends a wait with a value for XCom."""
+    """Return the payload of a wait that ended with a value for XCom."""
     return {"status": "matched", "value": value}
 
 
 def failed(error: ImageKitError) -> dict[str, Any]:
-    """Return the payload that ends a wait with an error; it is plain JSON and holds no secret."""
+    """Return the payload of a wait that ended with an error; it is plain JSON and contains no secret."""
     return {"status": "failed", "error": type(error).__name__, "details": error.details()}
 
 
 def timed_out(reason: str) -> dict[str, Any]:
-    """Return the payload that ends a wait whose time is over, with what the last check found."""
+    """Return the payload of a wait that timed out, with the result of the last check."""
     return {"status": "timed out", "reason": reason}
 
 
@@ -29,10 +29,10 @@ def read_event(event: Any) -> dict[str, Any]:
     """
     Return the value of an event.
 
-    :param event: what Airflow hands to the resumed task.
-    :raises TimeoutError: with what the last check found, if the time is over.
-    :raises ImageKitError: the error that the trigger met, in its own class; or, for a payload that none of
-        our triggers writes, one that says so.
+    :param event: the event that Airflow passes to the resumed task.
+    :raises TimeoutError: if the wait timed out, with the result of the last check.
+    :raises ImageKitError: the trigger's error, in its own class, or an error for a payload that none of our
+        triggers writes.
     """
     match event:
         case {"status": "matched", "value": dict(value)}:
@@ -45,7 +45,7 @@ def read_event(event: Any) -> dict[str, Any]:
                 raise _rebuilt(error, details)
     raise ImageKitError(
         f"The trigger ended without a result: {event!r}",
-        help="Look at the triggerer's log of this task; provider versions may differ between machines.",
+        help="Check the triggerer's log of this task; provider versions may differ between machines.",
     )
 
 
@@ -53,4 +53,4 @@ def _rebuilt(error: type[ImageKitError], details: dict[str, Any]) -> ImageKitErr
     try:
         return error(**details)
     except TypeError:  # another version of the provider wrote it
-        return error(str(details.get("message", "The trigger met an error.")))
+        return error(str(details.get("message", "The trigger failed.")))

@@ -1,4 +1,4 @@
-"""One poll for all watchers of a selection, and for each the cursor that is stored behind its events."""
+"""Poll once for all watchers of a selection, and store each watcher's cursor after its events."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from airflow_provider_imagekit.triggers.lanes import connecting, lane_of
 if TYPE_CHECKING:
     from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 
-__all__ = ["FilesProducer", "Look", "Poller", "Watcher", "watching"]
+__all__ = ["FilesProducer", "PollResult", "Poller", "Watcher", "watching"]
 
 log = logging.getLogger(__name__)
 
-# A poll repeats what passes within seconds; for anything longer the next poll is the retry.
+# A poll retries errors that pass within seconds; for longer ones the next poll is the retry.
 _LIMITS = RetryLimits(max_retries=2, max_wait=5.0)
 
 
 @dataclass(eq=False)
-class Look:
+class PollResult:
     """
-    What one poll has shown, for every watcher.
+    Result of one poll, for all watchers.
 
     :param listing: the files.
-    :param floor_ms: since when they were asked for.
-    :param cursors: by watcher, the cursor to store once its events are in Airflow's database.
+    :param floor_ms: start of the requested period, in milliseconds since 1970.
+    :param cursors: for each watcher, the cursor to store once its events are in Airflow's database.
     """
 
     listing: Listing
@@ -58,9 +58,9 @@ class Watcher:
     :param store: state store of the trigger's asset; ``None`` before Airflow 3.3.
     :param kinds: which of ``new``, ``changed``, ``deleted`` it reports.
     :param interval: seconds between two polls.
-    :param overlap: seconds that each look reaches back behind the newest file.
+    :param overlap: seconds before the newest file from which each poll searches.
     :param delay: age in seconds that a file must have before it is reported.
-    :param clock: seconds since 1970.
+    :param clock: returns the time in seconds since 1970.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Watcher:
 
     async def load(self) -> None:
         """
-        Read the stored cursor; the first one is stored at once, so that a restart does not begin later.
+        Load the stored cursor. The first cursor is stored at once, so that a restart does not start later.
 
         :raises ImageKitConfigurationError: if the trigger serves several assets.
         """
@@ -95,7 +95,7 @@ class Watcher:
         except ValueError:
             raise ImageKitConfigurationError(
                 "One ImageKitFilesTrigger serves several assets, so none of them can keep its state.",
-                help="Give the trigger of each asset a name= of its own.",
+                help="Pass a different name= to the trigger of each asset.",
             ) from None
         if isinstance(state, dict):
             self.cursor = Cursor.from_json(state)
@@ -104,18 +104,18 @@ class Watcher:
             self.cursor = Cursor.at(self._now_ms(), self._overlap_ms)
             await self.save(self.cursor)
 
-    async def take(self, seen: Look) -> list[Arrival]:
+    async def take(self, result: PollResult) -> list[Arrival]:
         """
-        Return what a look shows this watcher for the first time.
+        Return the files of a poll that are new to this watcher.
 
-        :param seen: the look; one that does not reach back to this watcher's cursor is left out.
+        :param result: result of the poll; it is ignored if it does not reach back to this watcher's cursor.
         """
-        if seen.floor_ms > self.cursor.floor_ms:
+        if result.floor_ms > self.cursor.floor_ms:
             return []
         now_ms = self._now_ms()
         take = functools.partial(
             self.cursor.take,
-            seen.listing,
+            result.listing,
             now_ms=now_ms,
             overlap_ms=self._overlap_ms,
             until_ms=now_ms - round(self._delay * 1000) if self._delay else None,
@@ -126,7 +126,7 @@ class Watcher:
         found = [file for file in found if file.kind in self._kinds]
         watched = (self.cursor.present, self.cursor.missing) != (cursor.present, cursor.missing)
         if found or watched or cursor.floor_ms - self._stored_floor_ms >= self._overlap_ms:
-            seen.cursors[self] = cursor
+            result.cursors[self] = cursor
         self.cursor = cursor
         return found
 
@@ -146,32 +146,32 @@ class Watcher:
 
 class Poller:
     """
-    Looks at a selection; what goes wrong is logged and tried again with the next poll.
+    Polls a selection; an error is logged, and the next poll tries again.
 
-    :param hook: reads the Airflow Connection, again for each look.
-    :param selection: which files.
+    :param hook: reads the Airflow Connection again for each poll.
+    :param selection: the files to search for.
     """
 
     def __init__(self, hook: ImageKitHook, selection: Selection) -> None:
         self._hook = hook
         self._selection = selection
 
-    async def look(self, watchers: Sequence[Watcher]) -> Look | None:
+    async def poll(self, watchers: Sequence[Watcher]) -> PollResult | None:
         """
-        Look once for all watchers.
+        Poll once for all watchers.
 
-        :param watchers: at least one; the oldest cursor counts.
+        :param watchers: at least one; the search starts at the oldest cursor.
         :return: ``None`` if there was an error.
         """
         floor_ms = min(watcher.cursor.floor_ms for watcher in watchers)
         absences = any(watcher.wants_absences for watcher in watchers)
         try:
-            return Look(await self._listing(floor_ms, absences=absences), floor_ms)
+            return PollResult(await self._listing(floor_ms, absences=absences), floor_ms)
         except ImageKitError as error:
-            log.warning("The look for files failed and is repeated: %s", error)
+            log.warning("The poll for files failed; the next poll tries again: %s", error)
         except Exception:
-            # A trigger that ends with an error is started again each second; the next poll is soon enough.
-            log.exception("The look for files failed and is repeated.")
+            # Airflow would restart a failed trigger each second; the next poll is soon enough.
+            log.exception("The poll for files failed; the next poll tries again.")
         return None
 
     async def _listing(self, floor_ms: int, *, absences: bool) -> Listing:
@@ -206,10 +206,10 @@ def _group(key: Any) -> _Group:
 @contextlib.contextmanager
 def watching(key: Any, watcher: Watcher) -> Iterator[None]:
     """
-    Have a watcher, whose cursor is loaded, be served by the poll of its group.
+    Add a watcher to the polls of its group within this context.
 
-    :param key: names the group.
-    :param watcher: the watcher.
+    :param key: identifies the group.
+    :param watcher: the watcher; its cursor must be loaded.
     """
     group = _group(key)
     group.watchers.append(watcher)
@@ -224,13 +224,13 @@ def watching(key: Any, watcher: Watcher) -> Iterator[None]:
 
 class FilesProducer:
     """
-    The poll of a group as Airflow 3.3 drives it: looks are acknowledged before cursors are stored.
+    Polls for a group; Airflow 3.3 acknowledges each poll's events before the cursors are stored.
 
     It has the methods of Airflow's ``SharedStreamProducer``, which earlier versions lack.
 
-    :param key: names the group.
-    :param poller: how it looks.
-    :param sleep: waits for a number of seconds.
+    :param key: identifies the group.
+    :param poller: polls the selection.
+    :param sleep: sleeps for a number of seconds.
     """
 
     def __init__(
@@ -240,23 +240,23 @@ class FilesProducer:
         self._poller = poller
         self._sleep = sleep
 
-    async def open_stream(self) -> AsyncIterator[tuple[Look, Look]]:
-        """Yield looks for ever, each as event and as what :meth:`advance` gets."""
+    async def open_stream(self) -> AsyncIterator[tuple[PollResult, PollResult]]:
+        """Yield the results of polls endlessly, each as the event and as the payload for :meth:`advance`."""
         group = _group(self._key)
         while True:
             await group.joined.wait()
-            seen = await self._poller.look(group.watchers)
-            if seen is not None:
-                yield seen, seen
+            result = await self._poller.poll(group.watchers)
+            if result is not None:
+                yield result, result
             await self._sleep(min((watcher.interval for watcher in group.watchers), default=0.0))
 
     async def advance(self, batch: Sequence[Any]) -> None:
         """
-        Store the cursors of looks whose events are in Airflow's database.
+        Store the cursors of polls whose events are in Airflow's database.
 
-        :param batch: looks in order, each with how the watchers took it. One that a watcher failed at is left
-            out: that watcher starts again from its stored cursor, the cursors of the others follow with the
-            next look.
+        :param batch: results of polls in order, each with its outcome in the watchers. A result with which a
+            watcher failed is left out: that watcher restarts from its stored cursor, and the cursors of the
+            others are stored with the next poll.
         """
         cursors: dict[Watcher, Cursor] = {}
         for item in batch:
@@ -266,12 +266,12 @@ class FilesProducer:
             try:
                 await watcher.save(cursor)
             except Exception:
-                # Airflow would end the poll; so at worst the files are reported again after a restart.
-                log.exception("The cursor of a watch could not be stored.")
+                # An error would end the polls. Without it, a restart at worst reports the files again.
+                log.exception("The cursor of a watcher could not be stored.")
 
-    def get_advance_lane(self, broker_payload: Look) -> None:  # noqa: ARG002 - Airflow's signature
-        """Return the one lane: looks are acknowledged in order."""
+    def get_advance_lane(self, broker_payload: PollResult) -> None:  # noqa: ARG002 - Airflow's signature
+        """Return the same lane for all polls, so that they are acknowledged in order."""
         return
 
     async def aclose(self) -> None:
-        """Hold nothing that would have to be closed."""
+        """Do nothing: there is nothing to close."""

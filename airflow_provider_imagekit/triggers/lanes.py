@@ -1,4 +1,4 @@
-"""How many checks run at a time: so many for each account and host, whatever the other accounts do."""
+"""Limit the checks that run at the same time, separately for each account and host."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["SLOTS", "Lane", "client_of", "connecting", "lane_of"]
 
 T = TypeVar("T")
 
-#: Maximum checks of one client at a time; so a dead host takes no more threads than this.
+#: Maximum checks of one client at a time, which limits the threads that a dead host can block.
 SLOTS: Final = 16
 
 
 class Lane:
     """
-    The checks of one client; those above the number of slots wait for their turn.
+    Runs the checks of one client; checks beyond the number of slots wait for a free slot.
 
-    A slot is free again when the thread of its check has ended, not before: so the threads are bounded
-    although a trigger can be cancelled while its check hangs.
+    A slot becomes free only when the thread of its check has ended. So the number of threads is bounded even
+    if a trigger is cancelled while its check hangs.
 
     :param slots: maximum checks at a time.
     """
@@ -36,9 +36,9 @@ class Lane:
 
     async def run(self, function: Callable[[], T]) -> T:
         """
-        Call a function in a thread, when a slot is free, and return its result.
+        Call a function in a thread when a slot is free, and return its result.
 
-        :param function: what to call.
+        :param function: the function to call.
         """
         loop = asyncio.get_running_loop()
         await self._slots.acquire()
@@ -67,7 +67,7 @@ def lane_of(client: ImageKitClient) -> Lane:
     """
     Return the lane of a client in the running event loop.
 
-    :param client: the client of an account on a host, which all triggers of one Airflow Connection share.
+    :param client: the client of an account on a host; all triggers of an Airflow Connection share its lane.
     """
     lanes = _lanes.setdefault(asyncio.get_running_loop(), WeakKeyDictionary())
     return lanes.setdefault(client.origin, Lane())
@@ -75,9 +75,9 @@ def lane_of(client: ImageKitClient) -> Lane:
 
 def connecting(imagekit_conn_id: str) -> asyncio.Semaphore:
     """
-    Return the slots of those who read an Airflow Connection.
+    Return the semaphore that limits concurrent reads of an Airflow Connection.
 
-    A thousand triggers that wake together would else be one step of the event loop, long enough to stall it.
+    A thousand triggers that wake up together would otherwise read it in one step and block the event loop.
 
     :param imagekit_conn_id: id of the Airflow Connection.
     """
@@ -87,10 +87,10 @@ def connecting(imagekit_conn_id: str) -> asyncio.Semaphore:
 
 async def client_of(imagekit_conn_id: str, read: Callable[[], Awaitable[ImageKitClient]]) -> ImageKitClient:
     """
-    Return the client of an Airflow Connection; triggers that need it at the same time share one reading.
+    Return the client of an Airflow Connection; triggers that need it at the same time share one read.
 
     :param imagekit_conn_id: id of the Airflow Connection.
-    :param read: reads it; what it raises is raised in each of these triggers.
+    :param read: reads the Connection; its error is raised in each of these triggers.
     """
     readings = _readings.setdefault(asyncio.get_running_loop(), {})
     reading = readings.get(imagekit_conn_id)
@@ -100,8 +100,8 @@ async def client_of(imagekit_conn_id: str, read: Callable[[], Awaitable[ImageKit
         def forget(done: asyncio.Future[ImageKitClient]) -> None:
             del readings[imagekit_conn_id]
             if not done.cancelled():
-                done.exception()  # each trigger that waited for it may have been cancelled
+                done.exception()  # mark it as retrieved, since all waiting triggers may have been cancelled
 
         reading.add_done_callback(forget)
-    # The end of one trigger must not be that of the reading.
+    # Cancelling one trigger must not cancel the shared read.
     return await asyncio.shield(reading)

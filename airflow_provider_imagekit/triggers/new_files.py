@@ -1,4 +1,4 @@
-"""The trigger that waits until files have come."""
+"""Trigger that waits until files have arrived."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["NewFilesTrigger", "check_for_files"]
 
 class NewFilesTrigger(PollingTrigger):
     """
-    Wait until a folder or a search has files that came since a time.
+    Wait until a folder or a search has files that arrived since a time.
 
-    :param search_query: ImageKit's search language; ``None`` for all files.
+    :param search_query: a query in ImageKit's search language; ``None`` for all files.
     :param path: a folder, without its subfolders; ``None`` for all.
     :param file_type: ``all``, ``image`` or ``non-image``; ``None`` for all.
     :param kinds: which of ``new`` and ``changed`` count.
-    :param since_ms: since when, in milliseconds since 1970.
+    :param since_ms: start of the period, in milliseconds since 1970.
     :param waiting: arguments of :class:`~airflow_provider_imagekit.triggers.base_polling.PollingTrigger`.
     """
 
@@ -53,7 +53,7 @@ class NewFilesTrigger(PollingTrigger):
             "since_ms": self.since_ms,
         }
 
-    def _look(self, client: ImageKitClient) -> Poll:
+    def _check_once(self, client: ImageKitClient) -> Poll:
         return check_for_files(client, self.selection, self.since_ms, self.kinds)
 
 
@@ -61,14 +61,14 @@ def check_for_files(
     client: ImageKitClient, selection: Selection, since_ms: int, kinds: Sequence[str]
 ) -> Poll:
     """
-    Look once for files that came since a time.
+    Check once for files that arrived since a time.
 
-    :param client: asks ImageKit.
-    :param selection: which files.
-    :param since_ms: since when, in milliseconds since 1970.
+    :param client: the client to use.
+    :param selection: the files to search for.
+    :param since_ms: start of the period, in milliseconds since 1970.
     :param kinds: which of ``new`` and ``changed`` count.
     """
     found = arrived(functools.partial(client.call, limits=CHECK_LIMITS), selection, since_ms, kinds)
     if found is None:
-        return Poll(matched=False, value=None, reason=f"No file has come since {iso(since_ms)}.")
-    return Poll(matched=True, value=found, reason=f"Files have come since {iso(since_ms)}: {found['count']}.")
+        return Poll(matched=False, value=None, reason=f"No file has arrived since {iso(since_ms)}.")
+    return Poll(matched=True, value=found, reason=f"Files since {iso(since_ms)}: {found['count']}.")

@@ -1,4 +1,4 @@
-"""The trigger that waits for a perceptual-hash distance."""
+"""Trigger that waits for a perceptual-hash distance."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["PHashDistanceTrigger"]
 
 class PHashDistanceTrigger(PollingTrigger):
     """
-    Check a perceptual-hash gate again and again, and fire when it matches or cannot match any more.
+    Check a perceptual-hash gate repeatedly, and fire when it matches or can no longer match.
 
     :param stop_on_mismatch: whether a verdict that does not match ends the wait with an error.
-    :param arguments: those of :class:`~airflow_provider_imagekit.triggers.base_polling.PollingTrigger`, and
-        pictures and distances, named and read as in
+    :param arguments: arguments of
+        :class:`~airflow_provider_imagekit.triggers.base_polling.PollingTrigger` and of
         :meth:`~airflow_provider_imagekit.gates.gate.PHashGate.parse`.
     """
 
@@ -38,14 +38,14 @@ class PHashDistanceTrigger(PollingTrigger):
     def _arguments(self) -> dict[str, Any]:
         return {"stop_on_mismatch": self.stop_on_mismatch, **self.gate.arguments()}
 
-    def _look(self, client: ImageKitClient) -> Poll:
+    def _check_once(self, client: ImageKitClient) -> Poll:
         return poll(self.gate, client, load_bank, stop_on_mismatch=self.stop_on_mismatch)
 
     async def _check(self, client: ImageKitClient) -> Poll:
         reference = self.gate.reference
         if not isinstance(reference, BankFile):
             return await super()._check(client)
-        # One after the other: a check that waits for a storage must not hold a slot of the account.
+        # In separate steps, because a check that waits for a storage must not hold a slot of the account.
         in_lane = lane_of(client).run
         try:
             gate = await in_lane(functools.partial(look_up, self.gate, client))

@@ -1,4 +1,4 @@
-"""Triggers that ask for a status again and again until it is as wanted: jobs, purges, the account's usage."""
+"""Triggers that poll a status until it is reached: jobs, purges, the account's usage."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class JobTrigger(PollingTrigger):
     def _arguments(self) -> dict[str, Any]:
         return {"kind": self.kind, "job_id": self.job_id}
 
-    def _look(self, client: ImageKitClient) -> Poll:
+    def _check_once(self, client: ImageKitClient) -> Poll:
         return check_job(client, self.kind, self.job_id)
 
 
@@ -40,8 +40,8 @@ class UsageTrigger(PollingTrigger):
     """
     Wait until less than a share of the plan is used.
 
-    :param limits: what the plan contains, by counter.
-    :param max_share: largest share of each that may be used, 0 to 1.
+    :param limits: the plan's monthly limit of each counter.
+    :param max_share: maximum share of each limit that may be used, as a fraction.
     :param waiting: arguments of :class:`~airflow_provider_imagekit.triggers.base_polling.PollingTrigger`.
     """
 
@@ -52,5 +52,5 @@ class UsageTrigger(PollingTrigger):
     def _arguments(self) -> dict[str, Any]:
         return {"limits": dict(self.limits.limits), "max_share": self.limits.max_share}
 
-    def _look(self, client: ImageKitClient) -> Poll:
+    def _check_once(self, client: ImageKitClient) -> Poll:
         return self.limits.check(client)

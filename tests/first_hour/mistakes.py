@@ -60,7 +60,7 @@ NAMES = {
         lambda _: metadata(file_id="/shop/shoe.jpg"), ("file_id is '/shop/shoe.jpg'", "a path", "find_file")
     ),
     "a URL as file_id": Mistake(
-        lambda scene: metadata(file_id=scene.url), ("file_id is 'http", "a URL", "passed as url")
+        lambda scene: metadata(file_id=scene.url), ("file_id is 'http", "a URL", "a URL as url")
     ),
     "a template of nothing as file_id": Mistake(
         lambda _: metadata(file_id="None"), ("file_id is 'None'", "the template gave None")
@@ -90,7 +90,7 @@ NAMES = {
         lambda scene: library(scene, file_ids=["/shop/shoe.jpg"]), ("file_ids is '/shop/shoe.jpg'", "a path")
     ),
     "paths as urls": Mistake(
-        lambda scene: library(scene, urls=["/shop/shoe.jpg"]), ("urls is '/shop/shoe.jpg'", "whole address")
+        lambda scene: library(scene, urls=["/shop/shoe.jpg"]), ("urls is '/shop/shoe.jpg'", "complete URL")
     ),
     "a typo in path, in a table": Mistake(
         lambda scene: library(scene, path="/shpo"), ("No files were found with path='/shpo'",), WARNS, 2
@@ -166,7 +166,7 @@ GATES = {
         lambda scene: PHashShortCircuitOperator(
             task_id="t", file_id=scene.file_id, reference_file_id=scene.file_id, max_distance=30
         ),
-        ("max_distance is 30", "16 or below", "force=True"),
+        ("max_distance is 30", "16 or less", "force=True"),
     ),
     "two pictures": Mistake(
         lambda scene: sensor(scene, file_id=scene.file_id, url=scene.url),
@@ -180,7 +180,7 @@ GATES = {
     ),
     "a bank with other columns": Mistake(
         lambda scene: sensor(scene, reference_bank=scene.path("bank.csv", TABLE)),
-        ("reference_bank", "bank.csv", "no 'fileId'", "there are: sku, hash"),
+        ("reference_bank", "bank.csv", "no 'fileId'", "the columns are: sku, hash"),
         FAILS,
     ),
     "variants without a URL": Mistake(

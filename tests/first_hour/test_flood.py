@@ -55,7 +55,7 @@ def test_refusals_are_logged_as_one_line_and_lose_no_file(
     assert len(lines) == 1, lines
     [line] = lines
     assert "over its rate limit" in line
-    assert "go out at 27 a second" in line
+    assert "continue at 27 a second" in line
 
 
 def test_refusals_without_a_limit_in_their_headers_lose_no_file(

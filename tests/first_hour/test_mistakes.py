@@ -82,7 +82,7 @@ TABLES = {
     ),
     "a relative table of hashes": Mistake(
         lambda scene: duplicates(scene, input_path="hashes.csv"),
-        ("input_path", "hashes.csv", "begins at this worker's folder"),
+        ("input_path", "hashes.csv", "starts in this worker's folder"),
     ),
     "a table of hashes with other columns": Mistake(
         lambda scene: duplicates(scene, input_path=scene.path("hashes.csv", TABLE)),
@@ -145,12 +145,12 @@ TABLES = {
     ),
     "no records": Mistake(
         lambda scene: duplicates(scene, records=[]),
-        ("no picture with a pHash", "input_path or records"),
+        ("No picture has a pHash", "input_path or records"),
         WARNS,
     ),
     "no records for a report": Mistake(
         lambda scene: ThresholdReportOperator(task_id="t", records=[], output_path=scene.path("out")),
-        ("no picture with a pHash", "input_path or records"),
+        ("No picture has a pHash", "input_path or records"),
         WARNS,
     ),
     "batches without a file": Mistake(

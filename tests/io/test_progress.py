@@ -1,4 +1,4 @@
-"""How numbers of things are said."""
+"""Progress lines, and the formatting of counts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_line_of_progress_says_one_in_the_singular() -> None:
     lines: list[str] = []
     progress = Progress(lines.append, every=0.0, clock=iter(range(0, 99, 10)).__next__)
     for done, total in ((1, None), (2, None), (1, 1)):
-        progress.look("Reading", done, total, "rows")
+        progress.report("Reading", done, total, "rows")
     assert [line.partition(",")[0] for line in lines] == [
         "Reading: 1 row",
         "Reading: 2 rows",
@@ -28,7 +28,7 @@ def test_a_line_of_progress_says_one_in_the_singular() -> None:
     ]
     progress.stop()
     with pytest.raises(StoppedError, match=r"after 1 row\."):
-        progress.look("Reading", 1, None, "rows")
+        progress.report("Reading", 1, None, "rows")
 
 
 def test_an_irregular_plural_is_given() -> None:

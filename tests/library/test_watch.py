@@ -1,4 +1,4 @@
-"""One look at a selection: how many requests it costs, and that it misses nothing."""
+"""Polling a selection: the number of requests, and that no file is missed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_imagekit.library.watch import MAX_PAGES, Selection, look
 from tests.library.arriving import START, listed
 
 
-def test_a_look_costs_one_request_and_shows_what_the_search_finds(
+def test_a_poll_costs_one_request_and_returns_what_the_search_finds(
     imagekit: ImageKitEmulator, client: ImageKitClient
 ) -> None:
     files = [file for file in imagekit.files() if file["fileType"] == "image"]
@@ -66,7 +66,7 @@ def test_files_that_move_to_the_end_meanwhile_hide_no_others(same: int) -> None:
     assert library.calls <= 6
 
 
-def test_a_look_ends_after_some_pages_and_the_next_one_goes_on() -> None:
+def test_a_poll_ends_after_some_pages_and_the_next_one_continues() -> None:
     library = Many([START + number for number in range(15_000)])
     found = look(library, Selection(), START).files
     assert library.calls == MAX_PAGES
@@ -79,7 +79,7 @@ def test_too_many_files_to_watch_for_deletion_are_refused() -> None:
         look(lambda _: [{"fileId": str(number)} for number in range(1000)], Selection(), 0, absences=True)
 
 
-def test_the_cost_of_the_first_look_does_not_depend_on_the_librarys_size(tmp_path: Path) -> None:
+def test_the_cost_of_the_first_poll_does_not_depend_on_the_librarys_size(tmp_path: Path) -> None:
     for number in range(1200):
         (tmp_path / f"{number}.txt").write_text("old")
     with (

@@ -79,7 +79,7 @@ def test_the_key_is_in_no_log_and_no_traceback(
     logging.getLogger("urllib3").setLevel(logging.DEBUG)
     caplog.set_level(logging.DEBUG)
     errors: list[BaseException] = []
-    meet(fault, caller, written_imagekit, told=errors)
+    meet(fault, caller, written_imagekit, errors=errors)
     output = capfd.readouterr()
     texts = [caplog.text, output.out, output.err]
     for error in errors:
@@ -110,7 +110,7 @@ def test_the_key_is_in_no_repr(connection: str, imagekit: ImageKitEmulator) -> N
     from airflow_provider_imagekit.hooks.connection import client_settings
 
     settings = client_settings(hook.get_connection(connection), {"rate_limit_url": "redis://:pw-secret@h"})
-    for thing in (hook, client, client._transport, client._calls, client._calls._budget, settings):
+    for thing in (hook, client, client._transport, client._calls, client._calls._rate_limiter, settings):
         assert imagekit.private_key not in repr(thing)
         assert "pw-secret" not in repr(thing)
 

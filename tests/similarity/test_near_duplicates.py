@@ -257,7 +257,7 @@ class TestOrigins:
         assert found.groups[0].keeper.origin is Origin.REFERENCE
 
     def test_a_name_that_stands_twice_is_refused(self):
-        with pytest.raises(ImageKitInputError, match="The new picture 'a' stands in its table twice"):
+        with pytest.raises(ImageKitInputError, match="The new picture 'a' occurs twice in its table"):
             find_near_duplicates([picture("a"), picture("a", 5)])
 
 

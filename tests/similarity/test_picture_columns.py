@@ -130,7 +130,7 @@ def test_columns_of_a_few_rows_are_read_from_many_batches(tmp_path: Path) -> Non
     ],
 )
 def test_a_table_without_the_columns_is_refused_with_those_that_are_there(columns: Any, text: str) -> None:
-    with pytest.raises(ImageKitInputError, match=f"{text}.*there are: {', '.join(columns)}"):
+    with pytest.raises(ImageKitInputError, match=f"{text}.*the columns are: {', '.join(columns)}"):
         read_pictures([columns], KeptColumns())
 
 

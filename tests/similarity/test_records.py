@@ -29,9 +29,9 @@ class TestRecords:
         assert (record.id, record.phash) == ("a", PHash(1))
 
     def test_a_missing_column_is_refused_with_those_that_are_there(self):
-        with pytest.raises(ImageKitInputError, match=r"Row 1 has no 'fileId'.*there are: sku, pHash"):
+        with pytest.raises(ImageKitInputError, match=r"Row 1 has no 'fileId'.*the columns are: sku, pHash"):
             list(read_records([{"sku": "a", "pHash": "1"}]))
-        with pytest.raises(ImageKitInputError, match=r"no column 'pHash'.*there are: fileId, hash"):
+        with pytest.raises(ImageKitInputError, match=r"no column 'pHash'.*the columns are: fileId, hash"):
             list(read_records([{"fileId": "a", "hash": "1"}]))
 
     def test_a_malformed_hash_is_refused_with_its_row(self):

@@ -112,7 +112,7 @@ def test_those_who_need_the_same_bank_share_one_load_and_hanging_loads_are_limit
         go_on.wait(PATIENCE)
         return PHashBank([])
 
-    loads = BankLoads(most=2)
+    loads = BankLoads(maximum=2)
     first_load = loads.start("a", load)
     assert loads.start("a", load) is first_load
     loads.start("b", load)

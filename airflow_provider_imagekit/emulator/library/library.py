@@ -1,7 +1,7 @@
 """
 The media library: a folder of files, overlaid with uploads, changes and deletions made through the API.
 
-The folder itself is never written. Files added, changed or removed in it are detected without a restart.
+The folder itself is read-only. Files added, changed or removed in it are detected without a restart.
 """
 
 from __future__ import annotations
@@ -151,10 +151,10 @@ class Library:
             else:
                 self._assets.pop(path, None)
                 self._store.forget(path)
-            former = _blobs(known) if known else []
+            previous = _blobs(known) if known else []
             self._uses.update(_blobs(asset))
-            self._uses.subtract(former)
-            self._drop_unused(former)
+            self._uses.subtract(previous)
+            self._drop_unused(previous)
             if self.on_change is not None:
                 self.on_change(known, asset)
             return asset

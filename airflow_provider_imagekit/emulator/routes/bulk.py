@@ -38,11 +38,11 @@ class Bulk:
 
     async def add_tags(self, request: Request) -> Response:
         """``POST /v1/files/addTags``: add tags to files."""
-        return await self._tag(request, lambda former, tags: [*former, *tags])
+        return await self._tag(request, lambda previous, tags: [*previous, *tags])
 
     async def remove_tags(self, request: Request) -> Response:
         """``POST /v1/files/removeTags``: remove tags from files."""
-        return await self._tag(request, lambda former, tags: [tag for tag in former if tag not in tags])
+        return await self._tag(request, lambda previous, tags: [tag for tag in previous if tag not in tags])
 
     async def delete(self, request: Request) -> Response:
         """``POST /v1/files/batch/deleteByFileIds``: delete files with all their versions."""

@@ -74,8 +74,8 @@ def _changes(requested: dict[str, Any], asset: Asset, fields: Iterable[Mapping[s
     if "customCoordinates" in requested:
         changes["custom_coordinates"] = coordinates_of(requested["customCoordinates"])
     if "customMetadata" in requested:
-        former = asset.current.attributes.custom_metadata
-        merged = former | custom_metadata_of(requested["customMetadata"], fields)
+        previous = asset.current.attributes.custom_metadata
+        merged = previous | custom_metadata_of(requested["customMetadata"], fields)
         changes["custom_metadata"] = {name: value for name, value in merged.items() if value is not None}
     if "description" in requested:
         if not isinstance(requested["description"], str):

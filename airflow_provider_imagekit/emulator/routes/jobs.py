@@ -127,10 +127,10 @@ def _adding(path: str, version: Version) -> Any:
     now = time.time_ns() // 1_000_000
 
     def change(known: Asset | None, blob: str) -> Asset:
-        former = known.versions if known else ()
-        number = former[-1].number + 1 if former else 1
+        previous = known.versions if known else ()
+        number = previous[-1].number + 1 if previous else 1
         added = replace(version, number=number, blob=blob, updated_ms=now)
-        return Asset(path, known.disk if known else None, (*former, added))
+        return Asset(path, known.disk if known else None, (*previous, added))
 
     return change
 

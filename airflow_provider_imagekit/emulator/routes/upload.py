@@ -150,14 +150,14 @@ def _next_version(fields: UploadFields, path: str, known: Asset | None, blob: st
         )
     if len(known.versions) >= MAX_VERSIONS:
         raise ApiError(400, f"A file can have a maximum of {MAX_VERSIONS} versions.")
-    former = known.current.attributes
+    previous = known.current.attributes
     attributes = Attributes(
-        tags=former.tags if fields.keep_tags and "tags" not in fields.given else fields.attributes.tags,
-        custom_metadata=former.custom_metadata
+        tags=previous.tags if fields.keep_tags and "tags" not in fields.given else fields.attributes.tags,
+        custom_metadata=previous.custom_metadata
         if fields.keep_custom_metadata and "customMetadata" not in fields.given
         else fields.attributes.custom_metadata,
         custom_coordinates=fields.attributes.custom_coordinates,
-        description=fields.attributes.description or former.description,
+        description=fields.attributes.description or previous.description,
         private=fields.attributes.private,
         published=fields.attributes.published,
     )

@@ -110,7 +110,7 @@ def _test(query: Comparison, kind: str, now: datetime) -> Callable[[Any], bool]:
 def _safely(compare: Callable[[Any, Any], bool], value: Any, expected: Any) -> bool:
     try:
         return compare(value, expected)
-    except TypeError:  # custom metadata of another type than the query's value
+    except TypeError:  # the custom metadata has a different type than the query's value
         return False
 
 
@@ -125,8 +125,8 @@ def _within_folder(value: str, expected: str) -> bool:
 def _has(value: Any, expected: str) -> bool:
     # Documented: case-insensitive words in any order; the last one may be a prefix.
     words = re.findall(r"\w+", str(value).lower().replace("_", " "))
-    *whole, last = re.findall(r"\w+", expected.lower().replace("_", " ")) or [""]
-    return all(word in words for word in whole) and any(word.startswith(last) for word in words)
+    *complete, prefix = re.findall(r"\w+", expected.lower().replace("_", " ")) or [""]
+    return all(word in words for word in complete) and any(word.startswith(prefix) for word in words)
 
 
 def _value(field: str, kind: str, literal: Literal, now: datetime) -> Any:
@@ -180,7 +180,7 @@ def _custom(literal: Literal) -> Any:
     if literal.text in ("true", "false"):
         return literal.text == "true"
     if not _NUMBER.fullmatch(literal.text):
-        raise SearchSyntaxError("a text must be enclosed within quotes")
+        raise SearchSyntaxError("a string must be enclosed within quotes")
     return float(literal.text)
 
 

@@ -1,1 +1,1 @@
-"""The typed table of a media library: its columns, how values get there, and its files."""
+"""The typed table of a media library: its columns, the conversion of values, and its files."""

@@ -1,4 +1,4 @@
-"""When and where a picture was taken, from EXIF as ImageKit returns it. Broken values give ``None``."""
+"""Derives when and where a picture was taken from ImageKit's EXIF. Invalid values give ``None``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Capture(NamedTuple):
 
     :param at: ISO 8601 in UTC.
     :param source: ``offset``, ``gps``, ``zone`` or ``zone_despite_gps``.
-    :param local: what the camera's clock showed, ISO 8601 without a zone.
+    :param local: time of the camera's clock, ISO 8601 without a zone.
     """
 
     at: str | None = None
@@ -47,7 +47,7 @@ def zone_of(name: str) -> tzinfo:
     """
     Return a time zone of the IANA database, such as ``Europe/Berlin``.
 
-    :raises ImageKitInputError: if there is none of that name.
+    :raises ImageKitInputError: if there is no zone of that name.
     """
     try:
         return pendulum.timezone(name)
@@ -62,12 +62,13 @@ def captured(exif: dict[str, Any], zone: tzinfo) -> Capture:
     """
     Return when a picture was taken.
 
-    EXIF writes the camera's clock without a zone. The instant follows from the clock's own offset, else it is
-    the GPS time, which is UTC, else the clock is taken for one in the given zone. A GPS time from which the
-    clock differs by no possible zone is stale or made up: the clock counts, and the source says so.
+    EXIF stores the camera's clock without a zone. The instant follows from the clock's own offset if there is
+    one, else from the GPS time, which is UTC, else from the given zone. If the difference between clock and
+    GPS time is not a possible time zone, the GPS time is stale or invented: the clock and the given zone are
+    used, and ``source`` is ``zone_despite_gps``.
 
     :param exif: the metadata's ``exif``.
-    :param zone: the zone of clocks of which nothing else is known.
+    :param zone: the time zone of clocks for which no other information exists.
     """
     clock = original_clock(as_dict(exif.get("exif")), as_dict(exif.get("image")))
     gps = as_dict(exif.get("gps"))
@@ -86,11 +87,11 @@ def captured(exif: dict[str, Any], zone: tzinfo) -> Capture:
 
 def place(exif: dict[str, Any]) -> Place:
     """
-    Return where a picture was taken, in decimals.
+    Return where a picture was taken, in decimal degrees.
 
     :param exif: the metadata's ``exif``; its coordinates are lists of degrees, minutes and seconds.
-    :return: latitude and longitude both or neither: half a place or one without its hemisphere gives none,
-        and neither do 0, 0 (what cameras write without a fix) and a fix that the receiver calls void.
+    :return: latitude and longitude, or neither: there is no place if one of them or its hemisphere is
+        missing, if both are 0 (which cameras write without a fix), or if the receiver marked the fix as void.
     """
     gps = as_dict(exif.get("gps"))
     if _is_void(gps):
@@ -116,14 +117,14 @@ def _instant(clock: datetime, zone: tzinfo) -> str | None:
         return None
 
 
-def _degrees(value: Any, reference: Any, hemispheres: str, most: int) -> float | None:
+def _degrees(value: Any, reference: Any, hemispheres: str, maximum: int) -> float | None:
     parts = value if isinstance(value, list) else [value]
     side = (as_text(_first(reference)) or " ")[0].upper()
     numbers = [as_number(part) for part in parts[:3]]
     if not numbers or side not in hemispheres or any(number is None or number < 0 for number in numbers):
         return None
     degrees = math.fsum(number / 60**power for power, number in enumerate(numbers) if number is not None)
-    if degrees > most:
+    if degrees > maximum:
         return None
     return round(-degrees if side == hemispheres[1] else degrees, 8)
 

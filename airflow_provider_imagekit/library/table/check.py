@@ -1,4 +1,4 @@
-"""Whether a stored table is one of this package: sorted, and with values of its columns' types."""
+"""Validates stored tables: their rows must be sorted, and values must have the types of their columns."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def usable(
     rows: Iterable[tuple[str, Row | None, bool]], table: str
 ) -> Iterator[tuple[str, Row | None, bool]]:
     """
-    Yield the rows of a stored table.
+    Yield the rows of a stored table after validation.
 
     :param rows: as :class:`~airflow_provider_imagekit.library.table.stored.StoredTable` yields them.
-    :param table: where they are read from, for errors.
+    :param table: name of the table, for errors.
     :raises ImageKitInputError: if the table cannot be read, or was not written by this operator.
     """
-    before, number = "", 0
+    previous, number = "", 0
     remaining = iter(rows)
     while True:
         number += 1
@@ -36,32 +36,32 @@ def usable(
         if found is None:
             return
         key, row, is_whole = found
-        if key <= before:
-            raise _unusable(table, f"it is not sorted: row {number:,}, {key!r}, comes after {before!r}")
+        if key <= previous:
+            raise _unusable(table, f"it is not sorted: row {number:,}, {key!r}, follows {previous!r}")
         if row is not None and not is_whole and (column := wrong_column(row)) is not None:
-            raise _unusable(table, f"row {number:,} has {row[column]!r:.80} as its {column}")
-        before = key
+            raise _unusable(table, f"row {number:,} has the invalid {column} {row[column]!r:.80}")
+        previous = key
         yield found
 
 
 def _unusable(table: str, reason: str) -> ImageKitInputError:
     return ImageKitInputError(
-        f"output_path is {table!r}, whose table cannot be used: {reason.removesuffix('.')}.",
+        f"The table at output_path, {table!r}, cannot be used: {reason.removesuffix('.')}.",
         help="Choose another output_path, restore the table, or overwrite it once with full_refresh=True.",
     )
 
 
 def wrong_column(row: Row) -> str | None:
     """
-    Return the first column whose value is not of its type.
+    Return the first column whose value does not have the column's type; ``None`` if all have.
 
     :param row: with all columns.
     """
     kinds = tuple(map(type, _plain_values(row)))
-    if kinds not in _sound_kinds:
+    if kinds not in _valid_kinds:
         wrong = next((column.name for column in COLUMNS if not _fits(row[column.name], column.kind)), None)
-        if wrong is None and len(_sound_kinds) < _MOST_KINDS:
-            _sound_kinds.add(kinds)
+        if wrong is None and len(_valid_kinds) < _MAX_KINDS:
+            _valid_kinds.add(kinds)
         return wrong
     return next((name for name, fits in _RANGE_OF if not fits(row[name])), None)
 
@@ -101,8 +101,8 @@ def _fits(value: Any, kind: Kind) -> bool:
     return type(value) in _TYPES[kind] and (kind not in _RANGES or _RANGES[kind](value))
 
 
-# Rows have the same types in the same columns again and again: this looks at a whole library every night.
-_sound_kinds: set[tuple[type, ...]] = set()
-_MOST_KINDS = 1000
+# Combinations of types that were found valid: nearly all rows of a library share a few of them.
+_valid_kinds: set[tuple[type, ...]] = set()
+_MAX_KINDS = 1000
 _plain_values = itemgetter(*(column.name for column in COLUMNS if column.kind is not Kind.JSON))
 _RANGE_OF = [(column.name, _RANGES[column.kind]) for column in COLUMNS if column.kind in _RANGES]

@@ -1,8 +1,8 @@
 """
-Clocks and offsets as EXIF writes them: whole values are read, where they have one reading, or nothing is.
+Parses clock times and UTC offsets from EXIF. A value that is not complete and unambiguous is ignored.
 
-An offset belongs to its own clock, and GPS time, which is UTC, counts only beside a clock from which it
-differs by a possible time zone: a value that is not understood gives no instant rather than a wrong one.
+An offset applies only to its own clock. GPS time, which is UTC, is used only if it differs from the clock by
+a possible time zone. A value that cannot be interpreted gives no instant rather than a wrong one.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _CLOCK = re.compile(
 _OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-])(?:(\d\d)(\d\d)|(\d\d?)(?::(\d\d))?)", re.ASCII)
 _UTC_NAMES = ("Z", "UTC", "GMT")
 
-# Hours of the zones that there are; Baker Island's and Kiribati's.
+# Offsets in hours of the westernmost and easternmost zones, Baker Island and Kiribati.
 _WEST, _EAST = -12, 14
 _QUARTER = timedelta(minutes=15)
-# A fix is some minutes old, and clocks are some minutes off.
+# A GPS fix can be some minutes old, and clocks can be some minutes off.
 _NEAR = timedelta(minutes=5)
 
 
 class Clock(NamedTuple):
     """
-    What a camera's clock showed.
+    The time of a camera's clock.
 
     :param shown: the time without a zone.
-    :param offset: east of UTC; ``None`` if it is unknown.
+    :param offset: offset from UTC, east positive; ``None`` if unknown.
     """
 
     shown: datetime
@@ -47,13 +47,13 @@ class Clock(NamedTuple):
 
 def original_clock(camera: dict[str, Any], image: dict[str, Any]) -> Clock | None:
     """
-    Return the clock of the shutter, else that of the digitising.
+    Return the time of the exposure, else that of digitization.
 
-    An offset tag counts for its own clock, and for one that shows the same second: without the time of the
-    edit, it is unknown for which clock ``OffsetTime`` was written.
+    An offset tag applies to its own clock and to a clock that shows the same second. ``OffsetTime`` belongs
+    to the time of the last edit; without that time, it is unknown to which clock it applies.
 
     :param camera: EXIF's section ``exif``.
-    :param image: EXIF's section ``image``, which holds the time of the last edit.
+    :param image: EXIF's section ``image``, which contains the time of the last edit.
     """
     clock = _read(camera.get("DateTimeOriginal"), camera.get("SubSecTimeOriginal")) or _read(
         camera.get("CreateDate"), camera.get("SubSecTimeDigitized")
@@ -98,7 +98,7 @@ def gps_time(gps: dict[str, Any]) -> datetime | None:
 
 def differ_by_a_zone(shown: datetime, moment: datetime) -> bool:
     """
-    Return whether a clock that shows this time at that moment stands in a zone that there can be.
+    Return whether a clock that shows this time at that instant can be in an existing time zone.
 
     :param shown: the clock, without a zone.
     :param moment: an instant.
@@ -117,7 +117,7 @@ def _read(value: Any, fraction: Any) -> Clock | None:
     year, month, day, hour, minute, second = map(int, numbers)
     hour_of_day = _hour_of_day(hour, half)
     offset = _offset(zone) if zone else None
-    # ISO 8601 knows 24:00:00; what a camera means by 24:05:00 is unknown.
+    # ISO 8601 allows 24:00:00; what a camera means by 24:05:00 is unknown.
     midnight = (hour, minute, second) == (24, 0, 0) and not half
     if (zone and offset is None) or second > 60 or (hour_of_day is None and not midnight):
         return None
@@ -143,7 +143,7 @@ def _micros(own: str | None, separate: Any) -> int:
 
 
 def _offset(value: Any) -> timedelta | None:
-    """Return an offset: ``+02:00``, ``-5:00``, ``+02``, ``GMT+02:00``, or hours as ``TimeZoneOffset`` has."""
+    """Parse an offset: ``+02:00``, ``-5:00``, ``+02``, ``GMT+02:00``, or the hours of ``TimeZoneOffset``."""
     if value is None:
         return None
     if isinstance(value, list) and value:

@@ -1,4 +1,4 @@
-"""From a JSON value of unknown make to a typed one, or to ``None``: nothing here raises."""
+"""Converts JSON values of unknown types to typed values, or to ``None``; never raises an error."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 def as_text(value: Any) -> str | None:
     """
-    Return a text up to its first NUL, without outer blanks, or ``None`` if nothing is left.
+    Return a text up to its first NUL, without leading and trailing whitespace; ``None`` if nothing is left.
 
-    NUL ends a text of EXIF. Other control characters, and surrogates without their pair, become blanks.
+    NUL ends a text in EXIF. Other control characters and unpaired surrogates become spaces.
     """
     if not isinstance(value, str):
         return None
@@ -28,7 +28,7 @@ def as_text(value: Any) -> str | None:
 
 
 def as_number(value: Any) -> float | None:
-    """Return a finite number, also from its digits as text."""
+    """Return a finite number, which may be given as text."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -49,17 +49,17 @@ def as_integer(value: Any) -> int | None:
 
 
 def as_boolean(value: Any) -> bool | None:
-    """Return a boolean as it is; nothing else counts as one."""
+    """Return a boolean unchanged, and ``None`` for anything else."""
     return value if isinstance(value, bool) else None
 
 
 def as_dict(value: Any) -> dict[str, Any]:
-    """Return an object as it is, and an empty one in place of anything else."""
+    """Return an object unchanged, and an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def as_time(value: Any) -> str | None:
-    """Return ISO 8601 with a zone, as ImageKit writes times, in this table's form of it."""
+    """Return an ISO 8601 time with a zone, as ImageKit writes it, in the table's format."""
     if not isinstance(value, str):
         return None
     try:
@@ -72,5 +72,5 @@ def as_time(value: Any) -> str | None:
 
 
 def iso(moment: datetime) -> str:
-    """Return a moment as the table writes times: ``2008-07-31T10:38:11.500Z``."""
+    """Return a time in the table's format, such as ``2008-07-31T10:38:11.500Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

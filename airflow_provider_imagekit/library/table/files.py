@@ -1,4 +1,4 @@
-"""A library's table in an opened file, its columns typed by the schema: JSON Lines or Parquet."""
+"""Writes a library's table to an open file as JSON Lines or Parquet, with the column types of the schema."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["writable_format_of", "write_table"]
 
-# EXIF makes the rows large: that many are some 10 MB.
+# EXIF makes rows large: this many take about 10 MB.
 _ROW_GROUP = 4096
 
 
 def writable_format_of(name: str) -> TableFormat:
     """
-    Return the form in which a library's table is written, by the ending of its name.
+    Return the format of a library's table by the extension of its name.
 
     :raises ImageKitInputError: for CSV, and as :func:`~airflow_provider_imagekit.io.tables.format_of` does.
     """
@@ -44,13 +44,14 @@ def writable_format_of(name: str) -> TableFormat:
 
 def write_table(stream: IO[bytes], pieces: Iterable[Piece], form: TableFormat) -> int:
     """
-    Write rows with the columns of the schema, and return how many there were.
+    Write rows with the columns of the schema, and return their number.
 
     :param stream: opened for writing.
-    :param pieces: rows, and rows as a :class:`~airflow_provider_imagekit.library.table.stored.StoredTable` of
-        the same form yields them, in the order in which they shall stand.
+    :param pieces: rows, and stored rows as a
+        :class:`~airflow_provider_imagekit.library.table.stored.StoredTable` of the same format yields them,
+        in the order in which they are written.
     :param form: as :func:`writable_format_of` returns it.
-    :raises ImageKitInputError: for Parquet without pyarrow.
+    :raises ImageKitInputError: for Parquet without PyArrow.
     """
     if form is TableFormat.PARQUET:
         return write_parquet(stream, _chunks(pieces), TYPES, row_group=_ROW_GROUP)

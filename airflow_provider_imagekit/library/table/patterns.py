@@ -1,4 +1,4 @@
-"""What the text of a stored row looks like, if it may stay as it is stored: a look at it spares decoding."""
+"""Regular expressions for stored rows that may stay unchanged: a match avoids decoding the row."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ _PATTERNS: Final = {
 }
 _SCALAR: Final = f"(?:{_TEXT}|{_NUMBER}|null|true|false)"
 _ANY_NAME: Final = r'[^"\\\x00-\x1f]*'
-# ImageKit's sections of EXIF beside that of the place.
+# ImageKit's EXIF sections other than GPS.
 _SECTIONS: Final = "image|thumbnail|exif|interoperability|makernote"
 _COLUMNS: Final = COLUMNS[len(LISTING_COLUMNS) :]
 
 
 def patterns_of(privacy: Privacy) -> dict[str, str | None]:
     """
-    Return for each column behind the listing's what its value's JSON may be, beside ``null``.
+    Return a pattern of the JSON value of each column after the listing columns; ``null`` always matches too.
 
-    A value that matches is as this package writes it, and as the table may hold it. One that does not may be
-    so, too. There is no pattern for what must be ``null``: an error, the time of a deletion, and what privacy
-    drops.
+    A value that matches is written as this package writes it, and the privacy settings allow it. A value that
+    does not match may still be valid. The pattern is ``None`` where the value must be ``null``: for errors,
+    for times of deletion, and for what the privacy settings drop.
 
-    :param privacy: what the table may hold of people.
+    :param privacy: which personal data the table may contain.
     """
     keeps_gps, keeps_names = privacy.gps is GpsPolicy.KEEP, privacy.personal is PersonalPolicy.KEEP
     fields = _object("|".join(sorted(HARMLESS | PERSONAL if keeps_names else HARMLESS)))
     section = f'"(?:{_SECTIONS})":{fields}'
     found: dict[str, str | None] = {column.name: _PATTERNS.get(column.kind) for column in _COLUMNS}
-    found |= {"error": None, "deleted_at": None, "other": _object("mimeType", least=1)}
+    found |= {"error": None, "deleted_at": None, "other": _object("mimeType", minimum=1)}
     if keeps_gps and keeps_names:
         section, found["other"] = f'"{_ANY_NAME}":{_object(_ANY_NAME)}', _object(_ANY_NAME)
     elif keeps_gps:
@@ -64,14 +64,14 @@ def patterns_of(privacy: Privacy) -> dict[str, str | None]:
 
 
 def line_pattern(patterns: dict[str, str | None]) -> str:
-    """Return what matches a line of JSON Lines behind the listing's columns."""
+    """Return a pattern of the part of a line of JSON Lines after the listing columns."""
     values = (f"(?:null|{pattern})" if pattern else "null" for pattern in patterns.values())
     cells = (f',"{name}":{value}' for name, value in zip(patterns, values, strict=True))
     return rf"^{''.join(cells)}\}}\n?$"
 
 
-def _object(names: str, *, least: int = 0) -> str:
+def _object(names: str, *, minimum: int = 0) -> str:
     value = rf"(?:{_SCALAR}|\[(?:{_SCALAR}(?:,{_SCALAR})*)?\])"
     field = f'"(?:{names})":{value}'
     fields = f"{field}(?:,{field})*"
-    return rf"\{{{fields if least else f'(?:{fields})?'}\}}"
+    return rf"\{{{fields if minimum else f'(?:{fields})?'}\}}"

@@ -1,8 +1,9 @@
 """
-What of a row may reveal where a person was, or who.
+Removes data from rows that may reveal who a person is or where a person was.
 
-Names of fields that do are never complete: a comment, XMP or a maker's notes can hold coordinates and names
-alike. So fields stay that are known to hold neither, and what is unknown goes.
+A list of fields that reveal something would never be complete: a comment, XMP or maker notes can contain
+coordinates as well as names. So only fields that are known to contain neither are kept; unknown fields are
+removed.
 """
 
 from __future__ import annotations
@@ -50,13 +51,13 @@ _ABOUT_PLACE = """
     GPSLatitudeRef GPSLongitude GPSLongitudeRef GPSMapDatum GPSMeasureMode GPSProcessingMethod GPSSatellites
     GPSSpeed GPSSpeedRef GPSStatus GPSTimeStamp GPSTrack GPSTrackRef GPSVersionID
 """
-#: Fields of EXIF's GPS section, which hold no names of people.
+#: Fields of EXIF's GPS section, which contain no names of people.
 PLACE = frozenset(_ABOUT_PLACE.split())
 #: Fields of EXIF about the picture, the exposure, and the kind of camera, lens and software.
 HARMLESS = frozenset(_ABOUT_PICTURE_AND_CAMERA.split())
-#: Fields of EXIF that name a person or a device, and hold no coordinates.
+#: Fields of EXIF that identify a person or a device, and contain no coordinates.
 PERSONAL = frozenset(_ABOUT_PERSON_OR_DEVICE.split())
-#: Fields of the metadata beside EXIF that say nothing of people.
+#: Fields of the metadata outside EXIF that contain no personal data.
 _HARMLESS_OTHERS = frozenset({"mimeType"})
 
 # A tenth of a degree: 11 km from north to south, less from east to west.
@@ -64,7 +65,7 @@ _COARSE_DIGITS = 1
 
 
 class GpsPolicy(StrEnum):
-    """What becomes of coordinates."""
+    """How coordinates are handled."""
 
     KEEP = "keep"
     COARSE = "coarse"
@@ -72,7 +73,7 @@ class GpsPolicy(StrEnum):
 
 
 class PersonalPolicy(StrEnum):
-    """What becomes of serial numbers and of people's names."""
+    """How serial numbers and names of people are handled."""
 
     KEEP = "keep"
     DROP = "drop"
@@ -81,29 +82,29 @@ class PersonalPolicy(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Privacy:
     """
-    What a table or an XCom may hold of people. Nothing, unless it is asked for.
+    Which personal data a table or an XCom may contain. By default, none.
 
-    EXIF loses fields that are not known to be harmless, unless both policies keep: such a field can hold
-    coordinates and names alike.
+    Unless both policies are ``keep``, EXIF fields that are not known to be harmless are removed: such a field
+    can contain coordinates as well as names.
 
-    :param gps: ``drop`` leaves neither coordinates nor EXIF's GPS section; ``coarse`` leaves latitude and
-        longitude to one digit (about 11 km) and no altitude; ``keep`` leaves them.
-    :param personal: ``drop`` takes :data:`PERSONAL` fields away; ``keep`` leaves them.
+    :param gps: ``drop`` removes coordinates and EXIF's GPS section; ``coarse`` keeps latitude and longitude
+        to one decimal (about 11 km) and no altitude; ``keep`` keeps them all.
+    :param personal: ``drop`` removes the :data:`PERSONAL` fields; ``keep`` keeps them.
     """
 
     gps: GpsPolicy = GpsPolicy.DROP
     personal: PersonalPolicy = PersonalPolicy.DROP
 
     def apply(self, row: Row) -> Row:
-        """Return a row without what it must not hold; applying it again changes nothing."""
-        return row | self._looked_at(row)
+        """Return a row without what the policies remove; applying this again changes nothing."""
+        return row | self._redacted(row)
 
     def allows(self, row: Row) -> bool:
         """Return whether :meth:`apply` changes nothing."""
-        return all(name in row and row[name] == value for name, value in self._looked_at(row).items())
+        return all(name in row and row[name] == value for name, value in self._redacted(row).items())
 
-    def _looked_at(self, row: Row) -> Row:
-        """Return the columns that can reveal something, without what they must not hold."""
+    def _redacted(self, row: Row) -> Row:
+        """Return the columns that can contain personal data, without what the policies remove."""
         keeps_gps, keeps_names = self.gps is GpsPolicy.KEEP, self.personal is PersonalPolicy.KEEP
         if keeps_gps and keeps_names:
             return {"exif": as_dict(row.get("exif")) or None}
@@ -125,9 +126,9 @@ class Privacy:
 
     def apply_to_metadata(self, metadata: dict[str, Any]) -> dict[str, Any]:
         """
-        Return ImageKit's metadata object without what it must not hold.
+        Return ImageKit's metadata object without what the policies remove.
 
-        ``coarse`` leaves latitude and longitude to a tenth of a degree, in degrees and minutes.
+        ``coarse`` keeps latitude and longitude to a tenth of a degree, in degrees and minutes.
 
         :param metadata: as ImageKit returns it.
         """
@@ -146,9 +147,9 @@ class Privacy:
 
     def apply_to_file(self, file: dict[str, Any]) -> dict[str, Any]:
         """
-        Return ImageKit's object of a listed or uploaded file without what it must not hold.
+        Return ImageKit's object of a listed or uploaded file without what the policies remove.
 
-        What is embedded in the file (EXIF, IPTC, XMP) stays only if both policies keep.
+        Embedded metadata (EXIF, IPTC, XMP) is kept only if both policies are ``keep``.
 
         :param file: as ImageKit returns it.
         """
@@ -177,7 +178,7 @@ _SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def _only(names: frozenset[str], fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the named fields that hold a value or a list of values, for a structure can hold anything."""
+    """Return the named fields with a value or a list of values; a nested structure could contain anything."""
     if fields.keys() <= names and _SCALARS.issuperset(map(type, fields.values())):
         return fields
     return {name: value for name, value in fields.items() if name in names and _is_plain(value)}

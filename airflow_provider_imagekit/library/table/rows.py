@@ -1,4 +1,4 @@
-"""From ImageKit's objects to typed rows. Whatever the objects hold, this does not raise."""
+"""Converts ImageKit's objects to typed rows. Invalid content never raises an error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LISTED_FIELDS", "ChangedBy", "RowBuilder", "listing_row", "version_of"]
 
-#: Columns that hold one field of the metadata each: the field, and what makes it of the column's type.
+#: Columns with one field of the metadata each: the field, and the function that converts it.
 _PLAIN_COLUMNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "width": ("width", as_integer),
     "height": ("height", as_integer),
@@ -42,10 +42,10 @@ _PLAIN_COLUMNS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "audio_codec": ("audioCodec", as_text),
 }
 
-#: Fields of the metadata that columns hold, or that say nothing (``quality`` is 0 in every known answer).
+#: Metadata fields with their own columns, or without information (``quality`` is 0 in all known responses).
 _IN_COLUMNS = {field for field, _ in _PLAIN_COLUMNS.values()} | {"exif", "pHash", "quality"}
 
-#: What of a listed file is used, or distinguishes it from a folder.
+#: Fields of a listed file that are used, or that distinguish it from a folder.
 LISTED_FIELDS = (
     "fileId",
     "folderId",
@@ -68,8 +68,8 @@ def listing_row(record: dict[str, Any]) -> Row:
     """
     Return the columns that a listing fills.
 
-    :param record: a file as ImageKit lists it, or a row of a table with this package's column names; of a
-        file that is only named, just its ``fileId`` or ``url``.
+    :param record: a file as ImageKit lists it, or a row of a table with this package's column names; at least
+        ``fileId`` or ``url`` is required.
     """
     url = as_text(record.get("url"))
     version = as_dict(record.get("versionInfo")).get("id") or record.get("version_id")
@@ -91,7 +91,7 @@ def listing_row(record: dict[str, Any]) -> Row:
 
 
 class ChangedBy(StrEnum):
-    """What shows that a file has changed: the id of its version, or that and the time of its last change."""
+    """How a changed file is recognized: by its version id, or also by the time of its last change."""
 
     VERSION = "version"
     VERSION_AND_TIME = "version_and_time"
@@ -99,11 +99,11 @@ class ChangedBy(StrEnum):
 
 def version_of(row: Row, changed_by: ChangedBy) -> str | None:
     """
-    Return what changes whenever a file does, or ``None`` if a listing did not say.
+    Return a text that changes whenever the file does; ``None`` if the listing has no version and no time.
 
     :param row: columns of the listing.
-    :param changed_by: an edit of tags changes the time, and not the version. Without a version, the time
-        counts.
+    :param changed_by: an edit of tags changes the time but not the version. Without a version, the time is
+        used.
     """
     if not row.get("version_id") and not row.get("updated_at"):
         return None
@@ -114,23 +114,23 @@ def version_of(row: Row, changed_by: ChangedBy) -> str | None:
 
 class RowBuilder:
     """
-    Turns metadata into the columns that it fills.
+    Converts metadata to the columns that it fills.
 
-    :param zone: time zone of cameras' clocks of which nothing else is known.
-    :param privacy: what the table may hold of people.
+    :param zone: time zone of camera clocks for which no other information exists.
+    :param privacy: which personal data the table may contain.
     """
 
     def __init__(self, zone: tzinfo, privacy: Privacy) -> None:
         self._zone = zone
         self._privacy = privacy
-        #: As :func:`~airflow_provider_imagekit.library.table.patterns.patterns_of` returns them.
+        #: See :func:`~airflow_provider_imagekit.library.table.patterns.patterns_of`.
         self.patterns = patterns_of(privacy)
 
     def build(self, metadata: dict[str, Any]) -> Row:
         """
-        Return the columns that the metadata fills, less what privacy takes away.
+        Return the columns that the metadata fills, without what the privacy settings remove.
 
-        :param metadata: ImageKit's metadata object, each part of which can be absent or of any type.
+        :param metadata: ImageKit's metadata object; any part of it can be absent or of any type.
         """
         exif = as_dict(metadata.get("exif"))
         image, camera = as_dict(exif.get("image")), as_dict(exif.get("exif"))
@@ -155,11 +155,11 @@ class RowBuilder:
         return self._privacy.apply(row)
 
     def allows(self, row: Row) -> bool:
-        """Return whether :meth:`redact` takes nothing away."""
+        """Return whether :meth:`redact` removes nothing."""
         return self._privacy.allows(row)
 
     def redact(self, row: Row) -> Row:
-        """Return a row of an earlier run less what this one's privacy takes away."""
+        """Return a row of an earlier run without what this run's privacy settings remove."""
         return self._privacy.apply(row)
 
 

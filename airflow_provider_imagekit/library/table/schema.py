@@ -1,4 +1,4 @@
-"""The columns of a library's table, all in one place: names, types, meaning."""
+"""The columns of a library's table: names, types and descriptions."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = [
     "row_key",
 ]
 
-#: One row as plain JSON: times are ISO 8601 texts in UTC, columns of the kind JSON hold objects and lists.
+#: One row as plain JSON: times are ISO 8601 texts in UTC, JSON columns contain objects and lists.
 Row = dict[str, Any]
 
 
 class Kind(StrEnum):
-    """Type of a column; the value is what the documentation calls it."""
+    """Type of a column; the value is its name in the documentation."""
 
     TEXT = "text"
     INTEGER = "64-bit integer"
@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
 
 class Origin(StrEnum):
-    """Where a column comes from."""
+    """Source of a column's values."""
 
     LISTING = "listing"
     METADATA = "metadata"
@@ -46,12 +46,12 @@ class Origin(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Column:
     """
-    One column; every one is nullable.
+    A column; all columns are nullable.
 
     :param name: its name.
     :param kind: its type.
-    :param origin: where its values come from.
-    :param description: what it holds.
+    :param origin: source of its values.
+    :param description: its description in the documentation.
     """
 
     name: str
@@ -72,19 +72,19 @@ COLUMNS: tuple[Column, ...] = (
     Column("url", _TEXT, _LISTING, "delivery URL; signatures are masked"),
     Column("file_type", _TEXT, _LISTING, "`image` or `non-image`"),
     Column("mime_type", _TEXT, _LISTING, "media type"),
-    Column("created_at", _TIME, _LISTING, "when the file was uploaded first"),
-    Column("updated_at", _TIME, _LISTING, "when the file was changed last"),
+    Column("created_at", _TIME, _LISTING, "when the file was first uploaded"),
+    Column("updated_at", _TIME, _LISTING, "when the file was last changed"),
     Column("is_private", _BOOLEAN, _LISTING, "whether it needs a signed URL"),
     Column("is_published", _BOOLEAN, _LISTING, "whether it is delivered at all"),
     Column("tags", _JSON, _LISTING, "list of tags"),
-    Column("custom_metadata", _JSON, _LISTING, "the account's own fields"),
+    Column("custom_metadata", _JSON, _LISTING, "values of the account's custom metadata fields"),
     Column("width", _INTEGER, _METADATA, "pixels"),
     Column("height", _INTEGER, _METADATA, "pixels"),
     Column("size", _INTEGER, _METADATA, "bytes"),
     Column("format", _TEXT, _METADATA, "such as `jpg`, `png`, `mp4`"),
     Column("phash", _TEXT, _METADATA, "perceptual hash, 16 hexadecimal digits; null for videos"),
     Column("has_color_profile", _BOOLEAN, _METADATA, "whether an ICC profile is embedded"),
-    Column("has_transparency", _BOOLEAN, _METADATA, "whether there is an alpha band"),
+    Column("has_transparency", _BOOLEAN, _METADATA, "whether there is an alpha channel"),
     Column("density", _NUMBER, _METADATA, "dots per inch"),
     Column("orientation", _INTEGER, _METADATA, "EXIF orientation, 1 to 8"),
     Column("duration", _NUMBER, _METADATA, "seconds of a video"),
@@ -99,21 +99,23 @@ COLUMNS: tuple[Column, ...] = (
         "captured_at_source",
         _TEXT,
         _METADATA,
-        "where the time zone of `captured_at` comes from: `offset` (the clock's own offset), `gps` "
-        "(GPS time, which is UTC), `zone` (the operator's `timezone`), `zone_despite_gps` (the same; a GPS "
-        "time contradicts the clock)",
+        "source of the time zone of `captured_at`: `offset` (the clock's own offset), `gps` (GPS time, which "
+        "is UTC), `zone` (the operator's `timezone`), `zone_despite_gps` (the same, because the GPS time "
+        "contradicts the clock)",
     ),
-    Column("captured_local", _TEXT, _METADATA, "what the camera's clock showed, ISO 8601 without a zone"),
-    Column("has_gps", _BOOLEAN, _METADATA, "whether the file carries coordinates, also if `gps` drops them"),
+    Column("captured_local", _TEXT, _METADATA, "time of the camera's clock, ISO 8601 without a zone"),
+    Column("has_gps", _BOOLEAN, _METADATA, "whether the file contains coordinates, even if `gps` drops them"),
     Column("latitude", _NUMBER, _METADATA, "degrees, north positive; see `gps`"),
     Column("longitude", _NUMBER, _METADATA, "degrees, east positive; see `gps`"),
     Column("altitude", _NUMBER, _METADATA, "metres above sea level; see `gps`"),
     Column(
-        "exif", _JSON, _METADATA, "all of EXIF as ImageKit returns it, without what `gps` and `personal` drop"
+        "exif", _JSON, _METADATA, "all of EXIF as ImageKit returns it, except what `gps` and `personal` drop"
     ),
-    Column("other", _JSON, _METADATA, "fields of the metadata that have no column of their own"),
-    Column("error", _TEXT, _RUN, "class of the error that kept the metadata away; null if all is well"),
-    Column("deleted_at", _TIME, _RUN, "the run that no longer found the file; null while it is there"),
+    Column("other", _JSON, _METADATA, "metadata fields without a column"),
+    Column("error", _TEXT, _RUN, "class of the error if the metadata could not be fetched; else null"),
+    Column(
+        "deleted_at", _TIME, _RUN, "time of the first run that did not find the file; null while it exists"
+    ),
 )
 
 _PYTHON_TYPES: dict[Kind, type] = {
@@ -124,19 +126,19 @@ _PYTHON_TYPES: dict[Kind, type] = {
     Kind.TIME: datetime,
     Kind.JSON: str,
 }
-#: Type of each column in a file that has types.
+#: Python type of each column, for file formats with types.
 TYPES = {column.name: _PYTHON_TYPES[column.kind] for column in COLUMNS}
 LISTING_COLUMNS = tuple(column.name for column in COLUMNS if column.origin is _LISTING)
 METADATA_COLUMNS = tuple(column.name for column in COLUMNS if column.origin is _METADATA)
 
 
 def row_key(row: Row) -> str:
-    """Return what identifies a row, and what the table is sorted by: the file id, else the unsigned URL."""
+    """Return the key of a row, by which the table is sorted: the file id, else the unsigned URL."""
     return str(row.get("file_id") or _unsigned(row.get("url") or ""))
 
 
 def _unsigned(url: str) -> str:
-    """Return a URL without its signature and the time until which that is valid: both differ each night."""
+    """Return a URL without its signature and expiry time, which differ in every run."""
     if not _SIGNATURE.search(url):
         return url
     rest = re.sub("&+", "&", _SIGNATURE.sub(r"\1", url))

@@ -1,4 +1,4 @@
-"""A published table as it is stored: rows that stay as they are go into the next one as they are."""
+"""Reads a published table in its stored form, so that unchanged rows are copied without decoding."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_provider_imagekit.library.table.schema import COLUMNS, LISTING_COLU
 
 __all__ = ["APART", "KEPT", "REWRITTEN", "Known", "Piece", "Stored", "StoredTable", "rows_in", "stored_table"]
 
-#: What becomes of a stored row: it is read to be written again, or it stays; or it stays and begins a piece.
+#: How a stored row is handled: it is decoded and rewritten; it stays; or it stays and begins a new piece.
 REWRITTEN, KEPT, APART = 0, 1, 2
 
 #: Some stored rows that stay: lines of JSON Lines, or a record batch of PyArrow.
@@ -32,7 +32,7 @@ Piece = Row | Stored
 _FILE_ID: Final = re.compile(rb'{"file_id":"([^"\\]+)"')
 _NAMES = [column.name for column in COLUMNS]
 _KIND = {column.name: column.kind for column in COLUMNS}
-# EXIF makes the rows large: that many are some 10 MB.
+# EXIF makes rows large: this many take about 10 MB.
 _BATCH: Final = 4096
 _BLOCK: Final = 1 << 22
 # The times that Python can hold, in milliseconds.
@@ -40,7 +40,7 @@ _TIMES: Final = range(-62_135_596_800_000, 253_402_300_800_000)
 
 
 def rows_in(piece: Piece) -> int:
-    """Return how many rows a piece is."""
+    """Return the number of rows in a piece."""
     if isinstance(piece, bytes):
         return piece.count(b"\n")
     rows: int = getattr(piece, "num_rows", 1)
@@ -50,10 +50,10 @@ def rows_in(piece: Piece) -> int:
 @dataclass(frozen=True, slots=True)
 class Known:
     """
-    What shows that a row stays, without a look at each of its values.
+    Data that shows that a row stays, without decoding its values.
 
-    :param listings: returns for keys what the worklist has as the files' listing, or ``None``.
-    :param patterns: of the other columns, as
+    :param listings: returns the worklist's listing for each key, or ``None``.
+    :param patterns: patterns of the other columns, as
         :func:`~airflow_provider_imagekit.library.table.patterns.patterns_of` returns them.
     """
 
@@ -62,20 +62,20 @@ class Known:
 
 
 class StoredTable(Protocol):
-    """A table in an opened file, which it reads from the start each time."""
+    """A table in an open file; each iteration reads the file from the start."""
 
     def rows(self, known: Known | None = None) -> Iterator[tuple[str, Row | None, bool]]:
         """
         Yield the key of each row, the row, and whether it may stay as it is stored.
 
-        A row that may can lack columns that neither decide about it nor are wrong.
+        A row that may stay can lack columns that are valid and do not affect the decision.
 
-        :param known: shows of most rows that nothing about them has changed; ``None`` is yielded for these.
+        :param known: identifies rows in which nothing has changed; their row is yielded as ``None``.
         """
 
     def pieces(self, marks: bytearray) -> Iterator[tuple[int, Piece]]:
         """
-        Yield the table again, with the number of each piece's first row.
+        Yield the table in pieces, each with the number of its first row.
 
         :param marks: for each row one of :data:`REWRITTEN`, :data:`KEPT` and :data:`APART`.
         """
@@ -85,20 +85,20 @@ def stored_table(stream: IO[bytes], form: TableFormat) -> StoredTable:
     """
     Return a table that this package wrote.
 
-    :param stream: opened for reading bytes, and able to seek.
+    :param stream: opened for reading bytes, seekable.
     :param form: JSON Lines or Parquet.
     """
     return StoredBatches(stream) if form is TableFormat.PARQUET else StoredLines(stream)
 
 
 class StoredLines:
-    """A table in JSON Lines: rows that stay are copied as their lines."""
+    """A table in JSON Lines: rows that stay are copied as lines."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
 
     def rows(self, known: Known | None = None) -> Iterator[tuple[str, Row | None, bool]]:
-        """Yield each row; one may stay if its line is as this package writes it."""
+        """Yield each row; a row may stay if its line is formatted as this package writes it."""
         known = known if has_arrow() else None
         for numbers, lines in self._blocks():
             stay = _lines_that_stay(lines, known) if known and lines else repeat("")
@@ -110,7 +110,7 @@ class StoredLines:
                     yield row_key(row), row, is_whole
 
     def pieces(self, marks: bytearray) -> Iterator[tuple[int, Piece]]:
-        """Yield rows that stay as bytes, which end where another piece is to begin."""
+        """Yield rows that stay as bytes, split where another piece must begin."""
         first = 0
         for numbers, lines in self._blocks():
             for start, end, stays in _runs(marks[first : first + len(lines)]):
@@ -123,7 +123,7 @@ class StoredLines:
             first += len(lines)
 
     def _blocks(self) -> Iterator[tuple[Sequence[int], list[bytes]]]:
-        """Yield lines that are not blank, some megabytes or one line at a time, behind their numbers."""
+        """Yield blocks of non-blank lines (some megabytes, at least one line) with their line numbers."""
         self._stream.seek(0)
         begin = 1
         while lines := self._stream.readlines(_BLOCK):
@@ -136,7 +136,7 @@ class StoredLines:
 
 
 def _runs(marks: bytearray) -> Iterator[tuple[int, int, bool]]:
-    """Yield begin and end of rows that make pieces together, and whether they stay."""
+    """Yield start and end of consecutive rows that form a piece, and whether they stay."""
     start = 0
     while start < len(marks):
         stays = marks[start] != REWRITTEN
@@ -148,7 +148,7 @@ def _runs(marks: bytearray) -> Iterator[tuple[int, int, bool]]:
 
 
 def _lines_that_stay(lines: list[bytes], known: Known) -> Iterator[str]:
-    """Yield the key of each line of which it shows that it stays; else an empty text."""
+    """Yield the key of each line that is known to stay, and an empty text for other lines."""
     ids = map(_FILE_ID.match, lines)
     keys = ["" if match is None else str(match[1], "utf-8", "replace") for match in ids]
     rests = [
@@ -168,13 +168,13 @@ _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 def _read_line(line: bytes) -> tuple[Row, bool] | None:
-    """Return a line's row if it is as this package writes it and its values are of their columns' types."""
+    """Return the row of a line that is formatted as this package writes it and has valid types."""
     try:
         text = line.decode()
         row, end = _scan(text, 0)
     except (ValueError, StopIteration, RecursionError):
         return None
-    # An escape may stand for half a character. Most lines have no backslash at all, which is found faster.
+    # An escape can encode half a surrogate pair. Most lines have no backslash, and testing that is faster.
     has_escape = "\\" in text and "\\u" in text
     as_written = type(row) is dict and list(row) == _NAMES and text[end:] in ("\n", "") and not has_escape
     return (row, True) if as_written and wrong_column(row) is None else None
@@ -183,7 +183,7 @@ def _read_line(line: bytes) -> tuple[Row, bool] | None:
 def _complete(row: Row) -> Row:
     if "file_id" not in row or "deleted_at" not in row:
         raise ImageKitInputError(
-            "The file at output_path is not a table of this operator.",
+            "The file at output_path is not a table that this operator wrote.",
             help="Choose another output_path, or overwrite the file once with full_refresh=True.",
         )
     return {name: row.get(name) for name in _NAMES}
@@ -192,7 +192,7 @@ def _complete(row: Row) -> Row:
 class StoredBatches:
     """A table in Parquet: rows that stay are copied as slices of their record batches."""
 
-    # What decides about a row, and what a value can make unreadable.
+    # Columns that decide whether a row stays, and columns whose values can be unreadable.
     _CHECKED = ("latitude", "longitude", "altitude", "exif", "other", "error", "deleted_at")
     _COMPARED = (*LISTING_COLUMNS, "captured_at", *_CHECKED)
 
@@ -202,9 +202,9 @@ class StoredBatches:
         self._types = arrow_schema(TYPES).types
 
     def rows(self, known: Known | None = None) -> Iterator[tuple[str, Row | None, bool]]:
-        """Yield each row; it may stay if the batch has this package's columns and no broken values."""
+        """Yield each row; rows may stay if their batch has this package's columns and no invalid values."""
         for batch in self._batches():
-            whole = self._is_sound(batch)
+            whole = self._is_valid(batch)
             stay = self._rows_that_stay(batch, known) if known and whole else [""] * batch.num_rows
             others = batch.filter(self._arrow.array([not key for key in stay], self._arrow.bool_()))
             rows = _rows_of(others.select(self._COMPARED) if whole else others)
@@ -216,7 +216,7 @@ class StoredBatches:
                     yield row_key(row), row, whole
 
     def _rows_that_stay(self, batch: Any, known: Known) -> list[str]:
-        """Return the key of each row of which it shows that it stays; else an empty text."""
+        """Return the key of each row that is known to stay, and an empty text for other rows."""
         from pyarrow import compute  # type: ignore[import-untyped]
 
         keys = [key or "" for key in batch.column("file_id").to_pylist()]
@@ -236,7 +236,7 @@ class StoredBatches:
         return [key if stays else "" for key, stays in zip(keys, stay.to_pylist(), strict=True)]
 
     def pieces(self, marks: bytearray) -> Iterator[tuple[int, Piece]]:
-        """Yield rows that stay as record batches, which end where another piece is to begin."""
+        """Yield rows that stay as record batches, split where another piece must begin."""
         first = 0
         for batch in self._batches():
             for start, end, stays in _runs(marks[first : first + batch.num_rows]):
@@ -252,7 +252,7 @@ class StoredBatches:
         self._stream.seek(0)
         return read_batches(self._stream, _in_use, _BATCH)
 
-    def _is_sound(self, batch: Any) -> bool:
+    def _is_valid(self, batch: Any) -> bool:
         if batch.schema.names != _NAMES or batch.schema.types != self._types:
             return False
         try:
@@ -289,7 +289,7 @@ def _values(name: str, column: Any) -> Iterable[Any]:
 
 
 def _listings_of(batch: Any) -> Any:
-    """Return the listing's columns of each row as its line of JSON; ``None`` if there is an unusual time."""
+    """Return the listing columns of each row as JSON; ``None`` if a time is not in the usual form."""
     arrow = import_pyarrow()[0]
     from pyarrow import compute
 
@@ -312,7 +312,7 @@ def _listings_of(batch: Any) -> Any:
 
 
 def _usual_times(column: Any) -> Any:
-    """Return times as :func:`iso` writes them; ``None`` where the type or a value is not this package's."""
+    """Return times as :func:`iso` writes them; ``None`` if the type or a value is not in the usual form."""
     arrow = import_pyarrow()[0]
     if column.type != arrow.timestamp("ms", "UTC"):
         return None

@@ -1,1 +1,1 @@
-"""Changes to many files of a media library: what is asked for, whether it fits, and the run that does it."""
+"""Bulk changes to files of a media library: the change, its validation, and the run that applies it."""

@@ -1,4 +1,4 @@
-"""What shall become of files, in which steps, and whether a file has it already."""
+"""A change to files: its steps, the plan of its requests, and the check whether a file already has it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from airflow_provider_imagekit.io.tables import json_line
 
 __all__ = ["Change", "Step", "Targets", "UpdatePlan"]
 
-#: Custom metadata by the id of the file, as the account's fields take it.
+#: Custom metadata by file id, converted to the types of the account's fields.
 Targets = Mapping[str, Mapping[str, Any]]
 
 
 class Step(StrEnum):
-    """A kind of request, in the order in which they are sent: what can fail for one file comes first."""
+    """Kinds of requests in the order in which they are sent: those that can fail for one file are first."""
 
     DETAILS = "details"
     REMOVE_TAGS = "remove_tags"
@@ -29,18 +29,18 @@ class Step(StrEnum):
 
     @property
     def size(self) -> int:
-        """Files of one request."""
+        """Maximum number of files per request."""
         return 1 if self is Step.DETAILS else MAX_TAGGED_FILES
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """
-    What all files shall get.
+    The change to all files.
 
     :param add_tags: tags to add.
     :param remove_tags: tags to remove.
-    :param published: whether they are delivered; ``None`` leaves that as it is.
+    :param published: whether the files are delivered; ``None`` leaves that unchanged.
     """
 
     add_tags: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Change:
     published: bool | None = None
 
     def checked(self) -> Self:
-        """Return it; raise :class:`ImageKitInputError` if ImageKit does not take the tags."""
+        """Return the change; raise :class:`ImageKitInputError` if ImageKit does not accept the tags."""
         for tags in filter(None, (self.add_tags, self.remove_tags)):
             add_tags(["any"], tags)
         return self
@@ -61,7 +61,7 @@ class Change:
 
     def steps(self, targets: Targets) -> dict[Step, list[str]]:
         """
-        Return which files each step is for; steps for none are left out.
+        Return the files of each step; steps without files are left out.
 
         :param targets: the files.
         """
@@ -79,16 +79,16 @@ class Change:
 
         :param values: its custom metadata.
         """
-        wanted = {"custom_metadata": dict(values) or None, "published": self.published}
-        return {name: value for name, value in wanted.items() if value is not None}
+        arguments = {"custom_metadata": dict(values) or None, "published": self.published}
+        return {name: value for name, value in arguments.items() if value is not None}
 
     def is_done(self, step: Step, file: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
         """
-        Return whether a file has already what a step would give it.
+        Return whether a file already has what a step would change.
 
         :param step: the step.
-        :param file: the file's details, as ImageKit has them.
-        :param values: the custom metadata that it shall have.
+        :param file: the file's details, as ImageKit returns them.
+        :param values: the custom metadata that it should have.
         """
         tags = set(file.get("tags") or ())
         if step is Step.ADD_TAGS:
@@ -100,19 +100,19 @@ class Change:
         return published and all(has.get(name) == value for name, value in values.items())
 
     def digest(self, targets: Targets) -> str:
-        """Return a text that differs if anything else is to be done, or to other files."""
-        wanted = [self.add_tags, self.remove_tags, self.published, dict(sorted(targets.items()))]
-        return hashlib.blake2b(json_line(wanted), digest_size=16).hexdigest()
+        """Return a digest of the change and its files."""
+        content = [self.add_tags, self.remove_tags, self.published, dict(sorted(targets.items()))]
+        return hashlib.blake2b(json_line(content), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class UpdatePlan:
     """
-    What a run is going to do.
+    The plan of a run.
 
-    :param files: files that are meant.
-    :param requests: requests that write, by step.
-    :param done_before: steps of files that an earlier try has done.
+    :param files: files to change.
+    :param requests: number of write requests by step.
+    :param done_before: steps of single files that an earlier try has done.
     :param writes_per_second: the connection's rate; ``None`` for no limit.
     """
 
@@ -125,17 +125,17 @@ class UpdatePlan:
     def of(
         cls, files: int, left: Mapping[Step, int], done_before: int, writes_per_second: float | None
     ) -> UpdatePlan:
-        """Return the plan for a number of files that each step has left."""
+        """Return the plan for the number of files that each step still has to change."""
         requests = {step: math.ceil(count / step.size) for step, count in left.items()}
         return cls(files, requests, done_before, writes_per_second)
 
     @property
     def seconds(self) -> float | None:
-        """How long it takes at the connection's rate; ``None`` if that is unknown."""
+        """Seconds that the requests take at the connection's rate; ``None`` without a rate."""
         return sum(self.requests.values()) / self.writes_per_second if self.writes_per_second else None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
+        """Return the plan as plain JSON."""
         return {
             "files": self.files,
             "requests": {str(step): count for step, count in self.requests.items()},
@@ -145,7 +145,7 @@ class UpdatePlan:
 
     def __str__(self) -> str:
         requests = ", ".join(f"{count:,} for {step}" for step, count in self.requests.items()) or "none"
-        time = "at the account's own limit"
+        time = "at the account's limit"
         if self.seconds is not None and self.writes_per_second is not None:
             time = f"{duration_text(self.seconds)} at {counted(self.writes_per_second, 'write')} a second"
-        return f"Plan: {counted(self.files, 'file')}; requests that write: {requests}; {time}."
+        return f"Plan: {counted(self.files, 'file')}; write requests: {requests}; {time}."

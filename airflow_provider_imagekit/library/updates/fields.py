@@ -1,4 +1,4 @@
-"""Whether custom metadata fits the account's fields, before anything is changed."""
+"""Validates custom metadata with the account's fields, before anything is changed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["FieldSchemas", "field_schemas"]
 
 def field_schemas(fields: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """
-    Return the schemas of fields that are to be created, in the order of their names.
+    Return the schemas of the fields to create, sorted by name.
 
-    :param fields: by name a type, such as ``Text``, or a whole schema.
-    :raises ImageKitInputError: for a type that ImageKit does not have.
+    :param fields: for each name a type, such as ``Text``, or a complete schema.
+    :raises ImageKitInputError: if ImageKit has no such type.
     """
     schemas = {
         name: dict(fields[name]) if isinstance(fields[name], Mapping) else {"type": fields[name]}
@@ -27,8 +27,8 @@ def field_schemas(fields: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for name, schema in schemas.items():
         if str(schema.get("type")) not in _READERS:
             raise ImageKitInputError(
-                f"create_fields: {schema.get('type')!r:.60} is not a type of the field {name!r}.",
-                help=f"There are: {', '.join(_READERS)}.",
+                f"create_fields: {schema.get('type')!r:.60} is not a valid type for the field {name!r}.",
+                help=f"Use one of {', '.join(_READERS)}.",
             )
     return schemas
 
@@ -38,45 +38,45 @@ class FieldSchemas:
     The account's custom metadata fields.
 
     :param fields: as ImageKit lists them: ``name`` and ``schema``.
-    :param wanted: schemas by name of fields that are created where they are missing.
+    :param wanted: schemas by name of fields to create if they are missing.
     """
 
     def __init__(
         self, fields: Iterable[Mapping[str, Any]], wanted: Mapping[str, dict[str, Any]] | None = None
     ) -> None:
-        there = {str(field.get("name")): dict(field.get("schema") or {}) for field in fields}
+        existing = {str(field.get("name")): dict(field.get("schema") or {}) for field in fields}
         #: Schemas by name of the fields to create.
-        self.missing = {name: schema for name, schema in (wanted or {}).items() if name not in there}
-        self._schemas = there | self.missing
+        self.missing = {name: schema for name, schema in (wanted or {}).items() if name not in existing}
+        self._schemas = existing | self.missing
 
     def fit(self, values: Mapping[str, Any], where: str) -> dict[str, Any]:
         """
-        Return values as the fields take them; a field whose value is ``None`` is left out.
+        Return values converted to the types of the fields; fields whose value is ``None`` are left out.
 
         :param values: values by field.
         :param where: where they come from, for the error.
-        :raises ImageKitInputError: for a field that is unknown or read-only, or a value that it cannot have.
+        :raises ImageKitInputError: if a field is unknown or read-only, or a value is not valid for it.
         """
         return {name: self._value(name, value, where) for name, value in values.items() if value is not None}
 
     def check_names(self, names: Iterable[str]) -> None:
         """
-        Refuse fields that cannot be written.
+        Check that fields can be written.
 
         :param names: names of fields.
-        :raises ImageKitInputError: for a field that is unknown or read-only.
+        :raises ImageKitInputError: if a field is unknown or read-only.
         """
         for name in names:
             if name not in self._schemas:
-                known = f"{meant(name, self._schemas)}There are: {', '.join(self._schemas)}."
+                known = f"{meant(name, self._schemas)}It has: {', '.join(self._schemas)}."
                 raise ImageKitInputError(
                     f"The account has no custom metadata field {name!r}.",
-                    help=known if self._schemas else "It has none; create_fields creates them.",
+                    help=known if self._schemas else "It has no fields; create_fields creates them.",
                 )
             if self._schemas[name].get("readOnly"):
                 raise ImageKitInputError(
                     f"The custom metadata field {name!r} is read-only.",
-                    help="A path policy of the account makes it so; leave the field out.",
+                    help="A path policy of the account makes it read-only; leave the field out.",
                 )
 
     def _value(self, name: str, value: Any, where: str) -> Any:
@@ -87,7 +87,7 @@ class FieldSchemas:
         if fitting is None:
             raise ImageKitInputError(
                 f"{where}: {value!r:.60} is not a valid value of the field {name!r}.",
-                help=f"The field is of the type {kind}{_options(schema)}.",
+                help=f"The field has the type {kind}{_options(schema)}.",
             )
         return fitting
 

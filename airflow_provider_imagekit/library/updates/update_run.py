@@ -1,4 +1,4 @@
-"""The run that changes many files: in groups of requests, with a journal from which the next try goes on."""
+"""Applies a change to many files in groups of requests, with a journal from which the next try resumes."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ _LOCKED = 423
 
 class UpdateRun:
     """
-    Changes files, each of them once.
+    Changes each file exactly once.
 
-    What is about to be sent is written into the journal before, and what came of it after. So the next try
-    knows what is done, and looks at the files whose request may have been under way when the process ended.
+    The journal records requests before they are sent and their results afterwards. So the next try knows what
+    is done, and checks only the files whose request may have been in progress when the process ended.
 
-    :param client: the account.
+    :param client: client of the account.
     :param targets: the files, with their custom metadata.
-    :param change: what all of them get.
-    :param journal: keeps what was done; ``None`` to keep nothing.
-    :param threads: requests at once.
+    :param change: the change to all of them.
+    :param journal: records the progress; ``None`` for no journal.
+    :param threads: number of concurrent requests.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class UpdateRun:
         self._passing: set[str] = set()
 
     def stop(self) -> None:
-        """End the run after the requests that are under way."""
+        """Stop the run after the requests in progress."""
         self._stopped.set()
 
     def plan(self) -> UpdatePlan:
-        """Read what an earlier try has done, and return what is left."""
+        """Read from the journal what earlier tries have done, and return a plan for the rest."""
         if self._journal is not None:
             for is_ours, event in self._journal.earlier():
                 if is_ours:
@@ -85,10 +85,10 @@ class UpdateRun:
 
     def run(self) -> None:
         """
-        Do what is left.
+        Apply the rest of the change.
 
-        :raises LibraryStoppedError: if it was told to stop.
-        :raises ImageKitError: for what every other file would meet as well; the next try goes on from there.
+        :raises LibraryStoppedError: if the run was stopped.
+        :raises ImageKitError: if every other file would fail as well; the next try resumes there.
         """
         try:
             with ThreadPoolExecutor(self._threads, "imagekit-write") as pool:
@@ -105,19 +105,19 @@ class UpdateRun:
             self._journal.clear()
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield what came of each file: ``file_id``, ``status`` (``updated``, ``failed``), ``error``."""
+        """Yield the result of each file: ``file_id``, ``status`` (``updated``, ``failed``), ``error``."""
         for file_id in self._targets:
             error = self._errors.get(file_id)
             yield {"file_id": file_id, "status": "failed" if error else "updated", "error": error}
 
     @property
     def errors(self) -> dict[str, str]:
-        """Why files were not changed, by id."""
+        """Error messages by id of the files that were not changed."""
         return self._errors
 
     @property
     def lasting(self) -> bool:
-        """Whether another try would fail for all of these files again."""
+        """Whether another try would fail again for all of these files."""
         return not self._passing
 
     def _steps(self) -> dict[Step, list[str]]:
@@ -142,7 +142,7 @@ class UpdateRun:
             self._journal.append({"what": what, "step": str(step), "ids": listed, **more})
 
     def _settle_doubts(self, pool: ThreadPoolExecutor, step: Step) -> None:
-        """Look at the files whose request may have been done when the earlier try was killed."""
+        """Check the files whose request may have been processed when the earlier try was killed."""
         doubtful = self._left(step, sorted(self._doubtful[step] & set(self._targets)))
         for group in _batched(doubtful, self._threads):
             self._check()
@@ -155,7 +155,7 @@ class UpdateRun:
         try:
             file = self._client.get_file_details(file_id)
         except _OF_THE_FILE:
-            return False  # the request says the same again, and then it is in the results
+            return False  # the request will fail in the same way and be recorded in the results
         return self._change.is_done(step, file, self._targets[file_id])
 
     def _do(self, pool: ThreadPoolExecutor, step: Step, ids: Sequence[str]) -> None:
@@ -171,7 +171,7 @@ class UpdateRun:
                 raise failure
 
     def _take(self, step: Step, part: list[str], outcome: Future[Errors]) -> ImageKitError | None:
-        """Note what came of a request; return what ends the run."""
+        """Record the result of a request; return an error that ends the run."""
         try:
             errors = outcome.result()
         except ImageKitError as ending:
@@ -191,7 +191,7 @@ class UpdateRun:
             self._note("failed", step, [file_id], error=str(error))
 
     def _send(self, step: Step, part: list[str]) -> Errors:
-        """Send a request; of several files, one that ImageKit refuses as a whole is sent in halves."""
+        """Send a request; if ImageKit rejects one for several files, send it again in halves."""
         try:
             return self._request(step, part)
         except _OF_THE_FILE as error:
@@ -214,7 +214,7 @@ class UpdateRun:
 
     def _check(self) -> None:
         if self._stopped.is_set():
-            raise LibraryStoppedError("The run was told to stop.", help="The next try goes on from here.")
+            raise LibraryStoppedError("The run was stopped.", help="The next try resumes here.")
 
 
 def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

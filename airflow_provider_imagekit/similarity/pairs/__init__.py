@@ -1,1 +1,1 @@
-"""The exact search for pairs of near hashes."""
+"""Exact search for pairs of near hashes."""

@@ -1,11 +1,11 @@
 """
-How to find all near hashes without comparing all: the general pigeonhole principle.
+Plan a search that finds all near hashes without comparing every pair: the general pigeonhole principle.
 
-Cut the 64 bits into chunks and give each chunk a budget ``t``, so that the sum of all ``t + 1`` is ``radius
-+ 1``. Two hashes within the radius then differ in at most ``t`` bits in at least one chunk, or the
-differing bits would sum up to more than the radius. So it is enough to compare hashes whose values of some
-chunk lie within its budget, and nothing is missed. (Norouzi et al. 2012, "Fast search in Hamming space with
-multi-index hashing"; the unequal budgets are from Qin et al. 2018, "GPH".)
+Divide the 64 bits into chunks and give each chunk a budget ``t``, so that the sum of all ``t + 1`` is
+``radius + 1``. Two hashes within the radius then differ in at most ``t`` bits in at least one chunk;
+otherwise the differing bits would add up to more than the radius. So it is enough to compare hashes that
+are within the budget of some chunk, and no pair is missed. (Norouzi et al. 2012, "Fast search in Hamming
+space with multi-index hashing"; the unequal budgets are from Qin et al. 2018, "GPH".)
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from airflow_provider_imagekit.phash import PHASH_BITS
 
 __all__ = ["Chunk", "expected_cost", "found_before", "plan_chunks", "steps_of"]
 
-# A table of 2**width bucket starts must stay small beside the hashes, which the widest chunks have only where
-# there are many; fewer bits select too little to be of use.
+# A table of 2**width bucket starts must be small compared with the hashes, so only large tables use the
+# widest chunks. Chunks of fewer bits do not select enough.
 _WIDTHS = range(10, 31)
 _MIN_WIDEST = 22
 _MAX_BUDGET = 4
-# In comparisons: to look up the bucket that faces a hash, and to sort a hash into its bucket (measured).
+# Measured costs, in comparisons: to look up the bucket that faces a hash, and to sort a hash into its bucket.
 _STEP = 3
 _SORT = 10
 
@@ -32,10 +32,10 @@ _SORT = 10
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """
-    Some neighbouring bits of the hash, and in how many of them two hashes may differ.
+    Adjacent bits of the hash, and the number of them in which two hashes may differ.
 
     :param shift: bits to the right of the chunk.
-    :param width: bits in the chunk; with 0 there is one bucket, and all is compared with all.
+    :param width: bits in the chunk; with 0 there is one bucket, and all hashes are compared with each other.
     :param budget: bits that may differ.
     """
 
@@ -44,7 +44,7 @@ class Chunk:
     budget: int
 
     def value(self, bits: int) -> int:
-        """Return the chunk's bits of a hash; works on a NumPy array of hashes too."""
+        """Return the chunk's bits of a hash; also works on a NumPy array of hashes."""
         return (bits >> self.shift) & ((1 << self.width) - 1)
 
     def masks(self) -> list[int]:
@@ -54,18 +54,18 @@ class Chunk:
 
 
 def found_before(difference: int, chunks: tuple[Chunk, ...]) -> bool:
-    """Return whether one of these chunks finds two hashes of this difference (their xor)."""
+    """Return whether one of these chunks finds two hashes with this difference (their xor)."""
     return any(chunk.value(difference).bit_count() <= chunk.budget for chunk in chunks)
 
 
 def steps_of(chunks: tuple[Chunk, ...], part: tuple[int, int] = (0, 1)) -> list[tuple[int, int]]:
     """
-    Return the steps of a search: the number of a chunk and one of its masks each.
+    Return the steps of a search; each is the number of a chunk and one of its masks.
 
-    The steps are independent of each other: each finds pairs that no other one does.
+    The steps are independent of each other: each finds pairs that no other step finds.
 
     :param chunks: the plan.
-    :param part: of so many equal parts of the steps, the one to return: its number, from 0, and their number.
+    :param part: number of the part of the steps to return, from 0, and the number of equal parts.
     """
     steps = [(number, mask) for number, chunk in enumerate(chunks) for mask in chunk.masks()]
     number, of = part
@@ -74,16 +74,16 @@ def steps_of(chunks: tuple[Chunk, ...], part: tuple[int, int] = (0, 1)) -> list[
 
 def plan_chunks(rows: int, columns: int | None, radius: int) -> tuple[Chunk, ...]:
     """
-    Choose the chunks that make a search of near pairs cheapest.
+    Choose the chunks with which a search for near pairs is cheapest.
 
-    A chunk costs one comparison per pair in facing buckets, if the hashes are spread evenly, some
-    comparisons' time for each of its masks per row, and a few more for sorting the hashes into buckets. A
-    wider chunk has smaller buckets and more masks. Where nothing beats comparing all with all, that is the
+    The cost of a chunk, for evenly distributed hashes, is one comparison per pair in facing buckets, the time
+    of some comparisons for each of its masks per row, and of a few more for sorting the hashes into buckets.
+    A wider chunk has smaller buckets and more masks. If comparing every pair is the cheapest, that is the
     plan.
 
-    :param rows: how many hashes.
-    :param columns: how many hashes they are paired with; ``None`` if they are paired among themselves.
-    :param radius: the largest distance to find.
+    :param rows: number of hashes.
+    :param columns: number of hashes they are paired with; ``None`` if they are paired with each other.
+    :param radius: maximum distance to find, in bits.
     :return: disjoint chunks, widest first; their budgets suffice for the radius.
     """
     comparisons = rows * rows / 2 if columns is None else float(rows * columns)
@@ -99,13 +99,13 @@ def plan_chunks(rows: int, columns: int | None, radius: int) -> tuple[Chunk, ...
 
 def expected_cost(width: int, budget: int, rows: int, hashes: int, comparisons: float) -> float:
     """
-    Return what a chunk is expected to cost, in comparisons; see :func:`plan_chunks`.
+    Return the expected cost of a chunk, in comparisons; see :func:`plan_chunks`.
 
     :param width: bits in the chunk.
     :param budget: bits that may differ.
-    :param rows: how many hashes are looked up.
-    :param hashes: how many are sorted into buckets.
-    :param comparisons: of all with all.
+    :param rows: number of hashes that are looked up.
+    :param hashes: number of hashes that are sorted into buckets.
+    :param comparisons: number of comparisons of every pair.
     """
     masks = sum(comb(width, differing) for differing in range(budget + 1))
     return _SORT * hashes + masks * (_STEP * rows + comparisons / 2.0**width)
@@ -115,7 +115,7 @@ def expected_cost(width: int, budget: int, rows: int, hashes: int, comparisons: 
 def _cheapest(
     rows: int, hashes: int, comparisons: float, bits: int, needed: int
 ) -> tuple[float, tuple[tuple[int, int], ...]]:
-    """Return the least cost, and (width, budget) of each chunk, for the bits and the radius + 1 left."""
+    """Return the lowest cost, and (width, budget) of each chunk, for the remaining bits and radius + 1."""
     if needed <= 0:
         return 0.0, ()
     best: tuple[float, tuple[tuple[int, int], ...]] = (inf, ())

@@ -1,4 +1,4 @@
-"""Which pictures of a table lie near each other, without spelling out every pair of equal hashes."""
+"""Graph of the pictures that are near each other, in which pictures of equal hash share a node."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
 
 __all__ = ["NeighbourGraph"]
 
-# Pairs that are spelled out at once.
+# Pairs of pictures that are produced at once.
 _PAIRS = 20_000
 
 
 class NeighbourGraph:
     """
-    Pictures, by position, joined by their hashes within a radius.
+    Pictures, by position, connected if their hashes are within a radius.
 
-    Pictures of equal hash share a *node*. Old pictures are only compared with new ones, never among
-    themselves; their nodes follow those of the new ones. Pairs of two *crowded* nodes (see
-    :data:`~airflow_provider_imagekit.similarity.pairs.pairs.CROWD`) are not kept, but found by a scan when
-    :meth:`near` asks for them.
+    Pictures of equal hash share a *node*. Old pictures are only compared with new ones, not with each other;
+    their nodes follow those of the new ones. Pairs of two *crowded* nodes (see
+    :data:`~airflow_provider_imagekit.similarity.pairs.pairs.CROWD`) are not stored; :meth:`near` finds them
+    by a scan.
 
     :param new: 64-bit hashes of the new pictures, at positions 0 and up.
-    :param old: 64-bit hashes of the old pictures, at the positions behind.
-    :param radius: the largest distance.
-    :param max_pairs: refuse to keep more pairs of distinct hashes, or to list more pairs of pictures.
+    :param old: 64-bit hashes of the old pictures, at the positions after them.
+    :param radius: maximum distance, in bits.
+    :param max_pairs: maximum number of pairs, both of distinct hashes to store and of pictures to list.
     :param search: finds the pairs, as :func:`~airflow_provider_imagekit.similarity.pairs.search.join` does.
     :raises ImageKitInputError: if there are too many pairs of distinct hashes.
     """
@@ -73,7 +73,7 @@ class NeighbourGraph:
         self._among = search(self._new.hashes, tallies=(new_tally, new_tally))
         self._across = search(self._new.hashes, self._old.hashes, tallies=(new_tally, old_tally))
         near = new_tally.near + old_tally.near
-        # Between crowded nodes, of which one became so by the other search, there is no arc.
+        # No arc connects crowded nodes, even if one of them became crowded only through the other search.
         self._crowded = array("q", where(near, CROWD))
         self._crowd = frozenset(self._crowded)
         self._crowded_hashes = array("Q", map(self._hash, self._crowded))
@@ -81,7 +81,7 @@ class NeighbourGraph:
         self._nodes = where(near, 0)
 
     def is_crowded(self, node: int) -> bool:
-        """Return whether more than ``CROWD`` pictures are near each one of a node."""
+        """Return whether more than ``CROWD`` pictures are near each picture of a node."""
         return node in self._crowd
 
     def crowded_positions(self) -> Iterator[int]:
@@ -96,13 +96,13 @@ class NeighbourGraph:
         return [position + self._old_begin for position in self._old.carriers(node - self._new_nodes)]
 
     def nodes(self) -> Sequence[int]:
-        """Return the nodes that have near pictures, in their own or another node."""
+        """Return the nodes whose pictures have near pictures, in the same or another node."""
         return self._nodes
 
     def candidates(self) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
         """
-        Return the pictures that have near ones: their positions, in the order of their nodes; the node of
-        each; and for each node, and the end, how many there are before it.
+        Return the pictures that have near pictures: their positions, in the order of their nodes; the node
+        of each; and the number of them before each node, with the total at the end.
         """
         carriers = self._tallies[0].carriers + self._tallies[1].carriers
         if use_numpy():
@@ -124,15 +124,15 @@ class NeighbourGraph:
         return positions, node_of, array("q", accumulate(near, initial=0))
 
     def is_new(self, node: int) -> bool:
-        """Return whether a node is one of new pictures."""
+        """Return whether the pictures of a node are new."""
         return node < self._new_nodes
 
     def old_nodes(self) -> Sequence[int]:
-        """Return the nodes of old pictures that have near ones."""
+        """Return the nodes of old pictures that have near pictures."""
         return self._nodes[bisect_left(self._nodes, self._new_nodes) :]
 
     def near(self, node: int) -> Iterable[tuple[int, int]]:
-        """Return the nodes near a node, and their distances; a node of new pictures is near itself."""
+        """Return the nodes near a node and their distances; a node of new pictures is near itself."""
         near = self.arcs.of(node)
         if self.is_new(node):
             near = chain(((node, 0),), near)
@@ -159,7 +159,7 @@ class NeighbourGraph:
         return [index for index, distance in enumerate(differing) if distance <= self._radius]
 
     def distance_counts(self) -> list[int]:
-        """Return how many pairs of pictures lie at each distance from 0 to the radius, crowded or not."""
+        """Return the number of pairs of pictures at each distance from 0 to the radius, crowded or not."""
         return self._counts[: self._radius + 1]
 
     def pairs(self) -> Iterator[tuple[int, int, int]]:
@@ -173,7 +173,7 @@ class NeighbourGraph:
 
     def pair_columns(self) -> Iterator[tuple[Sequence[int], Sequence[int], Sequence[int]]]:
         """
-        Yield what :meth:`pairs` does as three columns, some thousand pairs at a time.
+        Yield the pairs of :meth:`pairs` as three columns, some thousand pairs at a time.
 
         :raises ImageKitInputError: if there are more than ``max_pairs``.
         """
@@ -206,7 +206,7 @@ class NeighbourGraph:
                 yield position, other, distance
 
     def _expanded(self, pairs: Pairs, part: slice, shift: int) -> tuple[Any, Any, Any]:
-        """Return what :meth:`_spelled_out` does, of some pairs."""
+        """Return the pairs of :meth:`_spelled_out` for a part of the pairs of nodes."""
         import numpy as np
 
         first, second, distance = (
@@ -231,9 +231,9 @@ class NeighbourGraph:
         return ImageKitInputError(
             f"Found within {counted(self._radius, 'bit')}: {counted(sum(self.distance_counts()), 'pair')} of "
             f"pictures; max_pairs allows {self._max_pairs:,}.",
-            help=f"The most frequent hash, {PHash(self._new.hashes[often])}, is that of "
-            f"{counted(self._new.count(often), 'picture')}: if flat, list it as low-information. Or lower "
-            "the radius, take the groups instead of the pairs, or raise max_pairs.",
+            help=f"The most frequent hash, {PHash(self._new.hashes[often])}, belongs to "
+            f"{counted(self._new.count(often), 'picture')}. If they are flat, list it as low-information. "
+            "Otherwise lower the radius, write groups instead of pairs, or raise max_pairs.",
         )
 
 
@@ -249,10 +249,10 @@ class _Arcs:
     """
     The near nodes of each node.
 
-    :param pairs: the pairs of new nodes, and of a new and an old one.
-    :param new_nodes: how many new nodes there are; the old ones follow them.
-    :param nodes: how many nodes there are.
-    :param without: nodes between which there is no arc.
+    :param pairs: the pairs of two new nodes, and those of a new and an old node.
+    :param new_nodes: number of new nodes; the old ones follow them.
+    :param nodes: number of all nodes.
+    :param without: nodes that no arc connects with each other.
     """
 
     def __init__(
@@ -273,7 +273,7 @@ class _Arcs:
         self._others, self._distances = picked(others, order), picked(distances, order)
 
     def of(self, node: int) -> Iterator[tuple[int, int]]:
-        """Return the nodes near a node, and their distances."""
+        """Return the nodes near a node and their distances."""
         arcs = slice(self._starts[node], self._starts[node + 1])
         return zip(self._others[arcs], self._distances[arcs], strict=True)
 

@@ -1,4 +1,4 @@
-"""What a search for near pairs takes and gives: hashes, each once, and columns of pairs."""
+"""Input and output of a search for near pairs: distinct hashes, and columns of pairs."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ __all__ = [
 
 _may_use_numpy: ContextVar[bool] = ContextVar("may_use_numpy", default=True)
 
-#: More pairs than this are refused unless asked for: the radius is too wide, or flat pictures are among the
-#: hashes. They take some 100 MB.
+#: Default maximum number of pairs, which take some 100 MB. More pairs mean that the radius is too wide, or
+#: that the hashes of flat pictures are included.
 MAX_PAIRS = 5_000_000
 
-#: A picture with more near ones than this is crowded. A pair of two crowded pictures is counted, not kept:
-#: thousands of pictures of one layout make millions of these.
+#: A picture with more near pictures than this is crowded. A pair of two crowded pictures is counted but not
+#: stored, because thousands of pictures of one layout form millions of such pairs.
 CROWD = 100
 
 
@@ -51,7 +51,7 @@ class Pairs:
 
     :param first: position of a hash.
     :param second: position of the hash near it.
-    :param distance: 0 to 64.
+    :param distance: 0 to 64 bits.
     """
 
     first: array[int]
@@ -68,26 +68,26 @@ class Pairs:
 @dataclass(frozen=True, slots=True)
 class Tally:
     """
-    How many pictures carry each distinct hash, and how many others a search has found near each of them.
+    The number of pictures with each distinct hash, and the number of others found near each of them.
 
-    :param carriers: pictures that carry a hash.
-    :param near: other pictures within the radius of such a picture; a search adds what it finds.
+    :param carriers: pictures that have the hash.
+    :param near: other pictures within the radius of such a picture; a search adds the ones that it finds.
     """
 
     carriers: array[int]
     near: array[int]
 
     def is_crowded(self, number: int) -> bool:
-        """Return whether the hash of this number has more than :data:`CROWD` near pictures."""
+        """Return whether the hash with this number has more than :data:`CROWD` near pictures."""
         return self.near[number] > CROWD
 
 
 class DistinctHashes:
     """
-    Hashes sorted, each once, and which pictures carry them.
+    Sorted distinct hashes, and the pictures that have them (their carriers).
 
-    Equal hashes are grouped before anything is searched: a hash that is there 3,600 times makes 6 million
-    pairs, but one group.
+    Equal hashes are grouped before the search. A hash that occurs 3,600 times forms 6 million pairs, but
+    one group.
 
     :param hashes: the 64 bits of each hash.
     """
@@ -97,7 +97,7 @@ class DistinctHashes:
         self._order, self._starts, self.hashes = find_runs(hashes)
 
     def tally(self, *, of_new: bool) -> Tally:
-        """Return a tally before a search; among new pictures, those of equal hash are near each other."""
+        """Return the tally before a search; new pictures of equal hash already count as near each other."""
         if use_numpy():
             import numpy as np
 
@@ -112,24 +112,24 @@ class DistinctHashes:
         return len(self.hashes)
 
     def carriers(self, number: int) -> array[int]:
-        """Return the positions, ascending, that carry the distinct hash of this number."""
+        """Return the positions, ascending, of the pictures with the distinct hash of this number."""
         return self._order[self._starts[number] : self._starts[number + 1]]
 
     def counts(self, numbers: Any) -> Any:
-        """Return how many carry each distinct hash of these numbers, as a NumPy array."""
+        """Return the number of carriers of each of these distinct hashes, as a NumPy array."""
         import numpy as np
 
         starts = np.asarray(self._starts)
         return starts[numbers + 1] - starts[numbers]
 
     def carriers_at(self, numbers: Any, places: Any) -> Any:
-        """Return for each number the carrier at a place, 0 for its first, as a NumPy array."""
+        """Return one carrier of each of these hashes, at a place from 0, as a NumPy array."""
         import numpy as np
 
         return np.asarray(self._order)[np.asarray(self._starts)[numbers] + places]
 
     def all_carriers(self, numbers: Any) -> Any:
-        """Return the positions that carry the distinct hashes of these numbers, as a NumPy array."""
+        """Return the positions of all carriers of these distinct hashes, as a NumPy array."""
         import numpy as np
 
         counts = self.counts(numbers)
@@ -137,7 +137,7 @@ class DistinctHashes:
         return self.carriers_at(np.repeat(numbers, counts), places)
 
     def count(self, number: int) -> int:
-        """Return how many carry the distinct hash of this number."""
+        """Return the number of carriers of the distinct hash of this number."""
         return self._starts[number + 1] - self._starts[number]
 
 
@@ -150,7 +150,7 @@ def too_many_pairs(max_pairs: int, radius: int) -> ImageKitInputError:
 
 
 def _runs(hashes: Sequence[int]) -> tuple[array[int], array[int], array[int]]:
-    """Return positions sorted by hash, where each distinct hash begins in them, and the distinct hashes."""
+    """Return the positions sorted by hash, where each distinct hash begins in them, and these hashes."""
     order = sorted_positions(hashes)
     ascending = array("Q", map(hashes.__getitem__, order))
     differs = map(ne, ascending, islice(ascending, 1, None))
@@ -175,16 +175,16 @@ def _runs_with_numpy(hashes: Sequence[int]) -> tuple[array[int], array[int], arr
 
 
 def packed(typecode: str, values: Any) -> array[int]:
-    """Return a NumPy array as one of Python's."""
+    """Convert a NumPy array to a Python array."""
     import numpy as np
 
-    whole = array(typecode)
-    whole.frombytes(np.ascontiguousarray(values, dtype=typecode).view(np.uint8).data)
-    return whole
+    result = array(typecode)
+    result.frombytes(np.ascontiguousarray(values, dtype=typecode).view(np.uint8).data)
+    return result
 
 
 def sorted_positions(keys: Sequence[int]) -> array[int]:
-    """Return the positions of whole numbers in their order; equals stay in theirs."""
+    """Return the positions of integers in ascending order of the integers; the sort is stable."""
     if not use_numpy():
         return array("q", sorted(range(len(keys)), key=keys.__getitem__))
     import numpy as np
@@ -211,19 +211,19 @@ def where(values: array[int], bound: int) -> array[int]:
 
 
 def places_in(hashes: array[int], wanted: Collection[int]) -> list[int]:
-    """Return the places of hashes that are among some."""
+    """Return the places of the hashes that are among the wanted ones."""
     if use_numpy():
         import numpy as np
 
-        few = np.array(sorted(wanted), dtype=np.uint64)
-        places: list[int] = np.flatnonzero(np.isin(np.asarray(hashes), few)).tolist()
+        wanted_hashes = np.array(sorted(wanted), dtype=np.uint64)
+        places: list[int] = np.flatnonzero(np.isin(np.asarray(hashes), wanted_hashes)).tolist()
         return places
     return [place for place, bits in enumerate(hashes) if bits in wanted]
 
 
 @contextmanager
 def without_numpy() -> Iterator[None]:
-    """Compute without NumPy in this context; all answers are the same."""
+    """Compute without NumPy in this context; the results are the same."""
     token = _may_use_numpy.set(False)
     try:
         yield
@@ -232,7 +232,7 @@ def without_numpy() -> Iterator[None]:
 
 
 def use_numpy() -> bool:
-    """Return whether to compute with NumPy: if it is installed and new enough to count bits (2.0)."""
+    """Return whether to use NumPy: it is installed and new enough to count bits (2.0)."""
     return _may_use_numpy.get() and _has_numpy()
 
 

@@ -1,4 +1,4 @@
-"""A search in parts that share only files: what is to be compared, and what each part has found."""
+"""Split a search into parts that share only files: the hashes to compare, and the pairs of each part."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from airflow_provider_imagekit.similarity.pairs.search import join
 
 __all__ = ["MergedSearch", "search_part", "write_hashes"]
 
-# Columns of the pairs of a search, and of the nodes that it met on either side.
+# Columns of one search: three of its pairs, and two of each side's nodes with near pictures.
 _COLUMNS = 7
 
-# Values to read at a time, so that a column is not in memory twice.
+# Values to read at a time, so that a column is never in memory twice.
 _READ = 1 << 20
 
 
 def write_hashes(file: IO[bytes], new: Sequence[int], old: Sequence[int]) -> None:
     """
-    Write what every part of a search needs: the distinct hashes, and how many pictures carry each.
+    Write the input of every part of a search: the distinct hashes, and the number of pictures with each.
 
     :param file: opened for writing bytes.
     :param new: hashes of the new pictures.
-    :param old: hashes of the old ones.
+    :param old: hashes of the old pictures.
     """
     tables = [DistinctHashes(hashes) for hashes in (new, old)]
     _write(file, {}, [column for one in tables for column in (one.hashes, one.tally(of_new=False).carriers)])
@@ -46,14 +46,14 @@ def search_part(
     hashes: IO[bytes], file: IO[bytes], *, radius: int, max_pairs: int, part: tuple[int, int]
 ) -> int:
     """
-    Do one part of a search, and return the number of pairs of distinct hashes that it found.
+    Run one part of a search, and return the number of pairs of distinct hashes that it found.
 
-    :param hashes: what :func:`write_hashes` wrote.
-    :param file: opened for writing bytes; gets the pairs.
-    :param radius: the largest distance.
-    :param max_pairs: refuse to find more.
+    :param hashes: the file that :func:`write_hashes` wrote.
+    :param file: opened for writing bytes; the pairs are written to it.
+    :param radius: maximum distance, in bits.
+    :param max_pairs: maximum number of pairs.
     :param part: number of the part, from 0, and the number of parts.
-    :raises ImageKitInputError: if there are more pairs.
+    :raises ImageKitInputError: if there are more than ``max_pairs``.
     """
     _, (new, new_carriers, old, old_carriers) = _read(hashes)
     columns: list[array[int]] = []
@@ -65,7 +65,13 @@ def search_part(
         pairs = join(
             new, second, radius=radius, max_pairs=max_pairs, tallies=tallies, counts=counts[-1], part=part
         )
-        columns += [pairs.first, pairs.second, pairs.distance, *_met(first_tally), *_met(second_tally)]
+        columns += [
+            pairs.first,
+            pairs.second,
+            pairs.distance,
+            *_near_nodes(first_tally),
+            *_near_nodes(second_tally),
+        ]
     digests = [_digest(new, new_carriers), _digest(old, old_carriers)]
     _write(file, {"part": part, "radius": radius, "digests": digests, "counts": counts}, columns)
     return len(columns[0]) + len(columns[_COLUMNS])
@@ -75,23 +81,23 @@ def _tally(carriers: array[int]) -> Tally:
     return Tally(carriers, array("q", bytes(8 * len(carriers))))
 
 
-def _met(tally: Tally) -> tuple[array[int], array[int]]:
-    """Return the nodes for which a search found near pictures, and how many."""
+def _near_nodes(tally: Tally) -> tuple[array[int], array[int]]:
+    """Return the nodes for which a search found near pictures, and the number of these pictures."""
     return array("q", compress(range(len(tally.near)), tally.near)), array("q", filter(None, tally.near))
 
 
-def _add_met(tally: Tally, nodes: array[int], near: array[int]) -> None:
+def _add_near(tally: Tally, nodes: array[int], near: array[int]) -> None:
     for node, number in zip(nodes, near, strict=True):
         tally.near[node] += number
 
 
 class MergedSearch:
     """
-    The search that parts have done; takes the place of
+    The merged result of a search in parts; it replaces
     :func:`~airflow_provider_imagekit.similarity.pairs.search.join`.
 
-    :param files: what :func:`search_part` wrote, opened for reading bytes.
-    :raises ImageKitInputError: if a part is missing or is of another search.
+    :param files: the files that :func:`search_part` wrote, opened for reading bytes.
+    :raises ImageKitInputError: if a part is missing or belongs to another search.
     """
 
     def __init__(self, files: Iterable[IO[bytes]]) -> None:
@@ -99,8 +105,8 @@ class MergedSearch:
         numbers = sorted(tuple(head["part"]) for head, _ in self._parts)
         if not numbers or numbers != [(number, len(numbers)) for number in range(len(numbers))]:
             raise ImageKitInputError(
-                f"The parts are {numbers!r:.200} (number, of so many).",
-                help="Pass what all parts of one plan have returned, each once.",
+                f"The parts are {numbers!r:.200} (number, number of parts).",
+                help="Pass the results of all parts of one plan, each once.",
             )
 
     def __call__(
@@ -114,9 +120,10 @@ class MergedSearch:
         counts: list[int],
     ) -> Pairs:
         """
-        Return the pairs that the parts have found.
+        Return the pairs that the parts found.
 
-        :raises ImageKitInputError: if they are of other hashes or another radius, or too many.
+        :raises ImageKitInputError: if the parts searched other hashes or another radius, or found too many
+            pairs.
         """
         search = 0 if second is None else 1
         digest = _digest(first if second is None else second, tallies[1].carriers)
@@ -124,14 +131,14 @@ class MergedSearch:
         for head, all_columns in self._parts:
             if head["digests"][search] != digest or head["radius"] != radius:
                 raise ImageKitInputError(
-                    "The parts are of other pictures or another radius than this task's.",
-                    help="Plan, search and merge with the same arguments, while the tables stay as they are.",
+                    "The parts were searched with other pictures or another radius than this task's.",
+                    help="Plan, search and merge with the same arguments, and do not change the tables.",
                 )
             own = all_columns[_COLUMNS * search : _COLUMNS * (search + 1)]
             for distance, number in enumerate(head["counts"][search]):
                 counts[distance] += number
-            _add_met(tallies[0], *own[3:5])
-            _add_met(tallies[1], *own[5:7])
+            _add_near(tallies[0], *own[3:5])
+            _add_near(tallies[1], *own[5:7])
             columns.append(own[:3])
         return _sorted(columns, tallies, radius, max_pairs)
 
@@ -139,7 +146,7 @@ class MergedSearch:
 def _sorted(
     columns: list[list[array[int]]], tallies: tuple[Tally, Tally], radius: int, max_pairs: int
 ) -> Pairs:
-    """Return the pairs of all parts, without those of crowds, in the order of their positions."""
+    """Return the pairs of all parts, without those of crowds, sorted by their positions."""
     parts = list(zip(*columns, strict=True))
     one, other, distance = (array(code, chain(*part)) for code, part in zip("qqB", parts, strict=True))
     kept = bytes(
@@ -176,7 +183,7 @@ def _read(file: IO[bytes]) -> tuple[dict[str, Any], list[array[int]]]:
             for begin in range(0, length, _READ):
                 column.frombytes(file.read(min(_READ, length - begin) * column.itemsize))
             if len(column) != length:
-                raise ValueError("it is cut off")
+                raise ValueError("it is truncated")
     except (ValueError, KeyError, TypeError) as error:
         raise ImageKitInputError(f"This is not a file of a search in parts: {error}.") from error
     return head, columns

@@ -1,4 +1,4 @@
-"""All pairs of hashes within a radius: exact, and the same with and without NumPy."""
+"""Find all pairs of hashes within a radius, exactly; NumPy only makes it faster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["join"]
 
-# From so many hashes on, a search without NumPy takes seconds, and soon hours.
+# From this number of hashes on, a search without NumPy takes seconds, and soon hours.
 _LARGE = 20_000
 _HINT = (
     "NumPy 2 is not installed; with it this search is about ten times faster. Install "
@@ -34,18 +34,18 @@ def join(
     """
     Find every pair of hashes within a radius.
 
-    :param first: 64-bit hashes, each once (see
+    :param first: distinct 64-bit hashes (see
         :class:`~airflow_provider_imagekit.similarity.pairs.pairs.DistinctHashes`).
-    :param second: hashes to pair the first ones with, each once; ``None`` pairs the first among themselves.
-    :param radius: the largest distance, 0 to 64.
-    :param max_pairs: refuse to return more.
-    :param tallies: of the first and of the second hashes (twice the same among themselves); then pairs of two
-        crowded hashes may be left out of the answer.
+    :param second: distinct hashes to pair the first with; ``None`` pairs the first with each other.
+    :param radius: maximum distance, 0 to 64 bits.
+    :param max_pairs: maximum number of pairs to return.
+    :param tallies: of the first and of the second hashes (the same one twice if ``second`` is ``None``). If
+        given, pairs of two crowded hashes may be missing from the result.
     :param counts: pairs of pictures at each distance from 0 to 64, to which all found pairs are added; needs
         ``tallies``.
-    :param part: which part of the search to do, as
-        :func:`~airflow_provider_imagekit.similarity.pairs.chunks.steps_of` takes it; all of it unless given.
-    :return: positions in ``first`` and ``second``; among themselves, the smaller position stands first.
+    :param part: the part of the search to run, as for
+        :func:`~airflow_provider_imagekit.similarity.pairs.chunks.steps_of`; by default the whole search.
+    :return: positions in ``first`` and ``second``; if ``second`` is ``None``, the smaller position is first.
     :raises ImageKitInputError: if there are more than ``max_pairs``.
     """
     chunks = plan_chunks(len(first), None if second is None else len(second), radius)

@@ -1,4 +1,4 @@
-"""The search for near pairs with NumPy; :mod:`~.search` chooses it."""
+"""Search for near pairs with NumPy; :mod:`~.search` selects it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["find_pairs"]
 
-# Rows that are looked at in one go: their arrays stay in the processor's cache.
+# Rows that are compared at once; their arrays fit in the processor's cache.
 _ROWS = 1 << 16
-# Pairs to collect before those of crowds are dropped again.
+# Pairs to collect before those of crowds are dropped.
 _KEPT = 1 << 19
 
 
@@ -49,8 +49,8 @@ def find_pairs(
     :param first: the hashes; distinct.
     :param second: hashes to pair the first with; distinct. ``None`` pairs the first among themselves.
     :param chunks: a plan whose budgets suffice for the radius.
-    :param radius: the largest distance.
-    :param max_pairs: refuse to return more.
+    :param radius: maximum distance, in bits.
+    :param max_pairs: maximum number of pairs.
     :param tallies: as :func:`~airflow_provider_imagekit.similarity.pairs.search.join` describes.
     :param counts: likewise.
     :param part: likewise.
@@ -114,7 +114,7 @@ def _near_hits(
 def _hits_of_chunk(
     first: Hashes, second: Hashes | None, chunks: tuple[Chunk, ...], masks: Iterator[int], radius: int
 ) -> Iterator[Hits]:
-    """Yield what the last of these chunks finds, and none before it; its buckets are gone afterwards."""
+    """Yield the pairs that the last of these chunks finds and no earlier one; then its buckets are freed."""
     *before, chunk = chunks
     left = _Buckets(first, chunk)
     right = left if second is None else _Buckets(second, chunk)
@@ -144,21 +144,21 @@ def _chunk_values(hashes: Hashes, chunk: Chunk) -> NDArray[Any]:
 
 def _facing(left: _Buckets, right: _Buckets, mask: int) -> Iterator[tuple[Positions, Positions, list[int]]]:
     """
-    Yield some rows of ``left``, those with most partners first; where in ``right`` the partners of each
-    begin; and how many rows have a first partner, a second one and so on.
+    Yield some rows of ``left``, those with the most partners first; the position in ``right`` where the
+    partners of each begin; and the number of rows that have a first partner, a second one and so on.
     """
     highest = 1 << (mask.bit_length() - 1) if left is right and mask else 0
     for begin in range(0, len(left.values), _ROWS):
-        values = left.values[begin : begin + _ROWS].astype(np.int64)  # or each ``take`` would cast them
-        # Each two buckets face each other once: from the one that lacks the mask's highest bit.
+        values = left.values[begin : begin + _ROWS].astype(np.int64)  # once, not in each ``take``
+        # Two buckets are compared once, from the one without the mask's highest bit.
         rows = np.flatnonzero((values & highest) == 0) if highest else np.arange(len(values))
         partners = values.take(rows) ^ mask
         rows += begin
-        # Within a bucket, a row's partners are those behind it.
+        # Within a bucket, a row's partners are the rows after it.
         starts = rows + 1 if left is right and not mask else right.starts.take(partners).astype(np.int64)
         counts = right.starts.take(partners + 1) - starts
-        fewest = counts.astype(np.min_scalar_type(counts.max(initial=0)))  # which is sorted at once
-        order = fewest.argsort(kind="stable")[::-1]
+        smallest = counts.astype(np.min_scalar_type(counts.max(initial=0)))  # small types sort faster
+        order = smallest.argsort(kind="stable")[::-1]
         ends = len(rows) - np.bincount(counts).cumsum()
         yield rows.take(order), starts.take(order), ends[:-1].tolist()
 
@@ -174,7 +174,7 @@ def _compare(left: _Buckets, right: _Buckets, mask: int, radius: int) -> Iterato
             if len(near):
                 hits.append((rows.take(near), columns.take(near), differences.take(near)))
                 waiting += len(near)
-            # Of a crowd, nearly all rows are near each other.
+            # In a crowd, nearly all rows are near each other.
             if waiting > _ROWS or (hits and place == len(ends) - 1):
                 row, column, difference = map(np.concatenate, zip(*hits, strict=True))
                 yield row, column, difference

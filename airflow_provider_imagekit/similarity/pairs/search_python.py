@@ -1,4 +1,4 @@
-"""The search for near pairs without NumPy; :mod:`~.search` chooses it."""
+"""Search for near pairs without NumPy; :mod:`~.search` selects it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["find_pairs"]
 
-# Pairs to collect before those of crowds are dropped again.
+# Pairs to collect before those of crowds are dropped.
 _KEPT = 1 << 17
 
 
@@ -41,8 +41,8 @@ def find_pairs(
     :param first: the hashes; distinct.
     :param second: hashes to pair the first with; distinct. ``None`` pairs the first among themselves.
     :param chunks: a plan whose budgets suffice for the radius.
-    :param radius: the largest distance.
-    :param max_pairs: refuse to return more.
+    :param radius: maximum distance, in bits.
+    :param max_pairs: maximum number of pairs.
     :param tallies: as :func:`~airflow_provider_imagekit.similarity.pairs.search.join` describes.
     :param counts: likewise.
     :param part: likewise.
@@ -119,7 +119,7 @@ def _among(buckets: Buckets, mask: int) -> Iterator[tuple[int, int]]:
         for bucket in buckets.values():
             yield from combinations(bucket, 2)
         return
-    # Each two buckets face each other once: from the one that lacks the mask's highest bit.
+    # Two buckets are compared once, from the one without the mask's highest bit.
     highest = 1 << (mask.bit_length() - 1)
     for value, bucket in buckets.items():
         if not value & highest and (facing := buckets.get(value ^ mask)):

@@ -1,3 +1,3 @@
-"""Pages to look at: self-contained HTML of what the search for near-duplicates found."""
+"""Review pages for the groups that a search for near-duplicates found."""
 
 from __future__ import annotations

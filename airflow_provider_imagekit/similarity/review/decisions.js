@@ -1,5 +1,5 @@
 "use strict";
-// What a person decided: which pictures to keep, and which pairs are not duplicates of each other.
+// The reviewer's decisions: which pictures to keep, and which pairs are not duplicates.
 const makeDecisions = (earlier) => {
   const HEADER = ["id", "other_id", "decision"];
   const kept = new Set();
@@ -23,14 +23,14 @@ const makeDecisions = (earlier) => {
     count: () => kept.size + apart.size,
     keeps: (id) => kept.has(id),
     isApart: (id, other) => apart.has(pair(id, other)),
-    // Of a group one picture is kept at most.
+    // At most one picture of a group is kept.
     keep: (id, group) => {
       const again = kept.has(id);
       for (const other of group) kept.delete(other);
       if (!again) kept.add(id);
       saved = false;
     },
-    part: (id, other) => {
+    separate: (id, other) => {
       if (!apart.delete(pair(id, other))) apart.set(pair(id, other), [id, other]);
       saved = false;
     },

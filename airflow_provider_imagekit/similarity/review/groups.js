@@ -2,9 +2,9 @@
 "use strict";
 (() => {
   const PAGE = 20;       // groups on a page
-  const FIRST = 11;      // copies of a group that are shown at once
+  const FIRST = 11;      // copies of a group that are shown at first
   const LIBRARY = "https://imagekit.io/dashboard/media-library/detail/";
-  // A line a group, read when it is looked at, and last what pages, orders and filters need of all.
+  // One line for each group, which is parsed on demand. The last line has the data to page, sort and filter all.
   const lines = document.getElementById("data").textContent.split("\n");
   const { labels, bits, decided, index, origins, thumbnail } = JSON.parse(lines.pop());
   const decisions = makeDecisions(decided);
@@ -12,7 +12,7 @@
   const $ = (id) => document.getElementById(id);
   const number = new Intl.NumberFormat("en");
 
-  // Everything is set as text, never as markup: names of files may hold anything.
+  // Everything is set as text, never as markup, because file names may contain anything.
   const make = (tag, className, ...children) => {
     const element = document.createElement(tag);
     if (className) element.className = className;
@@ -41,15 +41,15 @@
       if (!this.read) {
         const [reason, ...pictures] = JSON.parse(lines[this.at]);
         const [keeper, ...members] = pictures.map(revive);
-        const words = [keeper, ...members].map((p) => [p.id, p.phash, p.name, ...p.values].join("\n"));
-        this.read = { reason, keeper, members, text: words.join("\n").toLowerCase() };
+        const texts = [keeper, ...members].map((p) => [p.id, p.phash, p.name, ...p.values].join("\n"));
+        this.read = { reason, keeper, members, text: texts.join("\n").toLowerCase() };
       }
       return this.read;
     }
     get reason() { return this.content.reason; }
     get keeper() { return this.content.keeper; }
     get members() { return this.content.members; }
-    // What is not in the line is not in its texts: most lines are never read.
+    // A text that is not in the raw line is not in its values, so most lines are never parsed.
     contains(text, quoted) { return lines[this.at].toLowerCase().includes(quoted) && this.content.text.includes(text); }
   }
   const groups = index[0].map((_, at) => new Group(at));
@@ -64,7 +64,7 @@
     return ranks[a.at] - ranks[b.at];
   };
   const orders = {
-    count: (a, b) => a.at - b.at,  // as they come
+    count: (a, b) => a.at - b.at,  // the order of the lines
     bytes: (a, b) => b.bytes - a.bytes || byName(a, b),
     far: (a, b) => b.far - a.far || byName(a, b),
     near: (a, b) => a.near - b.near || a.far - b.far || byName(a, b),
@@ -80,7 +80,7 @@
   const frame = (picture) => {
     const link = make(picture.url ? "a" : "span", "frame");
     if (picture.url) Object.assign(link, { href: picture.url, target: "_blank", rel: "noopener noreferrer" });
-    if (!picture.thumbnail) { link.append("no address"); return link; }
+    if (!picture.thumbnail) { link.append("no URL"); return link; }
     const image = make("img");
     Object.assign(image, { loading: "lazy", decoding: "async", alt: picture.name });
     image.addEventListener("error", () => link.replaceChildren("cannot be shown"));
@@ -102,12 +102,12 @@
 
   const inBits = (distance) => `${distance} ${distance === 1 ? "bit" : "bits"}`;
 
-  const alike = (picture) => picture.distance === 0 ? [make("b", "", "equal hash")] : [
+  const similarity = (picture) => picture.distance === 0 ? [make("b", "", "equal hash")] : [
     make("b", "", inBits(picture.distance)),
-    ` ${(100 * (1 - picture.distance / bits)).toFixed(0)} % alike`,
+    ` ${(100 * (1 - picture.distance / bits)).toFixed(0)} % similar`,
   ];
 
-  // One picture of a group is to be kept: the one that a person chose, else the suggested one.
+  // One picture of a group is kept: the one that a person chose, otherwise the suggested one.
   const chosen = (group) => [group.keeper, ...group.members].find((picture) => decisions.keeps(picture.id));
 
   const verdict = (picture, group) => {
@@ -118,7 +118,7 @@
     if (keep) line.append("✓ Keep");
     else if (apart) line.append("≠ Not a duplicate");
     else if (suggested) line.append("Suggested");
-    else line.append(...alike(picture));
+    else line.append(...similarity(picture));
     if (decisions.keeps(picture.id)) line.append(make("span", "tag", "your decision"));
     else if (suggested && group.reason && group.reason !== "reference") line.append(make("span", "tag", group.reason));
     if (picture.origin !== "new") line.append(make("span", "tag", picture.origin));
@@ -143,7 +143,7 @@
     const ids = [group.keeper, ...group.members].map((one) => one.id);
     const keep = toggle("Keep this one", picture, decided(() => decisions.keep(picture.id, ids)));
     const part = picture === group.keeper ? null
-      : toggle("Not a duplicate", picture, decided(() => decisions.part(picture.id, group.keeper.id)));
+      : toggle("Not a duplicate", picture, decided(() => decisions.separate(picture.id, group.keeper.id)));
     const caption = make("figcaption", "", make("div", "verdict"));
     if (part) {
       const fill = make("i");
@@ -159,12 +159,12 @@
     caption.append(make("div", "name", picture.name), facts(picture, group.keeper), id,
       make("div", "decide", keep, ...(part ? [part] : [])));
     const element = make("figure", "", frame(picture), caption);
-    // Green when equal, red from 12 bits on.
+    // Green for equal hashes, red from 12 bits on.
     element.style.setProperty("--distance", `hsl(${140 - 140 * Math.min(1, picture.distance / 12)} 70% 40%)`);
     const redraw = () => {
-      const [line, look] = verdict(picture, group);
+      const [line, className] = verdict(picture, group);
       caption.firstChild.replaceWith(line);
-      element.className = look;
+      element.className = className;
       keep.setAttribute("aria-pressed", decisions.keeps(picture.id));
       if (part) part.setAttribute("aria-pressed", decisions.isApart(picture.id, group.keeper.id));
     };
@@ -186,13 +186,13 @@
       let shown = FIRST;
       const more = make("button", "more");
       more.type = "button";
-      const say = () => { more.textContent = `Show ${Math.min(100, copies - shown)} more of ${number.format(copies)}`; };
+      const setLabel = () => { more.textContent = `Show ${Math.min(100, copies - shown)} more of ${number.format(copies)}`; };
       more.addEventListener("click", () => {
         pictures.append(...group.members.slice(shown, shown + 100).map((picture) => figure(picture, group)));
         shown += 100;
-        if (shown >= copies) more.remove(); else say();
+        if (shown >= copies) more.remove(); else setLabel();
       });
-      say();
+      setLabel();
       section.append(more);
     }
     return section;
@@ -206,10 +206,10 @@
     const filter = filters[$("origin").value] || (() => true);
     const quoted = JSON.stringify(text).slice(1, -1).replaceAll("<", "\\u003c");
     selected = groups.filter((group) => filter(group) && (!text || group.contains(text, quoted))).sort(orders[$("sort").value]);
-    turn(0);
+    showPage(0);
   };
 
-  const turn = (to) => {
+  const showPage = (to) => {
     const last = Math.max(0, Math.ceil(selected.length / PAGE) - 1);
     page = Math.min(Math.max(0, to), last);
     $("back").disabled = page === 0;
@@ -219,7 +219,7 @@
       ? `${number.format(begin + 1)}–${number.format(Math.min(begin + PAGE, selected.length))} of ${number.format(selected.length)}`
       : "0 of 0";
     $("groups").replaceChildren(...selected.slice(begin, begin + PAGE).map(card));
-    if (!selected.length) $("groups").append(make("p", "empty", groups.length ? "No group is like that." : "No near-duplicates were found."));
+    if (!selected.length) $("groups").append(make("p", "empty", groups.length ? "No group matches." : "No near-duplicates were found."));
     window.scrollTo(0, 0);
   };
 
@@ -232,12 +232,12 @@
   $("sort").addEventListener("change", select);
   $("origin").addEventListener("change", select);
   $("find").addEventListener("input", select);
-  $("back").addEventListener("click", () => turn(page - 1));
-  $("on").addEventListener("click", () => turn(page + 1));
+  $("back").addEventListener("click", () => showPage(page - 1));
+  $("on").addEventListener("click", () => showPage(page + 1));
   document.addEventListener("keydown", (event) => {
     if (event.target.matches("input, select")) return;
-    if (event.key === "ArrowLeft") turn(page - 1);
-    if (event.key === "ArrowRight") turn(page + 1);
+    if (event.key === "ArrowLeft") showPage(page - 1);
+    if (event.key === "ArrowRight") showPage(page + 1);
   });
   showCount();
   select();

@@ -1,4 +1,4 @@
-"""A table in Markdown of what to keep beside what looks like it, such as for Airflow's *Required Actions*."""
+"""A Markdown table of near-duplicates beside the pictures to keep, e.g. for Airflow's *Required Actions*."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from airflow_provider_imagekit.similarity.review.thumbnails import thumbnail_ste
 __all__ = ["groups_markdown"]
 
 _STEP: Final = thumbnail_step(200, 150)
-# A file's path is foreign text, and must not end its cell or become a link.
+# A file's path is untrusted text; it must not end its cell or become a link.
 _MARKUP: Final = re.compile(r"[\\`*\[\]<>|~&!]")
 _IN_ADDRESS: Final = ":/?#@$&'*+,;=%~"
 
 
 def groups_markdown(rows: Iterable[Mapping[str, Any]], *, limit: int = 100) -> str:
     """
-    Return a table in Markdown, a row for each picture that is not kept, with small pictures by ImageKit.
+    Return a Markdown table with a row for each picture that is not kept, and thumbnails from ImageKit.
 
     :param rows: the table of groups that a search writes, the picture to keep first in each group.
-    :param limit: maximum rows; a line below the table counts the others.
-    :return: empty if there is no near-duplicate.
+    :param limit: maximum number of rows; a line below the table states the number of the others.
+    :return: the table; empty if there are no near-duplicates.
     """
     lines: list[str] = []
     others, keeper = 0, ""

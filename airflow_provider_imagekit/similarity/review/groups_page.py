@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 
 __all__ = ["write_groups_page"]
 
-#: The box that thumbnails are fitted into, in pixels: twice what is shown, for dense screens.
+#: The box that thumbnails are fitted into, in pixels: twice the displayed size, for high-density screens.
 THUMBNAIL: Final = (480, 360)
 
-# Seconds and milliseconds only make a time harder to read.
+# Times are shown without seconds.
 _ISO_SECONDS: Final = r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}):[0-9]{2}(?:\.[0-9]+)?"
 
 _LABELS: Final = ("Dimensions", "File size", "Format", "Created", "Folder")
@@ -70,22 +70,22 @@ def write_groups_page(
     limit: int | None = None,
 ) -> int:
     """
-    Write a page on which a person sees at a glance what to keep, and how far the others are from it.
+    Write a page that shows the pictures to keep and the distances of their near-duplicates.
 
-    The page needs no server and no other file; the browser fetches thumbnails from ImageKit as they come into
-    view. Nothing is downloaded here. Thousands of groups are paged, sorted and filtered in the browser.
+    The page needs no server and no other file. The browser fetches thumbnails from ImageKit as they scroll
+    into view; nothing is downloaded here. The browser pages, sorts and filters thousands of groups.
 
     :param file: opened for writing bytes.
-    :param groups: what a search returns, or some of its groups; pictures need a ``url`` to be seen.
-    :param title: of the page.
+    :param groups: the result of a search, or some of its groups; pictures need a ``url`` to be shown.
+    :param title: title of the page.
     :param note: a sentence under the title, such as the folder and the radius.
     :param fields: further columns to compare, under the table's names.
     :param thumbnail: the box that thumbnails are fitted into, in pixels.
-    :param kept: names of pictures that a person chose to keep before; the page saves them again with its own
-        decisions.
-    :param not_duplicates: pairs of names that a person marked as not duplicates before; likewise.
-    :param limit: the number of groups to show of a search, the largest ones; all unless given.
-    :return: how many bytes were written.
+    :param kept: names of pictures that a person chose to keep earlier; the page saves them together with its
+        new decisions.
+    :param not_duplicates: pairs of names that a person marked as not duplicates earlier; likewise.
+    :param limit: maximum number of groups to show, largest first; ``None`` for all.
+    :return: number of bytes written.
     """
     script, style = _asset("decisions.js") + _asset("groups.js"), _asset("groups.css")
     before, after = _asset("groups.html").split("@@DATA@@")
@@ -93,7 +93,7 @@ def write_groups_page(
         "TITLE": escape(title),
         "NOTE": escape(note),
         "STYLE": style,
-        # Only this script may run: whatever a file's name holds, it stays text.
+        # Only this script may run, so a file's name can never run as one.
         "SCRIPT_HASH": b64encode(sha256(script.encode()).digest()).decode(),
         "SCRIPT": script,
     }
@@ -128,7 +128,7 @@ def _chunks(
 
 
 def _lines(chunk: GroupChunk, fields: Sequence[str], step: str) -> tuple[bytes, list[tuple[Any, ...]]]:
-    """Return a line of JSON for each group, and what orders and filters need of it without reading it."""
+    """Return a line of JSON for each group, and a summary of it for sorting and filtering."""
     like = chunk.ids
     values = {name: as_text(column, like=like, absent="") for name, column in chunk.values.items()}
     folders, names = _split_paths(values["path"])
@@ -158,7 +158,7 @@ def _lines(chunk: GroupChunk, fields: Sequence[str], step: str) -> tuple[bytes, 
 
 
 def _split_paths(column: Column) -> tuple[Column, Column]:
-    """Return the folders of paths, ``/`` of one without, and what stands behind them."""
+    """Return the folders of paths (``/`` if there is none) and the file names."""
     if not is_arrow(column):
         parts = [path.rpartition("/") for path in column]
         folders = [head or ("/" if slash or name else "") for head, slash, name in parts]
@@ -188,7 +188,7 @@ def _summaries(
 
 
 def _addresses(urls: Column, others: Column, step: str, like: Column) -> tuple[Column, list[str]]:
-    """Return addresses, and thumbnails as JSON: 1 where the browser can make it of the address."""
+    """Return URLs, and thumbnail URLs as JSON: 1 where the browser can derive it from the URL."""
     if not (is_arrow(urls) and is_arrow(like)):
         urls = text_column([url if isinstance(url, str) else None for url in listed(urls)], like=like)
     plain = zip(listed(found(urls, PLAIN)), listed(found(urls, "/tr:")), strict=True)
@@ -202,7 +202,7 @@ def _addresses(urls: Column, others: Column, step: str, like: Column) -> tuple[C
 
 
 def _thumbnail(url: str | None, other: Any, step: str) -> Any:
-    """Return the thumbnail's address; 1 where the browser can make it of the picture's."""
+    """Return the thumbnail's URL; 1 where the browser can derive it from the picture's."""
     if not url:
         return web_url(other)
     thumbnail = thumbnail_url(url, step)
@@ -215,7 +215,7 @@ def _dimensions(width: float, height: float) -> str:
 
 
 def _embedded(data: Any) -> str:
-    """Return JSON that no text inside can end the script element of."""
+    """Return JSON in which no text can end the script element."""
     return json_text(data).replace("<", "\\u003c")
 
 
@@ -224,6 +224,6 @@ def _asset(name: str) -> str:
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
-    """Put each value in its place, once; a value that looks like another place stays text."""
+    """Replace each placeholder once; a value that looks like a placeholder is not replaced."""
     parts = template.split("@@")
     return "".join(values[part] if number % 2 else part for number, part in enumerate(parts))

@@ -1,4 +1,4 @@
-"""Addresses of small pictures, which ImageKit makes when a browser asks for them."""
+"""URLs of thumbnails, which ImageKit creates when a browser requests them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 __all__ = ["PLAIN", "thumbnail_step", "thumbnail_url", "web_url"]
 
-#: An address without anything special, but perhaps a step of a transformation; Python and RE2 both read it.
+#: A URL with plain characters only, possibly with a transformation in its path. Valid in Python and RE2.
 PLAIN = r"^https?://[A-Za-z0-9_.:-]+/[^?#;\\\x00-\x20]*$"
 _PATH_TRANSFORMATION = re.compile(r"(/tr:[^/]+)(?=/)")
 _QUERY_TRANSFORMATION = re.compile(r"(?:^|(?<=&))(tr=[^&]+)")
@@ -15,7 +15,7 @@ _SIGNATURE = re.compile(r"(?:^|&)ik-s=")
 
 
 def web_url(value: object) -> str | None:
-    """Return an address that a page may link to: http or https with a host, else ``None``."""
+    """Return a URL that a page may link to (http or https with a host), else ``None``."""
     if not isinstance(value, str):
         return None
     try:
@@ -26,18 +26,18 @@ def web_url(value: object) -> str | None:
 
 
 def thumbnail_step(width: int, height: int) -> str:
-    """Return the transformation that fits a picture into a box of so many pixels."""
+    """Return the transformation that fits a picture into a box of this size in pixels."""
     return f"w-{width},h-{height},c-at_max"
 
 
 def thumbnail_url(url: str, step: str) -> str:
     """
-    Return the address of a picture, fitted into a box by a transformation of ImageKit.
+    Return the URL of a picture that ImageKit fits into a box.
 
-    A transformation that is there stays, and the thumbnail's follows it as the next step. A signed address is
-    returned as it is, for no other is covered by its signature.
+    An existing transformation is kept, and the thumbnail's follows it as the next step. A signed URL is
+    returned unchanged, because its signature does not cover any other URL.
 
-    :param url: address of the picture.
+    :param url: URL of the picture.
     :param step: the transformation, as :func:`thumbnail_step` returns it.
     """
     parts = urlsplit(url)

@@ -1,1 +1,1 @@
-"""Which distance suits a library: the report, its plot, chance and labels."""
+"""Choose a radius for a library: the report, its plot, the chance model and the labels."""

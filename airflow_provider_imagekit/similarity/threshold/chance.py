@@ -1,4 +1,4 @@
-"""How many unrelated pictures look alike by chance, in a library of a given size."""
+"""Estimate the chance that unrelated pictures are within a radius."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ if TYPE_CHECKING:
 
 __all__ = ["fair_chance", "fitted_chance", "hard_chance"]
 
-# Share of pairs of unrelated pictures within a radius, as ``python -m benchmarks.phash_levels`` measures it
-# on crops of different photographs: many of brick, grass and gravel, and so an upper guide for a library of
-# pictures with a subject.
+# Share of pairs of unrelated pictures within a radius, measured by ``python -m benchmarks.phash_levels`` on
+# crops of different photographs. Many show brick, grass or gravel, so these are upper estimates for a library
+# of pictures with a subject.
 _HARD: Final = {4: 8.1e-8, 6: 3.2e-7, 8: 1.3e-6, 10: 3.9e-6, 12: 1.3e-5, 16: 1.6e-4}
 
-# Below it, distances may be those of real duplicates.
+# Smaller distances may be those of real duplicates.
 _BULK: Final = 17
 
 
 def fair_chance(radius: int) -> float:
-    """Return the chance that 64 thrown coins differ from 64 others in at most ``radius``: a lower bound."""
+    """Return the chance that two sets of 64 random bits differ in at most ``radius``: a lower bound."""
     return sum(comb(PHASH_BITS, distance) for distance in range(radius + 1)) / 2.0**PHASH_BITS
 
 
 def hard_chance(radius: int) -> float:
     """
-    Return the measured chance that two unrelated pictures of a hard set lie within a radius: an upper guide.
+    Return the measured chance that unrelated pictures of a hard set are within a radius: an upper estimate.
 
-    :param radius: 0 to 16; between and below the measured ones on a straight line of the logarithm.
+    :param radius: 0 to 16; between and below the measured radii, the logarithm is interpolated linearly.
     """
     known = sorted(_HARD)
     right = next((index for index, at in enumerate(known) if at >= radius and index), len(known) - 1)
@@ -41,13 +41,13 @@ def hard_chance(radius: int) -> float:
 
 def fitted_chance(histogram: Sequence[int], radius: int) -> float:
     """
-    Return the chance that two pictures like these lie within a radius, by the spread of their distances.
+    Return the chance that two such pictures are within a radius, estimated from the spread of distances.
 
     A beta-binomial distribution is fitted to the mean and the variance of the distances from 17 up, which
-    are those of unrelated pictures. It widens where the library's pictures have something in common: one
-    background, one layout. It knows nothing of pairs that are alike for another reason.
+    are those of unrelated pictures. It is wider if the library's pictures have something in common, such as a
+    background or a layout. It does not cover pairs that are similar for another reason.
 
-    :param histogram: how many pairs lie at each distance from 0 to 64.
+    :param histogram: number of pairs at each distance from 0 to 64.
     :param radius: 0 to 64.
     """
     total = sum(histogram[_BULK:])
@@ -59,14 +59,14 @@ def fitted_chance(histogram: Sequence[int], radius: int) -> float:
         / total
     )
     share = mean / PHASH_BITS
-    # Between 0 (independent bits) and 1 (all bits one): how much the bits go together.
-    together = (variance / (PHASH_BITS * share * (1 - share)) - 1) / (PHASH_BITS - 1) if share < 1 else 0.0
-    if together <= 0:
+    # From 0 (independent bits) to 1 (all bits are equal).
+    correlation = (variance / (PHASH_BITS * share * (1 - share)) - 1) / (PHASH_BITS - 1) if share < 1 else 0.0
+    if correlation <= 0:
         return sum(
             comb(PHASH_BITS, distance) * share**distance * (1 - share) ** (PHASH_BITS - distance)
             for distance in range(radius + 1)
         )
-    strength = 1 / together - 1
+    strength = 1 / correlation - 1
     alpha, beta = share * strength, (1 - share) * strength
     return sum(
         exp(

@@ -1,4 +1,4 @@
-"""Pairs of pictures that a person judged."""
+"""Read pairs of pictures that a person judged."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 __all__ = ["LabelledPair", "read_labels"]
 
-_ANSWERS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_SAME: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledPair:
     """
-    Two pictures of which a person said whether they are the same.
+    Two pictures that a person judged as the same or not.
 
-    :param distance: 0 to 64.
-    :param same: what was said.
+    :param distance: 0 to 64 bits.
+    :param same: the person's judgement.
     """
 
     distance: int
@@ -37,15 +37,15 @@ def read_labels(
 
     :param rows: with ``same`` (true or false, yes or no, 1 or 0), and either ``phash`` and ``other_phash`` or
         ``id`` and ``other_id``.
-    :param phashes: the library's hashes by name, to look names up in.
-    :raises ImageKitInputError: if a row lacks something, names an unknown picture, or cannot be read.
+    :param phashes: the library's hashes by name, for rows with names.
+    :raises ImageKitInputError: if a row lacks a column, names an unknown picture, or is invalid.
     """
     for number, row in enumerate(rows, start=1):
-        same = _ANSWERS.get(str(row.get("same")).strip().lower())
+        same = _SAME.get(str(row.get("same")).strip().lower())
         if same is None:
             raise ImageKitInputError(
-                f"Label {number} says {row.get('same')!r:.60} under 'same'.",
-                help=f"Write true or false there; its columns are: {', '.join(map(str, row))}.",
+                f"Label {number} has {row.get('same')!r:.60} in the column 'same'.",
+                help=f"Use true or false; the columns of the row are: {', '.join(map(str, row))}.",
             )
         phash = _phash(row, "phash", "id", phashes or {}, number)
         other = _phash(row, "other_phash", "other_id", phashes or {}, number)
@@ -62,6 +62,6 @@ def _phash(
     if name not in phashes:
         raise ImageKitInputError(
             f"Label {number} has no {column!r}, and its {id_column!r} is not a picture of the library.",
-            help="Give the two hashes, or two names that are in the table of hashes.",
+            help="Pass the two hashes, or two names that are in the table of hashes.",
         )
     return phashes[name]

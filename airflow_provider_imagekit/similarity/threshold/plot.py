@@ -1,4 +1,4 @@
-"""Draw a threshold report; needs matplotlib (extra ``report``)."""
+"""Plot a threshold report; needs matplotlib (extra ``report``)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["check_plot", "plot_threshold_report"]
 
 def check_plot() -> None:
     """
-    Make sure that a report can be drawn here.
+    Check that a report can be plotted.
 
     :raises ImageKitInputError: if matplotlib is not installed.
     """
@@ -24,15 +24,15 @@ def check_plot() -> None:
     except ImportError:
         raise ImageKitInputError(
             "A plot needs matplotlib, which is not installed.",
-            help="Install airflow-provider-imagekit[report], or take the report as Markdown.",
+            help="Install airflow-provider-imagekit[report], or use the report as Markdown.",
         ) from None
 
 
 def plot_threshold_report(report: ThresholdReport, file: IO[bytes], *, image_format: str = "png") -> None:
     """
-    Draw the histogram of distances, and beside it what each radius finds and what chance gives.
+    Plot the histogram of distances and, beside it, the pairs found and expected by chance at each radius.
 
-    :param report: what to draw.
+    :param report: the report to plot.
     :param file: opened for writing bytes.
     :param image_format: ``png``, ``svg`` or ``pdf``.
     :raises ImageKitInputError: if matplotlib is not installed.
@@ -43,7 +43,7 @@ def plot_threshold_report(report: ThresholdReport, file: IO[bytes], *, image_for
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     distances, radii = figure.subplots(1, 2)
 
-    drawn = "drawn pairs" if report.histogram_is_sampled else "pairs"
+    drawn = "sampled pairs" if report.histogram_is_sampled else "pairs"
     distances.bar(range(len(report.histogram)), report.histogram, width=1, color="#3b6fb6")
     distances.axvline(report.suggested_radius + 0.5, color="#c2410c", linestyle="--")
     distances.set(

@@ -1,4 +1,4 @@
-"""Which radius a library can afford: what is found, what chance gives, what labelled pairs say."""
+"""Report which radius suits a library: pairs found, pairs by chance, and labelled pairs."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 __all__ = ["RadiusRow", "ThresholdReport", "threshold_report"]
 
-#: Pairs that are drawn for the histogram where there are more.
+#: Maximum number of pairs in the histogram; of more pairs a random sample is drawn.
 SAMPLE: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class RadiusRow:
     """
-    What a radius brings.
+    Effect of a radius.
 
-    :param radius: the largest distance, in bits.
-    :param found_pairs: pairs of the library within it, all of them.
-    :param chance_pairs_low: pairs that chance would give if bits were thrown coins.
-    :param chance_pairs: pairs that chance would give by the spread of this library's distances.
-    :param chance_pairs_high: pairs that chance gave, scaled to this size, in a measured hard set.
+    :param radius: maximum distance, in bits.
+    :param found_pairs: number of all pairs of the library within it.
+    :param chance_pairs_low: pairs expected by chance if bits were random.
+    :param chance_pairs: pairs expected by chance, from the spread of this library's distances.
+    :param chance_pairs_high: pairs by chance measured in a hard set, scaled to this library's size.
     :param precision: share of the labelled pairs within it that are the same; ``None`` without such pairs.
     :param recall: share of the pairs labelled the same that are within it; ``None`` without such pairs.
     """
@@ -52,7 +52,7 @@ class RadiusRow:
 
     @property
     def false_share(self) -> float:
-        """Share of the found pairs that chance would give at worst, 0 to 1."""
+        """Share of the found pairs that are by chance at worst, 0 to 1."""
         if not self.found_pairs:
             return 0.0 if self.chance_pairs_high < 1 else 1.0
         return min(1.0, max(self.chance_pairs, self.chance_pairs_high) / self.found_pairs)
@@ -61,16 +61,16 @@ class RadiusRow:
 @dataclass(frozen=True, slots=True)
 class ThresholdReport:
     """
-    What is known about radii in a library.
+    Effects of different radii in a library, and a suggested radius.
 
-    :param pictures: how many were compared.
-    :param left_out: how many have no hash or a low-information one.
+    :param pictures: number of pictures that were compared.
+    :param left_out: number of pictures without a hash or with a low-information one.
     :param histogram: pairs at each distance from 0 to 64.
-    :param histogram_is_sampled: whether these are drawn pairs instead of all.
+    :param histogram_is_sampled: whether the histogram counts a random sample instead of all pairs.
     :param rows: one for each radius from 0.
-    :param labels: how many labelled pairs were given.
-    :param suggested_radius: the widest one that is safe enough.
-    :param risk: what the suggestion may cost, in words.
+    :param labels: number of labelled pairs that were given.
+    :param suggested_radius: the widest radius that is safe enough.
+    :param risk: the risk of the suggested radius, in words.
     """
 
     pictures: int
@@ -83,11 +83,11 @@ class ThresholdReport:
     risk: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
+        """Return the report as plain JSON."""
         return asdict(self)
 
     def as_markdown(self) -> str:
-        """Return its table and the suggestion as Markdown, for a log or a page."""
+        """Return the table and the suggestion as Markdown, for a log or a page."""
         lines = [
             "| radius | pairs found | by chance: fair bits | this library | hard set | precision | recall |",
             "|---:|---:|---:|---:|---:|---:|---:|",
@@ -111,21 +111,22 @@ def threshold_report(
     max_pairs: int = MAX_PAIRS,
 ) -> ThresholdReport:
     """
-    Find out which radius suits a library.
+    Report which radius suits a library.
 
-    Suggested is, of the radii at which chance gives at most ``max_false_share`` of the pairs found: with
-    labels the one that finds most of the pairs labelled the same, with at least ``min_precision`` of its
-    labelled pairs being so; without labels the widest up to 8, since a person must look at wider ones.
+    The suggestion is one of the radii at which at most ``max_false_share`` of the pairs found are by chance.
+    With labels, it is the one that finds the most pairs labelled the same, while at least ``min_precision``
+    of the labelled pairs within it are the same. Without labels, it is the widest up to 8, because a person
+    must review the pairs of wider ones.
 
-    :param records: pictures of the library: all, for the number of chance pairs grows with the square.
+    :param records: all pictures of the library; the number of chance pairs grows with its square.
     :param labels: pairs that a person judged (see
         :func:`~airflow_provider_imagekit.similarity.threshold.labels.read_labels`).
-    :param max_radius: the widest radius to report, up to 16.
+    :param max_radius: the widest radius to report, up to 16 bits.
     :param max_false_share: 0 to 1.
     :param min_precision: 0 to 1.
-    :param low_information: hashes besides zero to leave out.
-    :param max_pairs: refuse to find more pairs of distinct hashes.
-    :raises ImageKitInputError: if there are too many pairs; choose a smaller ``max_radius`` then.
+    :param low_information: hashes to leave out, in addition to zero.
+    :param max_pairs: maximum number of pairs of distinct hashes.
+    :raises ImageKitInputError: if there are too many pairs; use a smaller ``max_radius`` then.
     """
     widest = check_radius(max_radius, "max_distance")
     hashes, left_out = [], 0
@@ -151,7 +152,7 @@ def threshold_report(
 
 
 def _histogram(hashes: Sequence[int]) -> tuple[list[int], bool]:
-    """Count the pairs at each distance: all, or a million drawn ones, whatever the order of the hashes."""
+    """Count the pairs at each distance: all, or a random million that does not depend on the order."""
     histogram = [0] * (PHASH_BITS + 1)
     if len(hashes) * (len(hashes) - 1) // 2 <= SAMPLE:
         for one, other in combinations(hashes, 2):
@@ -201,20 +202,18 @@ def _suggest(
 
 def _risk(row: RadiusRow, labels: Sequence[LabelledPair], max_false_share: float) -> str:
     parts = [
-        f"Of {counted(row.found_pairs, 'pair')} found, chance gives about {_count(row.chance_pairs)} by the",
-        f"spread of this library's distances, and {_count(row.chance_pairs_high)} if its pictures are as",
-        "alike as skies and walls.",
+        f"Of {counted(row.found_pairs, 'pair')} found, about {_count(row.chance_pairs)} are by chance, from",
+        f"the spread of this library's distances, or {_count(row.chance_pairs_high)} if its pictures are as",
+        "similar as skies and walls.",
     ]
     if row.false_share > max_false_share:
-        parts.append(
-            f"That may be {row.false_share:.0%} of them: let a person look, or compare smaller folders."
-        )
+        parts.append(f"That may be {row.false_share:.0%} of them: review them, or compare smaller folders.")
     within = [label for label in labels if label.distance <= row.radius]
     if within:
         hits = sum(label.same for label in within)
         parts.append(
-            f"Of {counted(len(within), 'labelled pair')} within it, {hits:,} are the same; with so many "
-            f"labels the precision is at least {_at_least(hits, len(within)):.0%} (95 % sure)."
+            f"Of {counted(len(within), 'labelled pair')} within it, {hits:,} are the same. From this number "
+            f"of labels, the precision is at least {_at_least(hits, len(within)):.0%} (95 % confidence)."
         )
     if row.recall is not None:
         parts.append(f"It finds {row.recall:.0%} of the pairs labelled the same.")
@@ -222,7 +221,7 @@ def _risk(row: RadiusRow, labels: Sequence[LabelledPair], max_false_share: float
 
 
 def _at_least(hits: int, count: int) -> float:
-    """Return the lower end of Wilson's one-sided 95 % interval of a share."""
+    """Return the lower bound of Wilson's one-sided 95 % interval of a share."""
     z = 1.645
     share = hits / count
     spread = z * sqrt(share * (1 - share) / count + z * z / (4 * count * count))

@@ -107,7 +107,7 @@ def test_a_person_sees_survivor_distance_and_every_thumbnail(pictures, tmp_path)
     )
     assert "cannot be shown" not in dom
     assert dom.count("✓ Keep") == 3
-    assert dom.count("<b>4 bits</b> 94 % alike") == 3
+    assert dom.count("<b>4 bits</b> 94 % similar") == 3
     assert dom.count('<dd class="differs">8 × 9</dd>') == 3
     assert "<title>Shoes</title>" in dom
     assert dom.count('class="id"') == 6

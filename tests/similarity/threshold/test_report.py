@@ -160,7 +160,7 @@ class TestLabels:
     @pytest.mark.parametrize(
         ("row", "error"),
         [
-            ({"phash": "1", "other_phash": "2"}, "Label 1 says None under 'same'"),
+            ({"phash": "1", "other_phash": "2"}, "Label 1 has None in the column 'same'"),
             ({"phash": "1", "other_phash": "2", "same": "maybe"}, "'maybe'.*true or false"),
             ({"id": "a", "other_id": "zzz", "same": True}, "'other_id' is not a picture of the library"),
         ],
