@@ -1,4 +1,4 @@
-"""A headless Chromium, and what axe finds wrong with a page for people who see or point less well."""
+"""Headless Chromium for tests, and accessibility checks with axe."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),
 )
-#: The widths of a small phone and of a laptop, in pixels.
+#: Screen widths of a small phone and of a laptop, in pixels.
 PHONE, LAPTOP = 390, 1280
 
-_AXE = "axe-playwright-python"  # of which only the script inside is used
+_AXE = "axe-playwright-python"  # only its JavaScript file is used
 _RUN = "const done = arguments[arguments.length - 1]; axe.run().then(done, (error) => done(String(error)));"
 
 
 @contextmanager
 def browser(profile: Path, downloads: Path | None = None) -> Iterator[Any]:
-    """Yield selenium's driver of a Chromium of the test's own."""
+    """Yield a Selenium driver of a new Chromium."""
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={LAPTOP},900"):
@@ -47,7 +47,7 @@ def browser(profile: Path, downloads: Path | None = None) -> Iterator[Any]:
 
 
 def show(driver: Any, *, width: int = LAPTOP, dark: bool = False) -> None:
-    """Show the page as a screen of a width does, by day or by night."""
+    """Set the screen width and the light or dark colour scheme of the page."""
     screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -55,17 +55,17 @@ def show(driver: Any, *, width: int = LAPTOP, dark: bool = False) -> None:
 
 
 def hidden_width(driver: Any) -> int:
-    """Return the pixels of the page that are beyond the right edge of the screen."""
+    """Return the width in pixels by which the page exceeds the screen."""
     return int(driver.execute_script("return document.documentElement.scrollWidth - innerWidth"))
 
 
 def accessibility_faults(driver: Any) -> list[str]:
-    """Return what axe calls serious or critical on the page as it is shown now."""
+    """Return the serious and critical violations that axe reports for the current page."""
     script = importlib.metadata.distribution(_AXE).locate_file("axe_playwright_python/axe.min.js")
     driver.execute_script(Path(str(script)).read_text("utf-8"))
     found = driver.execute_async_script(_RUN)
     assert isinstance(found, dict), found
-    assert found["passes"], "axe looked at nothing"
+    assert found["passes"], "axe checked nothing"
     return [
         f"{fault['id']}: {node['html']:.200} {node['failureSummary']}"
         for fault in found["violations"]

@@ -1,4 +1,4 @@
-"""Airflow's environment for all tests, and a local ImageKit server over a few drawn pictures."""
+"""Airflow's environment for all tests, and a local ImageKit server with a few drawn pictures."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A busy machine is no finding, and a finding must not wait for the next run's luck.
+# No deadline, because a busy machine is not a failure. In CI, examples are the same in every run.
 settings.register_profile("repository", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("repository")
 
-# Airflow reads these when it is first imported, so they are set before any test is.
+# Airflow reads these on its first import, so they must be set before any test is imported.
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="imagekit-airflow-"))
 os.environ.update(
     {
         "AIRFLOW_HOME": str(AIRFLOW_HOME),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
-        "AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True",  # Airflow 2 warns of its own default
+        "AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True",  # Airflow 2 warns about its default
         "AIRFLOW__CORE__DAGS_FOLDER": str(AIRFLOW_HOME / "dags"),
     }
 )
@@ -36,17 +36,17 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator  # noqa: E402
 from tests import pictures  # noqa: E402
 from tests.support import Clock, client_of, secrets_masker  # noqa: E402
 
-#: What takes longest by far: whole DAG runs in processes of their own.
+#: Path prefixes of the slowest tests: complete DAG runs in separate processes.
 PARTS = ("airflow/", "example_dags/", "demo/", "faults/", "operators/test_every")
 LONGEST = tuple(f"tests/{part}" for part in PARTS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
-    Start the longest tests first, so that no process is still at one when the others are done.
+    Run the slowest tests first, so that parallel processes finish at about the same time.
 
-    A test that failed runs a second time, and the report lists it under RERUN, where a busy machine is the
-    likely cause: in CI, and for a test of a whole Airflow, whose twenty processes may each meet its races.
+    A failed test runs a second time, and the report lists it under RERUN, where a busy machine is a likely
+    cause: in CI, and for tests of a complete Airflow with its twenty processes.
     """
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
     for item in items:
@@ -55,13 +55,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Leave nothing behind."""
+    """Remove Airflow's home."""
     shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a photograph-like picture, variants of it, and files that are no pictures."""
+    """A folder with a photo-like picture, variants of it, and files that are not pictures."""
     return pictures.draw(tmp_path_factory.mktemp("library"))
 
 
@@ -79,9 +79,9 @@ def renew(emulator: ImageKitEmulator) -> None:
 @pytest.fixture
 def imagekit(_emulator: ImageKitEmulator) -> Iterator[ImageKitEmulator]:
     """
-    The local server: no faults, no past requests, and a key (so a request budget) of the test's own.
+    The local server without faults and past requests, with a new key (and so a new request budget) per test.
 
-    A test that adds or removes files uses another one, or the next test would find another library.
+    Tests that add or remove files must use another server, because this library is shared.
     """
     renew(_emulator)
     before = {file["filePath"] for file in _emulator.files()}
@@ -99,7 +99,7 @@ def _written_emulator(library: Path) -> Iterator[ImageKitEmulator]:
 def written_imagekit(
     _written_emulator: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> ImageKitEmulator:
-    """Another such server, for tests that add files to it; ``imagekit_default`` names it."""
+    """A second server for tests that add files; the connection ``imagekit_default`` uses it."""
     renew(_written_emulator)
     monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(_written_emulator.airflow_connection))
     return _written_emulator
@@ -107,7 +107,7 @@ def written_imagekit(
 
 @pytest.fixture
 def new_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ImageKitEmulator]:
-    """A local server with an empty library of its own, which the connection ``imagekit_default`` names."""
+    """A local server with an empty library; the connection ``imagekit_default`` uses it."""
     key = f"private_{secrets.token_urlsafe(20)}="
     with ImageKitEmulator(library=tmp_path, private_key=key) as ik:
         monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(ik.airflow_connection))
@@ -116,14 +116,14 @@ def new_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ima
 
 @pytest.fixture
 def connection(imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The id of an Airflow Connection to the local server."""
+    """Id of an Airflow Connection to the local server."""
     monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))
     return "imagekit_default"
 
 
 @pytest.fixture(autouse=True)
 def _forget_masked_secrets() -> Iterator[None]:
-    """Airflow compiles one pattern of all secrets at each new one: thousands of keys would take seconds."""
+    """Reset Airflow's secrets masker, which recompiles the pattern of all secrets for each new one."""
     yield
     masker = secrets_masker()
     masker.patterns, masker.replacer = set(), None
@@ -131,11 +131,11 @@ def _forget_masked_secrets() -> Iterator[None]:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Time of the test's own."""
+    """A simulated clock for one test."""
     return Clock()
 
 
 @pytest.fixture
 def client(imagekit: ImageKitEmulator, clock: Clock) -> ImageKitClient:
-    """A client of the local server that sleeps on the test's clock."""
+    """A client of the local server that uses the test's clock."""
     return client_of(imagekit, clock)

@@ -1,4 +1,4 @@
-"""The one stand-in for Airflow's task instance, where no real Airflow runs the task."""
+"""Test double of Airflow's task instance, for tests without a running Airflow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RUN_START = datetime(2024, 6, 1, tzinfo=UTC)
 
 
 class TaskInstance:
-    """What tasks ask of their task instance; it keeps what they push, which must be plain JSON."""
+    """The task instance attributes that tasks use; it stores pushed XComs, which must be plain JSON."""
 
     dag_id, task_id, map_index, max_tries = "dag", "task", -1, 0
 
@@ -22,10 +22,10 @@ class TaskInstance:
 
     @staticmethod
     def get_first_reschedule_date(_context: Any) -> None:
-        """Return that the task was not rescheduled yet."""
+        """Return ``None``: the task was not rescheduled."""
 
     def xcom_push(self, key: str, value: Any) -> None:
-        """Keep a value, as a database of JSON would."""
+        """Store a value and check that a JSON column accepts it."""
         text = json.dumps(value, allow_nan=False, ensure_ascii=False)
         text.encode()
         assert "\\u0000" not in text
@@ -33,6 +33,6 @@ class TaskInstance:
 
 
 def context(run_id: str = "run", *, age: float = 0.0, **more: Any) -> Any:
-    """Return the context of a task: its task instance and its DAG run, and what a test adds."""
+    """Return a task context with task instance, DAG run and additional keys."""
     dag_run = SimpleNamespace(start_date=RUN_START)
     return {"ti": TaskInstance(run_id, age=age), "dag_run": dag_run, "outlet_events": {}, **more}

@@ -1,4 +1,4 @@
-"""Events of webhooks as no sender should write them, though it may sign them."""
+"""Malformed webhook events, such as a sender with a valid signature could send."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ODD: tuple[Any, ...] = (
 
 
 def odd_event(choose: random.Random) -> dict[str, Any]:
-    """Return an event of which some parts are missing or something else."""
+    """Return an event with some values missing or replaced."""
     file = {"fileId": "a", "filePath": "/in/a.jpg", "versionInfo": {"id": "v"}, "updatedAt": "2026-03-01"}
     event = {"id": "1", "type": "file.created", "created_at": "2026-03-01T00:00:00.000Z", "data": file}
     for part in (event, file, file["versionInfo"]):

@@ -1,4 +1,4 @@
-"""A few drawn pictures, enough to have distances of every kind."""
+"""Draws test pictures with small and large distances."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CANON = {0x010F: "Canon\x00\x00", 0x0110: "Canon EOS 40D", 0x0132: "2008:07:31 
 
 
 def draw(folder: Path) -> Path:
-    """Fill a folder and return it."""
+    """Draw the pictures into a folder and return it."""
     (folder / "shop").mkdir(parents=True)
     (folder / "docs").mkdir()
     original = scene(1)
@@ -34,14 +34,14 @@ def draw(folder: Path) -> Path:
 
 
 def put(picture: Image.Image, file: Path) -> None:
-    """Let a picture appear whole, even for who asks at this very moment: half-written it is corrupt."""
-    arriving = file.with_name(f".{file.name}")  # the local server shows no hidden files
+    """Write a picture atomically, so that no request reads a partial file."""
+    arriving = file.with_name(f".{file.name}")  # the local server ignores hidden files
     picture.save(arriving)
     arriving.replace(file)
 
 
 def scene(seed: int) -> Image.Image:
-    """Draw a picture with structure at many scales, the same for the same seed."""
+    """Draw a picture with structure at many scales; the same seed gives the same picture."""
     chance = random.Random(seed)
     picture = Image.new("RGB", (640, 480), tuple(chance.randrange(256) for _ in range(3)))
     pen = ImageDraw.Draw(picture)

@@ -1,4 +1,4 @@
-"""A server that takes webhooks."""
+"""A local HTTP server that receives webhooks."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["Receiver"]
 
 class Receiver:
     """
-    Takes deliveries and answers them.
+    Records deliveries and responds to them.
 
-    :param statuses: what the first deliveries are answered with; the others get 200.
+    :param statuses: statuses of the first responses; all others are 200.
     """
 
     def __init__(self, *statuses: int) -> None:
@@ -47,13 +47,13 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """URL of the receiver."""
         return f"http://127.0.0.1:{self._server.server_port}/hook?to=me"
 
     def wait_for(self, count: int, seconds: float = 20) -> list[tuple[dict[str, str], bytes]]:
-        """Return the deliveries as soon as there are so many."""
+        """Wait for a number of deliveries and return them."""
         deadline = time.monotonic() + seconds
         while len(self.deliveries) < count:
-            assert time.monotonic() < deadline, f"{len(self.deliveries)} of {count} deliveries came"
+            assert time.monotonic() < deadline, f"{len(self.deliveries)} of {count} deliveries received"
             time.sleep(0.01)
         return self.deliveries

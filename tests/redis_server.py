@@ -1,4 +1,4 @@
-"""A Redis of the test's own on 127.0.0.1."""
+"""A separate Redis server for a test on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["RedisServer"]
 
 
 class RedisServer:
-    """A Redis on 127.0.0.1 that keeps nothing."""
+    """A Redis server on 127.0.0.1 without persistence."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

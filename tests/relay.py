@@ -1,4 +1,4 @@
-"""A server that hands bytes on: it ends TLS in front of another server, and is a proxy of every kind."""
+"""A server that forwards bytes: it terminates TLS for another server or acts as an HTTP or SOCKS proxy."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 class Relay:
     """
-    Hands bytes on while it is entered.
+    Forwards bytes inside its ``with`` block.
 
-    :param port: port of 127.0.0.1 to hand on to; ``None`` for a proxy, which each caller tells where to.
-    :param tls: context of its own TLS.
-    :param drip: seconds between any two bytes of what it says to its callers.
+    :param port: port of 127.0.0.1 to forward to; ``None`` for a proxy, where each client names the target.
+    :param tls: TLS context of the relay.
+    :param drip: seconds between two bytes sent to clients.
     """
 
     def __init__(
@@ -65,50 +65,50 @@ class Relay:
         self._calls.add(call)
         writers = [writer]
         try:
-            other = await self._reach(reader, writer)
+            other = await self._connect(reader, writer)
             writers.append(other[1])
             await asyncio.gather(
-                self._hand_on(reader, other[1], 0), self._hand_on(other[0], writer, self._drip)
+                self._forward(reader, other[1], 0), self._forward(other[0], writer, self._drip)
             )
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # somebody has hung up, or the test is over
+            pass  # one side has closed the connection, or the test has ended
         finally:
             for each in writers:
                 each.transport.abort()
             self._calls.discard(call)
 
-    async def _reach(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Streams:
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Streams:
         if self._target is not None:
             return await asyncio.open_connection("127.0.0.1", self._target)
         first = await reader.readexactly(1)
         if first == b"\x05":
-            return await self._reach_by_socks(reader, writer)
+            return await self._connect_by_socks(reader, writer)
         head = first + await reader.readuntil(b"\r\n\r\n")
         method, target, _ = head.split(b" ", 2)
         authority = target.removeprefix(b"http://").split(b"/")[0]
         if method == b"CONNECT":
-            await self._say(writer, b"HTTP/1.1 200 Connection established\r\n\r\n", self._drip)
+            await self._send(writer, b"HTTP/1.1 200 Connection established\r\n\r\n", self._drip)
         streams = await asyncio.open_connection("127.0.0.1", int(authority.rpartition(b":")[2]))
         if method != b"CONNECT":
             streams[1].write(head.replace(b"http://" + authority, b"", 1))
         return streams
 
-    async def _reach_by_socks(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Streams:
+    async def _connect_by_socks(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Streams:
         await reader.readexactly((await reader.readexactly(1))[0])
         writer.write(b"\x05\x00")
         request = await reader.readexactly(10)  # version, command, 0, IPv4, address, port
         writer.write(b"\x05\x00\x00\x01" + bytes(6))
         return await asyncio.open_connection("127.0.0.1", int.from_bytes(request[-2:]))
 
-    async def _hand_on(
+    async def _forward(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pause: float
     ) -> None:
         while content := await reader.read(65536):
-            await self._say(writer, content, pause)
-        raise ConnectionError  # ends the other direction too
+            await self._send(writer, content, pause)
+        raise ConnectionError  # closes the other direction, too
 
     @staticmethod
-    async def _say(writer: asyncio.StreamWriter, content: bytes, pause: float) -> None:
+    async def _send(writer: asyncio.StreamWriter, content: bytes, pause: float) -> None:
         for piece in [content[i : i + 1] for i in range(len(content))] if pause else [content]:
             writer.write(piece)
             await writer.drain()
@@ -116,7 +116,7 @@ class Relay:
 
 
 def certificate(folder: Path) -> Path:
-    """Write a certificate of 127.0.0.1 that nobody else has signed, with its key, and return its path."""
+    """Write a self-signed certificate for 127.0.0.1 with its key and return its path."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a test")])
     now = dt.datetime.now(dt.UTC)

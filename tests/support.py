@@ -1,4 +1,4 @@
-"""What several tests use."""
+"""Shared helpers of the tests."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 #: Whether the tests run on Airflow 3.
 AIRFLOW_3 = not importlib.metadata.version("apache-airflow").startswith("2.")
 
-#: Seconds that a condition may need on a slow and busy machine; a fast one waits no longer than it must.
+#: Maximum seconds to wait for a condition, enough for a slow and busy machine.
 PATIENCE = 60.0
 
 
 class Clock:
-    """Time that passes only when a caller sleeps on it; safe to share between threads."""
+    """A simulated clock that advances only when a caller sleeps; thread-safe."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -34,14 +34,14 @@ class Clock:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Move time on at once."""
+        """Advance the time without waiting."""
         with self._lock:
             self.slept.append(seconds)
             self.now += seconds
 
 
 def client_of(imagekit: ImageKitEmulator, clock: Clock, **arguments: object) -> ImageKitClient:
-    """Return a client of a local server that sleeps on a clock and has a rate limiter of its own."""
+    """Return a client of a local server with a simulated clock and a separate rate limiter."""
     return ImageKitClient(
         **{
             "settings": imagekit.private_key,
@@ -69,21 +69,21 @@ def free_port() -> int:
 
 
 def wait_until(condition: Callable[[], Any], what: str) -> None:
-    """Return as soon as a condition holds."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, f"After {PATIENCE:g} s it is not so that {what}."
+        assert time.monotonic() < deadline, f"After {PATIENCE:g} s this is still not true: {what}."
         time.sleep(0.01)
 
 
 async def await_until(condition: Callable[[], Any], what: str) -> None:
-    """Return as soon as a condition holds; the event loop runs on meanwhile."""
+    """Wait until a condition is true while the event loop continues to run."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, f"After {PATIENCE:g} s it is not so that {what}."
+        assert time.monotonic() < deadline, f"After {PATIENCE:g} s this is still not true: {what}."
         await asyncio.sleep(0.01)
 
 
 def one_of_three(holds: Callable[[], bool]) -> bool:
-    """Tell whether a bar is kept in one of three trials: a busy machine spoils one, a fault spoils all."""
+    """Return whether a limit is met in one of three trials, because a busy machine may spoil a trial."""
     return any(holds() for _ in range(3))

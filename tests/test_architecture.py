@@ -1,4 +1,4 @@
-"""The dependency arrows of the package, read from its imports."""
+"""Dependencies between the parts of the package, derived from its imports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGE = "airflow_provider_imagekit"
 ROOT = Path(__file__).parents[1] / PACKAGE
 MAX_LINES, MAX_TEST_LINES = 400, 400
 
-# What each part may import of the package; parts not named here may not be imported by others at all.
+# Allowed imports between the parts of the package; no part may import a part that is not listed here.
 MAY_IMPORT: dict[str, set[str]] = {
     "compat": set(),
     "exceptions": set(),
@@ -61,7 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pictures": {"phash"},
     "emulator": {"phash", "pictures"},
 }
-# Rooms, and modules of rooms that are otherwise free of Airflow.
+# Subpackages, and single modules of subpackages that otherwise do not import Airflow.
 MAY_IMPORT_AIRFLOW = {
     "assets/factory.py",
     "assets/lineage.py",
@@ -100,14 +100,14 @@ def ids(module: Path) -> str:
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if part(m) != "__init__"], ids=ids)
-def test_arrows_point_one_way(module: Path) -> None:
+def test_parts_import_only_allowed_parts(module: Path) -> None:
     ours = {name.split(".")[1] for name in imports(module) if name.startswith(f"{PACKAGE}.")}
     ours -= {part(module), DOOR, "__version__"}
     assert ours <= MAY_IMPORT[part(module)]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=ids)
-def test_airflow_is_imported_by_the_outer_parts_alone_and_through_one_door(module: Path) -> None:
+def test_only_outer_parts_import_airflow_and_only_through_compat(module: Path) -> None:
     found = imports(module)
     if part(module) != DOOR:
         assert {name for name in found if name.split(".")[0] == "airflow"} == set()
@@ -120,13 +120,13 @@ def test_the_inner_parts_never_load_airflow() -> None:
     inner = [module for module in MODULES if not {part(module), ids(module)} & outer]
     names = [".".join((PACKAGE, *module.relative_to(ROOT).with_suffix("").parts)) for module in inner]
     assert f"{PACKAGE}.library.run" in names
-    # It takes two seconds to import; a program that has no Airflow could not use them at all.
+    # Importing Airflow takes two seconds, and programs without Airflow use these modules.
     script = f"import importlib, sys; [importlib.import_module(n) for n in {names}]; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "airflow" not in done.stdout.split()
 
 
-def test_the_arrows_form_no_circle() -> None:
+def test_the_dependencies_have_no_cycle() -> None:
     done: set[str] = set()
     while free := {name for name, below in MAY_IMPORT.items() if below <= done} - done:
         done |= free
@@ -134,28 +134,28 @@ def test_the_arrows_form_no_circle() -> None:
 
 
 @pytest.mark.parametrize("module", [ROOT / "__init__.py", ROOT / "provider_info.py"], ids=ids)
-def test_what_import_airflow_reads_imports_nothing_heavy(module: Path) -> None:
+def test_modules_that_airflow_reads_at_import_are_lightweight(module: Path) -> None:
     assert imports(module) <= {"__future__.annotations", "typing.Any", f"{PACKAGE}.__version__"}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=ids)
-def test_no_module_grows_past_what_one_reads_in_one_sitting(module: Path) -> None:
+def test_no_module_exceeds_the_maximum_length(module: Path) -> None:
     assert len(module.read_text("utf-8").splitlines()) <= MAX_LINES
 
 
 @pytest.mark.parametrize("module", TESTS, ids=lambda module: str(module.relative_to(ROOT.parent)))
-def test_no_module_of_tests_does_either(module: Path) -> None:
+def test_no_test_module_exceeds_the_maximum_length(module: Path) -> None:
     assert len(module.read_text("utf-8").splitlines()) <= MAX_TEST_LINES
 
 
 @pytest.mark.parametrize("module", TESTS, ids=lambda module: str(module.relative_to(ROOT.parent)))
-def test_what_several_tests_use_stands_in_no_module_of_tests(module: Path) -> None:
+def test_shared_helpers_are_not_imported_from_test_modules(module: Path) -> None:
     shared = {name for name in imports(module) if name.startswith("tests.")}
     assert [name for name in shared if re.search(r"\.(test_\w+|conftest)(\.|$)", name)] == []
 
 
 @pytest.mark.parametrize("module", TESTS, ids=lambda module: str(module.relative_to(ROOT.parent)))
-def test_a_test_is_named_by_a_sentence(module: Path) -> None:
+def test_the_name_of_a_test_is_a_sentence(module: Path) -> None:
     names = [
         node.name
         for node in ast.walk(ast.parse(module.read_text("utf-8")))

@@ -1,4 +1,4 @@
-"""How arguments that come from templates are read."""
+"""Conversion of rendered template arguments."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ SCOPE = ("search_query", "path", "file_ids", "urls", "input_path")
 
 
 @pytest.mark.parametrize("value", [None, "", " ", "None", "[]", []])
-def test_a_list_of_nothing_is_empty(value: Any) -> None:
+def test_a_list_without_items_is_empty(value: Any) -> None:
     assert texts(value, "file_ids") == ()
 
 
 @pytest.mark.parametrize("value", [["a", "b"], "a, b", "['a', 'b']", '["a", "b"]', ("a", "b")])
-def test_a_list_is_read_from_a_list_and_from_the_text_of_one(value: Any) -> None:
+def test_a_list_is_accepted_as_list_or_text(value: Any) -> None:
     assert texts(value, "file_ids") == ("a", "b")
 
 
 @pytest.mark.parametrize("value", [[None], "[null]", ["a", ""], [1.5], 1.5, True, {"a": 1}])
-def test_a_list_with_an_item_that_is_nothing_is_refused(value: Any) -> None:
+def test_an_invalid_list_is_refused(value: Any) -> None:
     with pytest.raises(ImageKitInputError, match="file_ids"):
         texts(value, "file_ids")
 
@@ -40,12 +40,12 @@ def test_a_whole_number_may_be_written_with_a_fraction_of_zero(value: Any) -> No
 
 
 @pytest.mark.parametrize("value", [None, "None", "", "maybe"])
-def test_a_switch_that_renders_to_nothing_is_refused(value: Any) -> None:
+def test_a_boolean_that_renders_empty_is_refused(value: Any) -> None:
     with pytest.raises(ImageKitInputError, match="dry_run"):
         flag(value, "dry_run")
 
 
-def test_a_text_that_native_rendering_made_a_number_of_is_taken_back_if_no_digit_is_lost() -> None:
+def test_a_number_from_native_rendering_is_converted_back_if_no_digit_is_lost() -> None:
     assert optional_text(1234567890123456, "phash") == "1234567890123456"
     with pytest.raises(ImageKitInputError, match="render_template_as_native_obj"):
         optional_text(1e22, "phash")
@@ -53,7 +53,7 @@ def test_a_text_that_native_rendering_made_a_number_of_is_taken_back_if_no_digit
 
 @pytest.mark.parametrize("name", SCOPE)
 @pytest.mark.parametrize("rendered", [None, "None", ""])
-def test_a_table_is_never_widened_by_a_template_that_gives_nothing(
+def test_an_empty_template_never_widens_the_selection_of_a_table(
     name: str, rendered: Any, tmp_path: Path
 ) -> None:
     table = tmp_path / "library.jsonl"
@@ -65,7 +65,7 @@ def test_a_table_is_never_widened_by_a_template_that_gives_nothing(
 
 
 @pytest.mark.parametrize("name", ["search_query", "path", "limit"])
-def test_a_listing_is_never_widened_by_a_template_that_gives_nothing(name: str) -> None:
+def test_an_empty_template_never_widens_a_listing(name: str) -> None:
     task = ListFilesOperator(task_id="list", **{name: "{{ none }}"})  # type: ignore[arg-type]
     setattr(task, name, "None")
     with pytest.raises(AirflowFailException, match=f"{name} is .*the template gave None"):
@@ -77,7 +77,7 @@ def test_the_template_field_of_dry_run_has_the_name_of_the_argument() -> None:
 
 
 @pytest.mark.parametrize("half", ["a\ud800", "\udfffa", "/caf\udce9.jpg", "\ude00\ud83d"])
-def test_half_a_character_is_refused_by_the_arguments_name_without_the_text(half: str) -> None:
+def test_a_lone_surrogate_is_refused_with_the_arguments_name(half: str) -> None:
     for read in (optional_text, texts, lambda value, name: mapping({value: 1}, name)):
         with pytest.raises(ImageKitInputError, match=r"file_ids has half a character\.") as caught:
             read(half, "file_ids")

@@ -1,4 +1,4 @@
-"""The one door to Airflow."""
+"""The module ``compat``, which is the only one that imports Airflow."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def python(code: str) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
-def test_every_name_has_a_home_in_this_airflow() -> None:
+def test_every_name_can_be_imported_from_this_airflow() -> None:
     missing = {name for name in compat.__all__ if not hasattr(compat, name)}
     only_on_airflow_3 = set() if compat.AIRFLOW_3 else ONLY_FROM_3_0
     assert missing in (only_on_airflow_3, ONLY_FROM_3_3 | only_on_airflow_3)
 
 
 @pytest.mark.slow
-def test_a_name_is_imported_when_somebody_asks_for_it_and_no_sooner() -> None:
+def test_a_name_is_imported_on_first_use() -> None:
     code = "import sys; from airflow_provider_imagekit import compat; print({} in sys.modules)"
     home = "'airflow.sdk.bases.branch'" if compat.AIRFLOW_3 else "'airflow.operators.branch'"
     assert python(code.format(home)) == "False"

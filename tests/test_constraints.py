@@ -1,4 +1,4 @@
-"""The floors in pyproject.toml, compared with what the users of each supported Airflow have installed."""
+"""Minimum versions in pyproject.toml, compared with the constraints of each supported Airflow."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_there_is_a_file_for_each_line_of_airflow_and_each_python() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_every_floor_is_met_by_what_an_airflows_users_have(file: Path) -> None:
+def test_every_minimum_version_is_met_by_airflows_constraints(file: Path) -> None:
     installed = pins(file)
     unmet = [str(floor) for floor in FLOORS if not floor.specifier.contains(installed[floor.name])]
     assert unmet == []
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.airflow)
-def test_the_files_hold_what_is_known_of_airflows_own_constraints(line: Line) -> None:
+def test_the_files_match_airflows_known_constraints(line: Line) -> None:
     for python in line.pythons:
         installed = pins(official(line, python))
         known = {f"{name}=={version}" for name, version in line.pinned.items()}
@@ -45,7 +45,7 @@ def test_the_files_hold_what_is_known_of_airflows_own_constraints(line: Line) ->
                 assert installed[requirement.name] in requirement.specifier
 
 
-def test_every_python_that_the_package_names_is_tried() -> None:
+def test_every_supported_python_is_tested() -> None:
     named = {text.rsplit(" ", 1)[1] for text in PROJECT["classifiers"] if text.count(":: 3.")}
     assert named == {python for line in LINES for python in line.pythons}
 
@@ -63,7 +63,7 @@ PAGE = """Tried:
 """
 
 
-def test_a_cell_replaces_its_own_row_and_takes_its_place_among_the_others() -> None:
+def test_a_result_replaces_its_row_and_rows_stay_sorted() -> None:
     written = page(
         PAGE, {"2.11.2, 3.12": "| 2.11.2, 3.12 | passed |", "2.11.2, 3.11": "| 2.11.2, 3.11 | new |"}
     )

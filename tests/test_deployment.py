@@ -1,4 +1,4 @@
-"""The image and the chart's values, as far as they can be checked without Docker."""
+"""Checks of the Docker image and the chart's values that do not require Docker."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PINS = dict(
 
 
 def instructions() -> list[tuple[str, str]]:
-    """Return the instructions of the Dockerfile, each with its continued lines."""
+    """Return the instructions of the Dockerfile, with continuation lines joined."""
     text = re.sub(r"^#.*\n", "", DOCKERFILE, flags=re.MULTILINE).replace("\\\n", " ")
     return [(line.split()[0], line.partition(" ")[2].strip()) for line in text.splitlines() if line.strip()]
 
@@ -66,7 +66,7 @@ def test_the_chart_runs_the_image_with_workers_and_triggerers() -> None:
     assert found["workers"]["replicas"] >= 2 <= found["triggerer"]["replicas"]
 
 
-def test_the_chart_takes_the_connections_from_a_secret() -> None:
+def test_the_chart_reads_the_connections_from_a_secret() -> None:
     [source] = yaml.safe_load(values()["extraEnvFrom"])
     assert f"create secret generic {source['secretRef']['name']}" in PAGE
     assert "private_" not in yaml.safe_dump(values())

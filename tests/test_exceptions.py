@@ -18,7 +18,7 @@ def made(cls: type[ImageKitError]) -> ImageKitError:
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_every_error_survives_pickling_with_all_it_knows(cls: type[ImageKitError]) -> None:
+def test_every_error_survives_pickling_with_its_attributes(cls: type[ImageKitError]) -> None:
     error = made(cls)
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is cls
@@ -34,11 +34,11 @@ def test_every_error_can_be_rebuilt_from_its_details_as_json(cls: type[ImageKitE
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_every_error_is_ours_and_none_is_airflows(cls: type[ImageKitError]) -> None:
+def test_every_error_derives_from_imagekit_error_and_not_from_airflow(cls: type[ImageKitError]) -> None:
     assert issubclass(cls, ImageKitError)
     assert not any(base.__module__.startswith("airflow.") for base in cls.__mro__)
 
 
-def test_the_text_says_what_happened_what_to_do_and_whom_to_ask() -> None:
+def test_the_text_contains_message_help_and_request_id() -> None:
     assert str(made(ImageKitError)) == "HTTP 418: It broke. [TEAPOT] Mend it. (request id abc)"
     assert str(ImageKitError("It broke.")) == "It broke."

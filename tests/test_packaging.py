@@ -1,4 +1,4 @@
-"""What an installation of the package contains."""
+"""Contents and metadata of the built package."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_the_extra_all_holds_every_other_extra() -> None:
     assert sorted(named) == sorted(extras.keys() - {"all"})
 
 
-def test_a_deployment_needs_nothing_of_the_emulator(metadata: Message) -> None:
+def test_a_deployment_does_not_require_the_emulators_packages(metadata: Message) -> None:
     always = [item for item in metadata.get_all("Requires-Dist", []) if "extra ==" not in item]
     names = {re.split(r"[<>=!;\[ ]", item)[0] for item in always}
     assert names == {
@@ -109,7 +109,7 @@ def test_every_entry_point_can_be_imported() -> None:
         assert callable(getattr(importlib.import_module(module), attribute))
 
 
-def test_no_tracked_file_names_an_address_that_packages_come_from() -> None:
+def test_no_tracked_file_contains_the_address_of_a_package_index() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     names = listed.stdout.splitlines() if listed.returncode == 0 else []
     address = re.compile("|".join(("pypi" + r"\.org", "files\\.python" + "hosted", "registry\\.npm" + "js")))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from airflow_provider_imagekit.exceptions import ImageKitInputError, InvalidPHashError
 from airflow_provider_imagekit.phash import PHASH_BITS, PHash, phash_distance, phash_similarity
 
-#: Every pair in ImageKit's documentation, READMEs and SDK tests, with the stated distance.
+#: All pairs in ImageKit's documentation, READMEs and SDK tests, with their documented distances.
 DOCUMENTED_PAIRS = [
     ("f06830ca9f1e3e90", "f06830ca9f1e3e90", 0),
     ("33699c96619cc69e", "33699c96619cc69e", 0),
@@ -20,12 +20,12 @@ DOCUMENTED_PAIRS = [
     ("f06830ca9f1e3e90", "2222222222222222", 30),
     ("a4a65595ac94518b", "7838873e791f8400", 37),
 ]
-#: Similarities that the documentation states as words or numbers.
+#: Similarities in the documentation.
 DOCUMENTED_SIMILARITIES = [
     ("63433b3ccf8e1ebe", "61433b3fcf8f9faf", 0.875),
     ("63433b3ccf8e1ebe", "f5d2226cd9d32b16", 0.578125),
 ]
-#: Hashes that the SDKs' tests call malformed, and malformed hashes that their lenient parsers accept.
+#: Malformed values from the SDKs' tests, and values that the SDKs' lenient parsers accept.
 MALFORMED = [
     None,
     "",
@@ -63,16 +63,16 @@ class TestDocumentedPairs:
     def test_the_similarity_is_the_documented_one(self, first, second, similarity):
         assert phash_similarity(first, second) == similarity
 
-    def test_the_two_that_one_sdk_counts_in_decimal_digits_are_thirty_bits_apart(self):
+    def test_the_pair_that_one_sdk_miscounts_has_distance_thirty(self):
         first, second = "33699c96619cc69e", "968e978414fe04ea"
         ones_in_decimal = str(int(first, 16) ^ int(second, 16)).count("1")
-        assert ones_in_decimal == 2  # the result of the .NET SDK 4.0 to 5.0, which its test pins
+        assert ones_in_decimal == 2  # what .NET's SDK 4.0 to 5.0 answers, and its test pins
         assert phash_distance(first, second) == 30
 
 
 class TestParse:
     @pytest.mark.parametrize("value", MALFORMED, ids=repr)
-    def test_malformed_input_is_refused_with_an_error_that_names_the_form(self, value):
+    def test_malformed_input_is_refused_with_the_expected_format(self, value):
         with pytest.raises(InvalidPHashError, match="hexadecimal digits") as refused:
             PHash.parse(value)
         assert isinstance(refused.value, ValueError)
@@ -103,7 +103,7 @@ class TestParse:
             PHash(bits)
 
     @given(hashes)
-    def test_a_hash_equals_its_parsed_text(self, phash):
+    def test_a_written_hash_is_parsed_back(self, phash):
         assert PHash.parse(str(phash)) == phash
         assert len(str(phash)) == PHASH_BITS // 4
 
@@ -139,7 +139,7 @@ class TestValue:
         assert pickle.loads(pickle.dumps(phash)) == phash
 
     @given(hashes, hashes)
-    def test_it_is_ordered_like_its_text(self, first, second):
+    def test_it_is_ordered_as_its_text_is(self, first, second):
         assert (first < second) == (str(first) < str(second))
 
     @given(hashes)
@@ -150,6 +150,6 @@ class TestValue:
         with pytest.raises(AttributeError):
             PHash(1).bits = 2
 
-    def test_it_does_not_equal_a_text_or_a_number(self):
+    def test_it_equals_no_text_and_no_number(self):
         assert PHash(1) != 1
         assert PHash(1) != "0000000000000001"

@@ -24,7 +24,7 @@ from tests.emulator.drawing import draw, encode
 EXPECTED: dict[str, str] = json.loads(
     (Path(__file__).parent / "phash_of_photographs" / "expected.json").read_text()
 )
-# EXIF orientation: the transposition of an upright picture that this orientation reverses.
+# EXIF orientation: the transposition of an upright picture that the orientation reverses.
 UNDONE_BY = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -44,7 +44,7 @@ def photo(name: str) -> Path:
     return Path(package.origin).parent / "data" / name
 
 
-def test_hashes_of_photographs_are_those_of_the_recipe():
+def test_hashes_of_photographs_match_the_reference_algorithm():
     distances = [phash_of_file(photo(name)).distance(PHash.parse(text)) for name, text in EXPECTED.items()]
     assert len(distances) >= 20
     assert mean(distances) <= 2
@@ -77,7 +77,7 @@ def test_the_hash_survives_resizing_and_recompression_but_not_another_picture():
     assert compute_phash(original).distance(compute_phash(draw(seed=23))) > 12
 
 
-def test_the_hidden_colour_of_transparent_pixels_has_no_effect():
+def test_the_colour_of_transparent_pixels_is_ignored():
     box = (50, 50, 200, 150)
     hole = Image.new("L", (320, 200), 255)
     hole.paste(0, box)
@@ -94,7 +94,7 @@ def test_a_black_picture_hashes_to_zero():
 
 
 def hostile_files() -> dict[str, bytes]:
-    """Contents that Pillow has a reader for, but that must not be read."""
+    """File contents in formats that Pillow supports but that must not be opened."""
     return {
         "an EPS file, for which Pillow starts Ghostscript": (
             b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n"
@@ -111,7 +111,7 @@ def hostile_files() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", hostile_files())
-def test_a_file_of_no_accepted_format_raises_an_os_error(name):
+def test_what_is_not_a_picture_of_an_accepted_format_raises_an_os_error(name):
     with pytest.raises(OSError, match=r"\w"):
         phash_of_file(hostile_files()[name])
 
@@ -122,7 +122,7 @@ def test_a_path_that_cannot_be_opened_raises_an_os_error(tmp_path, path):
         phash_of_file(tmp_path / path)
 
 
-def test_a_picture_of_too_many_pixels_is_refused_by_its_header():
+def test_a_picture_with_too_many_pixels_is_refused_by_its_header():
     side = math.isqrt(MAX_PIXELS) + 1
     head = struct.pack(">II5B", side, side, 1, 0, 0, 0, 0)
     chunk = b"IHDR" + head
@@ -159,6 +159,6 @@ def test_16_bit_grey_of_either_byte_order_hashes_like_8_bit(tmp_path, order):
         assert image.mode == deep.mode
 
 
-def test_the_local_server_exports_the_hash_under_its_former_names():
+def test_the_local_server_offers_the_hash_under_its_former_names():
     assert emulator.phash_of_file is phash_of_file
     assert emulator.compute_phash is compute_phash

@@ -1,4 +1,4 @@
-"""What Airflow reads of the provider, compared with the installed Airflow's own schemas and commands."""
+"""Provider metadata, validated with the schemas and commands of the installed Airflow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def airflow_providers(*commands: str) -> dict[str, Any]:
-    """Run several commands of ``airflow providers`` in one process and return what each prints as JSON."""
+    """Run several ``airflow providers`` commands in one process and return their JSON output."""
     code = (
         "import contextlib, io, json, sys\n"
         "from airflow.cli.cli_parser import get_parser\n"
@@ -71,7 +71,7 @@ def test_every_dotted_path_can_be_imported(path: str) -> None:
         assert hasattr(importlib.import_module(module), name)
 
 
-def test_every_module_with_something_to_use_is_listed() -> None:
+def test_every_public_module_is_listed() -> None:
     package = resources.files("airflow_provider_imagekit")
     for part in ("hooks", "operators", "sensors", "triggers"):
         for file in (package / part).iterdir():
@@ -92,7 +92,7 @@ def test_airflows_commands_list_the_provider() -> None:
 
 
 @pytest.mark.slow
-def test_importing_airflow_loads_nothing_of_the_provider_but_its_description() -> None:
+def test_importing_airflow_loads_only_the_provider_info() -> None:
     code = (
         "import sys, airflow; from airflow.configuration import conf; conf.get('core', 'executor');"
         "print(sorted(m for m in sys.modules if m.startswith('airflow_provider_imagekit')))"

@@ -1,4 +1,4 @@
-"""The workflow files are valid and pinned, and the release is ready to be made."""
+"""Checks of the workflow files and of the release builds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[1]
 WORKFLOWS = sorted(REPOSITORY.glob(".github/workflows/*.yml"))
-#: The environment that ``make test`` makes for releases.
+#: The release environment that ``make test`` creates.
 RELEASE = REPOSITORY / ".venv-release" / "bin"
 
 released = pytest.mark.skipif(
@@ -29,7 +29,7 @@ released = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
-def test_every_action_is_pinned_by_its_hash_and_every_job_is_bounded(workflow: Path) -> None:
+def test_every_action_is_pinned_by_hash_and_every_job_has_a_timeout(workflow: Path) -> None:
     content = yaml.safe_load(workflow.read_text("utf-8"))
     assert content["permissions"] == {"contents": "read"}
     for job in content["jobs"].values():
@@ -50,13 +50,13 @@ def test_its_targets_are_in_the_makefile(workflow: Path) -> None:
 
 
 @released
-def test_the_linter_of_workflows_finds_no_weakness() -> None:
+def test_the_workflow_linter_reports_no_problems() -> None:
     command = [RELEASE / "zizmor", "--offline", "--no-progress", *WORKFLOWS]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_registries_description_names_what_airflow_is_told_of() -> None:
+def test_the_registry_file_lists_the_classes_of_the_provider() -> None:
     described = yaml.safe_load((REPOSITORY / ".airflow-registry.yaml").read_text("utf-8"))
     info = get_provider_info()
     assert described["package-name"] == info["package-name"]
@@ -76,7 +76,7 @@ def test_the_registries_description_names_what_airflow_is_told_of() -> None:
 
 
 @released
-def test_a_release_is_two_equal_builds_that_the_package_index_takes() -> None:
+def test_two_release_builds_are_equal_and_valid() -> None:
     script = REPOSITORY / "scripts/release_check.py"
     done = subprocess.run(
         [RELEASE / "python", script], capture_output=True, text=True, check=False, timeout=240
@@ -93,4 +93,4 @@ def test_a_tag_of_another_version_is_refused() -> None:
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 1
-    assert "the tag names 0.2.0, the package 0.1.0" in done.stderr
+    assert "the tag is 0.2.0, but the package is 0.1.0" in done.stderr

@@ -1,4 +1,4 @@
-"""The size of the package's parts, and how far one call travels through them."""
+"""Size of the package's parts, and number of modules that one call uses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGE = "airflow_provider_imagekit"
 ROOT = Path(__file__).parents[1] / PACKAGE
 MODULES = sorted(ROOT.rglob("*.py"))
 
-# Runs one task's code, and prints the package's files whose functions were called.
+# Runs one task and prints the package's files whose functions were called.
 TRACER = """
 import sys
 seen = set()
@@ -47,7 +47,7 @@ Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def documentation(node: Definition) -> int:
-    """Return how many lines the docstring of a class or function has."""
+    """Return the number of lines of the docstring of a class or function."""
     return (node.body[0].end_lineno or 0) - node.body[0].lineno + 1 if ast.get_docstring(node) else 0
 
 
@@ -81,18 +81,18 @@ def test_classes_are_short_without_their_documentation() -> None:
     assert [each for each in sorted(classes(), reverse=True) if each[0] > 200] == []
 
 
-def test_a_name_of_a_module_says_which_one_it_is() -> None:
+def test_module_names_are_unique() -> None:
     free = {"hooks", "operators", "sensors", "triggers", "emulator"}
     names = Counter(
         module.stem
         for module in MODULES
         if module.stem != "__init__" and module.relative_to(ROOT).parts[0] not in free
     )
-    # One is the client's public check of deliveries; Airflow finds the other by its entry point.
+    # One verifies deliveries in the client's public API; the other is the module of an Airflow entry point.
     assert {name for name, times in names.items() if times > 1} - {"webhooks"} == set()
 
 
-def test_the_package_level_has_few_rooms_and_few_loose_modules() -> None:
+def test_the_top_level_has_few_subpackages_and_modules() -> None:
     modules = {path.stem for path in ROOT.glob("*.py")} - {"__init__"}
     rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert len(modules - {"pictures"}) <= 5
@@ -101,7 +101,7 @@ def test_the_package_level_has_few_rooms_and_few_loose_modules() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("connection")
-def test_a_metadata_call_stays_within_the_rooms_that_it_needs(imagekit: ImageKitEmulator) -> None:
+def test_a_metadata_call_uses_only_the_required_subpackages(imagekit: ImageKitEmulator) -> None:
     file_id = imagekit.file_id(pictures.ORIGINAL)
     done = subprocess.run(
         [sys.executable, "-c", TRACER, file_id], capture_output=True, text=True, check=False, timeout=120

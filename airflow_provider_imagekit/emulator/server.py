@@ -45,7 +45,7 @@ class ImageKitEmulator:
         with ImageKitEmulator(library="pictures") as ik:
             os.environ["AIRFLOW_CONN_IMAGEKIT_DEFAULT"] = json.dumps(ik.airflow_connection)
 
-    :param library: folder that is the media library; it is never written, and changes in it are detected.
+    :param library: folder of the media library; the server never writes to it and detects changes in it.
     :param private_key: the key to accept.
     :param imagekit_id: name in the URL endpoint.
     :param port: port to listen on; 0 for any free one.
@@ -159,7 +159,7 @@ class ImageKitEmulator:
             self._listener = None
 
     def close(self) -> None:
-        """Stop for good and free all resources."""
+        """Stop permanently and release all resources."""
         self.stop()
         self._account.pool.shutdown(cancel_futures=True)
         self._deliveries.close()
@@ -169,7 +169,7 @@ class ImageKitEmulator:
     def url(self) -> str:
         """Return the base URL of the API, including the upload API."""
         if not self._port:
-            raise RuntimeError("The emulator has no address before it is started.")
+            raise RuntimeError("The emulator has no URL before it is started.")
         return f"http://{self._public_host}:{self._port}"
 
     @property
@@ -219,7 +219,7 @@ class ImageKitEmulator:
 
     def file_url(self, path: str) -> str:
         """
-        Return the address at which a file is delivered.
+        Return the delivery URL of a file.
 
         :param path: path in the library, such as ``folder/a.jpg``.
         """

@@ -125,7 +125,7 @@ class ListFilesOperator(ImageKitOperator):
     files in both cases.
 
     .. seealso:: :class:`~airflow_provider_imagekit.operators.library.LibraryMetadataOperator`, which lists
-    the files itself.
+        the files itself.
 
     :param search_query: query in ImageKit's search language, such as ``createdAt > "7d" AND size > "2mb"``;
         by default all files. (templated)

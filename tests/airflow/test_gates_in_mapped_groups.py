@@ -1,4 +1,4 @@
-"""A gate that closes for one of a mapped task group's instances, in a real Airflow."""
+"""A gate that closes for one instance of a mapped task group, in a real Airflow."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ with DAG("mapped", schedule=None) as dag:
 """
 
 
-def test_what_is_behind_a_closed_gate_of_a_mapped_group_is_skipped(run_dag: RunDag) -> None:
+def test_tasks_after_a_closed_gate_of_a_mapped_group_are_skipped(run_dag: RunDag) -> None:
     run = run_dag(MAPPED, "mapped")
     assert run.state == "success"
     assert run.states["circuit.gate"] == run.states["branch.gate"] == ["success", "success"]

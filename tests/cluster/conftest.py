@@ -1,4 +1,4 @@
-"""These tests have an environment of their own, so `make test-cluster` runs them and `make test` does not."""
+"""The cluster tests have a separate environment: `make test-cluster` runs them, `make test` does not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if not os.environ.get("IMAGEKIT_TEST_CLUSTER"):
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[ObjectStore]:
-    """One server for all tests: Airflow keeps the address of a store for as long as its process lives."""
+    """One server for all tests, because Airflow caches the address of a store in its process."""
     from tests.cluster.object_store import object_store
 
     with object_store() as store:

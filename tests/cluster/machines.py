@@ -1,4 +1,4 @@
-"""Airflow over several machines: each process has its own home, scratch folder and copy of the DAGs."""
+"""Airflow on several machines: each process has its own home, temporary folder and copy of the DAGs."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["TRIGGERERS", "WORKERS", "Cluster", "cluster"]
 
 WORKERS = ("worker-1", "worker-2")
 TRIGGERERS = ("triggerer-1", "triggerer-2")
-#: Tasks that a worker runs at a time.
+#: Tasks that a worker runs at the same time.
 SLOTS = 3
 
-# How soon Airflow notices that a machine is gone. By default it takes five minutes.
+# Seconds after which Airflow detects that a machine is lost. By default it takes five minutes.
 NOTICE = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
@@ -34,7 +34,7 @@ NOTICE = {
 
 
 class Cluster(AirflowStack):
-    """Scheduler, DAG processor, API server, and two each of Celery's workers and of triggerers."""
+    """Scheduler, DAG processor, API server, two Celery workers and two triggerers."""
 
     processes: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "api-server": AirflowStack.processes["api-server"],
@@ -52,7 +52,7 @@ class Cluster(AirflowStack):
         return ("triggerer",) if name in TRIGGERERS else (name,)
 
     def machine(self, name: str) -> Path:
-        """Return the folder of a machine; its disk, so to say."""
+        """Return the folder that represents a machine's disk."""
         return self.home / name
 
     def place(self, name: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Cluster(AirflowStack):
         return {"env": self.environment | own, "cwd": scratch}
 
     def lose(self, name: str) -> None:
-        """Let a machine be gone at once: every process of it is killed, and its disk is lost."""
+        """Simulate the loss of a machine: kill all its processes and delete its disk."""
         process = self._processes.pop(name)
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
         for member in family:
@@ -85,11 +85,11 @@ class Cluster(AirflowStack):
 @contextlib.contextmanager
 def cluster(dags: Path, redis: RedisServer, variables: Mapping[str, str]) -> Iterator[Cluster]:
     """
-    Run Airflow over several machines, and see to it that no process is left behind.
+    Run Airflow on several machines and check that no process is left running.
 
-    :param dags: the DAGs folder, which every machine has a copy of.
+    :param dags: the DAGs folder, which is copied to every machine.
     :param redis: the broker.
-    :param variables: further environment variables of all processes.
+    :param variables: additional environment variables of all processes.
     """
     with metadata_database() as database:
         [address] = database.values()

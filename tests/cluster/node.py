@@ -1,4 +1,4 @@
-"""The name that a process of the cluster gives as its machine's."""
+"""Host name callable of the cluster's processes."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ NODE_VARIABLE = "IMAGEKIT_CLUSTER_NODE"
 
 
 def name() -> str:
-    """Return the machine's name; Airflow notes it with every task."""
+    """Return the machine's name, which Airflow records for every task."""
     return os.environ[NODE_VARIABLE]

@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that speaks the protocol of S3, with one bucket."""
+"""An S3-compatible server on 127.0.0.1 with one bucket."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ObjectStore:
         )
 
     def names(self, prefix: str = "") -> list[str]:
-        """Return the names of the objects below a prefix."""
+        """Return the names of the objects with a prefix."""
         listed = self.client.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
         return [item["Key"] for item in listed.get("Contents", ())]
 
@@ -59,17 +59,17 @@ class ObjectStore:
         return bytes(self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
 
     def start(self) -> None:
-        """Wait until the server answers, and make the bucket."""
+        """Wait until the server responds and create the bucket."""
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             with contextlib.suppress(BotoCoreError):
                 self.client.create_bucket(Bucket=BUCKET)
                 return
             time.sleep(0.2)
-        raise TimeoutError("The object store does not answer.")
+        raise TimeoutError("The object store does not respond.")
 
     def stop(self) -> None:
-        """End the server."""
+        """Stop the server."""
         self._process.kill()
         self._process.wait()
 

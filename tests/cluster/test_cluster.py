@@ -1,8 +1,8 @@
 """
-A library on several machines, of which some are lost.
+A library on several machines, some of which are lost.
 
-One rate of requests holds for all processes together, and nothing is kept but on the object store. The tests
-of this module are one story and run in order.
+All processes share one request rate, and all results are stored in the object store. The tests of this module
+depend on each other and run in order.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.stack.api import Api, wait_until
 DAGS = Path(__file__).with_name("dags")
 STORE = f"s3://store@{BUCKET}/library"
 SENSORS = int(os.environ["IMAGEKIT_TEST_CLUSTER"])
-COMING = 5  # sensors whose pictures come
+ADDED = 5  # sensors whose pictures are added
 PARTS = 8
 RATE = 40
 SCENES, SIZES = 200, ((64, 48), (80, 60), (96, 72), (128, 96))
@@ -46,7 +46,7 @@ pytestmark = [
 
 
 class Story:
-    """The running machines, the ImageKit and the store that they use, and what has come of the runs."""
+    """The running machines, the emulator and the store that they use, and the results of the runs."""
 
     def __init__(self, stack: Cluster, imagekit: ImageKitEmulator, store: ObjectStore, library: Path) -> None:
         self.stack = stack
@@ -59,22 +59,22 @@ class Story:
         self.figures: dict[str, Any] = {}
 
     def instances(self, run: str, task_id: str) -> list[dict[str, Any]]:
-        """Return the instances of a task, in the order of their map index."""
+        """Return the instances of a task in order of map index."""
         found = [task for task in self.api.tasks(run) if task["task_id"] == task_id]
         return sorted(found, key=lambda task: int(task["map_index"]))
 
     def journals(self) -> set[int]:
-        """Return the parts that have a journal on the store."""
+        """Return the parts that have a journal in the store."""
         names = self.store.names("library/parts/")
         return {int(name.split("part-")[1].split(".")[0]) for name in names if "/journal-" in name}
 
-    def asked(self, kind: str) -> list[str]:
-        """Return the files whose metadata or details were asked for, in order."""
+    def requested(self, kind: str) -> list[str]:
+        """Return the files whose metadata or details were requested, in order."""
         paths = [request.path for request in self.imagekit.requests if request.path.endswith(f"/{kind}")]
         return [path.split("/")[3] for path in paths]
 
     def triggers(self) -> Counter[str]:
-        """Return how many triggers each living triggerer has."""
+        """Return the number of triggers of each running triggerer."""
         engine = sqlalchemy.create_engine(self.stack.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
         query = "SELECT job.hostname FROM trigger JOIN job ON job.id = trigger.triggerer_id"
         with engine.connect() as connection:
@@ -83,7 +83,7 @@ class Story:
         return Counter(map(str, found))
 
     def end_of(self, run: str) -> dict[str, str]:
-        """Return the states of a run's tasks as soon as it has ended."""
+        """Wait until a run has ended and return the states of its tasks."""
         ended = {"success", "failed"}
         wait_until(lambda: self.api.call("GET", run)["state"] in ended, 420, f"{run} has ended")
         return {f"{task['task_id']} {task['map_index']}": str(task["state"]) for task in self.api.tasks(run)}
@@ -103,7 +103,7 @@ def story(server: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iter
     start = time.monotonic()
     try:
         with ImageKitEmulator(library=library, private_key=KEY) as imagekit:
-            assert len(imagekit.files()) == FILES  # measured now, so that no task waits for it
+            assert len(imagekit.files()) == FILES  # measures the files, so that no task waits for it
             connection = imagekit.airflow_connection
             connection["extra"] |= {"requests_per_second": RATE, "rate_limit_url": redis.url}
             waited_for = [
@@ -157,12 +157,12 @@ def test_the_parts_that_it_worked_on_are_repeated_and_no_others(story: Story) ->
     assert repeated <= story.lost
 
 
-def test_the_repeated_parts_go_on_from_the_journal_on_the_store(story: Story) -> None:
-    asked = Counter(story.asked("metadata"))
-    again = sum(asked.values()) - FILES
+def test_the_repeated_parts_resume_from_the_journal_in_the_store(story: Story) -> None:
+    requested = Counter(story.requested("metadata"))
+    again = sum(requested.values()) - FILES
     plans = [story.api.xcom(story.parts, "parts", map_index=part)["plan"] for part in sorted(story.lost)]
-    story.figures |= {"metadata_requests": sum(asked.values()), "asked_twice": again}
-    assert len(asked) == FILES
+    story.figures |= {"metadata_requests": sum(requested.values()), "asked_twice": again}
+    assert len(requested) == FILES
     assert any(plan["fetched_before"] for plan in plans)
     assert again < sum(plan["files"] for plan in plans) - sum(plan["fetched_before"] for plan in plans)
     assert story.journals() == set()
@@ -197,7 +197,7 @@ def test_a_triggerer_is_lost_and_the_other_one_waits_for_all(story: Story) -> No
 
 
 def test_the_table_in_parts_equals_that_of_one_worker(story: Story) -> None:
-    """While the sensors wait, so that worker and triggerer share the rate."""
+    """Runs while the sensors wait, so that worker and triggerer share the rate."""
     states = story.end_of(story.api.trigger("cluster_single"))
     assert states == {"single -1": "success", "near -1": "success", "known -1": "success"}
     single = list(read_table(f"{STORE}/single.parquet"))
@@ -207,7 +207,7 @@ def test_the_table_in_parts_equals_that_of_one_worker(story: Story) -> None:
     assert sorted((row for part in parts for row in part), key=lambda row: row["file_id"]) == single
 
 
-def test_near_duplicates_and_their_page_are_on_the_store(story: Story) -> None:
+def test_near_duplicates_and_their_page_are_in_the_store(story: Story) -> None:
     groups: dict[Any, set[str]] = {}
     for row in read_table(f"{STORE}/near/groups.jsonl"):
         groups.setdefault(row["group"], set()).add(Path(row["path"]).name.split("-")[0])
@@ -217,34 +217,34 @@ def test_near_duplicates_and_their_page_are_on_the_store(story: Story) -> None:
     assert len(list(read_table(f"{STORE}/listing.jsonl"))) == FILES
 
 
-def test_the_pictures_that_come_are_noticed(story: Story) -> None:
-    for number in range(COMING):
+def test_added_pictures_are_detected(story: Story) -> None:
+    for number in range(ADDED):
         pictures.put(pictures.scene(0).resize((128, 96)), story.library / f"late-{number:03}.png")
 
-    def come() -> bool:
+    def have_succeeded() -> bool:
         states = [task["state"] for task in story.instances(story.waiting, "waits")]
-        return states == ["success"] * COMING + ["deferred"] * (SENSORS - COMING)
+        return states == ["success"] * ADDED + ["deferred"] * (SENSORS - ADDED)
 
-    wait_until(come, 300, "the sensors whose picture has come have succeeded")
-    for number in range(COMING):
+    wait_until(have_succeeded, 300, "the sensors whose picture was added have succeeded")
+    for number in range(ADDED):
         assert story.api.xcom(story.waiting, "waits", map_index=number)["distance"] == 0
 
 
 def test_all_processes_together_keep_the_rate(story: Story) -> None:
     requests = story.imagekit.requests
     times = [request.time for request in requests]
-    # The most that any stretch of time is above the rate; it lets through the rate of one second at once.
+    # Maximum excess over the rate in any interval; a burst of one second's rate is allowed.
     excess, lowest = 0.0, 0.0
     for number, moment in enumerate(times):
         lowest = min(lowest, number - RATE * (moment - times[0]))
         excess = max(excess, number + 1 - RATE * (moment - times[0]) - lowest)
     story.figures |= {"requests": len(times), "rate": RATE, "excess": round(excess)}
     assert {request.status for request in requests} <= {200, 404, None}
-    # A request is granted before it arrives: on a busy machine some arrive later than those behind them.
+    # A slot is granted before the request arrives; on a busy machine, requests may arrive out of order.
     assert excess <= 2 * RATE
 
 
-def test_nothing_of_the_results_is_on_a_machine(story: Story) -> None:
+def test_no_results_are_on_a_machine(story: Story) -> None:
     tables = [
         path for ending in ("parquet", "jsonl", "html") for path in story.stack.home.rglob(f"*.{ending}")
     ]

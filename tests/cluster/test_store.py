@@ -1,4 +1,4 @@
-"""Tables, banks, listings and leases over the protocol of S3, through Airflow's own provider of it."""
+"""Tables, banks, listings and leases on S3, through Airflow's Amazon provider."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def test_a_table_whose_writing_fails_does_not_appear(store: ObjectStore) -> None
     assert [row["fileId"] for row in read_table(f"{FOLDER}/bank.jsonl")] == ["0"]
 
 
-def test_what_another_machine_writes_is_seen_at_once(store: ObjectStore) -> None:
+def test_files_written_by_another_machine_are_visible_at_once(store: ObjectStore) -> None:
     write("bank.jsonl", A)
     folder, bank = ObjectStoragePath(FOLDER), BankFile(f"{FOLDER}/bank.jsonl")
     assert [path.name for path in files_in(folder)] == ["bank.jsonl"]
-    list(folder.iterdir())  # the client remembers this listing, whoever asked for it
+    list(folder.iterdir())  # the client caches this listing
     assert len(load_bank(bank, frozenset())) == 1
 
     list(folder.iterdir())
@@ -88,13 +88,13 @@ def test_what_another_machine_writes_is_seen_at_once(store: ObjectStore) -> None
     assert len(files_in(folder)) == 4
 
 
-def test_a_lease_that_another_try_has_taken_over_is_noticed(store: ObjectStore) -> None:
+def test_a_lease_taken_over_by_another_try_is_detected(store: ObjectStore) -> None:
     folder = ObjectStoragePath(FOLDER)
     lease = Lease(folder, owner="run")
     lease.acquire()
     list(folder.iterdir())
-    held = json.loads(store.get("folder/lease.json"))
-    store.put("folder/lease.json", lines(held | {"token": "of-another-try", "more": "bytes"}))
+    stored = json.loads(store.get("folder/lease.json"))
+    store.put("folder/lease.json", lines(stored | {"token": "of-another-try", "more": "bytes"}))
     with pytest.raises(ImageKitError, match="in use"):
         lease.check()
 

@@ -1,4 +1,4 @@
-"""Pictures for the tests, drawn on the spot."""
+"""Draws the pictures of the emulator's tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def encode(image: Image.Image, format: str = "JPEG", **options: object) -> bytes
 
 @cache
 def pictures() -> dict[str, bytes]:
-    """Return the files of the library, drawn once."""
+    """Return the files of the test library; the pictures are drawn only once."""
     return {
         "folder/a.jpg": encode(draw(seed=7), dpi=(300, 300)),
         "folder/b.png": encode(draw(seed=11, mode="RGBA"), "PNG"),

@@ -1,7 +1,7 @@
 """
-Metadata and listing with the client imagekitio 4.x; prints what it saw as JSON.
+Reads metadata and a listing with imagekitio 4.x and prints the results as JSON.
 
-Run by its own interpreter, since 4.x and 5.x are packages of one name.
+It runs in a separate environment, because 4.x and 5.x are versions of the same package.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ def seen(result: object) -> dict[str, object]:
 
 listed = client.list_files(options=Options(sort="ASC_NAME", file_type="image", limit=10, skip=0))
 found = client.list_files(options=Options(search_query='format = "png"'))
-answer = {
+results = {
     "version": version("imagekitio"),
     "by_id": seen(client.get_file_metadata(file_id)),
     "by_url": seen(client.get_remote_file_url_metadata(f"{url_endpoint}/folder/a.jpg")),
     "names": [file.name for file in listed.list],
     "found": [file.name for file in found.list],
 }
-print(json.dumps(answer))
+print(json.dumps(results))

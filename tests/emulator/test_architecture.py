@@ -8,7 +8,7 @@ import airflow_provider_imagekit.emulator
 
 ROOT = Path(airflow_provider_imagekit.emulator.__file__).parent
 PACKAGE = "airflow_provider_imagekit"
-# Each part may import those before it, and itself.
+# Each part may import itself and the parts before it.
 ORDER = [
     "extra", "errors", "pictures", "transforms", "library", "search", "auth", "limits", "webhooks", "account",
     "routes", "description", "serving", "server", "pytest_plugin", "__init__", "command", "__main__",
@@ -17,7 +17,7 @@ THIRD_PARTY = {"PIL", "jinja2", "starlette", "uvicorn", "pytest"}
 
 
 def imports(module: Path) -> set[str]:
-    """Return the modules that a module imports, those of type checking included."""
+    """Return the modules that a module imports, including those for type checking."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.ImportFrom):
@@ -32,7 +32,7 @@ def part_of(module: Path) -> str:
     return relative.parts[0] if len(relative.parts) > 1 else relative.stem
 
 
-def test_every_part_imports_only_what_stands_before_it():
+def test_every_part_imports_only_the_parts_before_it():
     for module in ROOT.rglob("*.py"):
         rank = ORDER.index(part_of(module))
         for imported in imports(module):
@@ -40,7 +40,7 @@ def test_every_part_imports_only_what_stands_before_it():
                 assert ORDER.index(imported.split(".")[2]) <= rank, f"{module} imports {imported}"
 
 
-def test_nothing_of_airflow_and_of_the_client_is_imported():
+def test_neither_airflow_nor_the_client_is_imported():
     allowed = THIRD_PARTY | set(sys.stdlib_module_names)
     for module in ROOT.rglob("*.py"):
         for imported in imports(module):

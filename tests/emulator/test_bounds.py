@@ -1,4 +1,4 @@
-"""How much memory and work pictures may cost the server."""
+"""Limits of the memory and the work that pictures may cause."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from tests.emulator.drawing import draw, encode
 BIG = "w-10000,h-10000,c-force"
 
 
-def test_pixels_at_once_in_flight_stay_within_the_limit():
+def test_pixels_of_concurrent_work_stay_within_the_limit():
     budget = PixelBudget(100)
-    lock, held, most = threading.Lock(), 0, 0
+    lock, reserved, peak = threading.Lock(), 0, 0
 
     def work(pixels: int) -> None:
-        nonlocal held, most
+        nonlocal reserved, peak
         with budget.reserve(pixels):
             with lock:
-                held += pixels
-                most = max(most, held)
+                reserved += pixels
+                peak = max(peak, reserved)
             time.sleep(0.005)
             with lock:
-                held -= pixels
+                reserved -= pixels
 
     threads = [threading.Thread(target=work, args=(pixels,)) for pixels in (60, 50, 40, 30, 20, 10) * 4]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert 60 <= most <= 100
+    assert 60 <= peak <= 100
 
 
-#: Asks a server of its own for pictures, all at once, and prints the largest number of bytes it took.
+#: Starts a server, requests its pictures at the same time, and prints the process's peak memory in bytes.
 PICTURES_AT_ONCE = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -65,9 +65,9 @@ print(int(line.split()[1]) * 1024)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Only Linux says how much a process took.")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Only Linux reports peak memory.")
 @pytest.mark.parametrize("ending", ["jpg", "png"])
-def test_four_pictures_of_a_good_camera_at_once_take_the_memory_of_one(tmp_path, ending):
+def test_four_large_pictures_at_once_use_the_memory_of_one(tmp_path, ending):
     Image.new("RGB", (8000, 6000), "orange").save(tmp_path / f"0.{ending}")
     for number in range(1, 4):
         (tmp_path / f"{number}.{ending}").hardlink_to(tmp_path / f"0.{ending}")

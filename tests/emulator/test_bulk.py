@@ -1,4 +1,4 @@
-"""Endpoints that change many files at once."""
+"""Endpoints that tag or delete many files at once."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def tags_of(ik: ImageKitEmulator, path: str) -> list[str] | None:
 def test_tags_are_added_to_and_removed_from_many_files(ik, post):
     ids = [ik.file_id(name) for name in pictures()]
     for tags in (["a", "b"], ["b", "c"]):
-        answer = post("/v1/files/addTags", {"fileIds": ids, "tags": tags})
-        assert (answer.status_code, answer.json()) == (200, {"successfullyUpdatedFileIds": ids})
+        response = post("/v1/files/addTags", {"fileIds": ids, "tags": tags})
+        assert (response.status_code, response.json()) == (200, {"successfullyUpdatedFileIds": ids})
     assert tags_of(ik, "top.webp") == ["a", "b", "c"]
     post("/v1/files/removeTags", {"fileIds": ids, "tags": ["a", "b"]})
     assert tags_of(ik, "top.webp") == ["c"]
@@ -35,13 +35,13 @@ def test_tags_are_added_to_and_removed_from_many_files(ik, post):
     assert tags_of(ik, "top.webp") is None
 
 
-def test_files_that_fail_are_named_one_by_one(ik, post):
+def test_failed_files_are_listed_with_their_errors(ik, post):
     known, full = ik.file_id("top.webp"), ik.file_id("folder/a.jpg")
     post("/v1/files/addTags", {"fileIds": [full], "tags": ["x" * 500]})
-    answer = post("/v1/files/addTags", {"fileIds": [known, UNKNOWN_ID, full], "tags": ["a"]})
-    assert answer.status_code == 207
-    assert answer.json()["successfullyUpdatedFileIds"] == [known]
-    errors = {error["fileId"]: error["error"] for error in answer.json()["errors"]}
+    response = post("/v1/files/addTags", {"fileIds": [known, UNKNOWN_ID, full], "tags": ["a"]})
+    assert response.status_code == 207
+    assert response.json()["successfullyUpdatedFileIds"] == [known]
+    errors = {error["fileId"]: error["error"] for error in response.json()["errors"]}
     assert errors[UNKNOWN_ID] == "The requested file does not exist."
     assert "500" in errors[full]
     assert tags_of(ik, "top.webp") == ["a"]
@@ -49,8 +49,8 @@ def test_files_that_fail_are_named_one_by_one(ik, post):
 
 @pytest.mark.parametrize("path", ["addTags", "removeTags", "batch/deleteByFileIds"])
 def test_unknown_files_alone_are_not_found(post, path):
-    answer = post(f"/v1/files/{path}", {"fileIds": [UNKNOWN_ID], "tags": ["a"]})
-    assert (answer.status_code, answer.json()["missingFileIds"]) == (404, [UNKNOWN_ID])
+    response = post(f"/v1/files/{path}", {"fileIds": [UNKNOWN_ID], "tags": ["a"]})
+    assert (response.status_code, response.json()["missingFileIds"]) == (404, [UNKNOWN_ID])
 
 
 @pytest.mark.parametrize(
@@ -72,14 +72,14 @@ def test_a_bad_bulk_request_is_refused(post, body):
 
 def test_many_files_are_deleted(ik, post):
     ids = [ik.file_id("top.webp"), UNKNOWN_ID, ik.file_id("folder/a.jpg")]
-    answer = post("/v1/files/batch/deleteByFileIds", {"fileIds": ids})
-    assert answer.status_code == 207
-    assert answer.json()["successfullyDeletedFileIds"] == [ids[0], ids[2]]
+    response = post("/v1/files/batch/deleteByFileIds", {"fileIds": ids})
+    assert response.status_code == 207
+    assert response.json()["successfullyDeletedFileIds"] == [ids[0], ids[2]]
     assert {file["name"] for file in ik.files()} == {"b.png", "notes.txt"}
     assert post("/v1/files/batch/deleteByFileIds", {"fileIds": [UNKNOWN_ID] * 101}).status_code == 400
 
 
-def test_writes_have_a_limit_of_their_own(library):
+def test_writes_have_a_separate_rate_limit(library):
     limits = RateLimits(write=(RateLimit(2, 60_000),))
     with ImageKitEmulator(library=library, rate_limits=limits) as ik:
         body = {"fileIds": [ik.file_id("top.webp")], "tags": ["a"]}

@@ -40,9 +40,9 @@ def send(ik):
 
 
 def test_an_uploaded_picture_is_served_like_any_other(ik, get, upload):
-    answer = upload(folder="/made/today", responseFields="metadata,tags", tags="one,two")
-    assert answer.status_code == 200
-    file = answer.json()
+    response = upload(folder="/made/today", responseFields="metadata,tags", tags="one,two")
+    assert response.status_code == 200
+    file = response.json()
     assert (file["filePath"], file["fileType"], file["width"]) == ("/made/today/new.jpg", "image", 320)
     assert file["tags"] == ["one", "two"]
     assert file["metadata"] == get(f"/v1/files/{file['fileId']}/metadata").json()
@@ -62,13 +62,13 @@ def test_a_file_may_come_as_base64(get, upload, form):
     assert get(upload(file).json()["url"]).content == PICTURE
 
 
-def test_a_file_may_come_from_a_url_of_the_account_itself(ik, get, upload):
+def test_a_file_may_come_from_a_url_of_the_account(ik, get, upload):
     source = ik.url_endpoint + "/tr:w-60/folder/a.jpg"
     assert get(upload((None, source)).json()["url"]).content == get(source).content
 
 
 @pytest.mark.parametrize("url", ["https://example.com/a.jpg", "http://127.0.0.1:1/demo/folder/a.jpg"])
-def test_a_url_of_anyone_else_is_never_fetched(upload, url):
+def test_a_url_of_another_server_is_never_fetched(upload, url):
     assert upload((None, url)).status_code == 400
 
 
@@ -77,7 +77,7 @@ def test_a_body_may_come_in_chunks(ik, get):
     part = f'--{boundary}\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n'
     head = part % ("fileName", "") + "chunked.jpg\r\n" + part % ("file", '; filename="x"')
     body = [head.encode(), PICTURE[:500], PICTURE[500:], f"\r\n--{boundary}--\r\n".encode()]
-    answer = requests.post(
+    response = requests.post(
         f"{ik.url}/api/v1/files/upload",
         auth=(ik.private_key, ""),
         data=iter(body),
@@ -85,7 +85,7 @@ def test_a_body_may_come_in_chunks(ik, get):
         timeout=10,
     )
     assert ik.requests[-1].headers["transfer-encoding"] == "chunked"
-    assert get(answer.json()["url"]).content == PICTURE
+    assert get(response.json()["url"]).content == PICTURE
 
 
 def test_a_picture_may_be_transformed_before_it_is_kept(upload):
@@ -93,7 +93,7 @@ def test_a_picture_may_be_transformed_before_it_is_kept(upload):
     assert (file["width"], file["height"], file["metadata"]["width"]) == (30, 20, 30)
 
 
-def test_a_name_gets_a_suffix_unless_refused(upload):
+def test_a_name_gets_a_suffix_unless_disabled(upload):
     names = {upload(useUniqueFileName=None).json()["name"] for _ in range(3)}
     assert len(names) == 3
     assert all(name.startswith("new_") and name.endswith(".jpg") for name in names)
@@ -122,7 +122,7 @@ def test_an_overwritten_file_keeps_its_id_and_gets_a_version(ik, get, upload):
     assert get("/v1/metadata", params={"url": oldest["url"]}).json()["size"] == len(PICTURE)
 
 
-def test_attributes_survive_an_overwriting_when_asked_to(upload):
+def test_attributes_are_kept_when_overwriting_if_requested(upload):
     upload(tags="a", customMetadata='{"brand": "x"}', customCoordinates="1,2,3,4")
     fields = {"responseFields": "tags,customMetadata,customCoordinates"}
     kept = upload(overwriteTags="false", overwriteCustomMetadata="false", **fields).json()
@@ -157,21 +157,21 @@ def test_attributes_survive_an_overwriting_when_asked_to(upload):
 )
 def test_a_bad_upload_is_refused_and_changes_nothing(get, upload, file, fields, message):
     before = get("/v1/files?type=all").json()
-    answer = upload(file, **fields)
-    assert (answer.status_code, message in answer.json()["message"]) == (400, True), answer.text
+    response = upload(file, **fields)
+    assert (response.status_code, message in response.json()["message"]) == (400, True), response.text
     assert get("/v1/files?type=all").json() == before
 
 
 def test_an_upload_needs_the_key(ik):
-    answer = requests.post(f"{ik.url}/api/v1/files/upload", files={"file": b"x"}, timeout=10)
-    assert answer.status_code == 401
+    response = requests.post(f"{ik.url}/api/v1/files/upload", files={"file": b"x"}, timeout=10)
+    assert response.status_code == 401
 
 
 def test_details_are_updated(ik, get, send):
     path = f"/v1/files/{ik.file_id('folder/a.jpg')}/details"
     before = get(path).json()
-    wanted = {"tags": ["x", "y"], "customCoordinates": "1,2,30,40", "description": "d"}
-    changed = send("PATCH", path, {**wanted, "customMetadata": {"a": 1, "b": "c"}})
+    changes = {"tags": ["x", "y"], "customCoordinates": "1,2,30,40", "description": "d"}
+    changed = send("PATCH", path, {**changes, "customMetadata": {"a": 1, "b": "c"}})
     assert changed.status_code == 200
     assert changed.json() == get(path).json()
     assert changed.json()["tags"] == ["x", "y"]
@@ -188,11 +188,11 @@ def test_details_are_updated(ik, get, send):
     "body", [{"tags": "x"}, {"customMetadata": []}, {"publish": {}}, {"customCoordinates": 5}, []]
 )
 def test_a_bad_update_is_refused(ik, send, body):
-    answer = send("PATCH", f"/v1/files/{ik.file_id('folder/a.jpg')}/details", body)
-    assert answer.status_code == 400
+    response = send("PATCH", f"/v1/files/{ik.file_id('folder/a.jpg')}/details", body)
+    assert response.status_code == 400
 
 
-def test_an_unpublished_file_is_delivered_no_more(ik, get, send):
+def test_an_unpublished_file_is_not_delivered(ik, get, send):
     path = f"/v1/files/{ik.file_id('folder/a.jpg')}/details"
     assert send("PATCH", path, {"publish": {"isPublished": False}}).json()["isPublished"] is False
     assert get(ik.file_url("folder/a.jpg")).status_code == 404
@@ -214,7 +214,7 @@ def test_a_deleted_file_is_gone_but_stays_in_the_folder(ik, get, send, library: 
     assert get(ik.file_url("folder/a.jpg")).content == OTHER
 
 
-def test_an_upload_over_a_file_of_the_folder_leaves_the_folder_alone(ik, get, upload, library: Path):
+def test_an_upload_over_a_file_on_disk_does_not_change_the_disk(ik, get, upload, library: Path):
     original = (library / "folder" / "a.jpg").read_bytes()
     upload(fileName="a.jpg", folder="folder")
     assert get(ik.file_url("folder/a.jpg")).content == PICTURE

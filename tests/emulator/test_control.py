@@ -38,8 +38,8 @@ def test_faults_are_injected_over_http(controlled):
     files, faults = controlled.url + "/v1/files", controlled.url + "/_emulator/faults"
     fault = {"status": 429, "headers": {"X-RateLimit-Reset": "3000"}, "match": "/v1/files", "times": None}
     assert requests.post(faults, json=fault, timeout=10).status_code == 204
-    answer = requests.get(files, timeout=10)
-    assert (answer.status_code, answer.headers["X-RateLimit-Reset"]) == (429, "3000")
+    response = requests.get(files, timeout=10)
+    assert (response.status_code, response.headers["X-RateLimit-Reset"]) == (429, "3000")
     assert requests.delete(faults, timeout=10).status_code == 204
     assert requests.get(files, timeout=10).status_code == 401
     body = {"base64": base64.b64encode(b"\x00\xff").decode()}
@@ -70,13 +70,13 @@ def test_requests_are_listed_and_the_key_is_rotated_over_http(controlled):
         '{"body": {"base64": 1}}',
     ],
 )
-def test_a_fault_that_is_none_is_refused(controlled, fault):
-    answer = requests.post(controlled.url + "/_emulator/faults", data=fault, timeout=10)
-    assert answer.status_code == 400
-    assert answer.json()["message"]
+def test_an_invalid_fault_is_refused(controlled, fault):
+    response = requests.post(controlled.url + "/_emulator/faults", data=fault, timeout=10)
+    assert response.status_code == 400
+    assert response.json()["message"]
 
 
-def test_there_is_no_control_unless_asked_for(ik):
+def test_control_endpoints_are_disabled_by_default(ik):
     assert requests.post(ik.url + "/_emulator/faults", json={"status": 500}, timeout=10).status_code == 401
     assert requests.get(ik.url + "/v1/files", timeout=10).status_code == 401
 
@@ -96,8 +96,8 @@ def test_the_command_serves_until_it_is_stopped(library: Path, number):
         assert connection["password"] == "private_a+b/c="
         auth = (connection["password"], "")
         assert requests.get(connection["host"] + "/v1/files?skip=9", auth=auth, timeout=10).status_code == 503
-        answer = requests.get(connection["host"] + "/v1/files", auth=auth, timeout=10)
-        assert (answer.status_code, answer.headers["X-RateLimit-Limit"]) == (200, "1000")
+        response = requests.get(connection["host"] + "/v1/files", auth=auth, timeout=10)
+        assert (response.status_code, response.headers["X-RateLimit-Limit"]) == (200, "1000")
         process.send_signal(number)
         _, errors = process.communicate(timeout=10)
     assert process.returncode == 0
@@ -110,10 +110,10 @@ def test_requests_are_listed_without_keys_and_signatures(controlled):
     auth = (controlled.private_key, "")
     requests.get(signed, timeout=10, headers={"Cookie": "a=b", "X-Forwarded-Uri": signed})
     requests.get(controlled.url + "/v1/metadata", params={"url": signed}, auth=auth, timeout=10)
-    answer = requests.get(controlled.url + "/_emulator/requests", timeout=10)
-    assert len(answer.json()) == 2
+    response = requests.get(controlled.url + "/_emulator/requests", timeout=10)
+    assert len(response.json()) == 2
     for secret in ("authorization", "cookie", "0123abcd", base64.b64encode(b"private_").decode()[:10]):
-        assert secret not in answer.text
+        assert secret not in response.text
     assert controlled.requests[0].headers["cookie"] == "a=b"
     assert "Basic" not in repr(controlled.requests)
 
@@ -134,21 +134,21 @@ def test_requests_are_listed_without_keys_and_signatures(controlled):
 @pytest.mark.parametrize(
     ("method", "target"), [("POST", "faults"), ("GET", "requests"), ("PUT", "private-key"), ("POST", "clear")]
 )
-def test_a_control_request_of_a_foreign_page_is_refused(controlled, headers, method, target):
+def test_a_control_request_from_another_site_is_refused(controlled, headers, method, target):
     url = f"{controlled.url}/_emulator/{target}"
-    answer = requests.request(method, url, headers=headers, data='{"status": 500}', timeout=10)
-    assert answer.status_code in ((400, 403) if headers.get("Host") in ("", "[") else (403,))
+    response = requests.request(method, url, headers=headers, data='{"status": 500}', timeout=10)
+    assert response.status_code in ((400, 403) if headers.get("Host") in ("", "[") else (403,))
     assert requests.get(controlled.url + "/v1/files", auth=(controlled.private_key, ""), timeout=10).ok
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:{port}", "[::1]:{port}", "twin.test:{port}"])
-def test_a_control_request_under_a_name_of_the_server_is_answered(library: Path, host):
+def test_a_control_request_with_the_servers_host_name_is_accepted(library: Path, host):
     with ImageKitEmulator(library=library, control=True, public_host="twin.test") as ik:
         local = ik.url.replace("twin.test", "127.0.0.1")
         own = host.format(port=local.rpartition(":")[2])
         headers = {"Host": own, "Origin": f"http://{own}", "Sec-Fetch-Site": "same-origin"}
-        answer = requests.get(local + "/_emulator/requests", headers=headers, timeout=10)
-        assert answer.status_code == 200
+        response = requests.get(local + "/_emulator/requests", headers=headers, timeout=10)
+        assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_bad_command_line_is_explained(options, text, capsys, library: Path):
         (["--state", __file__], "The state folder"),
     ],
 )
-def test_what_the_server_refuses_is_explained_in_one_line(options, text, capsys, library: Path):
+def test_invalid_server_arguments_are_explained_in_one_line(options, text, capsys, library: Path):
     assert main(["--library", str(library), *options]) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"imagekit-emulator: {text}")
@@ -285,7 +285,7 @@ def command_running(library: Path, *options: str) -> Iterator[tuple[subprocess.P
             process.terminate()
 
 
-def test_a_missing_library_or_a_taken_port_is_explained(ik, library: Path, capsys):
+def test_a_missing_library_or_a_used_port_is_explained(ik, library: Path, capsys):
     assert main(["--library", str(library / "none")]) == 1
     assert "is not a folder" in capsys.readouterr().err
     assert main(["--library", str(library), "--port", ik.url.rpartition(":")[2]]) == 1

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAKE, ORIENTATION = 0x010F, 0x0112
 RED = (255, 0, 0)
-# The vendor's published vectors: key, endpoint and targets of its SDK's tests.
+# The vendor's published test vectors: key, endpoint and targets from the tests of its SDK.
 SIGNATURES = {
     "sdk-testing-files/future-search.png": "32dbbbfc5f945c0403c71b54c38e76896ef2d6b0",
     "sdk-testing-files/future-search.png?version=1.0&cache=false": "f2e5a1b8b6a0b03fd63789dfc6413a94acef9fd8",
@@ -36,10 +36,10 @@ def fetch(ik) -> Fetch:
     """Return a function that fetches a transformed ``folder/a.jpg``, which is 320 x 200."""
 
     def fetch(transformation: str, path: str = "folder/a.jpg", **headers: str) -> Image.Image:
-        answer = requests.get(f"{ik.url_endpoint}/tr:{transformation}/{path}", headers=headers, timeout=10)
-        assert answer.status_code == 200, answer.text
-        image = Image.open(io.BytesIO(answer.content))
-        assert answer.headers["content-type"] == Image.MIME[image.format]
+        response = requests.get(f"{ik.url_endpoint}/tr:{transformation}/{path}", headers=headers, timeout=10)
+        assert response.status_code == 200, response.text
+        image = Image.open(io.BytesIO(response.content))
+        assert response.headers["content-type"] == Image.MIME[image.format]
         return image
 
     return fetch
@@ -111,7 +111,7 @@ def test_the_original_is_delivered_as_it_is(ik, get, library: Path):
         ("w-20", "image/webp", "JPEG"),
     ],
 )
-def test_the_format_is_as_asked(fetch, transformation, accept, format_):
+def test_the_format_is_the_requested_one(fetch, transformation, accept, format_):
     assert fetch(transformation, accept=accept).format == format_
 
 
@@ -121,13 +121,13 @@ def test_a_lower_quality_makes_a_smaller_file(ik, get):
     assert len(set(sizes)) == 3
 
 
-def test_padding_has_the_asked_colour(fetch):
+def test_padding_has_the_requested_colour(fetch):
     padded = fetch("w-100,h-100,cm-pad_resize,bg-FF0000,f-png")
     assert padded.getpixel((50, 2)) == padded.getpixel((50, 97)) == RED
     assert fetch("w-100,h-100,cm-pad_resize,bg-red,fo-top,f-png").getpixel((50, 97)) == RED
 
 
-def test_an_extract_is_taken_where_the_focus_says(fetch):
+def test_an_extract_is_taken_at_the_focus(fetch):
     whole = fetch("f-png")
     corner = fetch("w-40,h-30,cm-extract,fo-bottom_right,f-png")
     assert corner.tobytes() == whole.crop((280, 170, 320, 200)).tobytes()
@@ -154,10 +154,10 @@ def test_the_custom_focus_follows_a_resizing(ik, fetch):
 
 
 KINDS = itertools.product(["GIF", "TIFF", "BMP", "PNG", "WEBP"], ["RGB", "RGBA", "L", "LA", "P", "I;16", "1"])
-NO_KINDS = {("BMP", "LA"), ("BMP", "I;16")}  # that format cannot hold them
+UNSUPPORTED = {("BMP", "LA"), ("BMP", "I;16")}  # the format does not support these modes
 
 
-@pytest.mark.parametrize(("kind", "mode"), [kind for kind in KINDS if kind not in NO_KINDS])
+@pytest.mark.parametrize(("kind", "mode"), [kind for kind in KINDS if kind not in UNSUPPORTED])
 def test_pictures_of_every_kind_are_transformed(fetch, library: Path, kind, mode):
     content = encode(draw(mode="L").convert(mode) if mode in ("I;16", "1") else draw(mode=mode), kind)
     (library / "picture").write_bytes(content)
@@ -175,7 +175,7 @@ def test_effects_change_the_pixels(fetch):
     assert fetch("bl-10,f-png").tobytes() != plain.tobytes()
 
 
-def test_metadata_and_profile_survive_only_when_asked(ik, fetch, get, library: Path):
+def test_metadata_and_profile_are_kept_only_if_requested(ik, fetch, get, library: Path):
     exif = Image.Exif()
     exif[MAKE], exif[ORIENTATION] = "Camera", 6
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -190,7 +190,7 @@ def test_metadata_and_profile_survive_only_when_asked(ik, fetch, get, library: P
     assert metadata("w-100,cp-true")["hasColorProfile"] is True
     kept = metadata("w-100,md-true")
     assert kept["exif"]["image"]["Make"] == "Camera"
-    # Turned upright: the output is a portrait, and says so.
+    # The output is rotated upright: its size is that of a portrait, and its orientation is 1.
     assert (kept["width"], kept["height"], kept["exif"]["image"]["Orientation"]) == (100, 160, 1)
 
 
@@ -218,22 +218,22 @@ def test_metadata_and_profile_survive_only_when_asked(ik, fetch, get, library: P
         ":".join(["w-1"] * 30),
     ],
 )
-def test_a_value_without_meaning_is_refused(ik, get, transformation):
-    answer = get(f"{ik.url_endpoint}/tr:{transformation}/folder/a.jpg")
-    assert answer.status_code == 400
-    assert answer.headers["ik-error"].startswith("EINVALID - ")
+def test_an_invalid_value_is_refused(ik, get, transformation):
+    response = get(f"{ik.url_endpoint}/tr:{transformation}/folder/a.jpg")
+    assert response.status_code == 400
+    assert response.headers["ik-error"].startswith("EINVALID - ")
 
 
 def test_a_missing_file_is_404_with_the_reason(ik, get):
-    answer = get(ik.file_url("none.jpg"))
-    assert answer.status_code == 404
-    assert answer.headers["ik-error"].startswith("ENOENT - ")
+    response = get(ik.file_url("none.jpg"))
+    assert response.status_code == 404
+    assert response.headers["ik-error"].startswith("ENOENT - ")
 
 
 def test_named_transformations_are_the_accounts_own(library: Path):
     with ImageKitEmulator(library=library, named_transformations={"tiny": "w-16,h-16:rt-90"}) as ik:
-        answer = requests.get(f"{ik.url_endpoint}/tr:n-tiny/folder/a.jpg", timeout=10)
-        assert Image.open(io.BytesIO(answer.content)).size == (16, 16)
+        response = requests.get(f"{ik.url_endpoint}/tr:n-tiny/folder/a.jpg", timeout=10)
+        assert Image.open(io.BytesIO(response.content)).size == (16, 16)
 
 
 def test_signatures_equal_the_vendors_published_ones():

@@ -22,7 +22,7 @@ def block_of(name: str) -> bytes:
 
 
 def tiff(*entries: tuple[int, int, int, bytes], order: str = "<", tail: bytes = b"") -> bytes:
-    """Return an EXIF block of one directory; an entry is tag, type, count and its four bytes of value."""
+    """Return an EXIF block with one directory; an entry is tag, type, count and four bytes of value."""
     mark = b"II" if order == "<" else b"MM"
     body = b"".join(
         struct.pack(order + "HHI", tag, kind, count) + value for tag, kind, count, value in entries
@@ -35,7 +35,7 @@ def test_exif_of_real_cameras_equals_what_npm_exif_reads(name):
     assert read_exif(block_of(name)) == EXPECTED[name]
 
 
-def test_the_camera_files_are_worth_the_comparison():
+def test_the_camera_files_have_many_tags_and_makers():
     tags = sum(len(section) for file in EXPECTED.values() for section in file.values())
     makers = {file["image"]["Make"] for file in EXPECTED.values() if "Make" in file["image"]}
     assert tags > 300
@@ -45,16 +45,16 @@ def test_the_camera_files_are_worth_the_comparison():
 @pytest.mark.parametrize(
     "block", [None, b"", b"Exif\x00\x00", b"II*\x00", b"XX*\x00\x08\x00\x00\x00", b"II\x2b\x00" + bytes(8)]
 )
-def test_without_readable_exif_there_is_none(block):
+def test_without_readable_exif_the_result_is_empty(block):
     assert read_exif(block) == {}
 
 
-def test_all_sections_are_there_when_one_is():
+def test_all_sections_exist_if_one_exists():
     assert list(read_exif(tiff((0x0112, 3, 1, b"\x06\x00\x00\x00")))) == SECTIONS
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_a_rational_is_a_number_and_one_over_nothing_is_null(order):
+def test_a_rational_is_a_number_and_division_by_zero_is_null(order):
     offset = 8 + 2 + 3 * 12 + 4
     numbers = struct.pack(order + "6I", 72, 1, 1, 160, 1, 0)
     entries = [
@@ -73,7 +73,7 @@ def test_a_text_loses_one_trailing_nul_and_unknown_tags_are_dropped():
     assert image == {"Make": "abc", "Model": "a\x00\x00"}
 
 
-def test_what_lies_outside_the_block_is_dropped():
+def test_values_outside_the_block_are_dropped():
     block = tiff(
         (0x010F, 2, 4000, b"\xff\xff\x00\x00"),
         (0x0112, 3, 1, b"\x03\x00\x00\x00"),

@@ -17,15 +17,15 @@ HELP = "For support kindly contact us at support@imagekit.io."
 
 
 def test_metadata_by_id_describes_the_picture(ik, get):
-    answer = get(f"/v1/files/{ik.file_id('folder/a.jpg')}/metadata").json()
-    assert list(answer) == [
+    found = get(f"/v1/files/{ik.file_id('folder/a.jpg')}/metadata").json()
+    assert list(found) == [
         "height", "width", "size", "format", "hasColorProfile", "quality", "density",
         "hasTransparency", "exif", "pHash",
     ]  # fmt: skip
-    assert (answer["width"], answer["height"], answer["format"], answer["density"]) == (320, 200, "jpg", 300)
-    assert answer["size"] == len(get(ik.file_url("folder/a.jpg")).content)
-    assert re.fullmatch("[0-9a-f]{16}", answer["pHash"])
-    assert answer["exif"] == {}
+    assert (found["width"], found["height"], found["format"], found["density"]) == (320, 200, "jpg", 300)
+    assert found["size"] == len(get(ik.file_url("folder/a.jpg")).content)
+    assert re.fullmatch("[0-9a-f]{16}", found["pHash"])
+    assert found["exif"] == {}
 
 
 def test_metadata_by_url_equals_metadata_by_id(ik, get):
@@ -36,24 +36,24 @@ def test_metadata_by_url_equals_metadata_by_id(ik, get):
 @pytest.mark.parametrize("form", ["/tr:w-100,h-50/folder/a.jpg", "/folder/a.jpg?tr=w-100,h-50"])
 def test_metadata_of_a_transforming_url_is_that_of_the_output(ik, get, form):
     url = ik.url_endpoint + form
-    answer = get("/v1/metadata", params={"url": url}).json()
-    assert (answer["width"], answer["height"]) == (100, 50)
-    assert answer["size"] == len(get(url).content)
+    found = get("/v1/metadata", params={"url": url}).json()
+    assert (found["width"], found["height"]) == (100, 50)
+    assert found["size"] == len(get(url).content)
 
 
-def test_every_api_answer_carries_request_id_and_limits(ik, get):
-    answers = [
+def test_every_api_response_has_request_id_and_limits(ik, get):
+    responses = [
         get("/v1/files"),
         get(f"/v1/files/{UNKNOWN_ID}/metadata"),
         requests.get(ik.url + "/v1/files", timeout=10),
     ]
-    assert [answer.status_code for answer in answers] == [200, 404, 401]
-    for answer in answers:
-        assert answer.headers["x-ik-requestId"]
+    assert [response.status_code for response in responses] == [200, 404, 401]
+    for response in responses:
+        assert response.headers["x-ik-requestId"]
         for name in ("X-RateLimit-Limit", "X-RateLimit-Reset", "X-RateLimit-Interval"):
-            assert int(answer.headers[name]) >= 0
-        assert "Retry-After" not in answer.headers
-    assert len({answer.headers["x-ik-requestId"] for answer in answers}) == len(answers)
+            assert int(response.headers[name]) >= 0
+        assert "Retry-After" not in response.headers
+    assert len({response.headers["x-ik-requestId"] for response in responses}) == len(responses)
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_every_api_answer_carries_request_id_and_limits(ik, get):
           "Please provide one of the following: file, file-version, folder, all.")),
     ],
 )  # fmt: skip
-def test_refusals_are_the_documented_ones(get, target, status, message):
-    answer = get(target)
-    assert answer.status_code == status
-    assert answer.json()["message"] == message
-    assert answer.json()["help"] == HELP
+def test_errors_are_the_documented_ones(get, target, status, message):
+    response = get(target)
+    assert response.status_code == status
+    assert response.json()["message"] == message
+    assert response.json()["help"] == HELP
 
 
-def test_a_malformed_id_is_answered_with_its_type(get):
+def test_a_malformed_id_has_an_error_type(get):
     assert get("/v1/files/XYZ/metadata").json()["type"] == "INVALID_PARAM_ERROR"
 
 
@@ -91,17 +91,17 @@ def test_a_missing_picture_by_url_is_404(ik, get):
 
 def test_a_corrupt_picture_is_400(ik, get, library: Path):
     (library / "broken.jpg").write_bytes((library / "folder" / "a.jpg").read_bytes()[:600])
-    answer = get(f"/v1/files/{ik.file_id('broken.jpg')}/metadata")
-    assert (answer.status_code, answer.json()["message"]) == (
+    response = get(f"/v1/files/{ik.file_id('broken.jpg')}/metadata")
+    assert (response.status_code, response.json()["message"]) == (
         400,
         "The requested file is corrupt or invalid.",
     )
 
 
-def test_what_is_no_picture_has_no_phash(ik, get):
-    answer = get(f"/v1/files/{ik.file_id('notes.txt')}/metadata")
-    assert answer.status_code == 200
-    assert "pHash" not in answer.json()
+def test_a_file_that_is_not_a_picture_has_no_phash(ik, get):
+    response = get(f"/v1/files/{ik.file_id('notes.txt')}/metadata")
+    assert response.status_code == 200
+    assert "pHash" not in response.json()
 
 
 def test_a_missing_key_is_401_and_a_wrong_one_403(ik):
@@ -122,10 +122,10 @@ def test_the_password_is_ignored_and_the_raw_key_is_accepted(ik):
     assert raw.status_code == 200
 
 
-def test_a_rotated_key_is_answered_as_expired(ik, get):
+def test_a_rotated_key_is_refused_as_expired(ik, get):
     ik.private_key = "private_next"
-    answer = get("/v1/files")
-    assert (answer.status_code, answer.json()["message"]) == (
+    response = get("/v1/files")
+    assert (response.status_code, response.json()["message"]) == (
         403,
         "Your request contains expired private API key.",
     )

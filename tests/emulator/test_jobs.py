@@ -1,4 +1,4 @@
-"""Purges, changes of folders and the account's usage."""
+"""Purges, folder jobs and the account's usage."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def paths(ik: ImageKitEmulator) -> set[str]:
 
 
 def test_a_purge_is_accepted_and_completed(ik, get):
-    answer = post(ik, "/v1/files/purge", {"url": ik.url_endpoint + "/folder/*"})
-    assert answer.status_code == 201
-    assert get(f"/v1/files/purge/{answer.json()['requestId']}").json() == {"status": "Completed"}
+    response = post(ik, "/v1/files/purge", {"url": ik.url_endpoint + "/folder/*"})
+    assert response.status_code == 201
+    assert get(f"/v1/files/purge/{response.json()['requestId']}").json() == {"status": "Completed"}
     assert get(f"/v1/files/purge/{UNKNOWN_ID}").status_code == 404
 
 
@@ -33,24 +33,24 @@ def test_a_purge_of_a_foreign_or_missing_url_is_refused(ik, body):
 
 
 def test_a_folder_is_copied_moved_and_renamed(ik, get):
-    answer = post(ik, "/v1/bulkJobs/copyFolder", {"sourceFolderPath": "/folder", "destinationPath": "/new"})
-    job = get(f"/v1/bulkJobs/{answer.json()['jobId']}").json()
+    response = post(ik, "/v1/bulkJobs/copyFolder", {"sourceFolderPath": "/folder", "destinationPath": "/new"})
+    job = get(f"/v1/bulkJobs/{response.json()['jobId']}").json()
     assert (job["type"], job["status"]) == ("COPY_FOLDER", "Completed")
     assert {"/folder/a.jpg", "/new/folder/a.jpg", "/new/folder/b.png"} <= paths(ik)
     assert get(ik.file_url("new/folder/a.jpg")).content == get(ik.file_url("folder/a.jpg")).content
     post(ik, "/v1/bulkJobs/moveFolder", {"sourceFolderPath": "/new/folder/", "destinationPath": "/"})
     assert not any(path.startswith("/new") for path in paths(ik))
-    answer = post(
+    response = post(
         ik,
         "/v1/bulkJobs/renameFolder",
         {"folderPath": "folder", "newFolderName": "a b/c", "purgeCache": True},
     )
     assert paths(ik) == {"/a_b_c/a.jpg", "/a_b_c/b.png", "/top.webp", "/notes.txt"}
-    purge = get(f"/v1/bulkJobs/{answer.json()['jobId']}").json()["purgeRequestId"]
+    purge = get(f"/v1/bulkJobs/{response.json()['jobId']}").json()["purgeRequestId"]
     assert get(f"/v1/files/purge/{purge}").json() == {"status": "Completed"}
 
 
-def test_attributes_and_versions_go_along_with_a_moved_file(ik, get):
+def test_a_moved_file_keeps_attributes_and_versions(ik, get):
     ids = [ik.file_id("folder/a.jpg")]
     post(ik, "/v1/files/addTags", {"fileIds": ids, "tags": ["a"]})
     post(ik, "/v1/bulkJobs/moveFolder", {"sourceFolderPath": "/folder", "destinationPath": "/new"})
@@ -73,7 +73,7 @@ def test_an_impossible_move_is_refused(ik, body, status):
     assert paths(ik) == before
 
 
-def test_a_pending_job_holds_its_folders(library):
+def test_a_pending_job_locks_its_folders(library):
     with ImageKitEmulator(library=library, job_seconds=3600) as ik:
         body = {"sourceFolderPath": "/folder", "destinationPath": "/new"}
         job = post(ik, "/v1/bulkJobs/copyFolder", body).json()["jobId"]

@@ -16,7 +16,7 @@ from tests.emulator.drawing import draw, encode
 OTHER = encode(draw(100, 80, seed=99))
 
 
-def test_a_file_that_comes_is_noticed(ik, get, library: Path):
+def test_an_added_file_is_detected(ik, get, library: Path):
     file_id = ik.file_id("late/new.jpg")
     assert get(f"/v1/files/{file_id}/metadata").status_code == 404
     (library / "late").mkdir()
@@ -27,26 +27,26 @@ def test_a_file_that_comes_is_noticed(ik, get, library: Path):
 
 @pytest.fixture
 def busy() -> Iterator[None]:
-    """A process whose other threads leave it little time."""
+    """Other threads of this process use most of its CPU time."""
     over, interval = threading.Event(), sys.getswitchinterval()
 
     def work() -> None:
         while not over.is_set():
             pass
 
-    crowd = [threading.Thread(target=work) for _ in range(4)]
+    spinners = [threading.Thread(target=work) for _ in range(4)]
     sys.setswitchinterval(0.03)
-    for thread in crowd:
+    for thread in spinners:
         thread.start()
     yield
     over.set()
-    for thread in crowd:
+    for thread in spinners:
         thread.join()
     sys.setswitchinterval(interval)
 
 
 @pytest.mark.usefixtures("busy")
-def test_what_has_gone_is_noticed_on_a_busy_machine(ik: ImageKitEmulator, library: Path) -> None:
+def test_a_removed_file_is_detected_on_a_busy_machine(ik: ImageKitEmulator, library: Path) -> None:
     assert "notes.txt" in {file["name"] for file in ik.files()}
     (library / "notes.txt").unlink()
     assert "notes.txt" not in {file["name"] for file in ik.files()}
@@ -64,7 +64,7 @@ def test_a_replaced_file_keeps_its_id_and_gets_another_hash(ik, get, library: Pa
     assert get(ik.file_url("folder/a.jpg")).content == OTHER
 
 
-def test_a_file_replaced_by_one_of_equal_size_and_time_is_noticed(ik, get, library: Path):
+def test_a_replaced_file_of_equal_size_and_time_is_detected(ik, get, library: Path):
     path = library / "notes.txt"
     status = path.stat()
     assert get(ik.file_url("notes.txt")).text == "no picture"
@@ -75,7 +75,7 @@ def test_a_file_replaced_by_one_of_equal_size_and_time_is_noticed(ik, get, libra
     assert get(ik.file_url("notes.txt")).text == "NO PICTURE"
 
 
-def test_a_file_that_goes_is_gone(ik, get, library: Path):
+def test_a_removed_file_is_not_found(ik, get, library: Path):
     file_id = ik.file_id("top.webp")
     assert get(f"/v1/files/{file_id}/metadata").status_code == 200
     (library / "top.webp").unlink()
@@ -127,12 +127,12 @@ def test_one_bad_entry_never_fails_a_listing(library: Path):
             assert session.get(ik.file_url(name), timeout=10).status_code == 404
 
 
-def test_a_time_beyond_the_calendar_is_the_calendars_last():
+def test_a_time_outside_the_calendar_is_limited_to_it():
     assert iso_time(2**60) == "9999-12-31T23:59:59.000Z"
     assert iso_time(-(2**60)) == "0001-01-01T00:00:00.000Z"
 
 
-def test_listings_stay_whole_while_files_come_and_go(ik, get, library: Path):
+def test_listings_are_complete_while_files_are_added_and_removed(ik, get, library: Path):
     stop = threading.Event()
 
     def churn() -> None:

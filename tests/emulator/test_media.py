@@ -31,13 +31,13 @@ def sixteen_bit(grey: Image.Image) -> Image.Image:
 
 @pytest.fixture
 def metadata(ik, get, library: Path) -> Callable[[str, bytes], dict[str, Any]]:
-    """Return a function that puts a file into the library and asks for its metadata."""
+    """Return a function that adds a file to the library and requests its metadata."""
 
     def metadata(name: str, content: bytes) -> dict[str, Any]:
         (library / name).write_bytes(content)
-        answer = get(f"/v1/files/{ik.file_id(name)}/metadata")
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = get(f"/v1/files/{ik.file_id(name)}/metadata")
+        assert response.status_code == 200, response.text
+        return response.json()
 
     return metadata
 
@@ -75,17 +75,17 @@ def test_pictures_of_every_kind_have_all_fields(metadata, name, mode, options, e
         image = sixteen_bit(image)
     if mode == "RGBA":
         image.putalpha(128)
-    answer = metadata(name, encode(image, kinds.get(suffix, suffix.upper()), **options))
-    assert (answer["width"], answer["height"]) == (320, 200)
-    assert (answer["format"], answer["hasTransparency"]) == expected
-    assert len(answer["pHash"]) == 16
+    response = metadata(name, encode(image, kinds.get(suffix, suffix.upper()), **options))
+    assert (response["width"], response["height"]) == (320, 200)
+    assert (response["format"], response["hasTransparency"]) == expected
+    assert len(response["pHash"]) == 16
 
 
-def test_heic_is_read_where_its_reader_is_installed(metadata):
+def test_heic_is_read_if_its_reader_is_installed(metadata):
     heif = pytest.importorskip("pillow_heif")
     heif.register_heif_opener()
-    answer = metadata("a.heic", encode(draw(), "HEIF"))
-    assert (answer["width"], answer["format"], len(answer["pHash"])) == (320, "heic", 16)
+    response = metadata("a.heic", encode(draw(), "HEIF"))
+    assert (response["width"], response["format"], len(response["pHash"])) == (320, "heic", 16)
 
 
 def test_a_16_bit_picture_hashes_like_its_8_bit_twin(metadata):
@@ -106,7 +106,7 @@ def test_a_16_bit_tiff_of_big_endian_order_hashes_like_its_8_bit_twin(metadata):
     )
 
 
-def test_of_an_animation_the_first_picture_counts(metadata):
+def test_the_first_frame_of_an_animation_is_measured(metadata):
     first, second = draw(seed=1), draw(seed=2)
     still = metadata("still.png", encode(first, "PNG"))
     for name, kind in (("a.gif", "GIF"), ("a.webp", "WEBP"), ("a.png", "PNG")):
@@ -124,7 +124,7 @@ def test_the_colour_profile_and_the_density_are_reported(metadata):
 
 
 @pytest.mark.parametrize(("kind", "name"), [("JPEG", "e.jpg"), ("PNG", "e.png"), ("WEBP", "e.webp")])
-def test_exif_is_read_from_every_format_that_holds_it(metadata, kind, name):
+def test_exif_is_read_from_every_format_that_supports_it(metadata, kind, name):
     exif = Image.Exif()
     exif[0x0110] = "Model"
     assert metadata(name, encode(draw(), kind, exif=exif.tobytes()))["exif"]["image"]["Model"] == "Model"
@@ -135,9 +135,9 @@ def test_exif_is_read_from_every_format_that_holds_it(metadata, kind, name):
     ['width="40" height="30"', "width='40px' height='30px'", 'viewBox="0 0 40 30"', 'viewBox="1,2,40,30"'],
 )
 def test_a_vector_graphic_has_a_size_and_no_phash(ik, get, metadata, attributes):
-    answer = metadata("logo.svg", SVG.format(attributes).encode())
-    assert (answer["width"], answer["height"], answer["format"]) == (40, 30, "svg")
-    assert "pHash" not in answer
+    response = metadata("logo.svg", SVG.format(attributes).encode())
+    assert (response["width"], response["height"], response["format"]) == (40, 30, "svg")
+    assert "pHash" not in response
     details = get(f"/v1/files/{ik.file_id('logo.svg')}/details").json()
     assert (details["fileType"], details["mime"]) == ("image", "image/svg+xml")
     assert get(ik.url_endpoint + "/tr:w-10/logo.svg").text.startswith("<?xml")
@@ -147,7 +147,7 @@ def test_a_vector_graphic_has_a_size_and_no_phash(ik, get, metadata, attributes)
     ("name", "content", "format_"),
     [("a.pdf", b"%PDF-1.7", "pdf"), ("a.js", b"let a", "js"), ("bare", b"\x00", "bare")],
 )
-def test_anything_else_has_size_and_format_alone(metadata, name, content, format_):
+def test_other_files_have_only_size_and_format(metadata, name, content, format_):
     assert metadata(name, content) == {"size": len(content), "format": format_}
 
 
@@ -162,13 +162,13 @@ def test_a_video_is_described_by_its_sidecar_file(ik, get, metadata, library: Pa
 
 
 @pytest.mark.parametrize("sidecar", [None, "[]", "{", '{"width": [1]}'])
-def test_a_video_that_cannot_be_looked_into_has_its_size(metadata, library: Path, sidecar):
+def test_an_unreadable_video_has_only_its_size(metadata, library: Path, sidecar):
     if sidecar is not None:
         (library / "clip.mp4.imagekit.json").write_text(sidecar)
     assert metadata("clip.mp4", b"no video") == {"size": 8}
 
 
-def test_a_video_is_looked_into_by_pyav_where_it_is_installed(metadata):
+def test_a_video_is_read_by_pyav_if_it_is_installed(metadata):
     av = pytest.importorskip("av")
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:

@@ -1,4 +1,4 @@
-"""Schemathesis asks all that the emulator's OpenAPI description allows, and much that it does not."""
+"""Schemathesis sends valid and invalid requests and checks the responses against the OpenAPI description."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from tests.emulator.drawing import pictures
 
 pytestmark = pytest.mark.slow
 
-# What ImageKit answers to another method is not known; the emulator's answer is 404.
+# ImageKit does not document its response to other methods; the emulator returns 404.
 NOT_PROMISED = [checks.unsupported_method]
-# A search, a transformation, a URL or a form may be refused for more than a schema can say.
+# A search, a transformation, a URL or a form may be invalid in ways that a schema cannot express.
 MAY_BE_REFUSED = {
     "/v1/metadata", "/v1/files", "/api/v1/files/upload", "/demo/{file_path}", "/v1/files/purge",
     "/v1/accounts/usage", "/v1/bulkJobs/copyFolder", "/v1/bulkJobs/moveFolder", "/v1/bulkJobs/renameFolder",
     "/v1/customMetadataFields", "/v1/accounts/webhooks", "/v1/accounts/webhooks/{webhook_id}",
-    "/v1/files/{file_id}/details",  # of custom metadata, the account's own fields decide
+    "/v1/files/{file_id}/details",  # valid custom metadata depends on the account's fields
 }  # fmt: skip
-# A form carries text alone, so what violates a type before it is sent may be valid when it arrives.
+# A form contains only text, so a value of the wrong type may become valid when it is sent.
 FORMS = {"/api/v1/files/upload"}
 FILE_IDS = [asset_id("file", f"/{name}") for name in pictures()]
 
@@ -48,7 +48,7 @@ class Key:
 
 @schema.hook
 def flatmap_path_parameters(context: Any, path_parameters: dict[str, Any] | None) -> st.SearchStrategy:
-    """Now and then ask for a file that is there."""
+    """Use the id of an existing file in some requests."""
     known = {
         "request_id": FILE_IDS,
         "job_id": FILE_IDS,
@@ -80,7 +80,7 @@ def address(folder: Path) -> Iterator[str]:
         yield ik.url
 
 
-def unpromised(case: Any) -> list[Any]:
+def excluded_checks_of(case: Any) -> list[Any]:
     excluded = [*NOT_PROMISED]
     if case.operation.path in MAY_BE_REFUSED:
         excluded.append(checks.positive_data_acceptance)
@@ -91,14 +91,14 @@ def unpromised(case: Any) -> list[Any]:
 
 @schema.parametrize()
 @settings(max_examples=50)
-def test_no_request_is_answered_otherwise_than_described(case, address):
-    case.call_and_validate(base_url=address, excluded_checks=unpromised(case))
+def test_every_response_conforms_to_the_description(case, address):
+    case.call_and_validate(base_url=address, excluded_checks=excluded_checks_of(case))
 
 
-def test_no_chain_of_requests_is_answered_otherwise_than_described(folder):
+def test_every_response_in_a_sequence_conforms_to_the_description(folder):
     class Chain(schema.as_state_machine()):
         def setup(self):
-            # Each chain has a server of its own, since what one changes would be another's beginning.
+            # Each sequence has its own server, because changes by one would affect the next.
             self.ik = ImageKitEmulator(library=folder).start()
 
         def teardown(self):
@@ -108,11 +108,11 @@ def test_no_chain_of_requests_is_answered_otherwise_than_described(folder):
             return {"base_url": self.ik.url}
 
         def validate_response(self, response, case, additional_checks=(), **options):
-            case.validate_response(response, excluded_checks=unpromised(case), recorder=self.recorder)
+            case.validate_response(response, excluded_checks=excluded_checks_of(case), recorder=self.recorder)
 
     Chain.run(settings=settings(max_examples=30, stateful_step_count=8))
 
 
-def test_the_description_is_served_to_whoever_asks(address):
+def test_the_description_is_served_without_a_key(address):
     served = requests.get(f"{address}/openapi.json", timeout=10).json()
     assert served == openapi(address, "demo")

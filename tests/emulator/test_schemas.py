@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 UNKNOWN_ID = "0" * 24
 
 
-def check(answer: requests.Response, schema: dict, status: int = 200) -> None:
-    assert answer.status_code == status, answer.text
-    Draft202012Validator(schema).validate(answer.json())
+def check(response: requests.Response, schema: dict, status: int = 200) -> None:
+    assert response.status_code == status, response.text
+    Draft202012Validator(schema).validate(response.json())
 
 
-def test_every_metadata_answer_has_the_described_shape(ik, get):
+def test_every_metadata_response_has_the_described_shape(ik, get):
     for file in ik.files():
         check(get(f"/v1/files/{file['fileId']}/metadata"), METADATA)
         check(get("/v1/metadata", params={"url": file["url"]}), METADATA)
@@ -75,7 +75,7 @@ def test_uploads_versions_and_updates_have_the_described_shape(ik, get):
         ("/v1/nothing", 404),
     ],
 )
-def test_every_refusal_has_the_described_shape(get, target, status):
+def test_every_error_has_the_described_shape(get, target, status):
     check(get(target), ERROR, status)
 
 

@@ -1,4 +1,4 @@
-"""The vendor's own clients against the emulator: what works for them here works for them there."""
+"""The vendor's clients work with the emulator."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def test_urls_that_the_client_builds_and_signs_are_delivered(ik, sdk, get):
     assert sdk.files.metadata.get_from_url(url=url).width == 60
 
 
-def test_refusals_become_the_clients_errors(ik, sdk):
+def test_error_responses_become_the_clients_errors(ik, sdk):
     with pytest.raises(imagekitio.BadRequestError):
         sdk.files.metadata.get("not-an-id")
     with pytest.raises(imagekitio.NotFoundError):
@@ -234,9 +234,9 @@ def test_the_4x_client_reads_metadata_and_listings(ik):
     command = [SDK4_PYTHON, SDK4_SESSION, ik.url, ik.url_endpoint, ik.private_key, ik.file_id("folder/a.jpg")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
-    assert answer["version"].startswith("4.")
-    assert answer["by_id"] == answer["by_url"]
-    assert (answer["by_id"]["width"], answer["by_id"]["format"]) == (320, "jpg")
-    assert answer["names"] == ["a.jpg", "b.png", "top.webp"]
-    assert answer["found"] == ["b.png"]
+    seen = json.loads(done.stdout)
+    assert seen["version"].startswith("4.")
+    assert seen["by_id"] == seen["by_url"]
+    assert (seen["by_id"]["width"], seen["by_id"]["format"]) == (320, "jpg")
+    assert seen["names"] == ["a.jpg", "b.png", "top.webp"]
+    assert seen["found"] == ["b.png"]

@@ -116,11 +116,11 @@ def test_a_matching_query_finds_the_file(query):
         'id IN ["x"]',
     ],
 )
-def test_another_query_does_not(query):
+def test_another_query_does_not_find_the_file(query):
     assert not compile_search(query, NOW)(FILE)
 
 
-def test_folders_are_found_by_what_they_have():
+def test_folders_are_found_by_their_fields():
     assert compile_search('type = "folder" AND path = "/shop"', NOW)(FOLDER)
     assert not compile_search("width > 1", NOW)(FOLDER)
     assert not compile_search("tags EXISTS", NOW)(FOLDER)
@@ -141,16 +141,16 @@ def test_folders_are_found_by_what_they_have():
         ('size > "2 apples"', "valid size"),
         ('width HAS "8"', "does not support the operator HAS"),
         ('pHash = "f06830ca9f1e3e90"', "not a field"),
-        ('name = "a" AND', "ends too early"),
+        ('name = "a" AND', "unexpected end of the query"),
         ('name = "a" name = "b"', "unexpected"),
-        ('(name = "a"', "ends too early"),
+        ('(name = "a"', "unexpected end of the query"),
         ('name LIKE "a"', "not an operator"),
         ('name = "a', "unexpected character"),
         ("(" * 30 + 'name = "a"' + ")" * 30, "nested at most"),
         (" OR ".join(['name = "a"'] * 2000), "at most"),
     ],
 )
-def test_a_query_that_makes_no_sense_is_refused_with_the_reason(query, message):
+def test_an_invalid_query_is_refused_with_the_reason(query, message):
     with pytest.raises(ApiError) as refused:
         compile_search(query, NOW)
     assert refused.value.status == 400
@@ -165,7 +165,7 @@ def test_and_binds_more_tightly_than_or():
     assert isinstance(parsed.parts[1], And)
 
 
-def test_a_query_is_asked_whether_it_names_the_type():
+def test_a_condition_on_the_type_is_detected():
     assert names_type('(name = "a" OR type IN ["file", "folder"])')
     assert not names_type('name = "type"')
 
@@ -188,7 +188,7 @@ queries = st.recursive(
 
 
 def write(query) -> str:
-    """Return a query as text, every group in parentheses."""
+    """Return a query as text with every group in parentheses."""
     if isinstance(query, Comparison):
         values = ",".join(f'"{value.text}"' for value in query.values)
         values = f"[{values}]" if query.operator == "IN" else values
@@ -198,7 +198,7 @@ def write(query) -> str:
 
 
 @given(queries)
-def test_what_is_written_is_read_back(query):
+def test_a_written_query_is_parsed_back(query):
     assert parse(write(query)) == query
 
 
@@ -210,7 +210,7 @@ def test_every_query_decides_about_every_asset(query):
 
 
 @given(st.text(st.sampled_from("na me=\"1IN[]():<>ANDOR,'\\é\n"), max_size=60) | st.text(max_size=60))
-def test_any_text_is_understood_or_refused(text):
+def test_any_text_is_parsed_or_refused(text):
     with contextlib.suppress(ApiError):
         compile_search(text, NOW)(FILE)
 
@@ -229,15 +229,15 @@ def test_the_listing_is_searched(ik, get):
     assert names(searchQuery='type = "folder"') == {"folder"}
 
 
-def test_a_search_overrules_type_name_and_tags_but_not_path(ik, get):
+def test_a_search_overrides_type_name_and_tags_but_not_path(ik, get):
     query = {"searchQuery": 'name HAS "a"', "type": "folder", "name": "b.png", "tags": "x"}
     assert [item["name"] for item in get("/v1/files", params=query).json()] == ["a.jpg"]
     assert get("/v1/files", params={**query, "path": "/"}).json() == []
 
 
 def test_a_bad_search_is_400(get):
-    answer = get("/v1/files", params={"searchQuery": "createdAt > 7d"})
-    assert answer.status_code == 400
-    assert answer.json()["message"].startswith(
+    response = get("/v1/files", params={"searchQuery": "createdAt > 7d"})
+    assert response.status_code == 400
+    assert response.json()["message"].startswith(
         "Invalid search query - createdAt field must have a valid date value"
     )

@@ -21,7 +21,7 @@ SECRET = b"secret"
 
 
 def ask(ik: ImageKitEmulator, request: bytes) -> bytes:
-    """Send raw bytes and return the first bytes of the answer."""
+    """Send raw bytes and return the first bytes of the response."""
     host, _, port = ik.url.removeprefix("http://").rpartition(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(request)
@@ -71,9 +71,9 @@ def test_no_path_leads_out_of_the_library(library: Path, path):
     (library / "linked").symlink_to(outside)
     (library / ".hidden").write_bytes(SECRET)
     with ImageKitEmulator(library=library) as ik:
-        answer = raw_get(ik, f"/demo/{path}")
-        assert answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 401"))
-        assert SECRET not in answer
+        response = raw_get(ik, f"/demo/{path}")
+        assert response.startswith((b"HTTP/1.1 404", b"HTTP/1.1 401"))
+        assert SECRET not in response
         assert {file["name"] for file in ik.files()} == {"a.jpg", "b.png", "top.webp", "notes.txt"}
 
 
@@ -83,11 +83,11 @@ def test_a_link_inside_the_library_is_followed(ik, get, library: Path):
     assert "same.jpg" in {file["name"] for file in ik.files()}
 
 
-def test_it_listens_to_this_machine_alone(ik):
+def test_it_listens_on_the_loopback_address_only(ik):
     assert ik.url.startswith("http://127.0.0.1:")
 
 
-def test_a_picture_of_absurd_size_is_refused_undecoded(ik, get, library: Path):
+def test_an_oversized_picture_is_refused_without_decoding(ik, get, library: Path):
     header = b"GIF89a\xff\xff\xff\xff\x00\x00\x00,\x00\x00\x00\x00\xff\xff\xff\xff\x00\x02\x02D\x01\x00;"
     (library / "bomb.gif").write_bytes(header)
     assert get(f"/v1/files/{ik.file_id('bomb.gif')}/metadata").status_code == 400
@@ -101,7 +101,7 @@ def test_an_upload_without_end_is_cut_off(ik):
             yield bytes(1_000_000)
 
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    with contextlib.suppress(requests.ConnectionError):  # the connection may go before the refusal is read
+    with contextlib.suppress(requests.ConnectionError):  # the connection may close before the error is read
         url = ik.url + "/api/v1/files/upload"
         requests.post(url, auth=(ik.private_key, ""), data=endless(), headers=headers, timeout=30)
     assert ik.requests[-1].status == 400
@@ -113,21 +113,21 @@ def test_an_upload_without_end_is_cut_off(ik):
 @pytest.mark.parametrize("body", [b"", b"--x", b"--x\r\n\r\n\r\n--x--", b"{" * 1000])
 def test_a_broken_form_is_refused(ik, content_type, body):
     headers = {"Content-Type": content_type} if content_type else {}
-    answer = requests.post(
+    response = requests.post(
         ik.url + "/api/v1/files/upload", auth=(ik.private_key, ""), data=body, headers=headers, timeout=10
     )
-    assert answer.status_code == 400
+    assert response.status_code == 400
 
 
-def test_many_threads_are_answered_rightly(ik):
+def test_many_threads_get_correct_responses(ik):
     def work(_: int) -> tuple[int, bytes]:
         with requests.Session() as session:
             session.auth = (ik.private_key, "")
-            answers = [
+            responses = [
                 session.get(f"{ik.url}/v1/files/{ik.file_id(name)}/metadata", timeout=30)
                 for name in ("folder/a.jpg", "folder/b.png", "top.webp") * 3
             ]
-        return len([answer for answer in answers if answer.status_code == 200]), answers[0].content
+        return len([response for response in responses if response.status_code == 200]), responses[0].content
 
     with ThreadPoolExecutor(16) as pool:
         results = list(pool.map(work, range(32)))
@@ -162,10 +162,10 @@ lead_ins = st.sampled_from(
     targets,
     st.binary(max_size=50),
 )
-def test_nothing_answers_500(served, method, lead_in, target, body):
+def test_no_request_returns_500(served, method, lead_in, target, body):
     url = served.url + (lead_in + target if (lead_in + target).startswith("/") else "/" + lead_in + target)
-    answer = requests.request(method, url, auth=(served.private_key, ""), data=body, timeout=10)
-    assert answer.status_code < 500
+    response = requests.request(method, url, auth=(served.private_key, ""), data=body, timeout=10)
+    assert response.status_code < 500
 
 
 numbers = st.sampled_from(
@@ -204,14 +204,14 @@ transformations = st.lists(st.lists(plausible, max_size=5).map(",".join), max_si
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(transformations)
-def test_no_transformation_answers_500(served, transformation):
-    answer = requests.get(f"{served.url_endpoint}/a.jpg", params={"tr": transformation}, timeout=30)
-    assert answer.status_code in (200, 400)
+def test_no_transformation_returns_500(served, transformation):
+    response = requests.get(f"{served.url_endpoint}/a.jpg", params={"tr": transformation}, timeout=30)
+    assert response.status_code in (200, 400)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200), st.integers(0, 5000))
-def test_no_upload_answers_500(served, noise, at):
+def test_no_upload_returns_500(served, noise, at):
     whole = encode(draw(64, 48))
     content = whole[:at] + noise + whole[at + len(noise) :]
     form = {
@@ -221,5 +221,5 @@ def test_no_upload_answers_500(served, noise, at):
         "responseFields": (None, "metadata"),
     }
     url = served.url + "/api/v1/files/upload"
-    answer = requests.post(url, auth=(served.private_key, ""), files=form, timeout=10)
-    assert answer.status_code in (200, 400)
+    response = requests.post(url, auth=(served.private_key, ""), files=form, timeout=10)
+    assert response.status_code in (200, 400)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_it_goes_down_and_comes_up_on_the_same_port(ik, get):
+def test_it_stops_and_restarts_on_the_same_port(ik, get):
     address = ik.url
     ik.stop()
     with pytest.raises(requests.ConnectionError):
@@ -26,7 +26,7 @@ def test_it_goes_down_and_comes_up_on_the_same_port(ik, get):
     assert get("/v1/files").status_code == 200
 
 
-def test_it_leaves_no_thread_behind(library: Path):
+def test_it_leaves_no_thread_running(library: Path):
     before = set(threading.enumerate())
     with ImageKitEmulator(library=library) as ik, requests.Session() as session:
         session.get(ik.url + "/v1/files", auth=(ik.private_key, ""), timeout=10)
@@ -34,7 +34,7 @@ def test_it_leaves_no_thread_behind(library: Path):
     assert set(threading.enumerate()) <= before
 
 
-def test_it_stops_at_once_while_answers_are_awaited(ik, get):
+def test_it_stops_at_once_with_requests_in_progress(ik, get):
     ik.inject(delay=600)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(get, "/v1/files")
@@ -55,12 +55,12 @@ def test_it_starts_within_half_a_second(library: Path):
     assert one_of_three(lambda: seconds() < 0.5)
 
 
-def test_it_needs_a_folder(tmp_path: Path):
+def test_it_requires_an_existing_folder(tmp_path: Path):
     with pytest.raises(NotADirectoryError):
         ImageKitEmulator(library=tmp_path / "none")
 
 
-def test_it_leaves_nothing_open_where_its_port_cannot_be_had(ik, library: Path, tmp_path: Path):
+def test_it_closes_its_resources_if_the_port_is_in_use(ik, library: Path, tmp_path: Path):
     state, port = tmp_path / "state", int(ik.url.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"), ImageKitEmulator(library, port=port, state=state):
         pass
@@ -79,7 +79,7 @@ def test_requests_are_recorded_as_they_arrived(ik, get):
     assert ik.requests == []
 
 
-def test_latency_delays_every_answer(library: Path):
+def test_latency_delays_every_response(library: Path):
     with ImageKitEmulator(library=library, latency=0.1) as ik:
         started = time.monotonic()
         requests.get(ik.url + "/v1/files", timeout=10)
@@ -89,9 +89,9 @@ def test_latency_delays_every_answer(library: Path):
 def test_rate_limits_hold_per_endpoint_across_the_account(library: Path):
     with ImageKitEmulator(library=library, rate_limits=RateLimits.of("2/10s")) as ik:
         auth = (ik.private_key, "")
-        answers = [requests.get(ik.url + "/v1/files", auth=auth, timeout=10) for _ in range(3)]
-        assert [answer.status_code for answer in answers] == [200, 200, 429]
-        refused = answers[-1].headers
+        responses = [requests.get(ik.url + "/v1/files", auth=auth, timeout=10) for _ in range(3)]
+        assert [response.status_code for response in responses] == [200, 200, 429]
+        refused = responses[-1].headers
         assert refused["X-RateLimit-Limit"] == "2"
         assert refused["X-RateLimit-Interval"] == "10000"
         assert 0 < int(refused["X-RateLimit-Reset"]) <= 10_000
@@ -102,7 +102,7 @@ def test_rate_limits_hold_per_endpoint_across_the_account(library: Path):
         assert requests.get(ik.url + "/v1/files", auth=auth, timeout=10).status_code == 200
 
 
-def test_a_fault_meets_the_next_matching_requests_only(ik, get):
+def test_a_fault_affects_only_the_next_matching_requests(ik, get):
     injected = ik.inject(status=503, match="/v1/metadata", times=2)
     statuses = [get("/v1/files").status_code, *(get("/v1/metadata").status_code for _ in range(3))]
     assert statuses == [200, 503, 503, 400]
@@ -111,14 +111,14 @@ def test_a_fault_meets_the_next_matching_requests_only(ik, get):
 
 def test_a_fault_without_end_ends_when_cleared(ik, get):
     ik.inject(Fault(status=429, headers={"X-RateLimit-Reset": "3000"}, times=None))
-    answers = [get("/v1/files") for _ in range(3)]
-    assert {answer.status_code for answer in answers} == {429}
-    assert answers[0].headers["X-RateLimit-Reset"] == "3000"
+    responses = [get("/v1/files") for _ in range(3)]
+    assert {response.status_code for response in responses} == {429}
+    assert responses[0].headers["X-RateLimit-Reset"] == "3000"
     ik.clear_faults()
     assert get("/v1/files").status_code == 200
 
 
-def test_a_share_of_the_requests_is_met_evenly(ik, get):
+def test_a_share_of_the_requests_is_affected_evenly(ik, get):
     ik.inject(status=500, share=0.25, times=None)
     assert [get("/v1/files?limit=1").status_code for _ in range(8)] == [200, 200, 200, 500] * 2
 
@@ -149,13 +149,13 @@ def test_a_page_may_be_cut_short(ik, get, items):
     assert get("/v1/files").json() == whole
 
 
-def test_an_answer_may_be_no_http_at_all(ik, get):
+def test_a_response_may_be_invalid_http(ik, get):
     ik.inject(garbage=True)
     with pytest.raises(requests.ConnectionError, match="BadStatusLine"):
         get("/v1/files")
 
 
-def test_an_answer_may_be_slow_or_drip(ik, get):
+def test_a_response_may_be_slow_or_drip(ik, get):
     expected = get("/v1/files?limit=1").json()
     for fault in (Fault(delay=0.2), Fault(drip=0.0001)):
         started = time.monotonic()
@@ -164,26 +164,26 @@ def test_an_answer_may_be_slow_or_drip(ik, get):
         assert time.monotonic() - started >= 0.1
 
 
-def test_the_headers_may_drip_and_the_body_come_at_once(ik, get):
+def test_the_headers_may_drip_before_the_body(ik, get):
     whole = get("/v1/files?limit=1")
     ik.inject(drip_headers=0.001)
-    answer = get("/v1/files?limit=1", stream=True)
-    assert answer.elapsed.total_seconds() >= 0.1  # until the headers were there
-    assert answer.json() == whole.json()
-    assert set(whole.headers) - set(answer.headers) <= {"date", "server"}  # the web server's own
+    response = get("/v1/files?limit=1", stream=True)
+    assert response.elapsed.total_seconds() >= 0.1  # time until the headers arrive
+    assert response.json() == whole.json()
+    assert set(whole.headers) - set(response.headers) <= {"date", "server"}  # the web server's own
     ik.inject(drip_headers=0.001, drip=0.001)
     assert get("/v1/files?limit=1").json() == whole.json()
 
 
-def test_an_answer_may_be_a_redirect_or_compressed_or_any_body(ik, get):
+def test_a_response_may_be_redirected_compressed_or_replaced(ik, get):
     ik.inject(redirect="/elsewhere")
-    answer = get("/v1/files", allow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (302, "/elsewhere")
+    response = get("/v1/files", allow_redirects=False)
+    assert (response.status_code, response.headers["location"]) == (302, "/elsewhere")
     ik.inject(gzip=True)
     assert get("/v1/files").headers["content-encoding"] == "gzip"
     ik.inject(body="<html>", headers={"Content-Type": "text/html"})
-    answer = get("/v1/files")
-    assert (answer.status_code, answer.text, answer.headers["content-type"]) == (200, "<html>", "text/html")
+    page = get("/v1/files")
+    assert (page.status_code, page.text, page.headers["content-type"]) == (200, "<html>", "text/html")
 
 
 @pytest.mark.parametrize(
@@ -196,10 +196,10 @@ def test_an_answer_may_be_a_redirect_or_compressed_or_any_body(ik, get):
         (Fault(status=400, body={"message": "own"}), 400, "own"),
     ],
 )
-def test_a_status_alone_is_answered_in_imagekits_words(ik, get, fault, status, message):
+def test_a_fault_with_a_status_returns_imagekits_error(ik, get, fault, status, message):
     ik.inject(fault)
-    answer = get("/v1/files")
-    assert (answer.status_code, answer.json()["message"]) == (status, message)
+    response = get("/v1/files")
+    assert (response.status_code, response.json()["message"]) == (status, message)
 
 
 @pytest.mark.parametrize(
@@ -217,12 +217,12 @@ def test_a_status_alone_is_answered_in_imagekits_words(ik, get, fault, status, m
         {"headers": {"a": "b\r\nc: d"}},
     ],
 )
-def test_an_impossible_fault_is_refused(ik, fields):
+def test_an_invalid_fault_is_refused(ik, fields):
     with pytest.raises(ValueError, match=" is "):
         ik.inject(**fields)
 
 
-def test_the_connection_for_airflow_names_key_and_addresses(ik):
+def test_the_airflow_connection_contains_key_and_urls(ik):
     assert ik.airflow_connection == {
         "conn_type": "imagekit",
         "password": ik.private_key,

@@ -16,7 +16,7 @@ ATTACK = "<img src=x onerror=alert(1)>"
 
 
 class Page(HTMLParser):
-    """What a browser would see of a page: elements with their attributes, and text."""
+    """Collects the elements, attributes and text of a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -93,8 +93,8 @@ def test_no_markup_of_a_sidecar_file_becomes_an_element(ik, library: Path, get):
 def test_no_markup_of_a_request_becomes_an_element(ik):
     quoted = urllib.parse.quote(f'"{ATTACK}')
     assert page_of(ik, f"?search={quoted}").scripts == []
-    answer = requests.get(ik.url, headers={"Host": f'x"{ATTACK}'}, timeout=10)
-    assert Page(answer.text).scripts == []
+    response = requests.get(ik.url, headers={"Host": f'x"{ATTACK}'}, timeout=10)
+    assert Page(response.text).scripts == []
 
 
 def test_the_browser_is_forbidden_to_run_scripts(ik, library: Path):
@@ -119,7 +119,7 @@ def test_the_start_page_shows_the_connection_to_copy(ik):
     assert json.loads(shlex.split(command)[1].partition("=")[2]) == ik.airflow_connection
 
 
-def test_a_private_key_of_the_users_own_stays_out_of_the_start_page(library: Path):
+def test_a_users_private_key_is_not_on_the_start_page(library: Path):
     with ImageKitEmulator(library=library, private_key="private_mine") as ik:
         text = page_of(ik).text
     assert "private_mine" not in text

@@ -1,4 +1,4 @@
-"""The start page in a real browser: by day, by night, and on a phone."""
+"""The start page in a real browser: light mode, dark mode, and phone width."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield imagekit.url
 
 
-# The browser closes first, and with it the sockets to the server.
+# The browser closes first and with it its connections to the server.
 @pytest.fixture(scope="module")
 def driver(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with browser(tmp_path_factory.mktemp("profile")) as driver:
@@ -33,7 +33,7 @@ def driver(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [LAPTOP, PHONE])
-def test_nobody_is_kept_out(driver: Any, address: str, width: int, dark: bool) -> None:
+def test_the_start_page_is_accessible(driver: Any, address: str, width: int, dark: bool) -> None:
     driver.get(address)
     show(driver, width=width, dark=dark)
     driver.find_element("css selector", "summary").click()

@@ -1,4 +1,4 @@
-"""What a server keeps from run to run."""
+"""Uploads and changes that a server keeps between runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_second_server_on_one_state_folder_is_refused(library: Path, tmp_path:
         assert ik.files()
 
 
-def test_a_state_folder_that_is_no_database_is_explained(library: Path, tmp_path: Path):
+def test_an_invalid_state_database_is_explained(library: Path, tmp_path: Path):
     (tmp_path / "imagekit-emulator.sqlite").write_text("no database " * 100)
     with pytest.raises(OSError, match="cannot be used: file is not a database"):
         ImageKitEmulator(library=library, state=tmp_path)

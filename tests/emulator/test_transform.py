@@ -33,7 +33,7 @@ sizes = st.builds(Size, sides, sides)
         ("2_pow_3", 8),
     ],
 )
-def test_expressions_are_worked_out_from_left_to_right(text, value):
+def test_expressions_are_evaluated_from_left_to_right(text, value):
     assert Expression.parse(text).value(PROPERTIES) == value
 
 
@@ -49,7 +49,7 @@ def test_any_text_is_a_number_or_refused(text):
 
 
 @given(st.text(st.sampled_from("whcqfrtbl-_,:.0123456789nasortue"), max_size=60) | st.text(max_size=60))
-def test_any_transformation_is_understood_or_refused(text):
+def test_any_transformation_is_parsed_or_refused(text):
     with contextlib.suppress(BadTransformationError):
         for step in parse_steps(text, {"a": "w-1"}):
             lay_out(step, Size(320, 200), Size(320, 200))
@@ -70,14 +70,14 @@ def test_a_named_transformation_stands_for_its_steps():
     assert parse_steps("n-two:h-3", {"two": "w-1:w-2"}) == parse_steps("w-1:w-2:h-3", {})
 
 
-def asked(width: int, height: int, crop: str) -> Step:
+def sized(width: int, height: int, crop: str) -> Step:
     return Step(width=Expression((float(width),)), height=Expression((float(height),)), crop=crop)
 
 
 @given(st.sampled_from(CROPS), sizes, sizes)
-def test_a_layout_never_cuts_more_than_there_is(crop, current, box):
-    with contextlib.suppress(BadTransformationError):  # more pixels than are allowed
-        layout = lay_out(asked(box.width, box.height, crop), current, current)
+def test_a_layout_never_crops_more_than_the_picture(crop, current, box):
+    with contextlib.suppress(BadTransformationError):  # too many pixels
+        layout = lay_out(sized(box.width, box.height, crop), current, current)
         assert layout.crop.width <= layout.resize.width
         assert layout.crop.height <= layout.resize.height
         assert layout.canvas.width >= layout.crop.width
@@ -85,18 +85,18 @@ def test_a_layout_never_cuts_more_than_there_is(crop, current, box):
 
 
 @given(sizes, sizes)
-def test_exact_modes_give_exactly_the_asked_size(current, box):
+def test_exact_modes_return_the_requested_size(current, box):
     for crop in ("force", "maintain_ratio", "pad_resize", "pad_extract", "pad_resize_no_enlarge"):
         with contextlib.suppress(BadTransformationError):
-            assert lay_out(asked(box.width, box.height, crop), current, current).canvas == box
+            assert lay_out(sized(box.width, box.height, crop), current, current).canvas == box
 
 
 @given(sizes, sizes)
 def test_at_max_stays_within_and_at_least_reaches(current, box):
-    within = lay_out(asked(box.width, box.height, "at_max"), current, current).canvas
+    within = lay_out(sized(box.width, box.height, "at_max"), current, current).canvas
     assert within.width <= min(box.width, current.width)
     assert within.height <= min(box.height, current.height)
     with contextlib.suppress(BadTransformationError):
-        reaching = lay_out(asked(box.width, box.height, "at_least"), current, current).canvas
+        reaching = lay_out(sized(box.width, box.height, "at_least"), current, current).canvas
         assert reaching.width >= box.width
         assert reaching.height >= box.height

@@ -1,4 +1,4 @@
-"""Registration of webhooks, and the signed events that they get."""
+"""Registration of webhooks and delivery of signed events."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ def call(ik: ImageKitEmulator, method: str, path: str, **options: Any) -> reques
 
 
 def register(ik: ImageKitEmulator, endpoint: str, events: list[str], **more: Any) -> dict[str, Any]:
-    answer = call(ik, "POST", HOOKS, json={"endpoint": endpoint, "events": events, **more})
-    assert answer.status_code == 201, answer.text
-    return answer.json()
+    response = call(ik, "POST", HOOKS, json={"endpoint": endpoint, "events": events, **more})
+    assert response.status_code == 201, response.text
+    return response.json()
 
 
 def upload(ik: ImageKitEmulator, name: str = "new.jpg", seed: int = 1, **fields: str) -> dict[str, Any]:
     fields = {"fileName": name, "useUniqueFileName": "false", **fields}
-    answer = call(
+    response = call(
         ik, "POST", "/api/v1/files/upload", data=fields, files={"file": (name, encode(draw(seed=seed)))}
     )
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 def kinds(receiver: Receiver) -> list[str]:
     return [json.loads(body)["type"] for _, body in receiver.deliveries]
 
 
-def test_a_files_life_is_told_in_signed_events(ik, receiver):
+def test_changes_of_a_file_are_sent_as_signed_events(ik, receiver):
     secret = register(ik, receiver.url, ALL_FILE_EVENTS)["secret"]
     file_id = upload(ik)["fileId"]
     upload(ik, seed=2)
@@ -86,7 +86,7 @@ def test_the_vendors_client_accepts_the_standard_signature(ik, receiver):
     assert (event.type, event.data.name) == ("file.created", "new.jpg")
 
 
-def test_a_pre_transformation_is_told_with_its_metadata(ik, receiver):
+def test_a_pre_transformation_is_reported_with_its_metadata(ik, receiver):
     register(ik, receiver.url, ["upload.pre-transform.success"])
     upload(ik, transformation='{"pre": "w-50"}', responseFields="metadata")
     [(_, body)] = receiver.wait_for(1)
@@ -122,7 +122,7 @@ def test_a_delivery_that_is_never_accepted_is_given_up(library):
     assert bodies == ["new.jpg"] * 6 + ["other.jpg"]
 
 
-def test_an_endpoint_where_nothing_listens_holds_nobody_up(library, receiver):
+def test_an_unreachable_endpoint_delays_no_other_webhook(library, receiver):
     with ImageKitEmulator(library=library) as ik:
         register(ik, "http://127.0.0.1:9/", ["file.created"])
         register(ik, receiver.url, ["file.created"])
@@ -130,7 +130,7 @@ def test_an_endpoint_where_nothing_listens_holds_nobody_up(library, receiver):
         receiver.wait_for(1)
 
 
-def test_only_what_is_subscribed_and_enabled_is_sent(ik, receiver):
+def test_only_subscribed_and_enabled_events_are_sent(ik, receiver):
     off = register(ik, receiver.url + "&off", ALL_FILE_EVENTS, enabled=False)
     register(ik, receiver.url, ["file.deleted"])
     file_id = upload(ik)["fileId"]
@@ -158,7 +158,7 @@ def test_only_what_is_subscribed_and_enabled_is_sent(ik, receiver):
         {"endpoint": "http://127.0.0.1/", "events": ["file.created"], "enabled": "yes"},
     ],
 )
-def test_a_webhook_that_cannot_be_is_refused(ik, body):
+def test_an_invalid_webhook_is_refused(ik, body):
     assert call(ik, "POST", HOOKS, json=body).status_code == 400
     assert call(ik, "GET", HOOKS).json() == []
 
@@ -171,7 +171,7 @@ def test_an_account_has_three_webhooks_at_most_and_a_named_host_is_allowed(libra
         assert call(ik, "POST", HOOKS, json=body).status_code == 400
 
 
-def test_writes_have_a_limit_of_their_own(library):
+def test_writes_have_a_separate_rate_limit(library):
     limits = RateLimits(write=(RateLimit(1, 60_000),))
     with ImageKitEmulator(library=library, rate_limits=limits) as ik:
         tags = {"fileIds": [ik.file_id("top.webp")], "tags": ["a"]}

@@ -1,4 +1,4 @@
-"""The columns of the fault matrix: what comes of it when a caller meets a fault."""
+"""The columns of the fault matrix: runs a caller during a fault and records the outcome."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ CALLERS = CALLS | OPERATORS | SENSORS | JOBS | WATCHER | WRITERS
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    What came of it.
+    Outcome of one cell.
 
-    :param end: how it ended.
-    :param error: class of the error, of its cause where Airflow's own class stands in front.
-    :param requests: requests that reached the server while the fault lasted.
-    :param waited: seconds of the caller's own waiting while the fault lasted.
-    :param xcom: whether the task returned the whole truth, or what the fault answers in its place.
+    :param end: how the caller ended.
+    :param error: class of the error; of its cause if the error is one of Airflow's exceptions.
+    :param requests: requests that reached the server during the fault.
+    :param waited: seconds that the caller itself waited during the fault.
+    :param xcom: whether the task returned the same as without the fault, or the data of the fault's response.
     """
 
     end: str
@@ -47,14 +47,14 @@ def meet(
     imagekit: ImageKitEmulator,
     expected: Any = None,
     *,
-    told: list[BaseException] | None = None,
+    errors: list[BaseException] | None = None,
 ) -> Outcome | None:
     """
-    Let a caller meet a fault.
+    Run a caller during a fault.
 
-    :param expected: what the caller returns when all is well.
-    :param told: what is raised is put here.
-    :return: ``None`` where the caller cannot meet it.
+    :param expected: the caller's result without a fault.
+    :param errors: list to which a raised error is appended.
+    :return: the outcome; ``None`` if the fault does not apply to the caller.
     """
     call, starts_at = CALLERS[caller]
     if says(fault, caller) is None:
@@ -70,8 +70,8 @@ def meet(
         value = call(scene)
     except Exception as raised:
         end, error = _ended(raised, caller)
-        if told is not None:
-            told.append(raised)
+        if errors is not None:
+            errors.append(raised)
     else:
         end = WAITS if scene.went_on else SUCCESS
         xcom = WHOLE if value == expected else AS_ANSWERED
@@ -81,7 +81,7 @@ def meet(
 
 
 def says(fault: Fault, caller: str) -> Says | None:
-    """Return what a caller must make of a fault."""
+    """Return the expected outcome of a fault for a caller."""
     if caller in WRITERS:
         return fault.writer(caller)
     if caller in OPERATORS:
@@ -94,7 +94,7 @@ def says(fault: Fault, caller: str) -> Says | None:
 
 
 def well(imagekit: ImageKitEmulator, caller: str) -> Any:
-    """Return what a caller returns when all is well; a sensor for a picture needs no more than operators."""
+    """Return a caller's result without a fault; the result of a sensor for a picture is known in advance."""
     if caller.startswith("sensor, "):
         phash = reference(imagekit)
         return {"matched": True, "distance": 0, "similarity": 1.0, "phash": phash, "reference_phash": phash}
@@ -117,5 +117,5 @@ def _ended(raised: Exception, caller: str) -> tuple[str, str]:
 
 
 def connection(imagekit: ImageKitEmulator) -> tuple[str, str]:
-    """Return name and value of the environment variable that is the Airflow Connection to a server."""
+    """Return name and value of the environment variable that defines the Airflow Connection to a server."""
     return f"AIRFLOW_CONN_{connection_id(imagekit).upper()}", json.dumps(imagekit.airflow_connection)

@@ -1,4 +1,4 @@
-"""What a caller of the matrix must make of a fault."""
+"""Expected outcomes of the fault matrix."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = [
 
 Server = Callable[[ImageKitEmulator], AbstractContextManager[object]]
 
-# Errors that every other file would meet as well, so that a library stops at the first.
+# Errors that every other file would get as well, so a library run stops at the first.
 OF_THE_RUN = ("ImageKitAuthError",)
 
-#: Seconds until a request is given up while a fault lasts in which the server lets its callers wait.
+#: Timeout in seconds during faults in which the server lets its callers wait.
 SHORT_TIMEOUT = 0.4
 
 SUCCESS, WAITS, FAILS, RETRIES = "success", "waits on", "fails, no retry", "fails, may be retried"
@@ -34,7 +34,7 @@ CHECK, LISTING, LIBRARY = "TransformationCheckOperator", "ListFilesOperator", "L
 UPDATE, UPLOAD, DELETE = "UpdateFilesOperator", "UploadFileOperator", "DeleteFilesOperator"
 PURGE, FOLDER_JOB = "PurgeCacheOperator", "FolderJobOperator"
 OVERWRITE = "UploadFileOperator with on_existing=overwrite"
-#: Writers whose request is not sent again after a lost answer.
+#: Writers whose request is not retried after a lost response.
 NOT_REPEATED = (OVERWRITE, FOLDER_JOB)
 USAGE = "UsageOperator"
 NEW_FILES, USAGE_SENSOR = "NewFilesSensor", "UsageSensor"
@@ -43,21 +43,21 @@ TRANSPORT, SERVER, RESPONSE = "ImageKitTransportError", "ImageKitServerError", "
 LIMIT, MISSING, INVALID = "ImageKitRateLimitError", "MissingPHashError", "InvalidPHashError"
 UNKNOWN = "UnknownOutcomeError"
 
-# Faults after which it is certain that nothing was done.
-NOT_BEGUN = ("423", "429", "connection refused", "connect timeout")
+# Faults after which the request was certainly not processed.
+NOT_PROCESSED = ("423", "429", "connection refused", "connect timeout")
 
 
 @dataclass(frozen=True, slots=True)
 class Says:
     """
-    What a caller must make of a fault.
+    Expected outcome of a fault for a caller.
 
-    :param end: how it ends.
+    :param end: how the caller ends.
     :param error: class of the error.
-    :param requests: most requests while the fault lasts.
-    :param waited: most seconds of the caller's own waiting while the fault lasts, without the intervals
+    :param requests: maximum requests during the fault.
+    :param waited: maximum seconds that the caller itself waits during the fault, without the intervals
         between a sensor's checks and the time that the server takes.
-    :param xcom: what the task returns: the whole truth, or what the fault answers in its place.
+    :param xcom: what the task returns: the same as without the fault, or the data of the fault's response.
     """
 
     end: str
@@ -80,18 +80,18 @@ ANSWER_TO_A_WRITE = {
 @dataclass(frozen=True, slots=True)
 class Fault:
     """
-    One row.
+    One row of the matrix.
 
     :param name: what goes wrong.
-    :param server: puts the fault to work while it is entered.
-    :param call: what a call of the client, and so an operator, must make of it; ``None`` where the fault
-        needs somebody who waits.
-    :param sensor: what a check of a sensor must make of it, in every mode.
-    :param but: what operators must make of it that differ from a call; ``None`` where it is none of theirs.
-    :param checks: for how many checks of a sensor it lasts.
-    :param before: what a sensor's first check meets before the fault begins with the second.
-    :param timeout: seconds until a request is given up while it lasts; before and after it, and by default,
-        those of the Airflow Connection, which a busy machine keeps.
+    :param server: context manager that activates the fault.
+    :param call: expected outcome for a call of the client and for operators; ``None`` if the fault concerns
+        only callers that wait.
+    :param sensor: expected outcome for a check of a sensor, in every mode.
+    :param but: expected outcomes for operators that differ from a call; ``None`` if the fault does not apply.
+    :param checks: number of a sensor's checks for which the fault lasts.
+    :param before: response to a sensor's first check; the fault then begins with the second.
+    :param timeout: timeout of requests in seconds during the fault. Before and after it, and by default, it
+        is that of the Airflow Connection, which suffices on a busy machine.
     """
 
     name: str
@@ -104,18 +104,18 @@ class Fault:
     timeout: float | None = None
 
     def operator(self, name: str) -> Says | None:
-        """Return what an operator must make of it."""
+        """Return the expected outcome for an operator."""
         says = self.but.get(name, self.call)
-        if name == LIBRARY and says and says.error == LIMIT:  # it waits for a quarter of an hour, and more
+        if name == LIBRARY and says and says.error == LIMIT:  # it waits for more than 15 minutes
             return replace(says, requests=400, waited=4000.0)
         if name == LIBRARY and says and says.error not in ("", *OF_THE_RUN):
             return replace(says, end=GOES_ON)
-        if name == USAGE and says and self.answers_another_question:
+        if name == USAGE and says and self.is_response_about_a_picture:
             return Says(RETRIES, RESPONSE)
         return says
 
     def waiter(self, name: str) -> Says | None:
-        """Return what a sensor must make of it, in every mode."""
+        """Return the expected outcome for a sensor, in every mode."""
         if name.startswith(NEW_FILES) and NEW_FILES in self.but:
             return self.but[NEW_FILES]
         if name.startswith((NEW_FILES, USAGE_SENSOR)):
@@ -123,14 +123,14 @@ class Fault:
         return self.sensor
 
     def job(self) -> Says | None:
-        """Return what an operator that waits for its job must make of it: no retry asks for the job again."""
+        """Return the expected outcome for an operator that waits for a job; no retry may repeat the job."""
         if self.is_about_the_hash:
             return None
         says = self._wait()
         return replace(says, end=FAILS) if says.end == RETRIES else says
 
     def watcher(self) -> Says | None:
-        """Return what a trigger that watches must make of it: no error ends it."""
+        """Return the expected outcome for a trigger that watches; no error ends it."""
         if NEW_FILES in self.but:
             return self.but[NEW_FILES]
         if self.is_about_the_hash:
@@ -139,31 +139,31 @@ class Fault:
         return Says(WAITS, "", says.requests, says.waited) if says.end == RETRIES else says
 
     def writer(self, name: str) -> Says | None:
-        """Return what a caller that writes must make of it."""
+        """Return the expected outcome for a caller that writes."""
         says = self.call
         if says is None:
             return None
-        if self.answers_another_question:
+        if self.is_response_about_a_picture:
             return ANSWER_TO_A_WRITE.get(name, Says(RETRIES, RESPONSE))
         if name == UPDATE and self.name[:3] in ("400", "404", "423"):
             return replace(says, error="TooManyFailedFilesError")
         if name == DELETE and self.name.startswith("404"):
             return Says(SUCCESS)
         lost = says.error in (TRANSPORT, SERVER, RESPONSE) or self.name.startswith("500")
-        if name in NOT_REPEATED and lost and not self.name.startswith(NOT_BEGUN):
+        if name in NOT_REPEATED and lost and not self.name.startswith(NOT_PROCESSED):
             return Says(FAILS, UNKNOWN)
         return says
 
     @property
-    def answers_another_question(self) -> bool:
-        """Whether the answer is right, and one to a question about a picture."""
+    def is_response_about_a_picture(self) -> bool:
+        """Whether the response is valid for a request about a picture, but not for others."""
         return self.name.startswith("200 with") and "pHash" in self.name
 
     @property
     def is_about_the_hash(self) -> bool:
-        """Whether only who waits for a picture can meet it."""
+        """Whether the fault applies only to callers that wait for a picture."""
         return bool(self.before and "body" in self.before)
 
     def _wait(self) -> Says:
-        """Return what comes of it when who waits does not ask about a picture."""
-        return Says(WAITS, "", 3, 1.5) if self.answers_another_question else self.sensor
+        """Return the expected outcome for a caller that waits for something other than a picture."""
+        return Says(WAITS, "", 3, 1.5) if self.is_response_about_a_picture else self.sensor

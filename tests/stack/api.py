@@ -1,4 +1,4 @@
-"""Airflow's REST API as the stack tests use it."""
+"""Client of Airflow's REST API for the stack tests."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support import AIRFLOW_3
 
 __all__ = ["READING_SECONDS", "Api", "wait_until"]
 
-#: What a person takes to decide. Airflow 3.3.2 asks again if the answer comes before the process that asked
-#: has ended, some 6 s after the question.
+#: Seconds that a person needs to decide. Airflow 3.3.2 asks again if the response arrives before the asking
+#: process has ended, about 6 s after the question.
 READING_SECONDS = 12
 
 
@@ -32,21 +32,21 @@ class Api:
         self._session = requests.Session()
 
     def call(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """Send a request; over a restart of the API server, too."""
+        """Send a request; retry while the API server restarts."""
         for _ in range(30):
             try:
                 self._log_in()
                 url = f"{self._stack.url}/api/{'v2' if AIRFLOW_3 else 'v1'}{path}"
-                answer = self._session.request(method, url, json=body, params=query, timeout=30)
+                response = self._session.request(method, url, json=body, params=query, timeout=30)
             except requests.RequestException:
                 time.sleep(1)
                 continue
-            assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
-            return answer.json() if answer.content else None
+            assert response.ok, f"{method} {path}: {response.status_code} {response.text}"
+            return response.json() if response.content else None
         raise TimeoutError(path)
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
-        """Start a DAG run, with these params, and return its path."""
+        """Start a DAG run with these params and return its path."""
         self.wait_for_dag(dag_id)
         body: dict[str, Any] = {"conf": conf or {}}
         if AIRFLOW_3:
@@ -55,20 +55,20 @@ class Api:
         return f"/dags/{dag_id}/dagRuns/{run}"
 
     def wait_for_dag(self, dag_id: str) -> None:
-        """Return when Airflow has read a DAG."""
+        """Wait until Airflow has parsed a DAG."""
         wait_until(lambda: dag_id in self._dag_ids(), 60, f"{dag_id} is parsed")
 
     def tasks(self, run: str) -> list[dict[str, Any]]:
         """Return the task instances of a run."""
         found: list[dict[str, Any]] = []
-        while True:  # Airflow gives 100 at most
+        while True:  # Airflow returns at most 100
             page = self.call("GET", f"{run}/taskInstances", limit=100, offset=len(found))
             found += page["task_instances"]
             if len(found) >= page["total_entries"]:
                 return found
 
     def states(self, run: str) -> Counter[str]:
-        """Return how many task instances are in each state."""
+        """Return the number of task instances in each state."""
         return Counter(str(task["state"]) for task in self.tasks(run))
 
     def task(self, run: str, task_id: str) -> dict[str, Any]:
@@ -97,16 +97,16 @@ class Api:
         if not AIRFLOW_3:
             self._session.auth = (login["username"], login["password"])
         elif "Authorization" not in self._session.headers:
-            answer = self._session.post(f"{self._stack.url}/auth/token", json=login, timeout=30)
-            answer.raise_for_status()
-            self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            response = self._session.post(f"{self._stack.url}/auth/token", json=login, timeout=30)
+            response.raise_for_status()
+            self._session.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
 
     def _dag_ids(self) -> set[str]:
         return {dag["dag_id"] for dag in self.call("GET", "/dags")["dags"]}
 
 
 def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Return what a condition returns as soon as it is true."""
+    """Wait until a condition returns a true value and return this value."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > deadline:

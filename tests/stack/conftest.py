@@ -1,4 +1,4 @@
-"""These tests take minutes, so `make test-stack` runs them and `make test` does not."""
+"""Selects the stack tests, which take minutes: `make test-stack` runs them, `make test` does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stack tests compare with: the hash of the picture that comes, and Airflow's logs."""
+"""Helpers of the stack tests: the hash of the expected picture, and Airflow's logs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["logs", "phash_of_picture"]
 
 
 def phash_of_picture(folder: Path) -> str:
-    """Return the hash of the picture that the stack tests wait for; it is drawn beside a folder."""
+    """Draw the picture that the stack tests wait for next to a folder, and return its hash."""
     file = folder.parent / "picture.png"
     pictures.scene(1).save(file)
     return str(phash_of_file(file))
 
 
 def logs(home: Path, part: str = "") -> list[str]:
-    """Return the texts of the logs of an Airflow whose paths contain a part."""
+    """Return the contents of the logs of an Airflow whose paths contain a substring."""
     return [path.read_text("utf-8", "replace") for path in home.rglob("*.log") if part in str(path)]

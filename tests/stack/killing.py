@@ -1,4 +1,4 @@
-"""A watcher that kills its triggerer at a point that a test names."""
+"""A trigger that kills its triggerer at a point that a test selects."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def _order() -> Path:
 
 
 def arm(home: Path, point: str) -> None:
-    """Have the triggerer of an Airflow killed the next time that it gets to a point."""
+    """Schedule a kill of Airflow's triggerer for the next time that it reaches a point."""
     (home / "kill.new").write_text(point)
     (home / "kill.new").rename(home / "kill")
 
 
 def reach(point: str) -> None:
-    """Kill the triggerer, the supervisor first, if that was ordered for this point."""
+    """Kill the triggerer, starting with its supervisor, if a kill is scheduled for this point."""
     order = _order()
     if order.exists() and order.read_text() == point:
         order.unlink()
@@ -37,7 +37,7 @@ def reach(point: str) -> None:
 
 
 class KillingProducer(FilesProducer):
-    """The poll, killed before a watermark is stored."""
+    """A poll that can be killed before a watermark is stored."""
 
     async def advance(self, batch: Sequence[Any]) -> None:
         if any(item.broker_payload.cursors for item in batch):
@@ -46,7 +46,7 @@ class KillingProducer(FilesProducer):
 
 
 class KillingTrigger(ImageKitFilesTrigger):
-    """The trigger, killed around its events."""
+    """A trigger that can be killed before and after its events."""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return f"{__name__}.{type(self).__name__}", super().serialize()[1]
@@ -62,5 +62,5 @@ class KillingTrigger(ImageKitFilesTrigger):
         async for event in super().filter_shared_stream(shared_stream):
             reach("before the yield")
             yield event
-            # The runner has taken the event, and its supervisor, which writes to the database, has not.
+            # The runner has received the event; its supervisor, which writes to the database, has not.
             reach("between yield and database")

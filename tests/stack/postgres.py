@@ -1,4 +1,4 @@
-"""A PostgreSQL of the test's own, where it is installed."""
+"""A separate PostgreSQL server for a test, if PostgreSQL is installed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ START_SECONDS = 30
 
 @contextlib.contextmanager
 def metadata_database() -> Iterator[dict[str, str]]:
-    """Yield the environment of an Airflow whose metadata database is PostgreSQL; nothing without one."""
+    """Yield environment variables for a metadata database on PostgreSQL; none if it is not installed."""
     with postgres_server() as address:
         uri = f"postgresql+psycopg2://{address}"
         yield {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": uri} if address else {}
@@ -28,14 +28,14 @@ def metadata_database() -> Iterator[dict[str, str]]:
 
 @contextlib.contextmanager
 def postgres_server() -> Iterator[str | None]:
-    """Yield user, host, port and database of a new PostgreSQL; ``None`` where it is not installed."""
+    """Yield user, host, port and database of a new PostgreSQL server; ``None`` if it is not installed."""
     programs = _programs()
     if programs is None:
         yield None
         return
     folder = Path(tempfile.mkdtemp(prefix="imagekit-postgres-"))
     user = None
-    if os.getuid() == 0:  # PostgreSQL refuses to run as root; its package has made a user for it
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root; its package has created a user
         user = "postgres"
         shutil.chown(folder, user)
     data, port = folder / "data", free_port()
@@ -62,7 +62,7 @@ def postgres_server() -> Iterator[str | None]:
 
 
 def _programs() -> Path | None:
-    """Return the folder of PostgreSQL's programs, which Debian keeps out of PATH."""
+    """Return the folder of PostgreSQL's programs, which is not in PATH on Debian."""
     found = shutil.which("initdb")
     candidates = [Path(found).resolve().parent] if found else []
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)

@@ -1,7 +1,7 @@
 """
-Airflow's buttons for a task that waits in the triggerer, and its switches of a sensor, on either Airflow.
+Airflow's task actions (mark, clear) for deferred tasks, and its sensor arguments, on Airflow 2 and 3.
 
-The tests of this module are one story and run in order.
+The tests of this module depend on each other and run in order.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ DAGS = Path(__file__).with_name("dags") / "contract"
 QUIET_SECONDS = 12  # more than two checks
 RIGHT_KEY, WRONG_KEY = (f"private_{name}{secrets.token_urlsafe(16)}=" for name in ("right", "wrong"))
 MARKED = {f"is_marked_{state}": state for state in ("success", "failed", "skipped")}
-COME = ("is_cleared", "outlives_the_triggerer")
+ADDED = ("is_cleared", "outlives_the_triggerer")
 
-# How each task ends, and with which try: a sensor's own timeout is final, anything else is retried.
+# Final state and try number of each task: a sensor's own timeout is final, other failures are retried.
 ENDS = {
     "times_out": ("failed", 1),
     "times_out_softly": ("skipped", 1),
@@ -38,16 +38,16 @@ ENDS = {
     "wrong_key_is_retried": ("failed", 2),
     "operator_with_wrong_key": ("failed", 1),
     **({"wrong_key_with_policy": ("failed", 1)} if AIRFLOW_3 else {}),
-    # During a check Airflow heeds soft_fail when execution_timeout is over, between two checks it does not.
+    # When execution_timeout expires, Airflow applies soft_fail during a check, but not between two checks.
     "poke_too_long": ("failed", 2),
     "poke_too_long_softly": ("failed", 1),
     "poke_stuck": ("failed", 2),
     "poke_stuck_softly": ("skipped", 1),
-    # In reschedule mode it holds for each check by itself.
+    # In reschedule mode, execution_timeout applies to each check separately.
     "reschedule_long": ("failed", 1),
     "reschedule_stuck": ("failed", 2),
     "reschedule_stuck_softly": ("skipped", 1),
-    # Deferred, it holds for the whole wait, and soft_fail is not heeded.
+    # In deferrable mode, execution_timeout applies to the complete wait, and soft_fail is ignored.
     "deferrable_stuck": ("failed", 2),
     "deferrable_stuck_softly": ("failed", 1),
     "deferred_too_long": ("failed", 2),
@@ -55,13 +55,13 @@ ENDS = {
     "deferred_in_time": ("failed", 1),
 }
 
-TASKS = (*MARKED, *COME, *ENDS)
+TASKS = (*MARKED, *ADDED, *ENDS)
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 
 class Story:
-    """The running Airflow, the ImageKit that it asks, and the two runs."""
+    """The running Airflow, the emulator that it uses, and the two DAG runs."""
 
     def __init__(self, stack: AirflowStack, imagekit: ImageKitEmulator, library: Path) -> None:
         self.stack = stack
@@ -71,11 +71,11 @@ class Story:
         self.buttons = self.contract = ""
 
     def states(self) -> dict[str, str]:
-        """Return the states of the tasks whose buttons are pressed."""
+        """Return the states of the tasks that are marked or cleared."""
         return {task["task_id"]: str(task["state"]) for task in self.api.tasks(self.buttons)}
 
     def deadline(self, task_id: str) -> datetime:
-        """Return when Airflow ends the wait of a deferred task."""
+        """Return the time at which Airflow ends the wait of a deferred task."""
         engine = sqlalchemy.create_engine(self.stack.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
         query = sqlalchemy.text("SELECT trigger_timeout FROM task_instance WHERE task_id = :task_id")
         with engine.connect() as connection:
@@ -83,15 +83,15 @@ class Story:
         engine.dispose()
         return found if isinstance(found, datetime) else datetime.fromisoformat(found)
 
-    def asked_for(self, since: float) -> set[str]:
-        """Return the tasks for whose files ImageKit was asked since a time."""
-        asked = [request.path for request in self.imagekit.requests if request.time >= since]
-        return {task for task in TASKS for path in asked if self.imagekit.file_id(f"{task}.png") in path}
+    def requested_for(self, since: float) -> set[str]:
+        """Return the tasks whose files were requested from ImageKit since a time."""
+        requested = [request.path for request in self.imagekit.requests if request.time >= since]
+        return {task for task in TASKS for path in requested if self.imagekit.file_id(f"{task}.png") in path}
 
     def wait_for_polls(self, *tasks: str) -> None:
-        """Return when the files of tasks have been asked for again from now on."""
+        """Wait until the files of tasks are requested again."""
         start = time.monotonic()
-        wait_until(lambda: self.asked_for(start) >= set(tasks), 90, f"{tasks} are checked again")
+        wait_until(lambda: self.requested_for(start) >= set(tasks), 90, f"{tasks} are checked again")
 
 
 @pytest.fixture(scope="module")
@@ -120,21 +120,21 @@ def test_the_sensors_defer(story: Story) -> None:
     story.contract = story.api.trigger("stack_contract")
 
 
-def test_a_deferred_task_is_marked_and_its_file_is_not_asked_for_any_more(story: Story) -> None:
+def test_a_deferred_task_is_marked_and_its_file_is_not_requested_for_any_more(story: Story) -> None:
     story.wait_for_polls(*MARKED)
     for task, state in MARKED.items():
         story.api.mark(story.buttons, task, state)
 
-    def asked_when_quiet() -> set[str]:
-        asked = story.asked_for(time.monotonic() - QUIET_SECONDS)
-        return set() if asked & set(MARKED) else asked
+    def requested_after_a_pause() -> set[str]:
+        requested = story.requested_for(time.monotonic() - QUIET_SECONDS)
+        return set() if requested & set(MARKED) else requested
 
-    asked = wait_until(asked_when_quiet, 60, "the files of marked tasks are not asked for any more")
-    assert asked >= set(COME)
+    requested = wait_until(requested_after_a_pause, 60, "no file of a marked task is requested")
+    assert requested >= set(ADDED)
     assert story.states().items() >= MARKED.items()
 
 
-def test_a_deferred_task_is_cleared_and_waits_anew_for_its_whole_time(story: Story) -> None:
+def test_a_cleared_deferred_task_waits_again_for_its_full_timeout(story: Story) -> None:
     before = story.deadline("is_cleared")
     story.api.clear(story.buttons, "is_cleared")
     cleared = {"state": "deferred", "try_number": 2}
@@ -148,21 +148,21 @@ def test_a_deferred_task_is_cleared_and_waits_anew_for_its_whole_time(story: Sto
 def test_the_triggerer_is_killed(story: Story) -> None:
     story.stack.kill("triggerer")
     story.stack.start("triggerer")
-    story.wait_for_polls(*COME)
-    assert [story.states()[task] for task in COME] == ["deferred", "deferred"]
+    story.wait_for_polls(*ADDED)
+    assert [story.states()[task] for task in ADDED] == ["deferred", "deferred"]
 
 
-def test_what_was_waited_for_ends_with_the_right_xcom(story: Story) -> None:
-    for task in COME:
+def test_sensors_that_succeed_have_the_right_xcom(story: Story) -> None:
+    for task in ADDED:
         pictures.put(pictures.scene(1), story.library / f"{task}.png")
-    for task in COME:
+    for task in ADDED:
         wait_until(lambda task=task: story.states()[task] == "success", 60, f"{task} has succeeded")
         value = story.api.xcom(story.buttons, task)
         assert (value["matched"], value["distance"]) == (True, 0)
         assert value["phash"] == value["reference_phash"] == story.stack.environment["IMAGEKIT_STACK_PHASH"]
 
 
-def test_every_switch_does_what_airflow_says(story: Story) -> None:
+def test_every_sensor_argument_has_its_documented_effect(story: Story) -> None:
     ended = {"success", "failed", "skipped"}
     tasks = wait_until(
         lambda: (tasks := story.api.tasks(story.contract)) and {t["state"] for t in tasks} <= ended and tasks,
@@ -172,7 +172,7 @@ def test_every_switch_does_what_airflow_says(story: Story) -> None:
     assert {task["task_id"]: (task["state"], task["try_number"]) for task in tasks} == ENDS
 
 
-def test_the_log_names_the_switch_that_ended_a_task(story: Story) -> None:
+def test_the_log_names_the_argument_that_ended_a_task(story: Story) -> None:
     for names, error in (
         (("times_out", "reschedule_long", "deferred_in_time"), "AirflowSensorTimeout"),
         (("poke_too_long", "poke_stuck", "reschedule_stuck"), "AirflowTaskTimeout"),

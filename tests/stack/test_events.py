@@ -1,7 +1,7 @@
 """
-Files that arrive while the triggerer is killed, ImageKit is over its limit and the DAG is paused; webhooks.
+File events while the triggerer is killed, the rate limit is exceeded or the DAG is paused; webhook events.
 
-The tests of this module are one story and run in order. ``make test-watch`` runs it with all its kills.
+The tests of this module depend on each other and run in order. ``make test-watch`` runs it with all kills.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ UPLOADS = 100 if KILLS >= 20 else 5 * KILLS
 OVER_LIMIT_SECONDS = 15
 SECRET = f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
 
-# Another triggerer takes a dead one's triggers over after this time.
+# Seconds after which another triggerer takes over the triggers of a dead one.
 PROMPT = {
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "4",
@@ -47,7 +47,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300 + 150 * KILLS)]
 
 
 class Story:
-    """The running Airflow, and the library that it watches."""
+    """The running Airflow and the library that it watches."""
 
     def __init__(self, stack: AirflowStack, imagekit: ImageKitEmulator) -> None:
         self.stack = stack
@@ -68,7 +68,7 @@ class Story:
             self.uploaded.append(f"/{name}")
 
     def payloads(self, asset: str) -> list[dict[str, Any]]:
-        """Return the payloads of an asset's events, as they are in Airflow's database."""
+        """Return the payloads of an asset's events from Airflow's database."""
         engine = sqlalchemy.create_engine(self.stack.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
         joined = "asset_event e JOIN asset a ON a.id = e.asset_id"
         query = f"SELECT e.extra FROM {joined} WHERE a.name = :name ORDER BY e.id"
@@ -77,32 +77,32 @@ class Story:
         engine.dispose()
         return [(json.loads(row) if isinstance(row, str) else row)["payload"] for row in rows]
 
-    def told(self, asset: str = "uploads") -> Counter[str]:
-        """Return how often each file is in an event."""
+    def event_counts(self, asset: str = "uploads") -> Counter[str]:
+        """Return the number of events for each file."""
         return Counter(path for event in self.payloads(asset) for path in self._paths(event))
 
     def _paths(self, event: dict[str, Any]) -> list[str]:
-        """Return the files of an event, which names the first 20 of them: the others are in its time."""
+        """Return all files of an event; it lists only the first 20, so the others are found by time."""
         if event["count"] <= len(event["files"]):
             return [file["filePath"] for file in event["files"]]
         query = f'updatedAt >= "{event["from"]}" AND updatedAt <= "{event["to"]}"'
-        if query not in self._found:  # once: other tests count the requests
-            answer = requests.get(
+        if query not in self._found:  # only once, because other tests count the requests
+            response = requests.get(
                 f"{self.imagekit.url}/v1/files",
                 auth=(self.imagekit.private_key, ""),
                 params={"searchQuery": query},
                 timeout=30,
             )
-            self._found[query] = [file["filePath"] for file in answer.json()]
+            self._found[query] = [file["filePath"] for file in response.json()]
         assert len(self._found[query]) == event["count"]
         return self._found[query]
 
-    def wait_until_told(self, asset: str = "uploads", seconds: float = 120) -> None:
+    def wait_for_events(self, asset: str = "uploads", seconds: float = 120) -> None:
         expected = set(self.uploaded)
-        wait_until(lambda: set(self.told(asset)) >= expected, seconds, f"{asset} has every upload")
+        wait_until(lambda: set(self.event_counts(asset)) >= expected, seconds, f"{asset} has every upload")
 
     def repeated_polls(self) -> int:
-        """Return how many events name a file that an earlier one has named."""
+        """Return the number of events that repeat a file of an earlier event."""
         seen: set[str] = set()
         again = 0
         for event in self.payloads("uploads"):
@@ -116,7 +116,7 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     with ImageKitEmulator(library=tmp_path_factory.mktemp("library")) as imagekit:
         connection = imagekit.airflow_connection
-        connection["extra"] |= {"webhook_secrets": SECRET, "webhook_assets": {"told": "/"}}
+        connection["extra"] |= {"webhook_secrets": SECRET, "webhook_assets": {"received": "/"}}
         with whole_airflow(DAGS, {"imagekit_default": json.dumps(connection)}, **PROMPT) as stack:
             yield Story(stack, imagekit)
 
@@ -124,7 +124,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 def test_an_upload_starts_the_dag(story: Story) -> None:
     wait_until(lambda: story.imagekit.requests, 120, "the library is watched")
     story.upload("first.txt")
-    story.wait_until_told()
+    story.wait_for_events()
     runs = wait_until(
         lambda: story.api.call("GET", "/dags/stack_events/dagRuns")["dag_runs"], 60, "there is a run"
     )
@@ -147,35 +147,35 @@ def test_a_triggerer_that_is_killed_loses_nothing_and_repeats_one_poll_at_most(
         wait_until(lambda order=order: not order.exists(), 90, f"the triggerer is killed {point}")
         story.stack.kill("triggerer")
         story.stack.start("triggerer")
-    # The poll after the last kill tells again what was not stored, so one more upload shows that it is over.
+    # The poll after the last kill reports unstored files again; one more upload shows that it has ended.
     story.upload(f"after-{point.replace(' ', '-')}.txt")
-    story.wait_until_told()
-    told = story.told()
-    lost = [name for name in story.uploaded if name not in told]
+    story.wait_for_events()
+    counts = story.event_counts()
+    lost = [name for name in story.uploaded if name not in counts]
     repeats = story.repeated_polls() - before
-    print(f"{point}: {KILLS} kills, {UPLOADS} uploads, {len(lost)} lost, {repeats} polls told again")
+    print(f"{point}: {KILLS} kills, {UPLOADS} uploads, {len(lost)} lost, {repeats} polls repeated")
     assert (lost, repeats <= KILLS) == ([], True)
 
 
-def test_while_the_account_is_over_its_limit_nothing_is_asked(story: Story) -> None:
+def test_no_request_is_sent_while_the_rate_limit_is_exceeded(story: Story) -> None:
     reset = {"X-RateLimit-Reset": str(OVER_LIMIT_SECONDS * 1000)}
     limit = story.imagekit.inject(status=429, headers=reset, match="/v1/files", method="GET", times=1)
     wait_until(lambda: limit.hits, 60, "a request is refused")
     refused = time.monotonic()
     story.upload("over-limit.txt")
-    story.wait_until_told()
-    asked = [request.time for request in story.imagekit.requests if request.method == "GET"]
-    assert [moment for moment in asked if refused + 1 < moment < refused + OVER_LIMIT_SECONDS - 1] == []
+    story.wait_for_events()
+    times = [request.time for request in story.imagekit.requests if request.method == "GET"]
+    assert [moment for moment in times if refused + 1 < moment < refused + OVER_LIMIT_SECONDS - 1] == []
 
 
-def test_a_paused_dag_gets_what_it_missed(story: Story) -> None:
+def test_a_paused_dag_gets_the_missed_files_later(story: Story) -> None:
     story.api.call("PATCH", "/dags/stack_events", {"is_paused": True})
     time.sleep(0.5)
     wait_until(lambda: _is_quiet(story), 90, "nobody watches any more")
     story.upload("while-paused.txt")
     story.api.call("PATCH", "/dags/stack_events", {"is_paused": False})
-    story.wait_until_told()
-    assert story.told()["/while-paused.txt"] == 1
+    story.wait_for_events()
+    assert story.event_counts()["/while-paused.txt"] == 1
 
 
 def _is_quiet(story: Story) -> bool:
@@ -183,7 +183,7 @@ def _is_quiet(story: Story) -> bool:
     return time.monotonic() - last > 12
 
 
-def test_a_webhook_starts_the_dag_once_and_a_stranger_does_not(story: Story) -> None:
+def test_a_signed_webhook_starts_the_dag_once_and_an_unsigned_one_does_not(story: Story) -> None:
     hook = f"{story.stack.url}/imagekit/webhooks/imagekit_default"
     event = {
         "id": "event-1",
@@ -192,12 +192,12 @@ def test_a_webhook_starts_the_dag_once_and_a_stranger_does_not(story: Story) -> 
         "data": {"fileId": "a" * 24, "filePath": "/hooked.txt", "updatedAt": "2026-03-01T00:00:00.000Z"},
     }
     body = json.dumps(event).encode()
-    answers = []
+    responses = []
     for scheme in ("imagekit", "standard", "imagekit"):
-        answers.append(requests.post(hook, body, headers=signatures(scheme, SECRET, body), timeout=30))
-    assert [answer.status_code for answer in answers] == [200, 200, 200]
-    assert [answer.json()["asset_events"] for answer in answers] == [1, 0, 0]
-    assert story.told("told") == {"/hooked.txt": 1}
+        responses.append(requests.post(hook, body, headers=signatures(scheme, SECRET, body), timeout=30))
+    assert [response.status_code for response in responses] == [200, 200, 200]
+    assert [response.json()["asset_events"] for response in responses] == [1, 0, 0]
+    assert story.event_counts("received") == {"/hooked.txt": 1}
     assert requests.post(hook, body, timeout=30).status_code == 401
     assert requests.post(hook, b"x" * 6_000_000, timeout=30).status_code == 413
     assert requests.post(hook.replace("default", "other"), body, timeout=30).status_code == 401

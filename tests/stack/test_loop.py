@@ -1,8 +1,8 @@
 """
-The whole loop of the quarantine's example, in a whole Airflow that nobody triggers.
+The quarantine example from upload to approval, in a complete Airflow without manual triggers.
 
-An upload arrives, is seen and compared, and unpublished; a person approves it, it is published, and it is not
-unpublished again when the next one arrives.
+An upload is detected, compared and unpublished. A person approves it, and it is published. The next upload
+does not unpublish it again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.stack.whole_airflow import whole_airflow
 from tests.support import AIRFLOW_3
 
 EXAMPLE = EXAMPLE_DAGS / "example_imagekit_quarantine.py"
-# The same DAG for a test that resumes none and does not wait a minute for each look.
+# Changes to the DAG: it starts unpaused and polls more often than once a minute.
 CHANGES = {
     "is_paused_upon_creation=True": "is_paused_upon_creation=False",
     "ImageKitFilesTrigger(": "ImageKitFilesTrigger(poll_interval=5, ",
@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 
 class Account:
-    """The media library, as those who upload and approve see it."""
+    """The media library from the view of uploaders and approvers."""
 
     def __init__(self, imagekit: ImageKitEmulator) -> None:
         self.imagekit = imagekit
@@ -48,7 +48,7 @@ class Account:
         return str(self.client.upload_file(content.getvalue(), name, folder="/variants")["fileId"])
 
     def of(self, file_id: str) -> tuple[bool, list[str] | None]:
-        """Return whether a file is published, and its tags."""
+        """Return whether a file is published and its tags."""
         details: dict[str, Any] = self.client.get_file_details(file_id)
         return details["isPublished"], details["tags"]
 
@@ -75,12 +75,12 @@ def account(tmp_path: Path) -> Iterator[Account]:
 def test_an_upload_is_quarantined_approved_and_never_comes_back(account: Account) -> None:
     wait_until(lambda: account.imagekit.requests, SECONDS, "the folder is watched")
     copy, other = account.upload("copy.jpg", 1, 320), account.upload("other.jpg", 2, 320)
-    account.wait_until(copy, False, ["quarantine"], "what looks like the catalogue is unpublished")
+    account.wait_until(copy, False, ["quarantine"], "the copy of a catalogue picture is unpublished")
     assert account.of(other) == (True, None)
     account.client.add_tags([copy], ["approved"])
-    if not AIRFLOW_3:  # there, approvals count with the next arrival
+    if not AIRFLOW_3:  # on Airflow 2, approvals take effect with the next upload
         account.upload("next.jpg", 3, 320)
-    account.wait_until(copy, True, ["approved"], "what a person has approved is published")
+    account.wait_until(copy, True, ["approved"], "the approved picture is published")
     again = account.upload("again.jpg", 1, 200)
-    account.wait_until(again, False, ["quarantine"], "the next arrival is unpublished")
+    account.wait_until(again, False, ["quarantine"], "the next upload is unpublished")
     assert account.of(copy) == (True, ["approved"])

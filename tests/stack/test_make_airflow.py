@@ -1,4 +1,4 @@
-"""The whole Airflow: starts, runs an example, stops, and leaves nothing behind."""
+"""``make airflow`` starts a complete Airflow, runs an example, and stops without leftover processes."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ def call(
 ) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     for _ in range(30):
-        answer = requests.request(method, stack.url + path, json=body, headers=headers, timeout=30)
-        if answer.status_code < 500:  # as long as another process has locked SQLite, Airflow answers 500
+        response = requests.request(method, stack.url + path, json=body, headers=headers, timeout=30)
+        if response.status_code < 500:  # Airflow returns 500 while another process locks SQLite
             break
         time.sleep(0.5)
-    answer.raise_for_status()
-    return dict(answer.json())
+    response.raise_for_status()
+    return dict(response.json())
 
 
 def wait_for_dag(stack: AirflowStack, token: str) -> None:
-    """Wait until the DAG processor, healthy from its start, has come to the DAG's file."""
+    """Wait until the DAG processor has parsed the DAG's file; it reports healthy before that."""
     deadline = time.monotonic() + RUN_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -73,14 +73,14 @@ def wait_for_dag(stack: AirflowStack, token: str) -> None:
 
 
 def listens_on(process: psutil.Process) -> list[str]:
-    """Return the addresses that a process accepts connections on: none if it has ended meanwhile."""
+    """Return the addresses on which a process accepts connections; none if it has ended."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return [c.laddr.ip for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
     return []
 
 
 def test_a_process_that_has_ended_listens_nowhere() -> None:
-    """A task's process of a whole Airflow may end while the test looks at it."""
+    """A task process of a running Airflow may end while the test inspects it."""
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         process = psutil.Process(ended.pid)
     assert listens_on(process) == []
@@ -121,7 +121,7 @@ with DAG("own", schedule=None):
         output_path=os.environ["AIRFLOW_HOME"] + "/imagekit/{{ run_id }}",
     )
 """
-#: ``make airflow``, which keeps port and password elsewhere than in the repository.
+#: ``make airflow``, with port and password stored outside the repository.
 COMMAND = """
 import pathlib, sys
 from demo import stack
@@ -132,7 +132,7 @@ sys.exit(stack.main())
 
 @pytest.fixture
 def printed(tmp_path: Path) -> Iterator[str]:
-    """What ``make airflow DAGS=`` prints until it is up."""
+    """The output of ``make airflow DAGS=`` until Airflow is up."""
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "own.py").write_text(OWN_DAG, "utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
@@ -153,21 +153,21 @@ def printed(tmp_path: Path) -> Iterator[str]:
     assert process.returncode == 0
 
 
-def said(printed: str, name: str) -> str:
-    """Return what was printed behind a name."""
+def value_of(printed: str, name: str) -> str:
+    """Return the text that was printed after a name."""
     found = re.search(rf"^{name} +(.*)$", printed, re.MULTILINE)
     assert found, printed
     return found[1]
 
 
-def test_a_folder_of_dags_runs_and_connection_key_and_report_are_at_hand(printed: str) -> None:
+def test_a_dags_folder_runs_with_the_printed_connection_key_and_report(printed: str) -> None:
     [url] = re.findall(r"^Airflow +(http.*)$", printed, re.MULTILINE)
-    imagekit = said(printed, "ImageKit").split()[3].rstrip(",")
-    listed = requests.get(f"{imagekit}/v1/files", auth=(said(printed, "Private key"), ""), timeout=30)
+    imagekit = value_of(printed, "ImageKit").split()[3].rstrip(",")
+    listed = requests.get(f"{imagekit}/v1/files", auth=(value_of(printed, "Private key"), ""), timeout=30)
     assert listed.status_code == 200
 
-    login = {"username": said(printed, "User"), "password": said(printed, "Password")}
-    api = Api(SimpleNamespace(url=url, **login))  # type: ignore[arg-type]  # what it needs of a stack
+    login = {"username": value_of(printed, "User"), "password": value_of(printed, "Password")}
+    api = Api(SimpleNamespace(url=url, **login))  # type: ignore[arg-type]  # the attributes that Api uses
     shown = api.call("GET", "/connections/imagekit_default")
     assert (shown["conn_type"], shown["host"]) == ("imagekit", imagekit)
     assert [dag["dag_id"] for dag in api.call("GET", "/dags")["dags"]] in ([], ["own"])

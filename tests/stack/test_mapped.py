@@ -1,8 +1,8 @@
 """
-Mapped tasks, their labels and links in a whole Airflow, on PostgreSQL where that is installed.
+Mapped tasks, their labels and links in a complete Airflow, on PostgreSQL if it is installed.
 
-SQLite does not enforce the length of a label, so a ``dag.test()`` shows nothing. The tests of this module are
-one story and run in order.
+SQLite does not enforce the length of a label, so ``dag.test()`` would not show an error. The tests of this
+module depend on each other and run in order.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 
 class Story:
-    """The running Airflow, the picture that comes late, and the run."""
+    """The running Airflow, the picture that is added later, and the DAG run."""
 
     def __init__(self, api: Api, library: Path, home: Path, signatures: list[str]) -> None:
         self.api = api
@@ -42,7 +42,7 @@ class Story:
         self.run = ""
 
     def tasks(self, task_id: str) -> list[dict[str, Any]]:
-        """Return the instances of a task, in the order of their map index."""
+        """Return the instances of a task in order of map index."""
         found = [task for task in self.api.tasks(self.run) if task["task_id"] == task_id]
         return sorted(found, key=lambda task: int(task["map_index"]))
 
@@ -51,7 +51,7 @@ class Story:
         return [str(task["state"]) for task in self.tasks(task_id)]
 
     def wait_for(self, task_id: str, states: list[str]) -> None:
-        """Return when the instances of a task have these states."""
+        """Wait until the instances of a task have these states."""
         wait_until(lambda: self.states(task_id) == states, 120, f"{task_id} is {states}")
 
 
@@ -94,19 +94,19 @@ def test_a_deferred_task_keeps_its_label(story: Story) -> None:
     story.wait_for("waits", ["deferred"])
     [waiting] = story.tasks("waits")
     assert "late.png" in waiting["rendered_map_index"]
-    time.sleep(READING_SECONDS)  # an event that comes before the task's first process has ended can be lost
+    time.sleep(READING_SECONDS)  # an event before the task's first process has ended can be lost
     pictures.put(pictures.scene(1), story.library / "late.png")
     story.wait_for("waits", ["success"])
     [resumed] = story.tasks("waits")
     assert resumed["rendered_map_index"] == waiting["rendered_map_index"]
 
 
-def test_a_closed_gate_in_a_mapped_group_skips_what_is_behind_it_there_alone(story: Story) -> None:
+def test_a_closed_gate_skips_only_its_own_mapped_group(story: Story) -> None:
     story.wait_for("short_circuited.gate", ["success", "success"])
     story.wait_for("short_circuited.behind", ["success", "skipped"])
 
 
-def test_a_branch_in_a_mapped_group_takes_its_own_way_in_each_instance(story: Story) -> None:
+def test_each_instance_of_a_mapped_group_branches_on_its_own(story: Story) -> None:
     story.wait_for("branched.same", ["success", "skipped"])
     story.wait_for("branched.other", ["skipped", "success"])
 

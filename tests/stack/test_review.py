@@ -1,7 +1,7 @@
 """
-A person answers the example DAG with a human in the loop, through the REST API of a whole Airflow.
+A person responds to the human-in-the-loop example DAG through the REST API of a complete Airflow.
 
-Each outcome has a folder of the library and a run of its own; all runs are under way at the same time.
+Each outcome has its own folder in the library and its own DAG run; all runs are active at the same time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BOX = (200, 150)
 PICTURE = r"!\[\]\((\S+)\) (\S+)"
 ROW = re.compile(rf"\| {PICTURE} \| {PICTURE} \| (\d+) \|")
 SECONDS = 90
-# The same DAG for somebody who never answers, with days made seconds.
+# Changes to the DAG for a person who never responds: its timeout is seconds instead of days.
 PATIENCE, IMPATIENCE = "timedelta(days=2)", f"timedelta(seconds={3 * READING_SECONDS})"
 UNANSWERED_DAG_ID = "review_unanswered"
 
@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
 class Shown(NamedTuple):
-    """A row of the question: paths, and the sizes of the pictures that a browser shows."""
+    """A row of the question: paths, and sizes of the pictures as a browser loads them."""
 
     keep: str
     other: str
@@ -50,14 +50,14 @@ class Shown(NamedTuple):
 
 
 class Person:
-    """Somebody with Airflow's *Required Actions* before them."""
+    """A person who uses Airflow's *Required Actions*."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
 
     def is_asked(self, run: str) -> dict[str, Any]:
-        """Return the question of a run as soon as it is asked."""
-        [question] = wait_until(lambda: self._questions(run), SECONDS, "somebody is asked")
+        """Wait for the question of a run and return it."""
+        [question] = wait_until(lambda: self._questions(run), SECONDS, "the question is asked")
         return dict(question)
 
     def looks_at(self, question: dict[str, Any]) -> list[Shown]:
@@ -68,7 +68,7 @@ class Person:
         ]
 
     def answers(self, run: str, question: dict[str, Any], option: str) -> dict[str, Any]:
-        """Choose an option, no sooner than a person does."""
+        """Choose an option after the time that a person needs."""
         read = datetime.fromisoformat(question["created_at"]) + timedelta(seconds=READING_SECONDS)
         time.sleep(max((read - datetime.now(UTC)).total_seconds(), 0))
         path = f"{run}/taskInstances/approve/-1/hitlDetails"
@@ -80,13 +80,13 @@ class Person:
 
     @staticmethod
     def _load(address: str) -> tuple[int, int]:
-        answer = requests.get(address, timeout=30)
-        answer.raise_for_status()
-        return Image.open(io.BytesIO(answer.content)).size
+        response = requests.get(address, timeout=30)
+        response.raise_for_status()
+        return Image.open(io.BytesIO(response.content)).size
 
 
 class Review:
-    """The running Airflow, a run of the DAG for each folder, and the library that they are about."""
+    """The running Airflow, a DAG run for each folder, and the library of the pictures."""
 
     def __init__(self, stack: AirflowStack, imagekit: ImageKitEmulator) -> None:
         self.api = Api(stack)
@@ -100,17 +100,17 @@ class Review:
         }
 
     def end_of(self, folder: str) -> dict[str, str]:
-        """Return the states of the tasks as soon as the run has ended."""
+        """Wait until the run has ended and return the states of its tasks."""
         run = self.runs[folder]
         wait_until(lambda: self.api.call("GET", run)["state"] in {"success", "failed"}, SECONDS, "it ends")
         return {task["task_id"]: task["state"] for task in self.api.tasks(run)}
 
     def answer_in(self, folder: str) -> dict[str, Any]:
-        """Return what the run has kept of its question."""
+        """Return the response that is stored for the run's question."""
         return dict(self.api.call("GET", f"{self.runs[folder]}/taskInstances/approve/-1/hitlDetails"))
 
     def tagged(self, folder: str) -> set[str]:
-        """Return the pictures of a folder that have the tag in the media library."""
+        """Return the pictures of a folder that have the tag."""
         return {
             file["filePath"]
             for file in self.imagekit.files()
@@ -149,16 +149,16 @@ def test_a_person_sees_the_pictures_side_by_side_and_approves(review: Review) ->
     assert 0 <= row.distance <= 8
     assert row.sizes == [BOX, BOX]
     assert "unrelated" not in question["body"]
-    assert review.tagged(APPROVED) == set(), "it went on without the answer"
+    assert review.tagged(APPROVED) == set(), "it continued without the response"
 
-    answer = review.person.answers(run, question, "Approve")
+    response = review.person.answers(run, question, "Approve")
 
-    assert answer["responded_by"]["name"] == "admin"
+    assert response["responded_by"]["name"] == "admin"
     assert review.end_of(APPROVED)["tag"] == "success"
     assert review.tagged(APPROVED) == {f"{APPROVED}/smaller.jpg"}
 
 
-def test_nothing_happens_to_what_a_person_rejects(review: Review) -> None:
+def test_rejected_pictures_are_not_changed(review: Review) -> None:
     run = review.runs[REJECTED]
     question = review.person.is_asked(run)
     assert len(review.person.looks_at(question)) == 1
@@ -174,13 +174,13 @@ def test_without_an_answer_the_run_ends_in_time_and_nothing_is_tagged(review: Re
     assert review.tagged(UNANSWERED) == set()
 
 
-def test_nobody_is_asked_where_there_is_nothing_to_decide(review: Review) -> None:
+def test_no_question_is_asked_without_duplicates(review: Review) -> None:
     states = review.end_of(DIFFERENT)
     assert (states["find"], states["approve"], states["tag"]) == ("success", "skipped", "skipped")
     assert review.api.call("GET", f"{review.runs[DIFFERENT]}/hitlDetails")["hitl_details"] == []
 
 
-def test_only_what_was_approved_is_changed_in_the_media_library(review: Review) -> None:
+def test_only_approved_pictures_are_changed_in_the_library(review: Review) -> None:
     for folder in FOLDERS:
         review.end_of(folder)
     [written] = [request for request in review.imagekit.requests if request.method != "GET"]

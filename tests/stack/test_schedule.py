@@ -1,7 +1,7 @@
 """
-Scheduled DAGs under a real scheduler: a backfill that gives the same answer twice, and an asset's consumer.
+Scheduled DAGs under a real scheduler: a repeatable backfill, and an asset's consumer.
 
-The DAGs are the package's own examples. The tests of this module are one story and run in order.
+The DAGs are the package's examples. The tests of this module depend on each other and run in order.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WINDOW, NIGHTLY, AFTER = (
 )
 #: Pictures uploaded on each day.
 UPLOADS = {2: ["a.png", "b.png"], 3: [], 4: ["c.png"]}
-#: When a row was fetched, and by which run, is another time in another backfill.
+#: Columns that differ between backfills.
 FETCHED = {"fetched_at"}
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
@@ -44,14 +44,14 @@ class Story:
         self.tables: dict[str, list[dict[str, Any]]] = {}
 
     def backfill(self) -> None:
-        """Run the days of March 2026 whose pictures there are, whether they have run before or not."""
+        """Run the days of March 2026 that have pictures, even if they have run before."""
         if not AIRFLOW_3:
             dates = ("--start-date", "2026-03-02", "--end-date", "2026-03-04")
             self.stack.run_once("backfill", "dags", "backfill", *dates, "--reset-dagruns", "--yes", WINDOW)
             return
         body = {
             "dag_id": WINDOW,
-            # A cron schedule of Airflow 3 has no interval: the run at midnight looks back on the day before.
+            # A cron schedule in Airflow 3 has no interval: the run at midnight covers the previous day.
             "from_date": "2026-03-03T00:00:00Z",
             "to_date": "2026-03-05T00:00:00Z",
             "reprocess_behavior": "completed",
@@ -98,7 +98,7 @@ def test_the_same_backfill_again_leaves_each_table_as_it_is(story: Story) -> Non
     assert {file.name: file.read_bytes() for file in story.days.glob("2026-03-*.jsonl")} == before
 
 
-def test_the_same_backfill_without_the_tables_makes_them_as_they_were(story: Story) -> None:
+def test_a_backfill_restores_deleted_tables(story: Story) -> None:
     shutil.rmtree(story.days)
     story.backfill()
 
@@ -111,7 +111,7 @@ def test_the_same_backfill_without_the_tables_makes_them_as_they_were(story: Sto
     assert compared(story.read()) == compared(story.tables)
 
 
-def test_the_scheduler_starts_the_consumer_with_what_the_producer_has_found(story: Story) -> None:
+def test_the_scheduler_starts_the_consumer_with_the_producers_results(story: Story) -> None:
     runs = wait_until(
         lambda: [
             run

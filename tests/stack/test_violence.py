@@ -1,8 +1,10 @@
 """
-A bad night: fifty sensors wait while processes are killed, ImageKit is away, an account is dead, the key is
-rotated and a clock is wrong; a library's table meets a short page and a full disk.
+Failures during a long wait and during an update of a table.
 
-The tests of this module are one story and run in order; each leaves the sensors waiting for the next.
+Fifty sensors wait while processes are killed, ImageKit is down, an account's host does not respond, the key
+is rotated and a clock is wrong. A library's table is updated from an incomplete page and with a full disk.
+
+The tests of this module depend on each other and run in order; each leaves the sensors waiting for the next.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ OLD_KEY, NEW_KEY, WRONG_KEY = (
     f"private_{name}{secrets.token_urlsafe(16)}=" for name in ("old", "new", "bad")
 )
 
-# What another process does of the same account, whose clocks are half a second ahead.
+# Another process with the same account whose clocks are half a second ahead.
 OTHER_CLOCK = """
 import sys, time
 ahead = 0.5
@@ -59,19 +61,21 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 
 class Night:
-    """The running Airflow, the ImageKit that it asks, and the pictures that its sensors wait for."""
+    """The running Airflow, the emulator that it uses, and the pictures that its sensors wait for."""
 
-    def __init__(self, stack: AirflowStack, imagekit: ImageKitEmulator, redis: str, come: Any) -> None:
+    def __init__(
+        self, stack: AirflowStack, imagekit: ImageKitEmulator, redis: str, add_pictures: Any
+    ) -> None:
         self.stack = stack
         self.imagekit = imagekit
         self.redis = redis
-        self.let_the_pictures_come = come
+        self.add_pictures = add_pictures
         self.table = Path(stack.environment["IMAGEKIT_STACK_TABLE"])
         self.api = Api(stack)
         self.waiting = ""
 
     def connect(self, connection_id: str, key: str, method: str = "POST", host: str = "") -> None:
-        """Write an Airflow Connection as a user does."""
+        """Save an Airflow Connection as a user does."""
         connection = self.imagekit.airflow_connection
         extra = {"requests_per_second": RATE, "timeout": 5, "rate_limit_url": self.redis}
         body = {
@@ -83,12 +87,12 @@ class Night:
         }
         self.api.call(method, "/connections" + (f"/{connection_id}" if method == "PATCH" else ""), body)
 
-    def asked(self, since: float) -> list[float]:
-        """Return when ImageKit was asked since a time."""
+    def requests_since(self, since: float) -> list[float]:
+        """Return the times of all requests to ImageKit since a time."""
         return [request.time for request in self.imagekit.requests if request.time >= since]
 
     def wait_for_polls(self, seconds: float = 90) -> None:
-        """Return when every sensor has been checked again from now on."""
+        """Wait until every sensor has been checked again."""
         start = time.monotonic()
         wait_until(
             lambda: len({r.raw_target for r in self.imagekit.requests if r.time >= start}) >= SENSORS,
@@ -96,8 +100,8 @@ class Night:
             "every sensor is checked again",
         )
 
-    def bring_the_table_up_to_date(self, **params: Any) -> dict[str, Any]:
-        """Run the library's DAG to its end, and return its task."""
+    def update_the_table(self, **params: Any) -> dict[str, Any]:
+        """Run the library's DAG until it has ended and return its task."""
         run = self.api.trigger("stack_library", params)
         ended = {"success", "failed"}
         wait_until(lambda: ended & set(self.api.states(run)), 300, "the table is up to date")
@@ -110,13 +114,13 @@ class Night:
         return self.api.states(self.waiting) == {"deferred": SENSORS}
 
     def stragglers(self) -> str:
-        """Tell the tasks that have not succeeded, with what they have logged."""
-        told = []
+        """Describe the tasks that have not succeeded, with their logs."""
+        lines = []
         for task in self.api.tasks(self.waiting):
             if task["state"] != "success":
                 logs = sorted(self.stack.home.glob(f"logs/**/map_index={task['map_index']}/*"))
-                told += [f"{task['map_index']}: {task}", *(f"{log}\n{log.read_text()}" for log in logs)]
-        return "\n".join(told)
+                lines += [f"{task['map_index']}: {task}", *(f"{log}\n{log.read_text()}" for log in logs)]
+        return "\n".join(lines)
 
 
 @pytest.fixture(scope="module")
@@ -124,11 +128,11 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     library = tmp_path_factory.mktemp("library")
     names = [f"late-{number:02}.png" for number in range(SENSORS)]
 
-    def come() -> None:
+    def add_pictures() -> None:
         for number, name in enumerate(names):
             pictures.put(pictures.scene(number).resize((160, 120)), library / name)
 
-    come()
+    add_pictures()
     folder = tmp_path_factory.mktemp("night")
     with ImageKitEmulator(library=library, private_key=OLD_KEY) as imagekit, shared_budget(folder) as redis:
         with ImageKitClient(OLD_KEY, base_url=imagekit.url) as client:
@@ -139,19 +143,19 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
             ]
         for name in names:
             (library / name).unlink()
-        # The Airflow Connection stands in the metadata database here.
+        # Here, the Airflow Connection is stored in the metadata database.
         variables = {
             "IMAGEKIT_STACK_PICTURES": json.dumps(waited_for),
             "IMAGEKIT_STACK_TABLE": str(folder / "library.jsonl"),
         }
         with whole_airflow(DAGS, {}, **variables) as stack:
             imagekit.clear()
-            yield Night(stack, imagekit, redis, come)
+            yield Night(stack, imagekit, redis, add_pictures)
 
 
 @contextlib.contextmanager
 def shared_budget(folder: Path) -> Iterator[str]:
-    """Yield the address of a Redis; nothing where it is not installed, and each process has its budget."""
+    """Yield the URL of a Redis server; an empty one if Redis is not installed, so budgets are not shared."""
     if shutil.which("redis-server") is None:
         yield ""
         return
@@ -174,7 +178,7 @@ def test_the_triggerer_is_killed(night: Night) -> None:
     assert night.all_wait()
 
 
-def test_an_account_is_dead_beside_the_healthy_one(night: Night) -> None:
+def test_an_unresponsive_account_does_not_affect_the_healthy_one(night: Night) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=500) as silent:
         night.connect("dead", WRONG_KEY, host=f"http://127.0.0.1:{silent.getsockname()[1]}")
         dead = night.api.trigger("stack_dead")
@@ -206,10 +210,10 @@ def test_imagekit_answers_429_for_a_minute_and_the_api_server_restarts(night: Ni
     night.stack.start(server)
     night.stack.wait_until_healthy()
     time.sleep(max(start + OUTAGE_SECONDS - time.monotonic(), 0))
-    asked = len(night.asked(start))
+    requests = len(night.requests_since(start))
     night.imagekit.clear_faults()
     night.wait_for_polls()
-    assert 1 <= asked <= 2 * 16  # what was on its way in the triggerer's threads when the first 429 came
+    assert 1 <= requests <= 2 * 16  # requests in flight in the triggerer's threads at the first 429
     assert night.all_wait()
 
 
@@ -223,11 +227,11 @@ def test_the_key_is_rotated(night: Night) -> None:
 def test_the_requests_stay_within_the_budget(night: Night) -> None:
     start = time.monotonic()
     time.sleep(10)
-    asked = night.asked(start)
-    assert SENSORS <= len(asked) <= RATE * (asked[-1] - asked[0]) + RATE + 1
+    times = night.requests_since(start)
+    assert SENSORS <= len(times) <= RATE * (times[-1] - times[0]) + RATE + 1
 
 
-def test_a_process_whose_clock_is_half_a_second_ahead_keeps_to_the_budget_and_gets_its_turns(
+def test_a_process_with_a_fast_clock_stays_within_the_budget_and_gets_its_slots(
     night: Night,
 ) -> None:
     if not night.redis:
@@ -235,10 +239,10 @@ def test_a_process_whose_clock_is_half_a_second_ahead_keeps_to_the_budget_and_ge
     start = time.monotonic()
     arguments = [NEW_KEY, night.imagekit.url, night.redis, str(RATE), "15"]
     subprocess.run([sys.executable, "-c", OTHER_CLOCK, *arguments], check=True, timeout=240)
-    asked = night.asked(start)
+    times = night.requests_since(start)
     others = sum("other-clock" in request.raw_target for request in night.imagekit.requests)
-    assert 0 < others < len(asked)
-    assert len(asked) <= RATE * (asked[-1] - asked[0]) + RATE + 2
+    assert 0 < others < len(times)
+    assert len(times) <= RATE * (times[-1] - times[0]) + RATE + 2
     night.wait_for_polls()
 
 
@@ -254,7 +258,7 @@ def test_no_key_is_in_the_metadata_database_while_the_sensors_wait(night: Night)
 
 
 def test_every_sensor_ends_with_the_right_xcom(night: Night) -> None:
-    night.let_the_pictures_come()
+    night.add_pictures()
     try:
         wait_until(lambda: night.api.states(night.waiting) == {"success": SENSORS}, 300, "all have succeeded")
     except TimeoutError:
@@ -270,18 +274,18 @@ def test_every_sensor_ends_with_the_right_xcom(night: Night) -> None:
 
 
 @pytest.mark.parametrize("page", [slice(20), slice(0)], ids=["short", "empty"])
-def test_a_page_that_is_cut_short_deletes_nothing(page: slice, night: Night) -> None:
-    assert night.bring_the_table_up_to_date()["state"] == "success"
+def test_an_incomplete_page_deletes_nothing(page: slice, night: Night) -> None:
+    assert night.update_the_table()["state"] == "success"
     assert len(night.rows()) == SENSORS
     cut = night.imagekit.inject(status=200, body=night.imagekit.files()[page], match="skip=0&")
-    assert night.bring_the_table_up_to_date()["state"] == "success"
+    assert night.update_the_table()["state"] == "success"
     assert cut.hits == 1
     assert [row["deleted_at"] for row in night.rows()] == [None] * SENSORS
 
 
-def test_a_full_disk_fails_one_try_and_leaves_the_table_whole(night: Night) -> None:
+def test_a_full_disk_fails_one_try_and_keeps_the_table_complete(night: Night) -> None:
     before = night.table.read_bytes()
-    task = night.bring_the_table_up_to_date(full_disk=True)
+    task = night.update_the_table(full_disk=True)
     assert (task["state"], task["try_number"]) == ("success", 2)
     assert night.table.read_bytes() == before
     assert not [path.name for path in night.table.parent.rglob("unfinished-*")]
@@ -296,6 +300,6 @@ def test_no_key_is_in_any_log(night: Night) -> None:
 
 
 def secret_texts() -> list[str]:
-    """The keys as they are, and as they travel."""
+    """Return the keys in plain text and base64-encoded as in requests."""
     keys = [OLD_KEY, NEW_KEY, WRONG_KEY]
     return keys + [base64.b64encode(f"{key}:".encode()).decode() for key in keys]

@@ -1,4 +1,4 @@
-"""The whole Airflow as processes, whichever line is installed."""
+"""Runs a complete Airflow as processes, for Airflow 2 and 3."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support import AIRFLOW_3
 
 __all__ = ["QUICK", "Airflow2Stack", "left_behind", "whole_airflow"]
 
-# Airflow's own patience, shortened so that a test takes minutes.
+# Airflow's timeouts, shortened so that a test takes minutes.
 QUICK = {
     "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "3",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
@@ -26,7 +26,7 @@ QUICK = {
 
 AIRFLOW_2 = {
     "AIRFLOW__API__AUTH_BACKENDS": "airflow.providers.fab.auth_manager.api.auth.backend.basic_auth",
-    # Airflow 2 has a sequential executor for SQLite, and refuses it to all others.
+    # Airflow 2 accepts SQLite only with the sequential executor.
     "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
 }
 
@@ -52,11 +52,11 @@ class Airflow2Stack(AirflowStack):
 @contextlib.contextmanager
 def whole_airflow(dags: Path, connections: Mapping[str, str], **environment: str) -> Iterator[AirflowStack]:
     """
-    Run Airflow, on PostgreSQL where that is installed, and see to it that no process is left behind.
+    Run Airflow, on PostgreSQL if it is installed, and check that no process is left running.
 
     :param dags: the DAGs folder.
     :param connections: Airflow Connections by id, as JSON.
-    :param environment: further environment variables of all processes.
+    :param environment: additional environment variables of all processes.
     """
     variables = {f"AIRFLOW_CONN_{name.upper()}": connection for name, connection in connections.items()}
     with metadata_database() as database:
@@ -70,7 +70,7 @@ def whole_airflow(dags: Path, connections: Mapping[str, str], **environment: str
 
 
 def left_behind(home: str) -> list[str]:
-    """Return the processes that still run for an Airflow, or for one whose home is inside this folder."""
+    """Return the running processes of an Airflow with this home, or with a home inside this folder."""
     found = []
     for process in psutil.process_iter(["name"]):
         with contextlib.suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""Asynchronous jobs: cache purges and changes of folders."""
+"""Cache purges and folder jobs, which stay pending for a configured time."""
 
 from __future__ import annotations
 

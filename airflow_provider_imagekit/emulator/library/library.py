@@ -1,7 +1,7 @@
 """
 The media library: a folder of files, overlaid with uploads, changes and deletions made through the API.
 
-The folder itself is never written. Files added, changed or removed in it are detected without a restart.
+The folder itself is read-only. Files added, changed or removed in it are detected without a restart.
 """
 
 from __future__ import annotations

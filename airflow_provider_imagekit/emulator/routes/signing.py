@@ -1,4 +1,4 @@
-"""Signed URLs: ``ik-s`` is the HMAC-SHA1 of the URL below the endpoint and the expiry, ``ik-t``."""
+"""Signed URLs: ``ik-s`` is an HMAC-SHA1 of the URL below the endpoint and the expiry time ``ik-t``."""
 
 from __future__ import annotations
 

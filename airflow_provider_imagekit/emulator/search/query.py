@@ -110,7 +110,7 @@ def _test(query: Comparison, kind: str, now: datetime) -> Callable[[Any], bool]:
 def _safely(compare: Callable[[Any, Any], bool], value: Any, expected: Any) -> bool:
     try:
         return compare(value, expected)
-    except TypeError:  # custom metadata of another type than the query's value
+    except TypeError:  # the custom metadata has a different type than the query's value
         return False
 
 
@@ -180,7 +180,7 @@ def _custom(literal: Literal) -> Any:
     if literal.text in ("true", "false"):
         return literal.text == "true"
     if not _NUMBER.fullmatch(literal.text):
-        raise SearchSyntaxError("a text must be enclosed within quotes")
+        raise SearchSyntaxError("a string must be enclosed within quotes")
     return float(literal.text)
 
 

@@ -142,14 +142,14 @@ class _Parser:
     def _take(self) -> _Token:
         token = self._next
         if token.kind == "end":
-            raise SearchSyntaxError("the query ends too early")
+            raise SearchSyntaxError("unexpected end of the query")
         self._position += 1
         return token
 
     def _expect(self, sign: str) -> None:
         token = self._take()
         if (token.kind, token.text) != ("sign", sign):
-            raise SearchSyntaxError(f"expected {sign!r} and not {token.text!r}")
+            raise SearchSyntaxError(f"expected {sign!r}, got {token.text!r}")
 
     def _conjunction(self, depth: int) -> Query:
         parts = [self._condition(depth)]
@@ -171,7 +171,7 @@ class _Parser:
     def _comparison(self) -> Comparison:
         field = self._take()
         if field.kind == "sign":
-            raise SearchSyntaxError(f"expected a field and not {field.text!r}")
+            raise SearchSyntaxError(f"expected a field, got {field.text!r}")
         negated = self._next.is_word("NOT")
         if negated:
             self._take()
@@ -196,13 +196,13 @@ class _Parser:
     def _element(self) -> Literal:
         # Documented: strings inside an array must be in double quotes, not in single quotes.
         if self._next.text.startswith("'"):
-            raise SearchSyntaxError("texts inside an array must be written in double quotes")
+            raise SearchSyntaxError("strings inside an array must be in double quotes")
         return self._value()
 
     def _value(self) -> Literal:
         token = self._take()
         if token.kind == "sign":
-            raise SearchSyntaxError(f"expected a value and not {token.text!r}")
+            raise SearchSyntaxError(f"expected a value, got {token.text!r}")
         return _literal(token)
 
 

@@ -69,7 +69,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.times is not None and self.times < 1:
-            raise ValueError(f"times is {self.times}; use a number from 1, or None for all until cleared.")
+            raise ValueError(f"times is {self.times}; use 1 or more, or None for all requests until cleared.")
         if not 0 < self.share <= 1:
             raise ValueError(f"share is {self.share}; use a number above 0 and at most 1.")
         if self.drop not in ("", "before", "middle"):
@@ -77,11 +77,11 @@ class Fault:
         if self.status is not None and not 200 <= self.status <= 599:
             raise ValueError(f"status is {self.status}; use a number from 200 to 599.")
         if not all(0 <= seconds < math.inf for seconds in (self.delay, self.drip, self.drip_headers)):
-            raise ValueError("delay, drip or drip_headers is negative or not finite; use seconds from 0.")
+            raise ValueError("delay, drip or drip_headers is negative or not finite; use 0 or more seconds.")
         if self.items is not None and self.items < 0:
-            raise ValueError(f"items is {self.items}; use a number from 0.")
+            raise ValueError(f"items is {self.items}; use 0 or more.")
         if self.content_length is not None and self.content_length < 0:
-            raise ValueError(f"content_length is {self.content_length}; use a number of bytes from 0.")
+            raise ValueError(f"content_length is {self.content_length}; use 0 or more bytes.")
         for name, value in self.headers.items():
             if not _HEADER.fullmatch(f"{name}: {value}"):
                 raise ValueError(f"The header {name} is invalid and cannot be sent.")

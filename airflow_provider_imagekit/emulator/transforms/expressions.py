@@ -1,4 +1,4 @@
-"""Numbers in transformations: ``300``, ``0.5``, ``N40`` and arithmetic such as ``iw_div_2``."""
+"""Parses and evaluates numbers in transformations: ``300``, ``N40``, and arithmetic such as ``iw_div_2``."""
 
 from __future__ import annotations
 

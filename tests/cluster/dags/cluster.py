@@ -1,7 +1,7 @@
 """
 ### A library on several machines
 
-Its table in parts and by one worker, near-duplicates, a bank, and pictures that come late; all on S3.
+Its table in parts and by one worker, near-duplicates, a bank, and pictures that are added later; all on S3.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 
 STORE = os.environ["IMAGEKIT_CLUSTER_STORE"]
 PARTS = int(os.environ["IMAGEKIT_CLUSTER_PARTS"])
-# For each sensor the file that it waits for, and the pHash that this file will have.
+# For each sensor, the file that it waits for and the pHash that this file will have.
 PICTURES = json.loads(os.environ["IMAGEKIT_CLUSTER_PICTURES"])
 FOLDER = "/catalogue"
 COMMON = {"schedule": None, "catchup": False, "max_active_tasks": 100, "default_args": {"retries": 2}}

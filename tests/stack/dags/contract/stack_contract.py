@@ -1,7 +1,7 @@
 """
 ### Airflow's contract with sensors
 
-Some tasks wait until a test presses their buttons or their picture comes; others end as their switches say.
+Some tasks wait until a test marks or clears them or their picture is added; others end by their arguments.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 from tests.support import AIRFLOW_3
 
-# The file that each sensor waits for, and the pHash that those files will have that come.
+# The file that each sensor waits for, and the pHash of the files that are added later.
 FILES = json.loads(os.environ["IMAGEKIT_STACK_FILES"])
 PHASH = os.environ["IMAGEKIT_STACK_PHASH"]
 WRONG = {"imagekit_conn_id": "imagekit_wrong"}
@@ -57,13 +57,13 @@ with DAG("stack_contract", schedule=None, **COMMON):
     if AIRFLOW_3:
         deferrable("wrong_key_with_policy", retries=1, retry_policy=ImageKitRetryPolicy(), **WRONG)
 
-    # ImageKit does not answer those that are stuck.
+    # ImageKit does not respond to the stuck tasks.
     sensor("poke_too_long", poke_interval=1, execution_timeout=seconds(5), retries=1)
     sensor("poke_too_long_softly", poke_interval=60, execution_timeout=seconds(20), soft_fail=True)
     sensor("poke_stuck", execution_timeout=seconds(5), retries=1)
     sensor("poke_stuck_softly", execution_timeout=seconds(5), soft_fail=True)
     rescheduled = {"mode": "reschedule", "retries": 1}
-    # Airflow 3 loses tasks that come back within some 6 seconds (apache/airflow#71580).
+    # Airflow 3 loses tasks that are rescheduled within about 6 seconds (apache/airflow#71580).
     sensor("reschedule_long", poke_interval=15, timeout=20, execution_timeout=seconds(18), **rescheduled)
     sensor("reschedule_stuck", execution_timeout=seconds(5), **rescheduled)
     sensor("reschedule_stuck_softly", mode="reschedule", execution_timeout=seconds(5), soft_fail=True)

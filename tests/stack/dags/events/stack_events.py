@@ -8,7 +8,7 @@ from tests.stack.killing import KillingTrigger
 
 trigger = KillingTrigger(kinds=["new"], poll_interval=5, delay=0)
 uploads = Asset("uploads", watchers=[AssetWatcher(name="uploads", trigger=trigger)])
-told = Asset("told")
+received = Asset("received")
 
 with DAG("stack_events", schedule=[uploads], catchup=False):
 
@@ -20,7 +20,7 @@ with DAG("stack_events", schedule=[uploads], catchup=False):
 
     count()
 
-with DAG("stack_webhooks", schedule=[told], catchup=False):
+with DAG("stack_webhooks", schedule=[received], catchup=False):
 
     @task
     def names(triggering_asset_events=None):

@@ -1,7 +1,7 @@
 """
-### A dead account
+### An unresponsive account
 
-Sensors of an account whose host takes connections and does not answer.
+Sensors of an account whose host accepts connections and does not respond.
 """
 
 from __future__ import annotations

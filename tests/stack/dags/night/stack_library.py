@@ -1,7 +1,7 @@
 """
 ### A library's table
 
-Its first try can be made on a disk that is full after some kilobytes.
+Its first try can run on a disk that is full after 10 kB.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any
 from airflow_provider_imagekit.compat import DAG
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
 
-MOST_BYTES = 10_000
+MAX_BYTES = 10_000
 
 
 class LibraryOnAFullDisk(LibraryMetadataOperator):
-    """Lets no file of its first try grow beyond some kilobytes, if the run says so."""
+    """Limits the size of files to 10 kB in the first try, if the DAG run sets ``full_disk``."""
 
     def execute(self, context: Any) -> Any:
         if context["params"]["full_disk"] and context["ti"].try_number == 1:
             _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_BYTES, hard))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_BYTES, hard))
         return super().execute(context)
 
 

@@ -1,7 +1,7 @@
 """
-### What must survive the night
+### Waiting sensors
 
-Fifty sensors wait for a picture each.
+Fifty sensors each wait for a picture.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 from airflow_provider_imagekit.compat import DAG
 from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 
-# For each sensor the file that it waits for, and the pHash that this file will have.
+# For each sensor, the file that it waits for and the pHash that this file will have.
 PICTURES = json.loads(os.environ["IMAGEKIT_STACK_PICTURES"])
 COMMON = {"max_distance": 4, "deferrable": True, "poke_interval": 5}
 
