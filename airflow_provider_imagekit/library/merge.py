@@ -52,7 +52,7 @@ class Comparison:
         """
         Compare the whole table.
 
-        :param published: its rows, as ``usable`` yields them; ``None`` for one that stays.
+        :param published: its rows, as ``usable`` yields them; a row that stays can be ``None``.
         """
         for key, row, is_whole in published:
             has_new_before = self._skip_new(key)

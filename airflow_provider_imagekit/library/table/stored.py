@@ -1,4 +1,4 @@
-"""Reads a published table in its stored form, so that unchanged rows are copied without decoding."""
+"""Reads a published table in its stored form. A row *stays* if it is copied without decoding and encoding."""
 
 from __future__ import annotations
 
