@@ -305,7 +305,7 @@ class TestThreshold:
             ({"min_precision": "high"}, "min_precision is 'high'"),
             ({"max_distance": 20}, "use 16 or less"),
             ({"labels": ["a"]}, "labels is"),
-            ({"labels": [{"id": "a", "other_id": "nobody", "same": 1}]}, "'other_id' is not a picture"),
+            ({"labels": [{"id": "a", "other_id": "unknown", "same": 1}]}, "'other_id' is not a picture"),
         ],
         ids=str,
     )
