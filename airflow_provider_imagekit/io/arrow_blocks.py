@@ -33,17 +33,17 @@ def has_arrow() -> bool:
 
 def blocks_of(file: IO[bytes]) -> Iterator[bytes]:
     """Yield a file in blocks of complete lines; a block has some megabytes, or one long line."""
-    whole = rest = b""
+    block = rest = b""
     while data := file.read(_BLOCK):
         end = data.rfind(b"\n") + 1
         if end:
-            if whole:
-                yield whole
-            whole, rest = rest + data[:end], data[end:]
+            if block:
+                yield block
+            block, rest = rest + data[:end], data[end:]
         else:
             rest += data
-    if whole + rest:
-        yield whole + rest  # a last line without a newline is not a separate block
+    if block + rest:
+        yield block + rest  # a last line without a newline is not a separate block
 
 
 def csv_names(line: bytes) -> list[str]:

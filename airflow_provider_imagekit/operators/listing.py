@@ -97,9 +97,6 @@ _MAX_BATCHES = 1024  # Airflow's default of [core] max_map_length
 _MAX_XCOM_BYTES = 48_000
 _UNLIMITED = 1 << 62
 
-# The arguments that determine the content of the listing.
-_SCOPE = ("search_query", "path", "type", "file_type", "limit", "fields", "output_path")
-
 
 class ListFilesOperator(ImageKitOperator):
     """

@@ -1,4 +1,4 @@
-"""Reference of the local ImageKit server, made from its own description at each build."""
+"""Directives for the reference of the local ImageKit server, generated from its OpenAPI description."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 class Options(SphinxDirective):
-    """A table of the options of ``imagekit-emulator``."""
+    """Inserts a table of the options of ``imagekit-emulator``."""
 
     def run(self) -> list[nodes.Node]:
         rows = [f"| `{_invocation(action)}` | {_cell(action.help)} |" for action in command_parser()._actions]
-        return self.parse_text_to_nodes("\n".join(["| option | what it does |", "|---|---|", *rows]))
+        return self.parse_text_to_nodes("\n".join(["| option | description |", "|---|---|", *rows]))
 
 
 class Operations(SphinxDirective):
-    """Tables of the operations and of the outcomes of the OpenAPI description."""
+    """Inserts tables of the operations and the responses in the OpenAPI description."""
 
     def run(self) -> list[nodes.Node]:
         found = [
@@ -35,13 +35,13 @@ class Operations(SphinxDirective):
         ]
         rows = [_row(*one) for one in found]
         outcomes = {
-            (status, _cell(answer.get("description")))
+            (status, _cell(response.get("description")))
             for *_, operation in found
-            for status, answer in operation["responses"].items()
+            for status, response in operation["responses"].items()
         }
         lines = [
-            *("| request | what it is | parameters | statuses |", "|---|---|---|---|", *rows, ""),
-            *("| status | what it means |", "|---|---|"),
+            *("| request | description | parameters | statuses |", "|---|---|---|---|", *rows, ""),
+            *("| status | meaning |", "|---|---|"),
             *(f"| {status} | {meaning} |" for status, meaning in sorted(outcomes)),
         ]
         return self.parse_text_to_nodes("\n".join(lines))
@@ -72,7 +72,7 @@ def _publish(app: Any, failed: Exception | None) -> None:
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Register the directives, and publish the description beside the pages."""
+    """Register the directives, and publish the description next to the pages."""
     app.add_directive("emulator-options", Options)
     app.add_directive("emulator-operations", Operations)
     app.connect("build-finished", _publish)

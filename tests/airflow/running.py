@@ -78,7 +78,7 @@ class Runner:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        answer = self._process.stdout.readline().strip()
+        exit_code = self._process.stdout.readline().strip()
         text = log.read_text("utf-8", "replace") if log.exists() else ""
-        assert answer == "0", text
+        assert exit_code == "0", text
         return Run(json.loads(output.read_text("utf-8")), text)

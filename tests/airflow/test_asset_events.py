@@ -28,7 +28,7 @@ class Behind(BaseOperator):
         pass
 
 PICTURE = {"file_id": "FILE_ID", "reference_phash": "FAR"}
-with DAG("told", schedule=None):
+with DAG("events", schedule=None):
     PHashDistanceSensor(task_id="sensor", min_distance=1, outlets=[Asset("sensor")], **PICTURE)
     PHashShortCircuitOperator(task_id="closed", outlets=[Asset("closed")], **PICTURE) >> Behind(task_id="a")
     PHashBranchOperator(
@@ -48,7 +48,7 @@ def test_asset_events_have_the_picture_version_and_distance(
 ) -> None:
     file = next(file for file in imagekit.files() if file["filePath"].endswith(pictures.ORIGINAL))
     source = EVENTS.replace("FILE_ID", file["fileId"]).replace("FAR", FAR).replace("URL", file["url"])
-    run = run_dag(source, "told")
+    run = run_dag(source, "events")
     expected = {"file_id": file["fileId"], "version_id": file["versionInfo"]["id"]}
     extras = run.asset_events
     assert len(extras) == 4, run.log[-5000:]

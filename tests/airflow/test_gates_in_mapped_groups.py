@@ -13,13 +13,13 @@ A, FAR = "f06830ca9f1e3e90", "2222222222222222"
 with DAG("mapped", schedule=None) as dag:
 
     @task
-    def behind():
+    def note():
         return "ran"
 
     @task_group
     def circuit(phash):
         gate = PHashShortCircuitOperator(task_id="gate", phash=phash, reference_phash=A)
-        gate >> behind.override(task_id="first")() >> behind.override(task_id="second")()
+        gate >> note.override(task_id="first")() >> note.override(task_id="second")()
 
     @task_group
     def branch(phash):
@@ -27,7 +27,7 @@ with DAG("mapped", schedule=None) as dag:
             task_id="gate", phash=phash, reference_phash=A,
             follow_task_ids_if_similar="branch.same", follow_task_ids_if_different="branch.other",
         )
-        gate >> [behind.override(task_id="same")(), behind.override(task_id="other")()]
+        gate >> [note.override(task_id="same")(), note.override(task_id="other")()]
 
     circuit.expand(phash=[A, FAR])
     branch.expand(phash=[A, FAR])

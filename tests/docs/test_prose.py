@@ -20,6 +20,14 @@ INSTEAD = {
     r"\banew\b": "again",
     r"\b(some|no)body\b": "user, reviewer, or passive",
     r"(?<!\bthere )(?<!\bwhich )\b(is|are) no (?!longer\b|more\b|such\b|one\b)\w+": "is not a",
+    r"\banswer(s|ed|ing)?\b": "response, respond",
+    r"\bask(s|ed)?\b(?! for help)": "request, query, require",
+    r"\b(a look|looks? (at|into))\b": "check, inspect, read",
+    r"\blikeness\b": "similarity",
+    r"\bshall\b": "must, should",
+    r"\bforeign\b": "untrusted, from outside",
+    r"\bwhat (becomes|comes) of\b": "how it is handled, the result",
+    r"\b(arrive[sd]?|read|written|sent) whole\b": "completely",
 }
 CODE = re.compile(r"`[^`]*`|\.tell\(|\bfile\.tell\b")
 TEXTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *PACKAGE.rglob("*.py")])

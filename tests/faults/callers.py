@@ -10,14 +10,25 @@ from typing import Any
 from airflow_provider_imagekit.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitError
+from tests.faults.expected import (
+    CONTINUES,
+    FAILS,
+    FAULTY_DATA,
+    REPORT,
+    RETRIES,
+    SUCCESS,
+    WAITS,
+    WHOLE,
+    Expected,
+    Fault,
+)
 from tests.faults.faults import WELL
 from tests.faults.operators import CALLS, OPERATORS, FileFailedError
-from tests.faults.says import AS_ANSWERED, FAILS, GOES_ON, REPORT, RETRIES, SUCCESS, WAITS, WHOLE, Fault, Says
 from tests.faults.scene import Scene, connection_id, reference
 from tests.faults.sensors import JOBS, SENSORS, WATCHER
 from tests.faults.writers import WRITERS
 
-__all__ = ["CALLERS", "Outcome", "connection", "meet", "says", "well"]
+__all__ = ["CALLERS", "Outcome", "connection", "expected_outcome", "meet", "well"]
 
 CALLERS = CALLS | OPERATORS | SENSORS | JOBS | WATCHER | WRITERS
 
@@ -57,7 +68,7 @@ def meet(
     :return: the outcome; ``None`` if the fault does not apply to the caller.
     """
     call, starts_at = CALLERS[caller]
-    if says(fault, caller) is None:
+    if expected_outcome(fault, caller) is None:
         return None
     if fault.before is not None:
         if caller == "sensor, deferrable, first check":
@@ -74,13 +85,13 @@ def meet(
             errors.append(raised)
     else:
         end = WAITS if scene.went_on else SUCCESS
-        xcom = WHOLE if value == expected else AS_ANSWERED
+        xcom = WHOLE if value == expected else FAULTY_DATA
     finally:
         scene.end()
     return Outcome(end, error, scene.requests or 0, math.ceil(scene.waited * 10) / 10, xcom)
 
 
-def says(fault: Fault, caller: str) -> Says | None:
+def expected_outcome(fault: Fault, caller: str) -> Expected | None:
     """Return the expected outcome of a fault for a caller."""
     if caller in WRITERS:
         return fault.writer(caller)
@@ -106,7 +117,7 @@ def _ended(raised: Exception, caller: str) -> tuple[str, str]:
     if caller == "client call" and isinstance(raised, ImageKitError):
         return RETRIES if raised.retryable else FAILS, type(raised).__name__
     if isinstance(raised, FileFailedError):
-        return GOES_ON, str(raised)
+        return CONTINUES, str(raised)
     if isinstance(raised, AirflowFailException):
         return FAILS, REPORT if raised.__context__ is None else type(raised.__context__).__name__
     if isinstance(raised, AirflowSkipException):

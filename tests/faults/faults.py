@@ -13,11 +13,11 @@ from typing import Any
 
 from airflow_provider_imagekit.client.endpoints import list_files
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from tests.faults.says import (
-    AS_ANSWERED,
+from tests.faults.expected import (
     BRANCH,
     CHECK,
     FAILS,
+    FAULTY_DATA,
     INVALID,
     LIBRARY,
     LIMIT,
@@ -33,8 +33,8 @@ from tests.faults.says import (
     SUCCESS,
     TRANSPORT,
     WAITS,
+    Expected,
     Fault,
-    Says,
     Server,
 )
 
@@ -134,20 +134,20 @@ def many_values() -> Server:
 
 
 # Six tries with at most 0.5 + 1 + 2 + 4 + 8 s between them; a sensor's check makes three within 1.5 s.
-def passes(error: str) -> tuple[Says, Says]:
-    return Says(RETRIES, error, 6, 15.5), Says(WAITS, "", 3, 1.5)
+def passes(error: str) -> tuple[Expected, Expected]:
+    return Expected(RETRIES, error, 6, 15.5), Expected(WAITS, "", 3, 1.5)
 
 
-def lasts(error: str) -> tuple[Says, Says]:
-    return Says(FAILS, error), Says(RETRIES, error)
+def lasts(error: str) -> tuple[Expected, Expected]:
+    return Expected(FAILS, error), Expected(RETRIES, error)
 
 
 ANSWER = json.dumps({"width": 640, "pHash": "f06830ca9f1e3e90"})
-WAITING = Says(WAITS)
-FINE = Says(SUCCESS, xcom=AS_ANSWERED)
-FOUND = {CHECK: Says(FAILS, REPORT)}
+WAITING = Expected(WAITS)
+FINE = Expected(SUCCESS, xcom=FAULTY_DATA)
+FOUND = {CHECK: Expected(FAILS, REPORT)}
 NO_HASH = {**FOUND, LISTING: None}
-BAD_HASH = {**dict.fromkeys((BRANCH, SHORT_CIRCUIT, CHECK), Says(FAILS, INVALID)), LISTING: None}
+BAD_HASH = {**dict.fromkeys((BRANCH, SHORT_CIRCUIT, CHECK), Expected(FAILS, INVALID)), LISTING: None}
 
 WELL = Fault("no fault", lambda _imagekit: contextlib.nullcontext(), None, WAITING)
 
@@ -162,54 +162,54 @@ FAULTS = [
     Fault("400 with the key in its message", echoing, *lasts("ImageKitBadRequestError"), FOUND),
     Fault("401: no key was sent", status(401), *lasts("ImageKitAuthError")),
     Fault("403: the key is wrong, expired or not permitted", status(403), *lasts("ImageKitAuthError")),
-    Fault("404: no such file", status(404), Says(FAILS, "ImageKitNotFoundError"), WAITING, FOUND),
+    Fault("404: no such file", status(404), Expected(FAILS, "ImageKitNotFoundError"), WAITING, FOUND),
     Fault("408: the server timed out", status(408), *passes(SERVER)),
     Fault("423: a bulk job has locked the file", status(423), *passes(SERVER)),
     Fault(
         "429 once, reset in 2 s",
         answers(status=429, headers={"X-RateLimit-Reset": "2000"}, times=1),
-        Says(SUCCESS, "", 2, 2.5),
-        Says(SUCCESS, "", 2, 2.5),
+        Expected(SUCCESS, "", 2, 2.5),
+        Expected(SUCCESS, "", 2, 2.5),
     ),
     Fault(
         "429 repeatedly, reset in 2 s",
         too_many(X_RateLimit_Reset="2000"),
-        Says(RETRIES, LIMIT, 6, 14.5),
-        Says(WAITS, "", 2, 2.5),
+        Expected(RETRIES, LIMIT, 6, 14.5),
+        Expected(WAITS, "", 2, 2.5),
     ),
     Fault(
         "429 once, `Retry-After: 2` instead",
         answers(status=429, headers={"Retry-After": "2"}, times=1),
-        Says(SUCCESS, "", 2, 2.5),
-        Says(SUCCESS, "", 2, 2.5),
+        Expected(SUCCESS, "", 2, 2.5),
+        Expected(SUCCESS, "", 2, 2.5),
     ),
     Fault(
         "429 permanently, reset in 30 s",
         too_many(X_RateLimit_Reset="30000"),
-        Says(RETRIES, LIMIT, 4, 92.5),
-        Says(WAITS, "", 10),
+        Expected(RETRIES, LIMIT, 4, 92.5),
+        Expected(WAITS, "", 10),
         checks=10,
     ),
     Fault(
         "429, reset in 10 minutes",
         too_many(X_RateLimit_Reset="600000"),
-        Says(RETRIES, LIMIT),
-        Says(WAITS, "", 1),
+        Expected(RETRIES, LIMIT),
+        Expected(WAITS, "", 1),
         checks=10,
     ),
     Fault(
         "429, reset in 31,000 years",
         too_many(X_RateLimit_Reset="999999999999999"),
-        Says(RETRIES, LIMIT),
-        Says(WAITS, "", 1),
+        Expected(RETRIES, LIMIT),
+        Expected(WAITS, "", 1),
         checks=59,
     ),
     Fault(
         "429 once, reset in 125 s",
         answers(status=429, headers={"X-RateLimit-Reset": "125000"}, times=1),
-        Says(RETRIES, LIMIT),
-        Says(WAITS, "", 1),
-        {LIBRARY: Says(SUCCESS, "", 2, 126.0)},
+        Expected(RETRIES, LIMIT),
+        Expected(WAITS, "", 1),
+        {LIBRARY: Expected(SUCCESS, "", 2, 126.0)},
     ),
     Fault("429 without a reset", too_many(), *passes(LIMIT)),
     Fault("429, invalid reset", too_many(X_RateLimit_Reset="soon"), *passes(LIMIT)),
@@ -218,8 +218,8 @@ FAULTS = [
     Fault(
         "500 twice, then success",
         answers(status=500, times=2),
-        Says(SUCCESS, "", 3, 1.5),
-        Says(SUCCESS, "", 3, 1.5),
+        Expected(SUCCESS, "", 3, 1.5),
+        Expected(SUCCESS, "", 3, 1.5),
     ),
     Fault("502 with an HTML page", answers(status=502, body="<html>Bad gateway</html>"), *passes(SERVER)),
     Fault("503", status(503), *passes(SERVER)),
@@ -227,9 +227,11 @@ FAULTS = [
     Fault("200 with truncated JSON", answers(status=200, body='{"width": 64'), *passes(RESPONSE)),
     Fault("200 with JSON nested too deeply", answers(status=200, body="[" * 50_000), *passes(RESPONSE)),
     Fault("200 with JSON of another type", answers(status=200, body=[1, 2]), *passes(RESPONSE)),
-    Fault("200 without pHash (a video)", hash_is(), FINE, Says(RETRIES, MISSING), NO_HASH),
-    Fault("200 with pHash null", hash_is(pHash=None), FINE, Says(RETRIES, MISSING), NO_HASH),
-    Fault("200 with an invalid pHash", hash_is(pHash="not a hash"), FINE, Says(RETRIES, INVALID), BAD_HASH),
+    Fault("200 without pHash (a video)", hash_is(), FINE, Expected(RETRIES, MISSING), NO_HASH),
+    Fault("200 with pHash null", hash_is(pHash=None), FINE, Expected(RETRIES, MISSING), NO_HASH),
+    Fault(
+        "200 with an invalid pHash", hash_is(pHash="not a hash"), FINE, Expected(RETRIES, INVALID), BAD_HASH
+    ),
     Fault("200 with pHash of zeros (a black picture)", hash_is(pHash="0" * 16), FINE, WAITING, NO_HASH),
     Fault(
         "Content-Length too large",
@@ -245,16 +247,16 @@ FAULTS = [
     Fault(
         "a page of a listing cut short once: one file",
         answers(items=1, times=1),
-        Says(SUCCESS),
-        Says(SUCCESS),
-        {LISTING: Says(SUCCESS, "", 3), NEW_FILES: Says(SUCCESS, "", 1)},
+        Expected(SUCCESS),
+        Expected(SUCCESS),
+        {LISTING: Expected(SUCCESS, "", 3), NEW_FILES: Expected(SUCCESS, "", 1)},
     ),
     Fault(
         "a page of a listing cut short once: empty",
         answers(items=0, times=1),
-        Says(SUCCESS),
-        Says(SUCCESS),
-        {LISTING: Says(SUCCESS, "", 3), NEW_FILES: Says(WAITS, "", 1)},
+        Expected(SUCCESS),
+        Expected(SUCCESS),
+        {LISTING: Expected(SUCCESS, "", 3), NEW_FILES: Expected(WAITS, "", 1)},
     ),
     Fault("connection refused", down, *passes(TRANSPORT)),
     Fault("connect timeout", deaf, *passes(TRANSPORT), timeout=SHORT_TIMEOUT),
@@ -291,14 +293,14 @@ FAULTS = [
         "key expires during the wait",
         expired,
         None,
-        Says(RETRIES, "ImageKitAuthError"),
+        Expected(RETRIES, "ImageKitAuthError"),
         before={"status": 404},
     ),
     Fault(
         "file deleted during the wait",
         status(404),
         None,
-        Says(WAITS, requests=3),
+        Expected(WAITS, requests=3),
         checks=3,
         before={"status": 200, "body": {"pHash": "0" * 16}},
     ),

@@ -16,7 +16,7 @@ from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, R
 from airflow_provider_imagekit.operators.phash import PHashBranchOperator, PHashShortCircuitOperator
 from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
 from airflow_provider_imagekit.operators.usage import UsageOperator
-from tests.faults.says import BRANCH, CHECK, LIBRARY, LISTING, SHORT_CIRCUIT, USAGE
+from tests.faults.expected import BRANCH, CHECK, LIBRARY, LISTING, SHORT_CIRCUIT, USAGE
 from tests.faults.scene import PLENTY, Scene
 
 __all__ = ["CALLS", "OPERATORS", "FileFailedError"]

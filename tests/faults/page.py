@@ -7,12 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.faults.callers import Outcome
-from tests.faults.faults import FAULTS
-from tests.faults.operators import CALLS, OPERATORS
-from tests.faults.says import (
-    AS_ANSWERED,
+from tests.faults.expected import (
+    CONTINUES,
     FAILS,
-    GOES_ON,
+    FAULTY_DATA,
     LIBRARY,
     NOT_REPEATED,
     REPORT,
@@ -21,6 +19,8 @@ from tests.faults.says import (
     UNKNOWN,
     WAITS,
 )
+from tests.faults.faults import FAULTS
+from tests.faults.operators import CALLS, OPERATORS
 from tests.faults.sensors import JOBS, POKE_INTERVAL, SENSORS, WATCHER
 from tests.faults.writers import WRITERS
 
@@ -40,17 +40,17 @@ the Airflow Connection (`max_retries` 5, `max_wait` 120 s) and a `poke_interval`
 How to read a cell:
 
 - **success**: the task succeeds with the same XCom as without the fault.
-- **success, as answered**: the task succeeds, and its XCom has the data of the faulty response.
-- **waits on**: the sensor treats the fault as "not yet". When the fault is over, it succeeds with the correct
-  XCom.
+- **success with faulty data**: the task succeeds, and its XCom has the data of the faulty response.
+- **keeps waiting**: the sensor treats the fault as "not yet". When the fault is over, it succeeds with the
+  correct XCom.
 - **fails**: the task is not retried, regardless of its `retries`: an operator raises `AirflowFailException`
   from the named error.
 - **raises**: the task raises the named error, and Airflow retries it according to `retries`. A sensor never
   turns it into a skip, regardless of `soft_fail`. With `ImageKitRetryPolicy` (Airflow 3.3 and later), errors
   that a retry cannot fix fail at once here, too.
-- **goes on**: the library's run continues without the file and writes its error to the errors table. The run
-  fails only if more files fail than `max_failed` allows; see [library.md](library.md).
-- **a repeat is unsafe**: the response to a write was lost, so ImageKit may have processed the request, and a
+- **continues**: the library's run continues without the file and writes its error to the errors table. The
+  run fails only if more files fail than `max_failed` allows; see [library.md](library.md).
+- **unsafe to repeat**: the response to a write was lost, so ImageKit may have processed the request, and a
   second request could process it twice. Neither the client nor Airflow repeats it; check before you do.
 - The number of requests counts those that reached the server during the fault. The seconds are the maximum
   that the caller itself waited, without the time of the server and the intervals between a sensor's checks.
@@ -121,12 +121,12 @@ def _cell(outcome: Outcome) -> str:
     cost = f"{outcome.requests} request{'' if outcome.requests == 1 else 's'}"
     if outcome.waited:
         cost += f", {outcome.waited:g} s"
-    unsafe = "; a repeat is unsafe" if outcome.error == UNKNOWN else ""
+    unsafe = "; unsafe to repeat" if outcome.error == UNKNOWN else ""
     end = {
-        SUCCESS: "success" + (", as answered" if outcome.xcom == AS_ANSWERED else ""),
-        WAITS: "waits on",
+        SUCCESS: "success" + (" with faulty data" if outcome.xcom == FAULTY_DATA else ""),
+        WAITS: "keeps waiting",
         FAILS: f"fails: {outcome.error if outcome.error == REPORT else f'`{outcome.error}`'}",
-        GOES_ON: f"goes on: `{outcome.error}`",
+        CONTINUES: f"continues: `{outcome.error}`",
         RETRIES: f"raises `{outcome.error}`",
     }[outcome.end]
     return f"{end}; {cost}{unsafe}"

@@ -16,7 +16,7 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from tests import pictures
 from tests.doubles import context
-from tests.faults.says import Fault
+from tests.faults.expected import Fault
 from tests.support import Clock
 
 __all__ = ["PLENTY", "Scene", "connection_id", "reference"]

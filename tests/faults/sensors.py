@@ -16,7 +16,7 @@ from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 from airflow_provider_imagekit.sensors.usage import UsageSensor
 from airflow_provider_imagekit.triggers.files import ImageKitFilesTrigger
 from tests.doubles import context
-from tests.faults.says import NEW_FILES, USAGE_SENSOR
+from tests.faults.expected import NEW_FILES, USAGE_SENSOR
 from tests.faults.scene import PLENTY, Scene
 from tests.support import AIRFLOW_3
 

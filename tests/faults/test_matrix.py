@@ -17,10 +17,10 @@ import pytest
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from tests import pictures
-from tests.faults.callers import CALLERS, Outcome, connection, meet, says, well
+from tests.faults.callers import CALLERS, Outcome, connection, expected_outcome, meet, well
+from tests.faults.expected import Fault
 from tests.faults.faults import FAULTS
 from tests.faults.page import PAGE, render
-from tests.faults.says import Fault
 from tests.support import AIRFLOW_3
 
 ROUNDING = 0.05
@@ -77,7 +77,7 @@ class TestFault:
             results[fault.name, caller] = outcome
             if outcome is None:
                 continue
-            expected = says(fault, caller)
+            expected = expected_outcome(fault, caller)
             assert expected is not None
             assert (outcome.end, outcome.error, outcome.xcom) == (
                 expected.end,

@@ -10,7 +10,7 @@ from airflow_provider_imagekit.operators.deletion import DeleteFilesOperator
 from airflow_provider_imagekit.operators.jobs import FolderJobOperator, PurgeCacheOperator
 from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
 from airflow_provider_imagekit.operators.upload import UploadFileOperator
-from tests.faults.says import DELETE, FOLDER_JOB, OVERWRITE, PURGE, UPDATE, UPLOAD
+from tests.faults.expected import DELETE, FOLDER_JOB, OVERWRITE, PURGE, UPDATE, UPLOAD
 from tests.faults.scene import Scene
 
 __all__ = ["WRITERS"]

@@ -62,7 +62,7 @@ NAMES = {
     "a URL as file_id": Mistake(
         lambda scene: metadata(file_id=scene.url), ("file_id is 'http", "a URL", "a URL as url")
     ),
-    "a template of nothing as file_id": Mistake(
+    "a template that renders to None as file_id": Mistake(
         lambda _: metadata(file_id="None"), ("file_id is 'None'", "the template gave None")
     ),
     "a path as url": Mistake(

@@ -87,7 +87,7 @@ class TestFinding:
         page = Path(found["report_path"]).read_text()
         assert "2 near-duplicates in 1 group: within" in page
         assert "Set apart: 2 flat, 1 without a pHash" in page
-        assert task["ti"].pushed == {}, "Airflow links to http and https alone"
+        assert task["ti"].pushed == {}, "Airflow links only to http and https"
 
     def test_records_may_come_from_xcom(self, tmp_path: Path) -> None:
         records = [{"fileId": "a", "pHash": A}, {"fileId": "b", "pHash": NEAR}]
@@ -305,7 +305,7 @@ class TestThreshold:
             ({"min_precision": "high"}, "min_precision is 'high'"),
             ({"max_distance": 20}, "use 16 or less"),
             ({"labels": ["a"]}, "labels is"),
-            ({"labels": [{"id": "a", "other_id": "nobody", "same": 1}]}, "'other_id' is not a picture"),
+            ({"labels": [{"id": "a", "other_id": "unknown", "same": 1}]}, "'other_id' is not a picture"),
         ],
         ids=str,
     )

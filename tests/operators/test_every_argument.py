@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 HERE = [task for task in TASKS if AIRFLOW_3 or not issubclass(task, PHashGateOperator)]
 every_task = pytest.mark.parametrize("task", HERE, ids=lambda task: task.__name__)
 # Values for templates, which do not distinguish a value from its text, even with native rendering.
-HALF = "a\ud800"  # half a character, the result of a wrong decoding
+HALF = "a\ud800"  # an unpaired surrogate, the result of a wrong decoding
 VALUES: tuple[Any, ...] = (None, "", [], ["a"], 7, "7.0", "1234567890123456", 0.5, HALF)
 # Values that an upstream task can pass without a template.
 PUSHED = (None, "None", [], ["a"], 7, {"a": 1}, HALF, [HALF], {HALF: HALF})

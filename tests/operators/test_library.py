@@ -167,7 +167,7 @@ def test_on_kill_stops_at_once_and_the_next_try_resumes(
     killed: list[float] = []
 
     def kill() -> None:
-        wait_until(lambda: slow.hits, "the fourth file is asked for")
+        wait_until(lambda: slow.hits, "the fourth file is requested")
         killed.append(time.monotonic())
         task.on_kill()
 

@@ -73,5 +73,5 @@ class TestPartOfTable:
         ],
     )
     def test_an_incomplete_list_of_pointers_is_refused(self, some: Any) -> None:
-        with pytest.raises(ImageKitInputError, match="neither one pointer of ListFilesOperator nor all"):
+        with pytest.raises(ImageKitInputError, match="neither one pointer of a ListFilesOperator nor all"):
             batch_pointer(some)

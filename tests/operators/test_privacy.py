@@ -28,7 +28,7 @@ def account() -> Iterator[ImageKitEmulator]:
         yield account
 
 
-@pytest.fixture(params=["", "true"], ids=["as the operator says", "dropped by the connection"])
+@pytest.fixture(params=["", "true"], ids=["as the operator is configured", "dropped by the connection"])
 def drops(request: pytest.FixtureRequest, account: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch) -> bool:
     connection = account.airflow_connection
     connection["extra"] |= {"drop_personal_data": request.param}

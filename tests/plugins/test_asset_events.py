@@ -202,8 +202,8 @@ def test_airflows_api_server_mounts_it_and_finds_the_connection(
     body = json.dumps(created()).encode()
     with TestClient(app) as api:
         url = "/imagekit/webhooks/imagekit_default"
-        answer = api.post(url, content=body, headers=signatures("standard", secret, body))
-        assert (answer.status_code, answer.json()) == (200, {"asset_events": 1})
+        response = api.post(url, content=body, headers=signatures("standard", secret, body))
+        assert (response.status_code, response.json()) == (200, {"asset_events": 1})
         assert api.post(url, content=body).status_code == 401
         assert api.get(url).status_code == 405
     assert len(events_of(asset)) == 1

@@ -127,10 +127,10 @@ def test_a_wrong_signature_is_401_and_leaves_a_log_line_without_the_body(
     airflow = Airflow()
     body = json.dumps(EVENT).encode()
     with caplog.at_level(logging.DEBUG, "airflow_provider_imagekit"):
-        status, answer = airflow.post(body, headers)
+        status, response = airflow.post(body, headers)
     assert (status, airflow.events, len(caplog.records)) == (401, [], 1)
-    assert "created" not in caplog.text + str(answer)
-    assert OLD not in caplog.text + str(answer)
+    assert "created" not in caplog.text + str(response)
+    assert OLD not in caplog.text + str(response)
 
 
 @pytest.mark.parametrize("conn_id", ["other", "", "broken", "a/b", "x" * 5000, "a\nb"])
@@ -198,8 +198,8 @@ def test_thousands_of_signed_events_of_any_form_get_a_response() -> None:
         airflow.events.clear()
         arrival = arrival_of(taken)
         arrivals += arrival is not None
-        told = json.dumps(event_of([arrival] if arrival else []), allow_nan=False)
-        assert "\\ud800" not in told
+        payload = json.dumps(event_of([arrival] if arrival else []), allow_nan=False)
+        assert "\\ud800" not in payload
         assert arrival is None or len(arrival.digest) == 8
     assert 1_000 < arrivals < 3_500
 

@@ -39,8 +39,8 @@ def test_a_dry_run_needs_no_confirmation_and_deletes_nothing(server: ImageKitEmu
 
 
 def test_a_file_that_imagekit_cannot_delete_fails_the_task(server: ImageKitEmulator) -> None:
-    answer = {"successfullyDeletedFileIds": [], "errors": [{"fileId": GONE, "error": "It is locked."}]}
-    server.inject(status=207, body=answer)
+    response = {"successfullyDeletedFileIds": [], "errors": [{"fileId": GONE, "error": "It is locked."}]}
+    server.inject(status=207, body=response)
     with pytest.raises(Exception, match=f"1 of 1 file could not be deleted. {GONE}: It is locked."):
         delete(file_ids=GONE, confirm=True)
 

@@ -10,10 +10,40 @@ from typing import Any
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 
 __all__ = [
-    "AS_ANSWERED", "BRANCH", "CHECK", "DELETE", "FAILS", "FOLDER_JOB", "GOES_ON", "INVALID", "LIBRARY",
-    "LIMIT", "LISTING", "MISSING", "NEW_FILES", "NOT_REPEATED", "OVERWRITE", "PURGE", "REPORT", "RESPONSE",
-    "RETRIES", "SERVER", "SHORT_CIRCUIT", "SHORT_TIMEOUT", "SUCCESS", "TRANSPORT", "UNKNOWN", "UPDATE",
-    "UPLOAD", "USAGE", "USAGE_SENSOR", "WAITS", "WHOLE", "Fault", "Says", "Server",
+    "BRANCH",
+    "CHECK",
+    "CONTINUES",
+    "DELETE",
+    "FAILS",
+    "FAULTY_DATA",
+    "FOLDER_JOB",
+    "INVALID",
+    "LIBRARY",
+    "LIMIT",
+    "LISTING",
+    "MISSING",
+    "NEW_FILES",
+    "NOT_REPEATED",
+    "OVERWRITE",
+    "PURGE",
+    "REPORT",
+    "RESPONSE",
+    "RETRIES",
+    "SERVER",
+    "SHORT_CIRCUIT",
+    "SHORT_TIMEOUT",
+    "SUCCESS",
+    "TRANSPORT",
+    "UNKNOWN",
+    "UPDATE",
+    "UPLOAD",
+    "USAGE",
+    "USAGE_SENSOR",
+    "WAITS",
+    "WHOLE",
+    "Expected",
+    "Fault",
+    "Server",
 ]  # fmt: skip
 
 Server = Callable[[ImageKitEmulator], AbstractContextManager[object]]
@@ -24,10 +54,10 @@ OF_THE_RUN = ("ImageKitAuthError",)
 #: Timeout in seconds during faults in which the server lets its callers wait.
 SHORT_TIMEOUT = 0.4
 
-SUCCESS, WAITS, FAILS, RETRIES = "success", "waits on", "fails, no retry", "fails, may be retried"
-GOES_ON = "goes on, one file less"
-WHOLE, AS_ANSWERED = "whole", "as answered"
-REPORT = "a report of what is wrong"
+SUCCESS, WAITS, FAILS, RETRIES = "success", "keeps waiting", "fails, no retry", "fails, may be retried"
+CONTINUES = "continues without one file"
+WHOLE, FAULTY_DATA = "whole", "faulty data"
+REPORT = "a report of the problems"
 
 BRANCH, SHORT_CIRCUIT = "PHashBranchOperator", "PHashShortCircuitOperator"
 CHECK, LISTING, LIBRARY = "TransformationCheckOperator", "ListFilesOperator", "LibraryMetadataOperator"
@@ -48,7 +78,7 @@ NOT_PROCESSED = ("423", "429", "connection refused", "connect timeout")
 
 
 @dataclass(frozen=True, slots=True)
-class Says:
+class Expected:
     """
     Expected outcome of a fault for a caller.
 
@@ -71,9 +101,9 @@ class Says:
             object.__setattr__(self, "xcom", WHOLE)
 
 
-ANSWER_TO_A_WRITE = {
-    **dict.fromkeys((UPLOAD, OVERWRITE), Says(SUCCESS, xcom=AS_ANSWERED)),
-    **dict.fromkeys((PURGE, FOLDER_JOB), Says(FAILS, REPORT)),
+RESPONSE_TO_A_WRITE = {
+    **dict.fromkeys((UPLOAD, OVERWRITE), Expected(SUCCESS, xcom=FAULTY_DATA)),
+    **dict.fromkeys((PURGE, FOLDER_JOB), Expected(FAILS, REPORT)),
 }
 
 
@@ -96,25 +126,25 @@ class Fault:
 
     name: str
     server: Server
-    call: Says | None
-    sensor: Says
-    but: dict[str, Says | None] = field(default_factory=dict)
+    call: Expected | None
+    sensor: Expected
+    but: dict[str, Expected | None] = field(default_factory=dict)
     checks: int = 1
     before: dict[str, Any] | None = None
     timeout: float | None = None
 
-    def operator(self, name: str) -> Says | None:
+    def operator(self, name: str) -> Expected | None:
         """Return the expected outcome for an operator."""
-        says = self.but.get(name, self.call)
-        if name == LIBRARY and says and says.error == LIMIT:  # it waits for more than 15 minutes
-            return replace(says, requests=400, waited=4000.0)
-        if name == LIBRARY and says and says.error not in ("", *OF_THE_RUN):
-            return replace(says, end=GOES_ON)
-        if name == USAGE and says and self.is_response_about_a_picture:
-            return Says(RETRIES, RESPONSE)
-        return says
+        expected = self.but.get(name, self.call)
+        if name == LIBRARY and expected and expected.error == LIMIT:  # it waits for more than 15 minutes
+            return replace(expected, requests=400, waited=4000.0)
+        if name == LIBRARY and expected and expected.error not in ("", *OF_THE_RUN):
+            return replace(expected, end=CONTINUES)
+        if name == USAGE and expected and self.is_response_about_a_picture:
+            return Expected(RETRIES, RESPONSE)
+        return expected
 
-    def waiter(self, name: str) -> Says | None:
+    def waiter(self, name: str) -> Expected | None:
         """Return the expected outcome for a sensor, in every mode."""
         if name.startswith(NEW_FILES) and NEW_FILES in self.but:
             return self.but[NEW_FILES]
@@ -122,37 +152,39 @@ class Fault:
             return None if self.is_about_the_hash else self._wait()
         return self.sensor
 
-    def job(self) -> Says | None:
+    def job(self) -> Expected | None:
         """Return the expected outcome for an operator that waits for a job; no retry may repeat the job."""
         if self.is_about_the_hash:
             return None
-        says = self._wait()
-        return replace(says, end=FAILS) if says.end == RETRIES else says
+        expected = self._wait()
+        return replace(expected, end=FAILS) if expected.end == RETRIES else expected
 
-    def watcher(self) -> Says | None:
+    def watcher(self) -> Expected | None:
         """Return the expected outcome for a trigger that watches; no error ends it."""
         if NEW_FILES in self.but:
             return self.but[NEW_FILES]
         if self.is_about_the_hash:
             return None
-        says = self._wait()
-        return Says(WAITS, "", says.requests, says.waited) if says.end == RETRIES else says
+        expected = self._wait()
+        return (
+            Expected(WAITS, "", expected.requests, expected.waited) if expected.end == RETRIES else expected
+        )
 
-    def writer(self, name: str) -> Says | None:
+    def writer(self, name: str) -> Expected | None:
         """Return the expected outcome for a caller that writes."""
-        says = self.call
-        if says is None:
+        expected = self.call
+        if expected is None:
             return None
         if self.is_response_about_a_picture:
-            return ANSWER_TO_A_WRITE.get(name, Says(RETRIES, RESPONSE))
+            return RESPONSE_TO_A_WRITE.get(name, Expected(RETRIES, RESPONSE))
         if name == UPDATE and self.name[:3] in ("400", "404", "423"):
-            return replace(says, error="TooManyFailedFilesError")
+            return replace(expected, error="TooManyFailedFilesError")
         if name == DELETE and self.name.startswith("404"):
-            return Says(SUCCESS)
-        lost = says.error in (TRANSPORT, SERVER, RESPONSE) or self.name.startswith("500")
+            return Expected(SUCCESS)
+        lost = expected.error in (TRANSPORT, SERVER, RESPONSE) or self.name.startswith("500")
         if name in NOT_REPEATED and lost and not self.name.startswith(NOT_PROCESSED):
-            return Says(FAILS, UNKNOWN)
-        return says
+            return Expected(FAILS, UNKNOWN)
+        return expected
 
     @property
     def is_response_about_a_picture(self) -> bool:
@@ -164,6 +196,6 @@ class Fault:
         """Whether the fault applies only to callers that wait for a picture."""
         return bool(self.before and "body" in self.before)
 
-    def _wait(self) -> Says:
+    def _wait(self) -> Expected:
         """Return the expected outcome for a caller that waits for something other than a picture."""
-        return Says(WAITS, "", 3, 1.5) if self.is_response_about_a_picture else self.sensor
+        return Expected(WAITS, "", 3, 1.5) if self.is_response_about_a_picture else self.sensor
