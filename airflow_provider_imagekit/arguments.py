@@ -139,7 +139,7 @@ def optional_text(value: object, argument: str) -> str | None:
         )
     if not value.isascii() and _SURROGATE.search(value):
         raise ImageKitInputError(
-            f"{argument} has half a character.",
+            f"{argument} contains an unpaired surrogate.",
             help="Such text comes from bytes that were decoded with a wrong encoding; decode them as UTF-8.",
         )
     return value.strip()

@@ -81,12 +81,12 @@ def make_queries(hashes: np.ndarray) -> dict[str, list[PHash]]:
 
 
 def timed(query: Callable[[PHash], object], queries: list[PHash]) -> tuple[str, list[object]]:
-    times, answers = [], []
+    times, results = [], []
     for phash in queries:
         begin = time.perf_counter()
-        answers.append(query(phash))
+        results.append(query(phash))
         times.append((time.perf_counter() - begin) * 1000)
-    return f"{median(times):.2f} | {max(times):.2f}", answers
+    return f"{median(times):.2f} | {max(times):.2f}", results
 
 
 def faiss_query(hashes: np.ndarray) -> Callable[[PHash], int]:
@@ -131,20 +131,20 @@ def main() -> None:
     print("\n| query | hashes near it | median ms | slowest ms | all right |\n|---|---|---:|---:|---|")
     for kind, several in queries.items():
         for name, bank in banks.items():
-            figures, answers = timed(bank.nearest, several)
-            right = [match.distance for match in answers] == truth[kind]
+            figures, results = timed(bank.nearest, several)
+            right = [match.distance for match in results] == truth[kind]
             print(f"| nearest, {name} | {kind} | {figures} | {'yes' if right else 'NO'} |", flush=True)
-            figures, answers = timed(lambda phash, bank=bank: bank.within(phash, RADIUS), several)
+            figures, results = timed(lambda phash, bank=bank: bank.within(phash, RADIUS), several)
             right = all(
                 bool(count) == (least <= RADIUS)
-                for (_, count), least in zip(answers, truth[kind], strict=True)
+                for (_, count), least in zip(results, truth[kind], strict=True)
             )
             print(
                 f"| within {RADIUS}, {name} | {kind} | {figures} | {'yes' if right else 'NO'} |", flush=True
             )
         if find_spec("faiss"):
-            figures, answers = timed(faiss_query(hashes), several)
-            right = answers == truth[kind]
+            figures, results = timed(faiss_query(hashes), several)
+            right = results == truth[kind]
             print(f"| nearest, faiss flat | {kind} | {figures} | {'yes' if right else 'NO'} |", flush=True)
 
 

@@ -155,8 +155,8 @@ async def benchmark(count: int, seconds: float) -> dict[str, float]:
             "extra": {"requests_per_second": RATE},
         }
         os.environ["AIRFLOW_CONN_IMAGEKIT_DEFAULT"] = json.dumps(connection)
-        pictures.scene(2).save(library / "wanted.png")
-        reference = str(ImageKitHook().get_phash(url=f"{server.url}/demo/wanted.png"))
+        pictures.scene(2).save(library / "match.png")
+        reference = str(ImageKitHook().get_phash(url=f"{server.url}/demo/match.png"))
         server.clear()
         gc.collect()
         before = psutil.Process().memory_info().rss
@@ -165,7 +165,7 @@ async def benchmark(count: int, seconds: float) -> dict[str, float]:
             await asyncio.sleep(seconds)
             memory = psutil.Process().memory_info().rss - before
             waiting = sum(not task.done() for task in tasks)
-            (library / "wanted.png").replace(library / PICTURE)
+            (library / "match.png").replace(library / PICTURE)
             start = time.monotonic()
             payloads = await asyncio.gather(*tasks)
             fired = time.monotonic() - start

@@ -1,4 +1,4 @@
-"""``python -m demo`` is what ``make demo`` runs."""
+"""Entry point of ``python -m demo``, which ``make demo`` runs."""
 
 from __future__ import annotations
 

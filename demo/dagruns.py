@@ -1,4 +1,4 @@
-"""Run DAGs in an Airflow of their own, made for the purpose and thrown away, and report how it goes."""
+"""Runs DAGs in a temporary Airflow, and reports their progress."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
     from demo.plan import Results, Run
 
-#: Seconds without a task or a run that ends, after which Airflow counts as hanging.
+#: Seconds without the end of a task or run, after which Airflow is considered hung.
 SILENT_SECONDS = 300
 
 
 class DagRunsError(Exception):
-    """Raised when Airflow itself fails; a DAG run that fails is a result."""
+    """Raised when Airflow itself fails; a failed DAG run is a result."""
 
 
 @dataclass(frozen=True)
 class Ended:
     """
-    A run that is over.
+    A finished run.
 
-    :param state: Airflow's word for how it ended.
-    :param results: what its tasks returned.
+    :param state: the state of the DAG run.
+    :param results: the return values of its tasks.
     """
 
     run: Run
@@ -53,15 +53,15 @@ def run_dags(
     **arguments: Any,
 ) -> Iterator[Ended]:
     """
-    Run DAGs one after the other with ``dag.test()``, telling their progress on the terminal.
+    Run DAGs one after the other with ``dag.test()``, printing their progress.
 
-    :param runs: what to run.
-    :param folders: where the DAG files are.
+    :param runs: the runs.
+    :param folders: folders with the DAG files.
     :param connection: the Airflow Connection ``imagekit_default``.
-    :param log: file that Airflow's own output goes to.
-    :param on_start: DAG id -> what to do, in a thread, when its run starts.
-    :param arguments: for ``dag.test()``, plain JSON.
-    :raises DagRunsError: if Airflow ends before its time.
+    :param log: file for Airflow's own output.
+    :param on_start: DAG id -> function that a thread calls when its run starts.
+    :param arguments: arguments of ``dag.test()``, plain JSON.
+    :raises DagRunsError: if Airflow ends prematurely.
     """
     with tempfile.TemporaryDirectory(prefix="imagekit-airflow-") as home, log.open("wb") as output:
         dags = Path(home, "dags")
@@ -72,7 +72,7 @@ def run_dags(
         plan.write_text(json.dumps([[run.dag_id, run.conf, arguments] for run in runs]), encoding="utf-8")
         planned = {run.dag_id: run for run in runs}
         started = time.monotonic()
-        print("  making Airflow's metadata database ...", end="", flush=True)
+        print("  creating Airflow's metadata database ...", end="", flush=True)
         for event in _events(plan, environment, output):
             match event["event"]:
                 case "database":

@@ -1,4 +1,4 @@
-"""The environment variables that make a private, quiet Airflow, and where its pieces listen."""
+"""Environment variables and ports of a private Airflow."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ CONNECTION_VARIABLE = "AIRFLOW_CONN_IMAGEKIT_DEFAULT"
 
 def airflow_environment(home: Path, dags: Path, connection: str) -> dict[str, str]:
     """
-    Return the environment of an Airflow that shares nothing with another one on this machine.
+    Return the environment of an Airflow that is isolated from others on this machine.
 
     :param home: its AIRFLOW_HOME, with its SQLite database.
     :param dags: its DAGs folder.
     :param connection: the Airflow Connection ``imagekit_default``, as JSON or URI.
     """
-    # Whatever is set for another Airflow, its database above all, must not be used here.
+    # Settings of another Airflow, above all its database, must not be used here.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     return inherited | {
         CONNECTION_VARIABLE: connection,
@@ -40,7 +40,7 @@ def airflow_environment(home: Path, dags: Path, connection: str) -> dict[str, st
 
 def server_environment(port: int, passwords: Path) -> dict[str, str]:
     """
-    Return what scheduler, triggerer, DAG processor and API server need in addition.
+    Return the additional variables of scheduler, triggerer, DAG processor and API server.
 
     :param port: port of the API server on 127.0.0.1.
     :param passwords: JSON file with the password of the user ``admin``.
@@ -71,7 +71,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Return whether a server could listen at a port of 127.0.0.1."""
+    """Return whether a server could listen on a port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

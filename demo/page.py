@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: pictures side by side, with the bits that differ."""
+"""Renders the report as one self-contained HTML file: pictures side by side, with the bits that differ."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def as_html(report: Report) -> str:
 
 
 def bits_of(phash: str) -> list[bool]:
-    """Return the 64 bits of a hash, first bit first; none of no hash."""
+    """Return the 64 bits of a hash, most significant first; an empty list for an empty hash."""
     return [digit == "1" for digit in f"{int(phash, 16):0{BITS}b}"] if phash else []
 
 
@@ -69,14 +69,14 @@ def _preview(picture: Picture) -> str:
 
 
 def _bits(phash: str, other: str = "") -> str:
-    """Draw a hash as 8 x 8 squares; those that differ from the other hash stand out."""
+    """Draw a hash as 8 x 8 squares; those that differ from the other hash are highlighted."""
     mine, theirs = bits_of(phash), bits_of(other)
     squares = []
     for i, bit in enumerate(mine):
         kind = "differs" if theirs and bit != theirs[i] else "one" if bit else "zero"
         place = f'x="{i % 8 * 10}" y="{i // 8 * 10}"'
         squares.append(f'<rect class="{kind}" {place} width="9" height="9" rx="2"/>')
-    label = escape(f"pHash {phash} against {other}" if other else f"pHash {phash}")
+    label = escape(f"pHash {phash} compared with {other}" if other else f"pHash {phash}")
     return f'<svg class="bits" viewBox="0 0 79 79" role="img" aria-label="{label}">{"".join(squares)}</svg>'
 
 

@@ -1,4 +1,4 @@
-"""What shows the reports of ``make airflow`` to a browser on this machine: Airflow links to no file."""
+"""Serves the reports of ``make airflow`` to a local browser, because Airflow cannot link to files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Pages(SimpleHTTPRequestHandler):
     }
 
     def parse_request(self) -> bool:
-        """Refuse a page of another site, whose name someone has made an address of this machine."""
+        """Refuse other host names, so that a website cannot read the reports by DNS rebinding."""
         if not super().parse_request():
             return False
         host = self.headers.get("Host", "").partition(":")[0]
@@ -33,15 +33,15 @@ class _Pages(SimpleHTTPRequestHandler):
         return True
 
     def log_message(self, *_: object) -> None:
-        """Write nothing between what ``make airflow`` prints."""
+        """Keep requests out of the output of ``make airflow``."""
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """
-    Yield the address under which a browser on this machine reads the files of a folder.
+    Yield the address at which a browser on this machine can read the files of a folder.
 
-    :param folder: made unless it is there.
+    :param folder: created if missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Pages, directory=str(folder))) as server:

@@ -1,4 +1,4 @@
-"""Which DAGs the demo runs, with which params, and how their results read."""
+"""The demo's DAG runs: their params, and the descriptions of their results."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ WATCH_DAG_ID = "imagekit_demo_watch"
 HERO, NEW_HERO = "banners/hero.jpg", "banners/autumn.jpg"
 WATCHED = "/incoming"
 
-#: Largest distance that is called similar: the level ``near_duplicate``.
+#: Maximum distance of similar pictures: the level ``near_duplicate``.
 MAX_DISTANCE = 8
-#: How many of the user's own files are looked at.
+#: Maximum number of the user's own files.
 OWN_FILES = 6
 
-#: Results of a DAG run: task id -> what its instances returned.
+#: Results of a DAG run: task id -> return values of its instances.
 Results = dict[str, list[Any]]
 
 
@@ -30,7 +30,7 @@ class Run:
     """
     One DAG run.
 
-    :param outcome: says in one sentence what came of it.
+    :param outcome: returns the result as one sentence.
     """
 
     dag_id: str
@@ -58,12 +58,12 @@ def _describe_folder(results: Results) -> str:
 
 def _describe_table(results: Results) -> str:
     counts, cameras = results["library"][0]["counts"], results["cameras"][0]
-    return f"a table of {counts['rows']} pictures of {len(cameras)} kinds of camera"
+    return f"a table of {counts['rows']} pictures from {len(cameras)} kinds of camera"
 
 
 def _describe_quality(results: Results) -> str:
     found = results["quality"][0]
-    return f"{found['checked'] - found['passed']} pictures break a rule and were {results['review'][0]}"
+    return f"{found['checked'] - found['passed']} pictures broke a rule and were {results['review'][0]}"
 
 
 def _describe_search(results: Results) -> str:
@@ -73,12 +73,12 @@ def _describe_search(results: Results) -> str:
 
 def _describe_quarantine(results: Results) -> str:
     counts = results["quarantine"][0]["counts"]
-    return f"{counts['updated']} arrivals look like the catalogue: unpublished until a person approves"
+    return f"{counts['updated']} arrivals look like the catalogue: unpublished until a reviewer approves"
 
 
 def _describe_check(results: Results) -> str:
     widths = ", ".join(f"{name}: {distance} bits" for name, distance in results["check"][0].items())
-    return f"dimensions as asked, same picture ({widths})"
+    return f"requested dimensions, same picture ({widths})"
 
 
 def _describe_watch(results: Results) -> str:
@@ -93,12 +93,12 @@ def _describe_parts(results: Results) -> str:
 
 
 def sample_runs(catalogue: Catalogue) -> list[Run]:
-    """Return the runs over the sample catalogue: everything, then each example DAG as it is."""
+    """Return the runs over the sample catalogue: the demo DAG, then each example DAG unchanged."""
     pairs = [(f"/{v.original}", f"/{v.path}", f"{v.variant}: {v.how}") for v in catalogue.variants]
     photographs = {original.path for original in catalogue.originals if original.source == "photograph"}
     if photographs:
         left, right = "/photos/motorcycle-left.jpg", "/photos/motorcycle-right.jpg"
-        pairs.append((left, right, "stereo pair: the same scene from a hand's breadth aside"))
+        pairs.append((left, right, "stereo pair: the same scene from a slightly different position"))
     pairs.append(("/products/mug.jpg", "/products/wristwatch.jpg", "another picture"))
     conf = {
         "deliver": ["/products/mug.jpg", "/landscapes/lavender-field.jpg", "/products/desk-lamp.webp"],
@@ -128,10 +128,15 @@ def sample_runs(catalogue: Catalogue) -> list[Run]:
         ),
         Run("example_imagekit_duplicates_in_parts", "Duplicates in parts", _describe_parts, {}),
         Run("example_imagekit_library_nightly", "Table of the library", _describe_table, {}),
-        Run("example_imagekit_after_library", "Started by the table", lambda found: found["report"][0], {}),
+        Run(
+            "example_imagekit_after_library",
+            "After a table update",
+            lambda found: found["report"][0],
+            {},
+        ),
         Run(
             "example_imagekit_after_replacement",
-            "Started by a replacement",
+            "After a replacement",
             lambda found: found["report"][0],
             {},
         ),
@@ -139,7 +144,7 @@ def sample_runs(catalogue: Catalogue) -> list[Run]:
         Run("example_imagekit_library_privacy", "Privacy check", lambda found: found["report"][0], {}),
         Run("example_imagekit_library_quality", "Quality gate", _describe_quality, {}),
         Run(HERO_DAG_ID, "Wait for a new hero picture", lambda found: found["start_campaign"][0], {}),
-        Run("example_imagekit_searchable_metadata", "Metadata made searchable", _describe_search, {}),
+        Run("example_imagekit_searchable_metadata", "Searchable metadata", _describe_search, {}),
         Run("example_imagekit_quarantine", "Quarantine of arrivals", _describe_quarantine, {}),
         Run(WATCH_DAG_ID, "Started by an upload", _describe_watch, {}),
     ]

@@ -1,4 +1,4 @@
-"""What the demo has found out, and the same as a table for the terminal."""
+"""The results of the demo, and their tables for the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MARKS = {"similar": "=", "different": "x", "undecidable": "?", "success": "ok"}
 @dataclass(frozen=True)
 class Picture:
     """
-    A picture and what ImageKit says about it.
+    A picture with its metadata from ImageKit.
 
     :param preview: a small copy as a ``data:`` URI; empty if there is none.
     """
@@ -30,7 +30,7 @@ class Picture:
 
     @classmethod
     def of(cls, path: str, metadata: dict[str, Any], preview: str = "") -> Picture:
-        """Read the metadata of a picture; every key can be absent."""
+        """Create a picture from its metadata; every key can be absent."""
         made = (metadata.get("exif") or {}).get("image") or {}
         return cls(
             path=path,
@@ -45,7 +45,7 @@ class Picture:
 
 
 def _camera(make: str, model: str) -> str:
-    """Return maker and model; most models begin with the maker's name themselves."""
+    """Return make and model, without repeating a make with which the model begins."""
     brand = make.partition(" ")[0]
     return model if brand and model.startswith(brand) else f"{make} {model}".strip()
 
@@ -53,10 +53,10 @@ def _camera(make: str, model: str) -> str:
 @dataclass(frozen=True)
 class Comparison:
     """
-    Two pictures that are compared.
+    A comparison of two pictures.
 
-    :param how: what the second is to the first; more about it may follow after a colon.
-    :param distance: 0 to 64 bits; ``None`` if it cannot be decided.
+    :param how: relation of the second picture to the first; details may follow after a colon.
+    :param distance: 0 to 64 bits; ``None`` if it is undecidable.
     """
 
     first: Picture
@@ -69,7 +69,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A DAG that ran, how it ended, and what came of it in words."""
+    """A DAG run, its final state, and its result as a sentence."""
 
     title: str
     dag_id: str
@@ -81,10 +81,10 @@ class Scenario:
 @dataclass
 class Report:
     """
-    All that the demo shows.
+    The content of the demo's page.
 
-    :param source: which ImageKit it was.
-    :param max_distance: largest distance that is called similar.
+    :param source: description of the ImageKit server or account.
+    :param max_distance: maximum distance of similar pictures.
     """
 
     source: str
@@ -130,7 +130,7 @@ def as_text(report: Report) -> str:
 
 
 def kilobytes(size: int) -> str:
-    """Return a size in bytes for people."""
+    """Format a size in bytes as kilobytes."""
     return f"{size / 1000:.0f} kB"
 
 

@@ -1,4 +1,4 @@
-"""``make demo``: run DAGs in a real Airflow and show what they found as a table and as a page."""
+"""``make demo``: runs DAGs in a real Airflow, and shows their results as tables and as a page."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PREVIEW = "tr=w-240"
 
 
 def demonstrate() -> Report:
-    """Run the DAGs against the account of the Airflow Connection that is set, else against a local server."""
+    """Run the DAGs with the account in the Airflow Connection if it is set, else with a local server."""
     if own := os.environ.get(CONNECTION_VARIABLE):
         print(f"ImageKit: the account in {CONNECTION_VARIABLE}")
         return collect("an ImageKit account", run_dags(own_runs(), DAG_FOLDERS, own, LOG, {}))
@@ -67,7 +67,7 @@ def demonstrate() -> Report:
 
 
 def meanwhile(imagekit: ImageKitEmulator, library: Path) -> dict[str, Callable[[], None]]:
-    """Return what happens in the media library while a DAG waits for it, by DAG id."""
+    """Return the changes of the media library while a DAG waits for them, by DAG id."""
     return {
         HERO_DAG_ID: partial(replace_watched_hero, imagekit, library),
         WATCH_DAG_ID: partial(upload_to_watched_folder, imagekit, library),
@@ -75,28 +75,28 @@ def meanwhile(imagekit: ImageKitEmulator, library: Path) -> dict[str, Callable[[
 
 
 def replace_watched_hero(imagekit: ImageKitEmulator, library: Path) -> None:
-    """Put the new hero picture in the place of the old one once the sensor has looked at the old one."""
-    asked = f"/v1/files/{imagekit.file_id(HERO)}/metadata"
-    before = sum(request.path == asked for request in imagekit.requests)
-    # One request of the task that remembers the hash, one of the sensor's first check.
-    if _comes(lambda: sum(request.path == asked for request in imagekit.requests) >= before + 2):
+    """Replace the hero picture after the sensor has checked the old one."""
+    expected = f"/v1/files/{imagekit.file_id(HERO)}/metadata"
+    before = sum(request.path == expected for request in imagekit.requests)
+    # One request of the task that fetches the hash, one of the sensor's first check.
+    if _wait_for(lambda: sum(request.path == expected for request in imagekit.requests) >= before + 2):
         arriving = library / "banners" / ".arriving"
         shutil.copyfile(library / NEW_HERO, arriving)
         arriving.replace(library / HERO)
 
 
 def upload_to_watched_folder(imagekit: ImageKitEmulator, library: Path) -> None:
-    """Upload a picture once the watcher has looked at the folder, which is empty then."""
+    """Upload a picture after the watcher has polled the folder, which is still empty."""
     from airflow_provider_imagekit.client import ImageKitClient
 
     folder = f"path={quote(WATCHED, safe='')}"
-    if _comes(lambda: any(folder in request.raw_target for request in imagekit.requests)):
+    if _wait_for(lambda: any(folder in request.raw_target for request in imagekit.requests)):
         with ImageKitClient(imagekit.private_key, base_url=imagekit.url) as client:
             client.upload_file((library / NEW_HERO).read_bytes(), "autumn.jpg", folder=WATCHED)
 
 
-def _comes(condition: Callable[[], bool]) -> bool:
-    """Wait until a condition holds; return whether it did."""
+def _wait_for(condition: Callable[[], bool]) -> bool:
+    """Wait until a condition is true; return false after a timeout."""
     deadline = time.monotonic() + WAIT_SECONDS
     while not condition():
         if time.monotonic() > deadline:
@@ -106,11 +106,11 @@ def _comes(condition: Callable[[], bool]) -> bool:
 
 
 def collect(source: str, runs: Iterable[Ended]) -> Report:
-    """Gather what the runs found, as they end."""
+    """Collect the results of the runs as they end."""
     report = Report(source, MAX_DISTANCE)
     for ended in runs:
         succeeded = ended.state == "success"
-        outcome = ended.run.outcome(ended.results) if succeeded else f"the reason is in {LOG}"
+        outcome = ended.run.outcome(ended.results) if succeeded else f"see {LOG}"
         run = ended.run
         report.scenarios.append(Scenario(run.title, run.dag_id, ended.state, ended.seconds, outcome))
         if run.dag_id == DEMO_DAG_ID and succeeded:
@@ -119,7 +119,7 @@ def collect(source: str, runs: Iterable[Ended]) -> Report:
 
 
 def add_findings(report: Report, results: dict[str, list[Any]]) -> None:
-    """Read the results of the demo DAG: pictures with their metadata, and comparisons."""
+    """Add the results of the demo DAG: pictures with their metadata, and comparisons."""
     [listed], [copies], [verdicts] = results["list_pictures"], results["deliveries"], results["compare"]
     [metadatas] = results["metadata"]
     pictures = {
@@ -140,13 +140,13 @@ def add_findings(report: Report, results: dict[str, list[Any]]) -> None:
 def preview(url: str) -> str:
     """Return a picture as a ``data:`` URI; empty if it cannot be fetched."""
     try:
-        answer = requests.get(url, timeout=20)
+        response = requests.get(url, timeout=20)
     except requests.RequestException:
         return ""
-    kind = answer.headers.get("content-type", "").partition(";")[0]
-    if not answer.ok or not kind.startswith("image/"):
+    kind = response.headers.get("content-type", "").partition(";")[0]
+    if not response.ok or not kind.startswith("image/"):
         return ""
-    return f"data:{kind};base64,{base64.b64encode(answer.content).decode()}"
+    return f"data:{kind};base64,{base64.b64encode(response.content).decode()}"
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -154,7 +154,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    """Show the demo; return the exit code."""
+    """Run the demo; return the exit code."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     OUT.mkdir(exist_ok=True)
@@ -162,7 +162,7 @@ def main() -> int:
     try:
         report = demonstrate()
     except DagRunsError as error:
-        print(f"\n{error} What it said is in {LOG}", file=sys.stderr)
+        print(f"\n{error} See its log: {LOG}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.")
@@ -170,9 +170,9 @@ def main() -> int:
     PAGE.write_text(as_html(report), encoding="utf-8")
     print(f"\n{as_text(report)}\n")
     print(
-        f"Took {time.monotonic() - started:.0f} s. The same with the pictures side by side: {PAGE.as_uri()}"
+        f"Took {time.monotonic() - started:.0f} s. The page with the pictures side by side: {PAGE.as_uri()}"
     )
     if not report.succeeded:
-        print(f"Not every DAG run succeeded; Airflow's log is {LOG}", file=sys.stderr)
+        print(f"Some DAG runs failed. See Airflow's log: {LOG}", file=sys.stderr)
         return 1
     return 0

@@ -1,8 +1,8 @@
 """
-Make this process's own Airflow, run DAGs in it, and report what happens, one JSON object a line.
+Runs DAGs in the Airflow of this process's environment, and reports their progress as JSON Lines.
 
 ``python -m demo.scenarios PLAN FD`` reads ``[[dag_id, conf, arguments of dag.test()], ...]`` from the file
-PLAN and writes to the file descriptor FD; Airflow's own logs go where standard output and error go.
+PLAN and writes events to the file descriptor FD. Airflow logs to standard output and error.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """A listener of Airflow that reports every finished task instance."""
+    """An Airflow listener that reports every successful task instance."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
@@ -43,7 +43,7 @@ class Progress:
 
 
 def results(run: DagRun) -> dict[str, list[Any]]:
-    """Return what the instances of each task returned, in the order of their map indexes."""
+    """Return the return values of each task's instances, in the order of their map indexes."""
     found: dict[str, list[Any]] = {}
     for instance in sorted(run.get_task_instances(), key=lambda ti: (ti.task_id, ti.map_index)):
         value = instance.xcom_pull(task_ids=instance.task_id, map_indexes=instance.map_index)
@@ -52,7 +52,7 @@ def results(run: DagRun) -> dict[str, list[Any]]:
 
 
 def activate_assets(bag: DagBag) -> None:
-    """Make the DAGs' assets known on Airflow 2.11 and 3.0, where ``dag.test()`` does not."""
+    """Register the DAGs' assets on Airflow 2.11 and 3.0, where ``dag.test()`` does not do it."""
     if not hasattr(bag, "sync_to_db"):
         return
     try:
@@ -66,7 +66,7 @@ def activate_assets(bag: DagBag) -> None:
 
 def main() -> None:
     progress = Progress(os.fdopen(int(sys.argv[2]), "w", encoding="utf-8"))
-    # Here, since a process of its own would import all of Airflow once more.
+    # In this process, because a separate one would import Airflow again.
     db.upgradedb()
     progress.report("database")
     get_listener_manager().add_listener(progress)

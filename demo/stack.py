@@ -1,4 +1,4 @@
-"""``make airflow``: the whole Airflow with the example DAGs and a local ImageKit server on 127.0.0.1."""
+"""``make airflow``: a complete Airflow with the example DAGs and a local ImageKit server on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import FrameType
 
-#: Port and password that ``make airflow`` keeps between runs.
+#: File in which ``make airflow`` keeps port and password between runs.
 LOGIN = REPOSITORY / ".airflow" / "login.json"
 START_SECONDS = 180
 STOP_SECONDS = 20
-#: Of the log of a process that has ended.
+#: Lines shown from the log of a process that has ended.
 LAST_LINES = 20
 
 
 class StackError(Exception):
-    """Raised when a part of Airflow does not start, or ends by itself."""
+    """Raised when a component of Airflow does not start, or ends unexpectedly."""
 
 
 class AirflowStack:
     """
-    API server with the UI, scheduler, DAG processor and triggerer; all they start stops with them.
+    API server with the UI, scheduler, DAG processor and triggerer; their child processes stop with them.
 
     :param dags: the DAGs folder.
     :param connection: the Airflow Connection ``imagekit_default``, as JSON or URI.
-    :param environment: further environment variables of all processes, such as another metadata database.
-    :param login: port and password of the run before; a port that is taken by now is not used.
+    :param environment: additional environment variables of all processes, such as another metadata database.
+    :param login: port and password of the previous run; a port that is in use is replaced.
     """
 
     username = "admin"
@@ -65,7 +65,7 @@ class AirflowStack:
         "triggerer": ("--skip-serve-logs",),
         "dag-processor": (),
     }
-    #: Where the health of which components is reported.
+    #: Path of the health endpoint, and the components that it reports.
     health_path = "/api/v2/monitor/health"
     components = frozenset({"metadatabase", "scheduler", "triggerer", "dag_processor"})
 
@@ -110,13 +110,13 @@ class AirflowStack:
             shutil.rmtree(self.home, ignore_errors=True)
 
     def _serve_reports(self) -> None:
-        """Serve what tasks write below ``imagekit`` in AIRFLOW_HOME, as the examples do: tasks link there."""
+        """Serve the files below ``imagekit`` in AIRFLOW_HOME, where the examples write and tasks link to."""
         self.reports = self.home / "imagekit"
         address = self._pages.enter_context(served(self.reports))
         self.environment["AIRFLOW__IMAGEKIT__REPORT_URLS"] = json.dumps({str(self.reports): address})
 
     def prepare(self) -> None:
-        """Do what must be done before the processes start."""
+        """Prepare Airflow before the processes start."""
         self.run_once("migrate", "db", "migrate")
 
     def start(self, name: str) -> None:
@@ -127,12 +127,12 @@ class AirflowStack:
         """Return the command of Airflow that one of :attr:`processes` runs."""
         return (name,)
 
-    def place(self, name: str) -> dict[str, Any]:  # noqa: ARG002 - for who has several places
-        """Return environment and working folder of a process, as ``Popen`` takes them."""
+    def place(self, name: str) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
+        """Return environment and working folder of a process as arguments of ``Popen``."""
         return {"env": self.environment}
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
-        """Send one of :attr:`processes` a signal that ends it; what it started goes with the whole stack."""
+        """Send one of :attr:`processes` a signal that ends it; its child processes stop with the stack."""
         process = self._processes.pop(name)
         self._orphans += psutil.Process(process.pid).children(recursive=True)
         process.send_signal(number)
@@ -140,9 +140,9 @@ class AirflowStack:
 
     def check(self) -> None:
         """
-        Look whether everything runs.
+        Check that all processes are running.
 
-        :raises StackError: naming the log of the process that has ended.
+        :raises StackError: with the log of a process that has ended.
         """
         for name, process in self._processes.items():
             ended = process.poll()
@@ -152,15 +152,15 @@ class AirflowStack:
                 raise StackError(f"Airflow's {name} ended with exit code {ended}; see {log}\n{last}")
 
     def health(self) -> dict[str, Any]:
-        """Return the state of each component; nothing while the API server does not answer."""
+        """Return the state of each component; empty while the API server does not respond."""
         try:
-            answer = requests.get(f"{self.url}{self.health_path}", timeout=5)
-            return dict(answer.json()) if answer.ok else {}
+            response = requests.get(f"{self.url}{self.health_path}", timeout=5)
+            return dict(response.json()) if response.ok else {}
         except (requests.RequestException, ValueError):
             return {}
 
     def stop(self) -> None:
-        """Stop every process that was started, and all that those have started; return when all are gone."""
+        """Stop all processes and their descendants; return when all have ended."""
         family, self._orphans = self._orphans, []
         for orphan in family:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -183,9 +183,9 @@ class AirflowStack:
 
     def run_once(self, name: str, *arguments: str) -> None:
         """
-        Run a command of Airflow to its end.
+        Run a command of Airflow and wait for its end.
 
-        :raises StackError: naming its log, if it fails.
+        :raises StackError: with its log, if it fails.
         """
         if self._run(name, *arguments).wait():
             self.check()
@@ -193,7 +193,7 @@ class AirflowStack:
 
     def _run(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         with self._log(name).open("ab") as log:
-            # A session of its own: Ctrl-C reaches this process alone, which then stops the others in order.
+            # In a new session: Ctrl-C then reaches only this process, which stops the others in order.
             self._processes[name] = subprocess.Popen(
                 airflow_command(*arguments),
                 **self.place(name),
@@ -209,9 +209,9 @@ class AirflowStack:
 
     def wait_until_healthy(self) -> None:
         """
-        Return as soon as every component says that it is well.
+        Wait until every component is healthy.
 
-        :raises StackError: if that takes too long, or a process has ended.
+        :raises StackError: after a timeout, or if a process has ended.
         """
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
@@ -225,7 +225,7 @@ class AirflowStack:
 
 @contextlib.contextmanager
 def imagekit_connection() -> Iterator[str]:
-    """Yield the Airflow Connection that the user has set, else one to a local server over the catalogue."""
+    """Yield the user's Airflow Connection if it is set, else that of a local server with the catalogue."""
     if own := os.environ.get(CONNECTION_VARIABLE):
         print(f"ImageKit    the account in {CONNECTION_VARIABLE}")
         yield own
@@ -242,7 +242,7 @@ def imagekit_connection() -> Iterator[str]:
 
 
 def remembered_login() -> tuple[int, str]:
-    """Return port and password of the run before; zero and blank before the first."""
+    """Return port and password of the previous run; zero and an empty string before the first run."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         kept = json.loads(LOGIN.read_text("utf-8"))
         return int(kept["port"]), str(kept["password"])
@@ -250,25 +250,25 @@ def remembered_login() -> tuple[int, str]:
 
 
 def remember_login(stack: AirflowStack) -> None:
-    """Keep port and password for the next run, for this user alone."""
+    """Save port and password for the next run, readable only by this user."""
     LOGIN.parent.mkdir(exist_ok=True)
     LOGIN.touch(mode=0o600)
     LOGIN.write_text(json.dumps({"port": stack.port, "password": stack.password}), "utf-8")
 
 
 def show_connection(stack: AirflowStack, connection: str) -> None:
-    """Add the connection to those that the UI lists: it does not show what comes from the environment."""
+    """Add the connection to the database, because the UI does not list those from the environment."""
     form = "--conn-json" if connection.lstrip().startswith("{") else "--conn-uri"
     stack.run_once("connection", "connections", "add", "imagekit_default", form, connection)
 
 
 def private_key(connection: str) -> str:
-    """Return the key of the local server's connection, which is no secret."""
+    """Return the key of the local server's connection, which is not secret."""
     return str(json.loads(connection)["password"])
 
 
 def dags_folder() -> Path:
-    """Return the folder that ``make airflow DAGS=`` names, else that of the examples."""
+    """Return the folder in ``make airflow DAGS=``, else that of the examples."""
     folder = Path(os.environ.get("DAGS") or EXAMPLE_DAGS).expanduser().resolve()
     if not folder.is_dir():
         raise StackError(f"DAGS is {str(folder)!r}, which is not a folder.")
@@ -291,7 +291,7 @@ def main() -> int:
                 print(f"Airflow     {stack.url}")
                 print(f"User        {stack.username}")
                 print(f"Password    {stack.password}")
-                print(f"Reports     {stack.reports}, which tasks link to")
+                print(f"Reports     {stack.reports}, linked from the tasks")
                 print("Ctrl-C stops everything.", flush=True)
                 while True:
                     stack.check()

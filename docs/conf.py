@@ -1,4 +1,4 @@
-"""Sphinx settings of the documentation; ``make docs`` builds it."""
+"""Sphinx settings of the documentation, which ``make docs`` builds."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ autodoc_preserve_defaults = True
 autodoc_default_options = {"members": True, "show-inheritance": True}
 add_module_names = False
 
-# Every name in the reference must lead somewhere. The names of other projects that we use are listed in
-# `inventories`, so that a build needs no network.
+# Every name in the reference must have a target. `inventories` lists the names of other projects, so that a
+# build needs no network.
 nitpicky = True
 nitpick_ignore = [
     ("py:exc", "DownstreamTasksSkipped"),
@@ -65,7 +65,7 @@ SITES = {
     "requests": "https://requests.readthedocs.io/en/latest/",
     "pillow": "https://pillow.readthedocs.io/en/stable/",
 }
-# Headings of the sidebar have a level, and what scrolls can be scrolled by the keyboard.
+# Accessibility: the sidebar's headings get a level, and scrollable elements get keyboard focus.
 ACCESSIBLE = {
     'role="heading">': 'role="heading" aria-level="2">',
     "<pre>": '<pre tabindex="0">',
@@ -75,7 +75,7 @@ _built = tempfile.TemporaryDirectory(prefix="imagekit-docs-")
 
 
 def _inventory(name: str) -> str:
-    """Return the path of an inventory as Sphinx reads it, made of our list."""
+    """Write an inventory for Sphinx from our list of names; return its path."""
     header = f"# Sphinx inventory version 2\n# Project: {name}\n# Version: \n# zlib\n"
     path = Path(_built.name, f"{name}.inv")
     path.write_bytes(header.encode() + zlib.compress((HERE / f"inventories/{name}.txt").read_bytes()))
@@ -86,7 +86,7 @@ intersphinx_mapping = {name: (address, _inventory(name)) for name, address in SI
 
 
 def setup(app: Any) -> None:
-    """Find classes that a docstring names without their module, and let keyboards reach everything."""
+    """Resolve class names without a module in docstrings, and make pages accessible by keyboard."""
     app.connect("missing-reference", _by_last_name)
     app.connect("html-page-context", _make_accessible, priority=900)
 
@@ -100,7 +100,7 @@ def _make_accessible(*arguments: Any) -> None:
 
 
 def _by_last_name(app: Any, env: Any, node: Any, text: Any) -> Any:
-    """Link ``HashRecord`` where one page has it; show a name of ours that has no page without a link."""
+    """Link a name without its module if it is unique; show our other names without a link."""
     if node.get("refdomain") != "py":
         return None
     domain, name = env.get_domain("py"), str(node["reftarget"]).rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""Draw the package's parts and the arrows between them, as the imports of the code have them."""
+"""Draws the package's parts and the imports between them as a diagram."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ REPOSITORY = Path(__file__).parents[1]
 PACKAGE = "airflow_provider_imagekit"
 PICTURE = REPOSITORY / "docs/images/architecture.svg"
 JOBS = {
-    "operators": "what a task does",
-    "sensors": "what a task waits for",
+    "operators": "operators of DAGs",
+    "sensors": "sensors of DAGs",
     "triggers": "waiting in the triggerer",
-    "plugins": "receiver of webhooks",
-    "hooks": "Airflow Connection to client",
-    "links": "buttons in the UI",
+    "plugins": "webhook receiver",
+    "hooks": "client from a Connection",
+    "links": "links in the UI",
     "assets": "assets and lineage",
     "gates": "one check of a gate",
     "library": "table of a media library",
     "similarity": "verdict, banks, duplicates",
-    "client": "one HTTP call",
+    "client": "HTTP calls",
     "io": "files, tables, storage",
     "emulator": "the local ImageKit server",
     "pictures": "pHash of local pictures",
-    "phash": "64 bits and their distance",
-    "arguments": "readers of templated values",
-    "exceptions": "the tree of errors",
-    "compat": "the door to Airflow",
-    "provider_info": "what Airflow reads first",
+    "phash": "hashes and their distance",
+    "arguments": "parsing of rendered values",
+    "exceptions": "all exceptions",
+    "compat": "imports of Airflow",
+    "provider_info": "metadata for Airflow",
 }
-LABEL = 'aria-label="Parts of the package; each imports only what stands below it"'
+LABEL = 'aria-label="Parts of the package; each imports only parts below it"'
 STYLE = """
 .box { fill: #fff; stroke: #57606a; stroke-width: 1.5 } .line { stroke: #8c959f; fill: none }
 text { font-family: system-ui, sans-serif; text-anchor: middle; fill: #1f2328 }
@@ -41,7 +41,7 @@ WIDTH, HEIGHT, GAP, FLOOR, MARGIN = 176, 46, 22, 104, 24
 
 
 def arrows() -> dict[str, set[str]]:
-    """Return what each part of the package imports of the others."""
+    """Return for each part of the package the other parts that it imports."""
     found: dict[str, set[str]] = {}
     for module in sorted((REPOSITORY / PACKAGE).rglob("*.py")):
         part = module.relative_to(REPOSITORY / PACKAGE).parts[0].removesuffix(".py")
@@ -59,7 +59,7 @@ def _imported(module: Path) -> set[str]:
 
 
 def floors(below: dict[str, set[str]]) -> list[list[str]]:
-    """Return the parts by floor; each stands one above the highest that it imports."""
+    """Return the parts by level; each is one level above the highest part that it imports."""
     height: dict[str, int] = {}
     while len(height) < len(below):
         for part in sorted(set(below) - set(height)):
@@ -71,7 +71,7 @@ def floors(below: dict[str, set[str]]) -> list[list[str]]:
 
 
 def shortest(below: dict[str, set[str]]) -> set[tuple[str, str]]:
-    """Return the arrows that no way round replaces."""
+    """Return the imports that are not implied by longer paths (the transitive reduction)."""
 
     def reach(parts: Iterable[str]) -> set[str]:
         return {deeper for part in parts for deeper in below[part] | reach(below[part])}

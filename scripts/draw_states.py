@@ -1,4 +1,4 @@
-"""Draw the state diagrams of the documentation from the texts below."""
+"""Draws the documentation's state diagrams from the texts below."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DIAGRAMS = {
     "sensor-states": """
         The states of PHashDistanceSensor
         start 0,0 plain: started | arguments are checked
-        check 1,0 main: check | asks for the two hashes
+        check 1,0 main: check | fetches the two hashes
         wait 1,1.5 main: waiting | worker, database or triggerer
         success 2,0 good: success | verdict in XCom
         failed 2,0.75 bad: failed | no retry
@@ -28,17 +28,17 @@ DIAGRAMS = {
         The states of a run over a media library
         list 0,1 main: list | lease taken; 1,000 files a call
         plan 1,1 main: plan | compared with the table
-        fetch 2,1 main: fetch | one call a changed file
+        fetch 2,1 main: fetch | one call per changed file
         publish 3,1 main: publish | table replaced in one step
         dry 1,0 good: dry run | the plan in XCom
         done 3,0 good: success | path and counts in XCom
-        failed 2,2 bad: failed | old table and journal stay
+        failed 2,2 bad: failed | old table and journal kept
         again 0,2 plain: next try | reads the journal
         list > plan:
         plan > fetch:
         plan > dry: dry_run
         plan > failed: too many deleted
-        fetch > publish: max_failed kept
+        fetch > publish: within max_failed
         fetch > failed: too many failed
         publish > done:
         failed > again: retries
@@ -123,7 +123,7 @@ def _arrow(line: str) -> tuple[str, str, str]:
 
 
 def _line(start: State, end: State, label: str, aside: float) -> str:
-    """Return an arrow from edge to edge; one of a pair of opposite arrows stands aside."""
+    """Return an arrow from edge to edge; opposite arrows of a pair are drawn side by side."""
     (x1, y1), (x2, y2) = start.middle, end.middle
     if x1 == x2:
         shift, half = aside if y1 < y2 else -aside, HEIGHT / 2 if y1 < y2 else -HEIGHT / 2

@@ -1,5 +1,5 @@
 """
-Write ``docs/images/demo.png``: the top of the page that ``make demo`` has written, with Chromium.
+Write ``docs/images/demo.png``, a screenshot of the top of ``make demo``'s page in Chromium.
 
 The other screenshots are taken by tests that run with ``IMAGEKIT_WRITE_SCREENSHOTS=1``:
 ``tests/ui/test_ui.py`` (with ``IMAGEKIT_TEST_STACK=1``) and

@@ -79,7 +79,7 @@ def test_the_template_field_of_dry_run_has_the_name_of_the_argument() -> None:
 @pytest.mark.parametrize("half", ["a\ud800", "\udfffa", "/caf\udce9.jpg", "\ude00\ud83d"])
 def test_a_lone_surrogate_is_refused_with_the_arguments_name(half: str) -> None:
     for read in (optional_text, texts, lambda value, name: mapping({value: 1}, name)):
-        with pytest.raises(ImageKitInputError, match=r"file_ids has half a character\.") as caught:
+        with pytest.raises(ImageKitInputError, match=r"file_ids contains an unpaired surrogate\.") as caught:
             read(half, "file_ids")
         assert str(caught.value).isascii()
     assert optional_text("caf\u00e9 \U0001f600", "path") == "caf\u00e9 \U0001f600"

@@ -93,4 +93,4 @@ def test_a_tag_of_another_version_is_refused() -> None:
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 1
-    assert "the tag names 0.2.0, the package 0.1.0" in done.stderr
+    assert "the tag is 0.2.0, but the package is 0.1.0" in done.stderr

@@ -1,4 +1,4 @@
-"""ImageKit's HTTP API: one call from its parameters to a value or an error. Without Airflow."""
+"""Client of ImageKit's HTTP API, independent of Airflow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["ImageKitClient"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the client when it is used: requests would take its time at each parse of a DAG file."""
+    """Import the client on first use, because importing requests slows down the parsing of DAG files."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from airflow_provider_imagekit.client.client import ImageKitClient

@@ -1,18 +1,19 @@
 """
-ImageKit's endpoints that write, as requests, without I/O.
+Builds requests for ImageKit's write endpoints; does no I/O.
 
-Which of them are sent again although ImageKit may have done it already (:data:`REPEATABLE`):
+If the response to a write is lost, ImageKit may already have processed the request. Which requests are
+retried all the same (:data:`REPEATABLE`):
 
 =================================================  =======  =================================================
-what                                               again    why
+request                                            retried  reason
 =================================================  =======  =================================================
-add or remove tags; details; publication           yes      the second time changes nothing
-delete files                                       yes      a file that is gone is reported as missing
-purge a URL                                        yes      it is purged twice; both count for the plan
-upload with neither a new version nor a new name   yes      the second is refused: the name is taken
-upload with ``overwrite`` or a unique name         no       it would make another version, or another file
-copy, move, rename a folder                        no       a copy would add versions, a move finds nothing
-create a custom metadata field                     no       the second is refused, as if another client had
+add or remove tags, update details, publish        yes      repeating it changes nothing
+delete files                                       yes      a deleted file is reported as missing
+purge a URL                                        yes      it is purged twice; both purges count for the plan
+upload without ``overwrite`` or a unique name      yes      the second is rejected: the name exists
+upload with ``overwrite`` or a unique name         no       it would create another version or another file
+copy, move, rename a folder                        no       a copy adds versions, a move finds no source
+create a custom metadata field                     no       a repeat fails as if another client had made it
 =================================================  =======  =================================================
 """
 
@@ -46,14 +47,14 @@ __all__ = [
     "usage",
 ]
 
-#: Maximum number of files that one request tags.
+#: Maximum number of files per tagging request.
 MAX_TAGGED_FILES: Final = 50
-#: Maximum number of files that one request deletes.
+#: Maximum number of files per delete request.
 MAX_DELETED_FILES: Final = 100
-#: Maximum number of characters of a file's tags together.
+#: Maximum total number of characters in the tags of a file.
 MAX_TAG_CHARACTERS: Final = 500
 
-#: Whether a kind of write is sent again although ImageKit may have done it already.
+#: Whether a kind of write is retried although ImageKit may already have processed it.
 REPEATABLE: Final[Mapping[str, bool]] = {
     "add_tags": True,
     "remove_tags": True,
@@ -81,7 +82,7 @@ def add_tags(file_ids: Sequence[str], tags: Sequence[str]) -> Request:
 
     :param file_ids: ids of 1 to 50 files.
     :param tags: the tags, at least one.
-    :raises ImageKitInputError: for too many ids, no tags, or tags that ImageKit does not take.
+    :raises ImageKitInputError: for too many ids or none, no tags, or tags that ImageKit does not accept.
     """
     return _post("/v1/files/addTags", _tagging(file_ids, tags), "add_tags")
 
@@ -100,14 +101,14 @@ def update_file(
     published: bool | None = None,
 ) -> Request:
     """
-    Change the details of a file: ``PATCH /v1/files/{fileId}/details``. What is not given stays as it is.
+    Change the details of a file: ``PATCH /v1/files/{fileId}/details``; ``None`` leaves a field unchanged.
 
     :param file_id: ImageKit's id of the file.
-    :param tags: the tags that it shall have; an empty list removes all.
-    :param custom_metadata: values by field; ``None`` as a value removes the field's value.
+    :param tags: the new tags; an empty list removes all tags.
+    :param custom_metadata: values by field name; the value ``None`` clears a field.
     :param description: the description.
     :param published: whether the file is delivered.
-    :raises ImageKitInputError: if nothing is to be changed, or the id is not valid.
+    :raises ImageKitInputError: if all fields are ``None``, or the id is not valid.
     """
     body: dict[str, Any] = {}
     if tags is not None:
@@ -119,7 +120,9 @@ def update_file(
     if published is not None:
         body["publish"] = {"isPublished": published}
     if not body:
-        raise ImageKitInputError("Nothing is to be changed.", help="Pass what the file shall have.")
+        raise ImageKitInputError(
+            "The update changes nothing.", help="Pass tags, custom_metadata, description or published."
+        )
     path = f"/v1/files/{id_segment(file_id)}/details"
     return Request(path, {}, dict, method="PATCH", body=body, repeatable=REPEATABLE["update_file"])
 
@@ -129,7 +132,7 @@ def delete_files(file_ids: Sequence[str]) -> Request:
     Delete files with all their versions: ``POST /v1/files/batch/deleteByFileIds``.
 
     :param file_ids: ids of 1 to 100 files.
-    :raises ImageKitInputError: for too many or no ids.
+    :raises ImageKitInputError: for too many ids or none.
     """
     ids = _checked_ids(file_ids, MAX_DELETED_FILES)
     return _post("/v1/files/batch/deleteByFileIds", {"fileIds": ids}, "delete_files")
@@ -153,17 +156,18 @@ def upload_file(
     Upload a file: ``POST /api/v1/files/upload``.
 
     :param file: content of the file, or a URL that ImageKit fetches.
-    :param file_name: its name in the media library; ImageKit replaces what is not a letter, digit, dot, minus
-        or underscore.
-    :param folder: path of its folder, which is made if it is not there.
+    :param file_name: its name in the media library; ImageKit replaces every character other than letters,
+        digits, dots, hyphens and underscores.
+    :param folder: path of its folder, which is created if it does not exist.
     :param tags: its tags.
-    :param custom_metadata: values by field.
+    :param custom_metadata: values by field name.
     :param description: its description.
     :param private: whether only signed URLs deliver it.
     :param published: whether it is delivered.
     :param unique_name: whether ImageKit adds a random suffix to the name.
-    :param overwrite: whether a file of this name gets a new version; else the upload is refused.
-    :param response_fields: further fields of the answer, such as ``metadata``.
+    :param overwrite: whether an existing file of this name gets a new version; otherwise ImageKit rejects the
+        upload.
+    :param response_fields: additional fields of the response, such as ``metadata``.
     :raises ImageKitInputError: if the name is empty or a tag is not valid.
     """
     fields = {
@@ -178,11 +182,11 @@ def upload_file(
         "responseFields": ",".join(response_fields),
         "isPublished": "" if published else "false",
     }
-    again = unique_name or overwrite
+    creates_another = unique_name or overwrite
     return _post(
         "/api/v1/files/upload",
         Form({name: value for name, value in fields.items() if value}, file, fields["fileName"]),
-        "upload_file, overwriting or with a unique name" if again else "upload_file",
+        "upload_file, overwriting or with a unique name" if creates_another else "upload_file",
     )
 
 
@@ -197,7 +201,7 @@ def purge_cache(url: str) -> Request:
 
 
 def purge_status(request_id: str) -> Request:
-    """Ask whether a purge is completed: ``GET /v1/files/purge/{requestId}``."""
+    """Request the status of a purge: ``GET /v1/files/purge/{requestId}``."""
     return Request(f"/v1/files/purge/{id_segment(request_id, 'request_id')}", {}, dict)
 
 
@@ -206,8 +210,8 @@ def copy_folder(source: str, destination: str, *, include_versions: bool = False
     Copy a folder into another one: ``POST /v1/bulkJobs/copyFolder``.
 
     :param source: path of the folder.
-    :param destination: path of the folder that is to contain it.
-    :param include_versions: whether to copy older versions of the files, too.
+    :param destination: path of the folder to copy it into.
+    :param include_versions: whether to copy older versions of the files as well.
     """
     body = _folders(source, destination) | {"includeVersions": include_versions}
     return _post("/v1/bulkJobs/copyFolder", body, "copy_folder")
@@ -235,22 +239,22 @@ def rename_folder(folder: str, new_name: str, *, purge: bool = False) -> Request
 
 
 def folder_job(job_id: str) -> Request:
-    """Ask whether a job on a folder is completed: ``GET /v1/bulkJobs/{jobId}``."""
+    """Request the status of a folder job: ``GET /v1/bulkJobs/{jobId}``."""
     return Request(f"/v1/bulkJobs/{id_segment(job_id, 'job_id')}", {}, dict)
 
 
 def usage(start_date: str, end_date: str) -> Request:
     """
-    Ask for the account's usage: ``GET /v1/accounts/usage``.
+    Request the account's usage: ``GET /v1/accounts/usage``.
 
     :param start_date: first day, such as ``2026-11-01``.
-    :param end_date: day after the last, less than 90 days later.
+    :param end_date: the day after the last one, less than 90 days later.
     """
     return Request("/v1/accounts/usage", {"startDate": start_date, "endDate": end_date}, dict)
 
 
 def custom_metadata_fields() -> Request:
-    """Ask for all custom metadata fields of the account: ``GET /v1/customMetadataFields``."""
+    """Request all custom metadata fields of the account: ``GET /v1/customMetadataFields``."""
     return Request(_FIELDS, {}, list)
 
 
@@ -293,10 +297,10 @@ def _checked_ids(file_ids: Sequence[str], maximum: int) -> list[str]:
 def _checked_tags(tags: Sequence[str]) -> list[str]:
     checked = [parse_text(tag, "tags") for tag in tags]
     if bad := next((tag for tag in checked if "%" in tag or "," in tag), ""):
-        raise ImageKitInputError(f"The tag {bad!r} is not valid.", help="A tag has neither % nor a comma.")
+        raise ImageKitInputError(f"The tag {bad!r} is not valid.", help="Tags must not contain % or a comma.")
     if (length := sum(map(len, checked))) > MAX_TAG_CHARACTERS:
         raise ImageKitInputError(
-            f"The tags have {length} characters.",
-            help=f"A file's tags have at most {MAX_TAG_CHARACTERS} characters together.",
+            f"tags has {length} characters in total.",
+            help=f"The tags of a file may have at most {MAX_TAG_CHARACTERS} characters in total.",
         )
     return checked

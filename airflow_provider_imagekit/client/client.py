@@ -1,4 +1,4 @@
-"""The client of one ImageKit account: its requests with retries and rate limits. No Airflow."""
+"""Client of one ImageKit account, with retries and rate limits; independent of Airflow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Self
 from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.client.pagination import identity, pages
 from airflow_provider_imagekit.client.rate_limit import RateLimiter, account_rate_limiter
-from airflow_provider_imagekit.client.retry import Retrying, Waits
+from airflow_provider_imagekit.client.retry import RateLimitStats, Retrying
 from airflow_provider_imagekit.client.settings import ClientSettings, RetryLimits, TaskLimits
 from airflow_provider_imagekit.client.transport import Transport, check_base_url
 from airflow_provider_imagekit.client.writes import Writes
@@ -29,24 +29,24 @@ from airflow_provider_imagekit.phash import PHash
 
 __all__ = ["ImageKitClient"]
 
-# The operating system's: tasks that were forked together, or that seed Python's own, draw different ones.
-_CHANCE = random.SystemRandom()
+# Jitter from the operating system differs even between tasks that were forked together or seed `random`.
+_SYSTEM_RANDOM = random.SystemRandom()
 
 
 class ImageKitClient(Writes):
     """
-    Talks to one ImageKit account; safe to share between threads.
+    Sends requests for one ImageKit account; safe to share between threads.
 
     :param settings: the account's private key, or
         :class:`~airflow_provider_imagekit.client.settings.ClientSettings`.
-    :param user_agent: what stands behind this package's name in the ``User-Agent`` header.
-    :param budget: the rate limiter; by default the account's shared one, which then follows these
-        settings.
-    :param write_budget: the same for requests that change something, which have a rate of their own.
+    :param user_agent: text to add after this package's name in the ``User-Agent`` header.
+    :param budget: the rate limiter; by default the one shared by all clients of the account, which then
+        follows these settings.
+    :param write_budget: the rate limiter of requests that write, which have a separate rate.
     :param sleep: waits for a number of seconds between tries.
-    :param jitter: random numbers from 0 to 1.
-    :param fields: fields of the settings by name, such as ``base_url`` or ``requests_per_second``; beside
-        settings, those that differ.
+    :param jitter: returns random numbers from 0 to 1.
+    :param fields: fields of the settings by name, such as ``base_url`` or ``requests_per_second``; they
+        override those of ``settings``.
     """
 
     base_url = ""
@@ -59,7 +59,7 @@ class ImageKitClient(Writes):
         budget: RateLimiter | None = None,
         write_budget: RateLimiter | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = _CHANCE.random,
+        jitter: Callable[[], float] = _SYSTEM_RANDOM.random,
         **fields: Any,
     ) -> None:
         if isinstance(settings, ClientSettings):
@@ -79,17 +79,19 @@ class ImageKitClient(Writes):
         self.writes_per_second = settings.writes_per_second
         self._transport = Transport(settings, self.base_url, user_agent)
         self._settings = settings
-        self._budget = budget or account_rate_limiter(settings)
-        self._write_budget = write_budget or account_rate_limiter(settings, writes=True)
+        self._rate_limiter = budget or account_rate_limiter(settings)
+        self._write_rate_limiter = write_budget or account_rate_limiter(settings, writes=True)
         if budget is None:
             self.follow_settings("")
-        self.waits = Waits()
-        self._calls = Retrying(self._transport, self._budget, self.waits, sleep=sleep, jitter=jitter)
+        self.rate_limit_stats = RateLimitStats()
+        self._calls = Retrying(
+            self._transport, self._rate_limiter, self.rate_limit_stats, sleep=sleep, jitter=jitter
+        )
         self._write_calls = Retrying(
-            self._transport, self._write_budget, self.waits, sleep=sleep, jitter=jitter
+            self._transport, self._write_rate_limiter, self.rate_limit_stats, sleep=sleep, jitter=jitter
         )
         self.sleep = sleep
-        self.of_task = TaskLimits()
+        self.task_limits = TaskLimits()
 
     def __repr__(self) -> str:
         return f"ImageKitClient({self.base_url})"
@@ -102,30 +104,30 @@ class ImageKitClient(Writes):
 
     def follow_settings(self, source: str) -> None:
         """
-        Have the account's rate limiters follow the settings of this client.
+        Apply the rates of this client's settings to the account's rate limiters.
 
-        :param source: whose settings they are, such as the id of an Airflow Connection; they replace those
-            that the same source gave before.
+        :param source: where the settings come from, such as the id of an Airflow Connection; they replace the
+            earlier settings of the same source.
         """
         settings = self._settings
-        self._budget.follow(source, settings.requests_per_second, settings.rate_limit_url)
-        self._write_budget.follow(source, settings.writes_per_second, settings.rate_limit_url)
+        self._rate_limiter.follow(source, settings.requests_per_second, settings.rate_limit_url)
+        self._write_rate_limiter.follow(source, settings.writes_per_second, settings.rate_limit_url)
 
-    def limited(self, of_task: TaskLimits) -> Self:
+    def limited(self, task_limits: TaskLimits) -> Self:
         """
-        Return a client with the limits of a task; it shares sockets, budgets and answers under way.
+        Return a client with the limits of a task; it shares sockets, rate limiters and requests in flight.
 
-        :param of_task: limits of all calls of the returned client together.
+        :param task_limits: limits for all calls of the returned client together.
         """
-        if not of_task:
+        if not task_limits:
             return self
         limited = copy.copy(self)
-        limited.of_task = of_task
+        limited.task_limits = task_limits
         return limited
 
     @property
     def origin(self) -> object:
-        """What stands for the client and for all that :meth:`limited` made of it."""
+        """Identity that this client shares with all clients derived from it by :meth:`limited`."""
         return self._transport
 
     def close(self) -> None:
@@ -134,19 +136,19 @@ class ImageKitClient(Writes):
 
     def call(self, request: endpoints.Request, *, limits: RetryLimits | None = None) -> Any:
         """
-        Send a request, repeat it as the limits allow, and return its decoded answer.
+        Send a request, retry it within the limits, and return the decoded response.
 
-        While an equal call that reads is under way in another thread, its answer serves this one too.
+        If an identical read is in flight in another thread, both calls share its response.
 
         :param request: one of :mod:`airflow_provider_imagekit.client.endpoints` or of
             :mod:`airflow_provider_imagekit.client.changes`.
-        :param limits: how often to repeat it; by default as the client's settings say.
-        :raises UnknownOutcomeError: if a write that must not be repeated got no usable answer.
+        :param limits: limits of the retries; by default those of the client's settings.
+        :raises UnknownOutcomeError: if a write that must not be repeated got no usable response.
         :raises ImageKitError: the last try's error.
         """
         calls = self._write_calls if request.writes else self._calls
         try:
-            return calls.call(request, self.of_task.of_call(limits or self.limits))
+            return calls.call(request, self.task_limits.for_call(limits or self.limits))
         except ImageKitError as error:
             if not request.subject:
                 raise
@@ -157,9 +159,9 @@ class ImageKitClient(Writes):
         Return the metadata of a file of the media library.
 
         :param file_id: ImageKit's id of the file.
-        :param limits: how often to repeat the request; by default as the client's settings say.
-        :return: ImageKit's object with its own names: ``width``, ``height``, ``size``, ``format``, ``pHash``,
-            ``exif`` …; every key can be absent.
+        :param limits: limits of the retries; by default those of the client's settings.
+        :return: ImageKit's metadata object: ``width``, ``height``, ``size``, ``format``, ``pHash``,
+            ``exif`` …; every key may be absent.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
         metadata: dict[str, Any] = self.call(endpoints.file_metadata(file_id), limits=limits)
@@ -169,9 +171,9 @@ class ImageKitClient(Writes):
         """
         Return the metadata behind a delivery URL of the account.
 
-        :param url: an address below one of the account's URL endpoints, unencoded or encoded as in a browser.
+        :param url: a URL below one of the account's URL endpoints, unencoded or encoded as in a browser.
             With a transformation, the metadata is that of the transformed picture.
-        :param limits: how often to repeat the request; by default as the client's settings say.
+        :param limits: limits of the retries; by default those of the client's settings.
         :return: as :meth:`get_file_metadata`.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
@@ -182,12 +184,12 @@ class ImageKitClient(Writes):
         self, *, file_id: str | None = None, url: str | None = None, limits: RetryLimits | None = None
     ) -> PHash:
         """
-        Return the perceptual hash of a picture, named by exactly one of ``file_id`` and ``url``.
+        Return the perceptual hash of a picture, identified by exactly one of ``file_id`` and ``url``.
 
         :param file_id: ImageKit's id of the file.
         :param url: a delivery URL of the account.
-        :param limits: how often to repeat the request; by default as the client's settings say.
-        :raises MissingPHashError: if the file has none, as a video.
+        :param limits: limits of the retries; by default those of the client's settings.
+        :raises MissingPHashError: if the file has none, for example a video.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
         if (file_id is None) == (url is None):
@@ -216,13 +218,13 @@ class ImageKitClient(Writes):
         limit: int | None = None,
     ) -> Iterator[dict[str, Any]]:
         """
-        Yield the files and folders of the media library, over as many pages as there are.
+        Yield the files and folders of the media library from all pages of the listing.
 
-        The listing has no ``pHash`` and no EXIF; those cost one metadata call a file. A file that moves to
-        another page while the listing goes on is yielded, and once; see
+        The listing has no ``pHash`` and no EXIF; those require one metadata call per file. A file that moves
+        to another page during the listing is yielded exactly once; see
         :mod:`airflow_provider_imagekit.client.pagination`.
 
-        :param search_query: ImageKit's search language; with it, ``type`` counts for nothing.
+        :param search_query: a query in ImageKit's search language; ``type`` is then ignored.
         :param path: a folder, without its subfolders.
         :param type: ``file`` (the default), ``file-version``, ``folder`` or ``all``.
         :param file_type: ``all`` (the default), ``image`` or ``non-image``.
@@ -260,29 +262,29 @@ class ImageKitClient(Writes):
 
     def find_file(self, path: str) -> dict[str, Any]:
         """
-        Return a file of the media library by its path, since people know paths and the API asks for ids.
+        Return the file at a path of the media library; the API itself expects file ids.
 
-        :param path: such as ``/folder/picture.jpg``; its folder is listed, page by page. An accent may stand
-            beside its letter or be one with it (NFD, NFC).
-        :return: the file as the listing has it: ``fileId``, ``url``, ``width``, ``updatedAt`` …
-        :raises ImageKitInputError: if the path has control characters or half a character.
-        :raises ImageKitNotFoundError: if there is none.
+        :param path: such as ``/folder/picture.jpg``; the folder is listed page by page. Accented letters may
+            be composed (NFC) or decomposed (NFD).
+        :return: the file as in the listing: ``fileId``, ``url``, ``width``, ``updatedAt`` …
+        :raises ImageKitInputError: if the path has control characters or an unpaired surrogate.
+        :raises ImageKitNotFoundError: if there is no such file.
         :raises ImageKitError: see :mod:`airflow_provider_imagekit.exceptions`.
         """
-        wanted = endpoints.parse_text(f"/{path.strip().lstrip('/')}", "path")
-        alike: dict[str, Any] | None = None
-        # macOS writes an accent beside its letter, Linux and the web write both as one: the same name.
-        composed, apart = (unicodedata.normalize(form, wanted) for form in ("NFC", "NFD"))
-        for folder in dict.fromkeys(map(posixpath.dirname, (wanted, composed, apart))):
+        requested = endpoints.parse_text(f"/{path.strip().lstrip('/')}", "path")
+        equivalent: dict[str, Any] | None = None
+        # macOS decomposes accented letters (NFD); Linux and the web compose them (NFC). It is the same name.
+        composed, decomposed = (unicodedata.normalize(form, requested) for form in ("NFC", "NFD"))
+        for folder in dict.fromkeys(map(posixpath.dirname, (requested, composed, decomposed))):
             for file in self.list_files(path=folder):
-                there = str(file.get("filePath"))
-                if there == wanted:
+                file_path = str(file.get("filePath"))
+                if file_path == requested:
                     return file
-                if alike is None and unicodedata.normalize("NFC", there) == composed:
-                    alike = file
-            if alike is not None:
-                return alike
+                if equivalent is None and unicodedata.normalize("NFC", file_path) == composed:
+                    equivalent = file
+            if equivalent is not None:
+                return equivalent
         raise ImageKitNotFoundError(
-            f"There is no {wanted} in the media library.",
+            f"There is no {requested} in the media library.",
             help="Paths are case-sensitive; a file that was just uploaded can take a moment to appear.",
         )

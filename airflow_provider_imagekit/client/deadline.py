@@ -1,8 +1,8 @@
 """
-A limit of time on whole answers, name resolution included.
+Limits the total time of a request, including name resolution.
 
-``requests`` and urllib3 limit the time between two arrivals of bytes: a server that sends one byte every few
-seconds, be it of its headers, its body or a proxy's consent, holds its caller for hours.
+``requests`` and urllib3 only limit the time between two received bytes. A server or proxy that sends one byte
+every few seconds could therefore block its caller for hours.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ if TYPE_CHECKING:
 
 __all__ = ["STEP_TIMEOUT", "DeadlineAdapter", "addresses_of"]
 
-#: Maximum seconds for one step towards a server: one address of its host, a proxy's tunnel, a TLS handshake.
+#: Maximum seconds for one step of connecting: one address of the host, a proxy tunnel, a TLS handshake.
 STEP_TIMEOUT = 5.0
 
-_AT_ONCE = 0.001
+_MIN_TIMEOUT = 0.001
 _SOCKS_PORT = 1080
 
 
 class DeadlineAdapter(HTTPAdapter):
     """
-    Makes pools of sockets whose total time limit is for all of a request: connecting, status line, headers
+    Creates connection pools whose total timeout covers the whole request: connecting, status line, headers
     and body.
 
-    The resolution of names, all addresses of the host and its TLS handshake share that time. On top comes the
-    way to a proxy and through it, at most :data:`STEP_TIMEOUT` a step. One gap is left: inside a proxy's own
-    TLS, urllib3 limits each byte of a TLS record.
+    Name resolution, all addresses of the host and its TLS handshake share that timeout. Connecting to and
+    through a proxy adds at most :data:`STEP_TIMEOUT` per step. One gap remains: inside a proxy's own TLS,
+    urllib3 limits each byte of a TLS record.
     """
 
     def pool(self, request: requests.PreparedRequest, *, verify: Any, proxies: Any) -> Any:
         """
-        Return the pool for requests to a server: its own, or that of an HTTP or a SOCKS proxy.
+        Return the pool for requests to a server: its own, or that of an HTTP or SOCKS proxy.
 
-        :param request: one of them.
+        :param request: a request to that server.
         :param verify: whether to verify certificates, or the path of a CA bundle.
         :param proxies: addresses by scheme.
         :raises OSError: if there is no such CA bundle.
@@ -65,7 +65,7 @@ class DeadlineAdapter(HTTPAdapter):
 
 class _Reader(io.RawIOBase):
     """
-    Reads a socket for as long, in all, as its timeout says at the beginning.
+    Reads a socket within a total time limit: the socket's timeout at the start.
 
     :param raw: the socket's own reader.
     :param sock: the socket.
@@ -93,8 +93,8 @@ class _Reader(io.RawIOBase):
         super().close()
 
 
-class _Answer(http.client.HTTPResponse):
-    """An answer, a proxy's to ``CONNECT`` included, that is read through a :class:`_Reader`."""
+class _Response(http.client.HTTPResponse):
+    """A response, including a proxy's response to ``CONNECT``, that is read through a :class:`_Reader`."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -102,24 +102,24 @@ class _Answer(http.client.HTTPResponse):
 
 
 class _Connection(HTTPConnection):
-    """What a bounded connection does otherwise than urllib3's."""
+    """Mixin that limits the total time of a urllib3 connection."""
 
-    response_class = _Answer
-    _sent_until = 0.0
+    response_class = _Response
+    _send_deadline = 0.0
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send a request; all of its body has the time that the request has."""
-        self._sent_until = time.monotonic() + (self.timeout or STEP_TIMEOUT)
+        """Send a request; its body shares the timeout of the request."""
+        self._send_deadline = time.monotonic() + (self.timeout or STEP_TIMEOUT)
         super().request(*args, **kwargs)
 
     def send(self, data: Any) -> None:
-        """Send a part of a request. What is set on the socket is what the step before had left."""
-        if self.sock is not None and self._sent_until:
-            self.sock.settimeout(max(self._sent_until - time.monotonic(), _AT_ONCE))
+        """Send a part of a request in the time left; the socket still has the previous step's timeout."""
+        if self.sock is not None and self._send_deadline:
+            self.sock.settimeout(max(self._send_deadline - time.monotonic(), _MIN_TIMEOUT))
         super().send(data)
 
     def _new_conn(self) -> socket.socket:
-        # urllib3 gives each address of a host all the time there is.
+        # urllib3 would allow the full timeout for each address of the host.
         if self.timeout is None:
             return super()._new_conn()
         timeout, name, end = self.timeout, self._dns_host, time.monotonic() + self.timeout
@@ -127,19 +127,19 @@ class _Connection(HTTPConnection):
             sock = self._connect(end)
         finally:
             self._dns_host, self.timeout = name, timeout
-        sock.settimeout(min(STEP_TIMEOUT, max(end - time.monotonic(), _AT_ONCE)))
+        sock.settimeout(min(STEP_TIMEOUT, max(end - time.monotonic(), _MIN_TIMEOUT)))
         return sock
 
     def _connect(self, end: float) -> socket.socket:
         return self._connect_to_any(self._addresses(self._dns_host, self.port or self.default_port, end), end)
 
-    def _aim(self, address: str) -> None:
-        """Let the next attempt go to an address."""
+    def _set_address(self, address: str) -> None:
+        """Set the address of the next connection attempt."""
         self._dns_host = address
 
     def _addresses(self, host: str, port: int, end: float) -> list[str]:
         try:
-            return addresses_of(host.strip("[]"), port, max(end - time.monotonic(), _AT_ONCE))
+            return addresses_of(host.strip("[]"), port, max(end - time.monotonic(), _MIN_TIMEOUT))
         except TimeoutError as error:
             raise ConnectTimeoutError(self, str(error)) from error
         except socket.gaierror as error:
@@ -149,8 +149,8 @@ class _Connection(HTTPConnection):
 
     def _connect_to_any(self, addresses: list[str], end: float) -> socket.socket:
         for left in range(len(addresses), 0, -1):
-            self._aim(addresses[-left])
-            self.timeout = min(STEP_TIMEOUT, max((end - time.monotonic()) / left, _AT_ONCE))
+            self._set_address(addresses[-left])
+            self.timeout = min(STEP_TIMEOUT, max((end - time.monotonic()) / left, _MIN_TIMEOUT))
             try:
                 return super()._new_conn()
             except (ConnectTimeoutError, NewConnectionError):
@@ -160,21 +160,21 @@ class _Connection(HTTPConnection):
 
 
 class _SocksConnection(_Connection):
-    """A connection through a SOCKS proxy, whose library would resolve names without a limit of time."""
+    """A connection through a SOCKS proxy; the SOCKS library itself resolves names without a time limit."""
 
     _socks_options: dict[str, Any]
 
     def _connect(self, end: float) -> socket.socket:
         options = self._socks_options
         proxies = self._addresses(options["proxy_host"], int(options["proxy_port"] or _SOCKS_PORT), end)
-        if not options["rdns"]:  # else the proxy resolves the server's name
+        if not options["rdns"]:  # otherwise the proxy resolves the server's name
             self._dns_host = self._addresses(self._dns_host, self.port or self.default_port, end)[0]
         try:
             return self._connect_to_any(proxies, end)
         finally:
             self._socks_options = options
 
-    def _aim(self, address: str) -> None:
+    def _set_address(self, address: str) -> None:
         self._socks_options = {**self._socks_options, "proxy_host": address}
 
 
@@ -190,14 +190,14 @@ def addresses_of(host: str, port: int, timeout: float) -> list[str]:
     """
     Return the addresses of a host.
 
-    The operating system's resolver cannot be ended, so it runs in a thread of its own: one for each name,
-    however many callers wait for it.
+    The operating system's resolver cannot be interrupted, so it runs in a separate thread: one per name and
+    port, shared by all callers.
 
     :param host: name or address.
     :param port: port number.
     :param timeout: maximum seconds.
-    :raises TimeoutError: if the resolver needs longer.
-    :raises OSError: if there is no such name.
+    :raises TimeoutError: if the resolver takes longer.
+    :raises OSError: if the name does not exist.
     :raises UnicodeError: if the name cannot be encoded.
     """
     with suppress(ValueError):
@@ -209,18 +209,18 @@ def addresses_of(host: str, port: int, timeout: float) -> list[str]:
 
 
 class _Resolutions:
-    """The resolutions that are under way, one for each name and port."""
+    """The name resolutions in progress, one for each name and port."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._under_way: dict[tuple[str, int], Future[list[str]]] = {}
+        self._in_progress: dict[tuple[str, int], Future[list[str]]] = {}
 
     def start(self, host: str, port: int) -> Future[list[str]]:
-        """Begin to resolve a name, or return the resolution of it that is under way."""
+        """Start to resolve a name, or return its resolution in progress."""
         with self._lock:
-            future = self._under_way.get((host, port))
+            future = self._in_progress.get((host, port))
             if future is None:
-                future = self._under_way[host, port] = Future()
+                future = self._in_progress[host, port] = Future()
                 threading.Thread(
                     target=self._resolve, args=(host, port, future), name=f"imagekit-dns-{host}", daemon=True
                 ).start()
@@ -238,7 +238,7 @@ class _Resolutions:
 
     def _forget(self, host: str, port: int) -> None:
         with self._lock:
-            del self._under_way[host, port]
+            del self._in_progress[host, port]
 
 
 @per_process

@@ -1,7 +1,7 @@
 """
-ImageKit's endpoints that read, as requests, without I/O.
+Builds requests for ImageKit's read endpoints; does no I/O.
 
-Those that write are in :mod:`airflow_provider_imagekit.client.changes`.
+The write endpoints are in :mod:`airflow_provider_imagekit.client.changes`.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ __all__ = [
 
 DEFAULT_BASE_URL = "https://api.imagekit.io"
 
-#: Maximum files that one answer of the list endpoint holds.
+#: Maximum number of files per response of the list endpoint.
 MAX_PAGE = 1000
 
-#: What the arguments ``type``, ``file_type`` and ``sort`` of a listing may be.
+#: Valid values of the arguments ``type``, ``file_type`` and ``sort`` of a listing.
 TYPES = ("file", "file-version", "folder", "all")
 FILE_TYPES = ("all", "image", "non-image")
 SORTS = tuple(
@@ -53,7 +53,7 @@ SORTS = tuple(
     for direction in ("ASC", "DESC")
 )
 
-#: Top-level names that ImageKit's API reference documents for its metadata object; each can be absent.
+#: Top-level keys of the metadata object in ImageKit's API reference; each may be absent.
 METADATA_FIELDS = frozenset(
     {
         "audioCodec",
@@ -74,33 +74,33 @@ METADATA_FIELDS = frozenset(
     }
 )
 
-#: The parts of ``exif`` in the metadata object.
+#: Sections of ``exif`` in the metadata object.
 EXIF_SECTIONS = ("image", "thumbnail", "exif", "gps", "interoperability", "makernote")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-_NO_ENDPOINT = (
-    f" If a template takes its beginning from there, set {field_label('url_endpoint')} in the Airflow "
+_MISSING_ENDPOINT_HELP = (
+    f" If a template prepends the URL endpoint, set {field_label('url_endpoint')} in the Airflow "
     "Connection's extra."
 )
 
 
-def _spelled(text: str) -> str:
-    """Return a pattern for a text of which any character can be percent-encoded, once or more often."""
+def _encodable(text: str) -> str:
+    """Return a pattern for a text whose characters may each be percent-encoded, once or repeatedly."""
     return "".join(
         f"(?:{re.escape(each)}|%(?:25)*(?:{ord(each.lower()):02x}|{ord(each.upper()):02x}))" for each in text
     )
 
 
-# Of a URL; without a colon it is the id of an Airflow Connection, as in s3://aws_default@bucket.
+# A password in a URL. User info without a colon is the id of an Airflow Connection: s3://aws_default@bucket.
 _PASSWORD = re.compile(r"(?i)(://)[^/?#\s@:]*:[^/?#\s]*(@|%(?:25)*40)")
-# The same percent-encoded, once or several times, as it stands in the query of another URL.
+# The same, percent-encoded once or repeatedly, as in the query of another URL.
 _QUOTED_PASSWORD = re.compile(
     r"(?i)(%(?P<again>(?:25)*)3A(?:/|%(?P=again)2F){2})(?:(?!%(?P=again)(?:2F|3A|3F|23|40))[^/?#&\s@])*"
     r"%(?P=again)3A(?:(?!%(?P=again)(?:2F|3F|23))[^/?#&\s])*(@|%(?P=again)40)"
 )
 _SIGNATURE = re.compile(
-    f"(?i)({_spelled('ik-s')}(?:{_spelled('=')}|['\"]?\\s*:\\s*['\"]?))(?:[0-9a-z]|%(?:25)*[3-7][0-9a-f](?<!3d))+"
+    f"(?i)({_encodable('ik-s')}(?:{_encodable('=')}|['\"]?\\s*:\\s*['\"]?))(?:[0-9a-z]|%(?:25)*[3-7][0-9a-f](?<!3d))+"
 )
 
 
@@ -109,7 +109,7 @@ class Form:
     """
     The multipart body of an upload.
 
-    :param fields: names and values.
+    :param fields: form fields by name.
     :param file: the file's content, or a URL that ImageKit fetches.
     :param name: the file's name.
     """
@@ -122,17 +122,17 @@ class Form:
 @dataclass(frozen=True, slots=True)
 class Request:
     """
-    One request of the API.
+    One API request.
 
     :param path: the path, percent-encoded.
-    :param query: names and values, not encoded; a value of ``None`` is left out.
-    :param expects: the JSON type of a good answer, ``dict`` or ``list``.
-    :param max_bytes: maximum size of the answer, decompressed.
-    :param max_values: maximum number of values in the answer, which bounds the memory that it takes.
-    :param method: HTTP method; every other than ``GET`` writes.
-    :param body: what is sent, as JSON or as a form; ``None`` for nothing.
-    :param repeatable: whether to send it again although ImageKit may have done it already.
-    :param subject: what errors name, such as ``file_id 5f0…``; nothing if blank.
+    :param query: query parameters, not encoded; those with the value ``None`` are omitted.
+    :param expects: the expected JSON type of the response, ``dict`` or ``list``.
+    :param max_bytes: maximum size of the response in bytes, decompressed.
+    :param max_values: maximum number of values in the response, which limits its memory use.
+    :param method: HTTP method; every method other than ``GET`` writes.
+    :param body: the body, sent as JSON or as a form; ``None`` for no body.
+    :param repeatable: whether to retry it although ImageKit may already have processed it.
+    :param subject: what error messages name, such as ``file_id 5f0…``; nothing if blank.
     """
 
     path: str
@@ -147,7 +147,7 @@ class Request:
 
     @property
     def writes(self) -> bool:
-        """Whether it changes something."""
+        """Whether the request writes."""
         return self.method != "GET"
 
     @property
@@ -164,9 +164,9 @@ class Request:
 
 def file_metadata(file_id: str) -> Request:
     """
-    Ask for the metadata of a file of the media library: ``GET /v1/files/{fileId}/metadata``.
+    Request the metadata of a file in the media library: ``GET /v1/files/{fileId}/metadata``.
 
-    :param file_id: ImageKit's id of the file; sent as one path segment, whatever it holds.
+    :param file_id: ImageKit's id of the file; always sent as a single path segment.
     :raises ImageKitInputError: as :func:`parse_file_id` does.
     """
     path = f"/v1/files/{id_segment(file_id)}/metadata"
@@ -175,7 +175,7 @@ def file_metadata(file_id: str) -> Request:
 
 def file_details(file_id: str) -> Request:
     """
-    Ask for the details of a file, as the listing has them: ``GET /v1/files/{fileId}/details``.
+    Request the details of a file, as in the listing: ``GET /v1/files/{fileId}/details``.
 
     :param file_id: ImageKit's id of the file.
     :raises ImageKitInputError: as :func:`file_metadata` does.
@@ -185,7 +185,7 @@ def file_details(file_id: str) -> Request:
 
 def id_segment(value: str, name: str = "file_id") -> str:
     """
-    Return an id as one segment of a path, percent-encoded.
+    Return an id as a percent-encoded path segment.
 
     :param value: the id.
     :param name: name of the argument, for the error.
@@ -196,30 +196,30 @@ def id_segment(value: str, name: str = "file_id") -> str:
 
 def parse_file_id(value: object, name: str = "file_id") -> str:
     """
-    Return an id without the blanks around it.
+    Validate an id and strip the whitespace around it.
 
     :param value: the id.
     :param name: name of the argument, for the error.
-    :raises ImageKitInputError: if it is not a text, blank, ``None``, a path or a URL, or has control
+    :raises ImageKitInputError: if it is not text, is blank, is ``None``, a path or a URL, or has control
         characters.
     """
     text = parse_text(value, name)
     if text in {".", "..", "None"} or "/" in text:
-        kind = "URL" if "://" in text else "path" if "/" in text else "text that names no file"
+        kind = "URL" if "://" in text else "path" if "/" in text else "placeholder"
         raise ImageKitInputError(
             f"{name} is {mask_signature(text)[:200]!r}, a {kind} instead of an id.",
-            help="Pass fileId as the listing or the upload of the file returned it; a URL is passed as url, "
-            "and ImageKitHook.find_file(path) finds the id of a path.",
+            help="Pass the fileId that the listing or the upload returned. Pass a URL as url; "
+            "ImageKitHook.find_file(path) finds the id of a path.",
         )
     return text
 
 
 def remote_url_metadata(url: str) -> Request:
     """
-    Ask for the metadata behind a delivery URL: ``GET /v1/metadata?url=``.
+    Request the metadata of the file at a delivery URL: ``GET /v1/metadata?url=``.
 
-    :param url: an address below one of the account's URL endpoints, as a browser would open it;
-        transformations, versions and signatures (``ik-s``, ``ik-t``) reach ImageKit unchanged.
+    :param url: a URL below one of the account's URL endpoints, as a browser would open it; transformations,
+        versions and signatures (``ik-s``, ``ik-t``) are sent to ImageKit unchanged.
     :raises ImageKitInputError: as :func:`parse_url` does.
     """
     address = parse_url(url, "url")
@@ -228,7 +228,7 @@ def remote_url_metadata(url: str) -> Request:
 
 def parse_url(value: object, name: str) -> str:
     """
-    Return a URL without the blanks around it.
+    Validate a URL and strip the whitespace around it.
 
     :param value: the URL.
     :param name: name of the argument, for the error.
@@ -243,8 +243,8 @@ def parse_url(value: object, name: str) -> str:
     if parts.scheme.lower() not in {"http", "https"} or not host:
         raise ImageKitInputError(
             f"{name} is {mask_signature(text)[:200]!r}, which is not an http or https URL.",
-            help="Pass the whole address, such as https://ik.imagekit.io/your_imagekit_id/folder/file.jpg."
-            + (_NO_ENDPOINT if text.startswith("/") else ""),
+            help="Pass the complete URL, such as https://ik.imagekit.io/your_imagekit_id/folder/file.jpg."
+            + (_MISSING_ENDPOINT_HELP if text.startswith("/") else ""),
         )
     return text
 
@@ -260,12 +260,12 @@ def list_files(
     limit: int = MAX_PAGE,
 ) -> Request:
     """
-    Ask for one page of the media library: ``GET /v1/files``.
+    Request one page of the media library: ``GET /v1/files``.
 
-    The arguments are ImageKit's own; see :meth:`ImageKitClient.list_files` for all pages.
+    The arguments are ImageKit's query parameters; :meth:`ImageKitClient.list_files` yields all pages.
     """
-    asked = {"search_query": search_query, "path": path, "type": type, "file_type": file_type, "sort": sort}
-    given = {name: value for name, value in asked.items() if value is not None}
+    filters = {"search_query": search_query, "path": path, "type": type, "file_type": file_type, "sort": sort}
+    given = {name: value for name, value in filters.items() if value is not None}
     for name, value in given.items():
         _check_encodable(value, name)
     names = {"search_query": "searchQuery", "file_type": "fileType"}
@@ -281,32 +281,32 @@ def list_files(
 
 
 def mask_signature(text: str) -> str:
-    """Hide the signatures of URLs in a text, with which anyone can open a private file, and passwords."""
+    """Mask passwords and URL signatures in a text; anyone can open a private file with its signature."""
     if "@" in text or "%" in text:
         text = _PASSWORD.sub(r"\1***\2", text)
     if "%" not in text and "ik-s" not in text.lower():
-        return text  # as nearly all are, in the thousands of a listing
+        return text  # the fast path for nearly all URLs of a long listing
     text = _QUOTED_PASSWORD.sub(r"\1***\3", text)
     return _SIGNATURE.sub(r"\1***", text)
 
 
 def parse_text(value: Any, name: str) -> str:
     """
-    Return a text without the blanks around it.
+    Validate a text and strip the whitespace around it.
 
     :param value: the text.
     :param name: name of the argument, for the error.
-    :raises ImageKitInputError: if it is not text, blank, or has control characters.
+    :raises ImageKitInputError: if it is not text, is blank, or has control characters.
     """
     if not isinstance(value, str):
         raise ImageKitInputError(
             f"{name} is {type(value).__name__} instead of text.",
-            help="If it comes from another task, look at what that task returned.",
+            help="If it comes from another task, check the value that the task returned.",
         )
     text = value.strip()
     if not text:
         raise ImageKitInputError(
-            f"{name} is empty.", help="If it is a template, look at the task's rendered fields."
+            f"{name} is empty.", help="If it is a template, check the task's rendered fields."
         )
     if _CONTROL.search(text):
         raise ImageKitInputError(f"{name} has control characters: {mask_signature(text)[:200]!r}.")
@@ -319,6 +319,6 @@ def _check_encodable(value: Any, name: str) -> None:
         str(value).encode()
     except UnicodeEncodeError:
         raise ImageKitInputError(
-            f"{name} has half a character: {mask_signature(str(value))[:200]!a}.",
-            help="Such text comes from bytes that were decoded with a wrong encoding; decode them as UTF-8.",
+            f"{name} contains an unpaired surrogate: {mask_signature(str(value))[:200]!a}.",
+            help="Such text comes from bytes decoded with the wrong encoding; decode them as UTF-8.",
         ) from None

@@ -1,4 +1,4 @@
-"""What each process makes once and keeps: caches that a child of ``fork()`` does not inherit."""
+"""Per-process caches that a child of ``fork()`` does not inherit."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 def per_process(function: Callable[P, T]) -> Callable[P, T]:
     """
-    Keep the last 64 results of a function in this process alone, and call it by one thread at a time.
+    Cache the last 64 results of a function per process, and let only one thread call it at a time.
 
-    A child of ``fork()`` must share neither its parent's sockets nor a lock that another thread of it holds.
+    A child of ``fork()`` must not share its parent's sockets or a lock held by another thread of the parent.
 
-    :param function: its arguments are hashable.
+    :param function: a function with hashable arguments.
     """
     cached = functools.lru_cache(maxsize=64)(function)
     lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""Turns and pauses of one account that processes and machines share through Redis (extra ``redis``)."""
+"""Rate limiter that processes and machines share through Redis (extra ``redis``)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ log = logging.getLogger(__name__)
 
 _PREFIX = "imagekit"
 _SOCKET_SECONDS = 1.0
-_AWAY_SECONDS = 3.0
+_RECONNECT_SECONDS = 3.0
 _MICRO = 1_000_000
 
-# All times are those of Redis, in microseconds: workers' clocks differ. Numbers are written without exponent.
+# All times come from Redis, because workers' clocks differ. They are microseconds, written without exponent.
 _COMMON = """
 local function text(number) return string.format('%.0f', number) end
 local time = redis.call('TIME')
@@ -48,9 +48,9 @@ end
 local function keep() for i = 1, 4 do redis.call('EXPIRE', KEYS[i], 7200) end end
 """
 
-# The generic cell rate algorithm, earliest deadline first. A caller that ended in the line is forgotten
-# two seconds after it should have come back.
-_TAKE_TURN = f"""{_COMMON}
+# The generic cell rate algorithm, earliest deadline first. A caller that exits while it is queued is removed
+# two seconds after it should have retried.
+_ACQUIRE_SLOT = f"""{_COMMON}
 local worker, own, ticket, left = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 redis.call('HSET', rates, worker, text(own) .. ' ' .. text(now))
 local interval = longest_interval()
@@ -88,14 +88,14 @@ return {{'0', '0', 0}}
 
 class RedisRateLimiter:
     """
-    Gives the turns of one account to all who ask the same Redis.
+    Grants the slots of one account to all processes that use the same Redis.
 
-    The lowest rate of the workers seen in the last minute counts. While Redis is away every turn is granted
-    and each process keeps to its share of that rate: nothing stops for a rate limiter that is down.
+    The lowest rate of the workers seen in the last minute applies. While Redis is unavailable, every slot is
+    granted and each process limits itself to its share of that rate, so requests continue without Redis.
 
     :param url: ``redis://``, ``rediss://``, ``redis+unix://``, or the same with ``valkey``.
-    :param account: what the turns belong to; a digest, no secret.
-    :param clock: monotonic seconds, for the time until Redis is asked again.
+    :param account: key of the account in Redis; a digest, not a secret.
+    :param clock: monotonic seconds, for the time until Redis is tried again.
     """
 
     def __init__(self, url: str, account: str, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -103,83 +103,87 @@ class RedisRateLimiter:
         self._keys = [f"{_PREFIX}:{{{account}}}:{name}" for name in ("state", "rates", "line", "alive")]
         self._worker = uuid.uuid4().hex
         self._clock = clock
-        self._away = False
-        self._away_until = -math.inf
+        self._unavailable = False
+        self._retry_at = -math.inf
         self._interval = 0.0
         self._workers = 1
         self._logged_interval = 0.0
 
     @functools.cached_property
     def _storage(self) -> Any:
-        # On first use, thus in the thread of a request: a triggerer's event loop does not wait for imports.
+        # Created on first use, in the thread of a request: imports must not block a triggerer's event loop.
         return _storage(self._url)
 
     @functools.cached_property
     def _scripts(self) -> tuple[Any, Any]:
         connection = self._storage.get_connection()
-        return connection.register_script(_TAKE_TURN), connection.register_script(_PAUSE)
+        return connection.register_script(_ACQUIRE_SLOT), connection.register_script(_PAUSE)
 
-    def take_turn(self, requests_per_second: float | None, ticket: str = "", left: float = math.inf) -> float:
+    def acquire_slot(
+        self, requests_per_second: float | None, ticket: str = "", left: float = math.inf
+    ) -> float:
         """
-        Return 0 and take a turn, or return the seconds after which to ask again.
+        Take a slot and return 0, or return the seconds after which to try again.
 
-        :param requests_per_second: this process's steady rate; ``None`` to share pauses alone.
-        :param ticket: the same for all questions about one request.
-        :param left: seconds until the request is given up; who has fewer goes first.
-        :raises ImageKitConfigurationError: if the address cannot be used, or the extra ``redis`` is missing.
+        :param requests_per_second: this process's steady rate; ``None`` to share only the pauses.
+        :param ticket: identifies the request across repeated calls.
+        :param left: seconds until the request gives up; the request with the fewest is served first.
+        :raises ImageKitConfigurationError: if the address is not valid, or the extra ``redis`` is missing.
         """
         own = round(_MICRO / requests_per_second) if requests_per_second else 0
-        most = round(max(min(left, 86_400.0), 0.0) * _MICRO)
-        answer = self._ask(
-            lambda: self._scripts[0](self._keys, [self._worker, own, ticket or uuid.uuid4().hex, most])
+        max_wait = round(max(min(left, 86_400.0), 0.0) * _MICRO)
+        reply = self._run(
+            lambda: self._scripts[0](self._keys, [self._worker, own, ticket or uuid.uuid4().hex, max_wait])
         )
-        if answer is None:
+        if reply is None:
             return 0.0
-        wait, self._interval, self._workers = int(answer[0]) / _MICRO, int(answer[1]) / _MICRO, int(answer[2])
+        wait, self._interval, self._workers = int(reply[0]) / _MICRO, int(reply[1]) / _MICRO, int(reply[2])
         self._log_lower_rate(own / _MICRO)
         return wait
 
     def pause(self, seconds: float) -> None:
-        """Hold back the turns of all who share for a number of seconds."""
-        self._ask(lambda: self._scripts[1](self._keys, [math.ceil(seconds * _MICRO)]))
+        """Pause the requests of all processes for a number of seconds."""
+        self._run(lambda: self._scripts[1](self._keys, [math.ceil(seconds * _MICRO)]))
 
     def own_interval(self, interval: float) -> float:
         """
-        Return the seconds between requests to which this process keeps by itself.
+        Return the seconds between requests that this process enforces itself.
 
-        :param interval: those of its own rate; while Redis is away, those of its share.
+        While Redis is unavailable, that is the interval of the process's share of the rate.
+
+        :param interval: seconds between requests at the process's own rate.
         """
-        return max(interval, self._interval) * self._workers if self._away else interval
+        return max(interval, self._interval) * self._workers if self._unavailable else interval
 
     def _log_lower_rate(self, own: float) -> None:
         if self._interval != self._logged_interval and self._interval > own:
             log.warning(
-                "requests_per_second is %s here and %.4g in another process of the account: the lowest "
-                "counts.",
+                "requests_per_second is %s here and %.4g in another process of the account; the lower one "
+                "applies.",
                 f"{1 / own:.4g}" if own else "not set",
                 1 / self._interval,
             )
         self._logged_interval = self._interval
 
-    def _ask(self, question: Callable[[], Any]) -> Any:
-        if self._clock() < self._away_until:
+    def _run(self, script: Callable[[], Any]) -> Any:
+        if self._clock() < self._retry_at:
             return None
-        if self._away:  # one caller tries; the others do not wait for a Redis that hangs
-            self._away_until = self._clock() + _AWAY_SECONDS
+        if self._unavailable:  # one caller tries; the others must not wait for a Redis that hangs
+            self._retry_at = self._clock() + _RECONNECT_SECONDS
         try:
-            answer = question()
+            reply = script()
         except self._storage.base_exceptions as error:
-            self._away_until = self._clock() + _AWAY_SECONDS
-            if not self._away:
+            self._retry_at = self._clock() + _RECONNECT_SECONDS
+            if not self._unavailable:
                 log.warning(
-                    "The Redis of rate_limit_url cannot be used (%s). Until it is back, this process keeps "
-                    "to its share of requests_per_second by itself.",
+                    "The Redis at rate_limit_url is unavailable (%s). Until it is back, this process limits "
+                    "itself to its share of requests_per_second.",
                     type(error).__name__,
                 )
-            self._away = True
+            self._unavailable = True
             return None
-        self._away, self._away_until = False, -math.inf
-        return answer
+        self._unavailable, self._retry_at = False, -math.inf
+        return reply
 
 
 def _storage(url: str) -> Any:
@@ -188,7 +192,7 @@ def _storage(url: str) -> Any:
         from limits.storage import RedisStorage
     except ImportError as error:
         raise ImageKitConfigurationError(
-            f"{field_label('rate_limit_url')} of the Airflow Connection needs the package extra redis.",
+            f"{field_label('rate_limit_url')} of the Airflow Connection requires the package extra redis.",
             help="Install airflow-provider-imagekit[redis] on every machine that runs tasks or triggers.",
         ) from error
     if url.split("://", maxsplit=1)[0] in RedisStorage.STORAGE_SCHEME:
@@ -201,8 +205,8 @@ def _storage(url: str) -> Any:
             )
         except (ConfigurationError, ValueError):
             pass
-    # The address can hold a password, so it is not repeated here.
+    # The address may contain a password, so the message does not repeat it.
     raise ImageKitConfigurationError(
-        f"{field_label('rate_limit_url')} of the Airflow Connection cannot be used.",
-        help="Use an address such as redis://:password@host:6379/0, or rediss:// for TLS.",
+        f"{field_label('rate_limit_url')} of the Airflow Connection is not a valid Redis URL.",
+        help="Use a URL such as redis://:password@host:6379/0, or rediss:// for TLS.",
     )

@@ -1,4 +1,4 @@
-"""Makes foreign text fit for errors and logs: without secrets and control characters, and short."""
+"""Cleans untrusted text for errors and logs: removes secrets and control characters, and shortens it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from airflow_provider_imagekit.client.endpoints import mask_signature
 
 __all__ = ["LONGEST_TEXT", "Redactor", "key_forms", "key_masks", "password_of"]
 
-#: Maximum characters of a foreign text in an error.
+#: Maximum number of characters of untrusted text in an error.
 LONGEST_TEXT = 500
 
 _HIDDEN = "***"
 _PREFIX = "private_"
-# Shorter ones would hide ordinary words.
-_SHORTEST_SECRET = 6
-_SHORTEST_PART = 16
+# Masking shorter secrets would mask ordinary words.
+_MIN_SECRET_LENGTH = 6
+_MIN_PART_LENGTH = 16
 _CREDENTIALS = re.compile(r"[^\s/@'\"<>]+:[^\s/@'\"<>]+@")
 _ESCAPED = (b"\\u", b"\\/")
 
 
 class Redactor:
     """
-    Removes the secrets of one account from texts.
+    Masks the secrets of one account in texts.
 
     :param private_key: the account's private key.
     :param passwords: other secrets, such as those of proxies.
@@ -37,7 +37,7 @@ class Redactor:
 
     def __init__(self, private_key: str, passwords: Iterable[str] = ()) -> None:
         forms = {*key_forms(private_key), *(each for word in passwords for each in (word, quote(word)))}
-        ordered = sorted((form for form in forms if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
+        ordered = sorted((form for form in forms if len(form) >= _MIN_SECRET_LENGTH), key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered)) or "(?!)", re.IGNORECASE)
         words = {_longest_word(form).lower().encode() for form in ordered}
         self._traces = [word for word in words if not any(part != word and part in word for part in words)]
@@ -46,27 +46,27 @@ class Redactor:
         return "Redactor()"
 
     def hide(self, text: str) -> str:
-        """Return a text without the secrets, otherwise as it was."""
+        """Return a text with the secrets masked, otherwise unchanged."""
         return self._pattern.sub(_HIDDEN, text)
 
-    def text(self, foreign: object, longest: int = LONGEST_TEXT) -> str:
+    def text(self, untrusted: object, max_length: int = LONGEST_TEXT) -> str:
         """
-        Return a foreign text as errors and logs may hold it.
+        Return an untrusted text in a form that is safe for errors and logs.
 
-        :param foreign: a text of a server, a proxy or a library; of unknown length and content.
-        :param longest: maximum characters.
+        :param untrusted: a text from a server, a proxy or a library, of unknown length and content.
+        :param max_length: maximum number of characters.
         """
-        # Hidden before it is cut: half a secret would not be found.
-        text = _printable(self.hide(_printable(str(foreign)[: 4 * LONGEST_TEXT])))
+        # Mask first, then cut: a truncated secret would not be recognized.
+        text = _printable(self.hide(_printable(str(untrusted)[: 4 * LONGEST_TEXT])))
         text = _CREDENTIALS.sub(f"{_HIDDEN}@", mask_signature(text))
-        return text if len(text) <= longest else f"{text[: longest - 1]}…"
+        return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
 
     def value(self, value: Any, body: bytes) -> Any:
         """
-        Return a JSON value without the secrets.
+        Return a JSON value with the secrets masked.
 
         :param value: a value of JSON types.
-        :param body: what it was read from; a look at it spares the walk through most values.
+        :param body: the body it was decoded from; values are walked only if it may contain a secret.
         """
         lowered = body.lower()
         if any(trace in lowered for trace in (*self._traces, *_ESCAPED)):
@@ -82,33 +82,34 @@ class Redactor:
 
 
 def key_forms(private_key: str) -> set[str]:
-    """Return the spellings in which a private key travels or is written down."""
+    """Return the encodings in which a private key may appear."""
     words = {private_key}
     part = private_key.removeprefix(_PREFIX)
-    if len(part) >= _SHORTEST_PART:
+    if len(part) >= _MIN_PART_LENGTH:
         words |= {part, part.rstrip("=")}
     encoded = {
         form
         for text in (f"{private_key}:", private_key)
         for form in _base64(text.encode("utf-8", "surrogatepass"))
     }
-    return {form for word in words | encoded for form in _spellings(word)} - {""}
+    return {form for word in words | encoded for form in _encodings(word)} - {""}
 
 
 def key_masks(private_key: str) -> set[str]:
     """
-    Return the key, and the fewest texts that stand in all its spellings, also in those encoded once more.
+    Return the key and a minimal set of texts of which every encoding of the key contains at least one.
 
-    Who hides these hides the spellings: what is left of one is the prefix, a colon or padding.
+    Encodings that are percent-encoded once more count, too. After these texts are masked, only the prefix, a
+    colon or padding can remain of an encoding.
     """
     forms = key_forms(private_key)
     forms |= {quote(form, safe="") for form in forms}
-    inner = {form for form in forms if len(form) >= _SHORTEST_PART}
+    inner = {form for form in forms if len(form) >= _MIN_PART_LENGTH}
     return {form for form in forms if not any(other in form for other in inner - {form})} | {private_key}
 
 
 def password_of(address: str) -> str:
-    """Return the password in an address, decoded; empty if there is none, however wrong the address is."""
+    """Return the decoded password in an address; empty if it has none or cannot be parsed."""
     try:
         return unquote(urlsplit(address if "://" in address else f"//{address}").password or "")
     except ValueError:
@@ -122,7 +123,7 @@ def _base64(raw: bytes) -> Iterator[str]:
         yield text.rstrip("=")
 
 
-def _spellings(word: str) -> Iterator[str]:
+def _encodings(word: str) -> Iterator[str]:
     yield word
     yield quote(word, safe="")
     yield quote_plus(word, safe="/")
@@ -140,7 +141,7 @@ def _printable(text: str) -> str:
 
 
 class _SignatureFilter(logging.Filter):
-    """Masks URL signatures in the lines of urllib3, which logs each request's whole target."""
+    """Masks URL signatures in urllib3's log lines, which contain the complete target of each request."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = mask_signature(record.getMessage()), ()

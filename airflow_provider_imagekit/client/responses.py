@@ -1,7 +1,7 @@
 """
-ImageKit's answers as values or errors, without I/O.
+Converts ImageKit's responses into values or errors; does no I/O.
 
-The functions take and give plain values, so they are tested without a server and serve any HTTP library.
+The functions accept and return plain values, so they work with any HTTP library and need no server in tests.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["decode", "json_safe", "load_json"]
 
-# PostgreSQL's JSONB takes neither NUL nor a surrogate without its pair, and camera firmware writes both.
+# PostgreSQL's JSONB rejects NUL and unpaired surrogates; camera firmware writes both.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
-# EXIF's tags of the type UNDEFINED, whose NULs belong to them: a character code before a text, or bytes.
+# EXIF tags of type UNDEFINED, in which NUL is data: a character code before a text, or bytes.
 _UNDEFINED = frozenset(
     {
         "CFAPattern",
@@ -55,16 +55,16 @@ _UNDEFINED = frozenset(
     }
 )
 
-# Copying and serializing take several calls a level; an answer of ImageKit has five.
+# Copying and serializing recurse several calls per level; ImageKit's responses have five levels.
 _MAX_DEPTH = 50
 
-# Airflow's serializers use these keys for themselves and refuse a dictionary that brings them along.
+# Airflow's serializers reserve these keys and reject dictionaries that contain them.
 _RESERVED_KEYS = frozenset({"__classname__", "__version__", "__data__", "__type", "__var", "__source__"})
 
 
-# Keys that were found to be safe; answers have the same ones again and again.
+# Cache of keys that are known to be safe, because responses repeat the same keys.
 _safe_keys: set[str] = set()
-_MOST_KEYS = 200
+_MAX_SAFE_KEYS = 200
 _NESTED = frozenset({dict, list, float})
 
 
@@ -78,54 +78,54 @@ def decode(
     server: str = "The server",
 ) -> Any:
     """
-    Turn an answer into its value.
+    Decode a response, or raise its error.
 
-    :param request: what was asked.
+    :param request: the request.
     :param status: HTTP status.
     :param headers: response headers; looked up in lower case, so pass a case-insensitive mapping.
-    :param body: the whole body, decompressed.
-    :param redactor: removes the account's secrets, which a server or a proxy can repeat.
-    :param server: its address, for errors.
+    :param body: the complete body, decompressed.
+    :param redactor: masks the account's secrets, which a server or proxy may repeat.
+    :param server: address of the server, for errors.
     :return: the JSON value, safe for XCom.
-    :raises ImageKitStatusError: as one of its subclasses, for every status that is not 2xx.
+    :raises ImageKitStatusError: one of its subclasses, for every status other than 2xx.
     :raises ImageKitResponseError: for a 2xx whose body is not JSON of the expected type.
-    :raises ImageKitOversizeError: for a 2xx that holds more values than the request allows.
+    :raises ImageKitOversizeError: for a 2xx with more values than the request allows.
     """
-    answer = _Answer(status, headers, body, redactor)
+    response = _Response(status, headers, body, redactor)
     if not 200 <= status < 300:
-        raise answer.status_error(server)
+        raise response.status_error(server)
     if (values := _count_values(body)) > request.max_values:
         raise ImageKitOversizeError(
-            f"The answer holds about {values} values; at most {request.max_values} are accepted.",
+            f"The response has about {values} values; the limit is {request.max_values}.",
             status=status,
-            request_id=answer.request_id,
+            request_id=response.request_id,
         )
     try:
         value = load_json(body)
     except ValueError:
         raise ImageKitResponseError(
-            f"The answer is not JSON: {answer.excerpt()}",
-            help="If this goes on, look for a proxy that answers in ImageKit's place.",
+            f"The response is not JSON: {response.excerpt()}",
+            help="If this persists, check for a proxy that responds in ImageKit's place.",
             status=status,
-            request_id=answer.request_id,
+            request_id=response.request_id,
         ) from None
     objects = value if isinstance(value, list) else [value]
     if not isinstance(value, request.expects) or not {*map(type, objects)} <= {dict}:
         expected = "a list of objects" if request.expects is list else "an object"
         raise ImageKitResponseError(
-            f"The answer is JSON, but not {expected}: {answer.excerpt()}",
+            f"The response is JSON but not {expected}: {response.excerpt()}",
             status=status,
-            request_id=answer.request_id,
+            request_id=response.request_id,
         )
     return redactor.value(value, body)
 
 
 def _count_values(body: bytes) -> int:
-    """Return a number of JSON values that is not exceeded, without building them."""
+    """Return an upper bound of the number of JSON values without decoding them."""
     return sum(map(body.count, (b",", b"[", b"{")))
 
 
-# A larger one is not an error of ImageKit's; its beginning is shown.
+# A larger error body does not come from ImageKit; only its beginning is shown.
 _MAX_ERROR_BYTES = 1024 * 1024
 
 _BY_STATUS: dict[int, type[ImageKitStatusError]] = {
@@ -142,27 +142,28 @@ _HELP: dict[int, str] = {
     401: f"Put the account's key into {STANDARD_FIELDS['password']} of the Airflow Connection. {KEY_PLACE}.",
     403: (
         f"Check {STANDARD_FIELDS['password']} of the Airflow Connection: it must be a private key of this "
-        f"account, whole (keys often end in '='), not expired, and allowed to read media assets. {KEY_PLACE}."
+        "account that is complete (keys often end in '='), has not expired, and may read media assets. "
+        f"{KEY_PLACE}."
     ),
-    404: "Check the id or URL; a file that was just uploaded can take a moment to appear.",
-    429: "Lower requests_per_second in the Airflow Connection, or run fewer tasks at once (an Airflow pool).",
+    404: "Check the id or URL. A file that was just uploaded can take a moment to appear.",
+    429: "Lower requests_per_second in the Airflow Connection, or run fewer tasks at once (Airflow pool).",
 }
 
-# ImageKit puts the URL itself before these words, so only the tail is compared.
-_NOT_YOURS = "should be accessible using your imagekit.io account"
-_NOT_YOURS_HELP = (
-    "Only URLs below a URL endpoint of the key's own account work, for files of its media library or of an "
-    "origin attached to it. A private file needs a signed URL, or its file_id instead."
+# ImageKit's message starts with the URL, so only its end is compared.
+_OTHER_ACCOUNT = "should be accessible using your imagekit.io account"
+_OTHER_ACCOUNT_HELP = (
+    "The URL must be below a URL endpoint of the key's own account, for a file in its media library or in an "
+    "attached origin. A private file requires a signed URL; or pass its file_id instead."
 )
 
 
-_FOREIGN_HELP = (
+_NOT_IMAGEKIT_HELP = (
     f"Check {STANDARD_FIELDS['host']} of the Airflow Connection: ImageKit's API is at api.imagekit.io."
 )
 
 
-class _Answer:
-    """What an answer says, in texts that are safe for errors."""
+class _Response:
+    """A response as an error with texts that are safe to show."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes, redactor: Redactor) -> None:
         self._status = status
@@ -172,10 +173,10 @@ class _Answer:
         self.request_id = self._optional(headers.get("x-ik-requestid"), 100)
 
     def status_error(self, server: str) -> ImageKitStatusError:
-        """Return the error that the answer is."""
+        """Return the error of a response whose status is not 2xx."""
         fields = self._error_fields()
-        message = self._clean(fields.get("message") or self._default_message()) + self._faults(fields)
-        known_help = _NOT_YOURS_HELP if _NOT_YOURS in message.lower() else _HELP.get(self._status)
+        message = self._clean(fields.get("message") or self._default_message()) + self._field_errors(fields)
+        known_help = _OTHER_ACCOUNT_HELP if _OTHER_ACCOUNT in message.lower() else _HELP.get(self._status)
         details: dict[str, Any] = {
             "status": self._status,
             "help": known_help or self._optional(fields.get("help")),
@@ -192,21 +193,21 @@ class _Answer:
         if self._status >= 500:
             return ImageKitServerError(message, **details)
         if self._status == 404 and not fields.get("message"):
-            # ImageKit says in JSON what it does not have: this server does not know the endpoint at all.
-            details["help"] = _FOREIGN_HELP
-            return ImageKitStatusError(f"{server} answers, but not as ImageKit does: {message}", **details)
+            # ImageKit's 404 has a JSON message. This server does not know the endpoint at all.
+            details["help"] = _NOT_IMAGEKIT_HELP
+            return ImageKitStatusError(f"{server} does not respond like ImageKit's API: {message}", **details)
         if missing := self._missing(fields):
             details["missing"] = missing
         return _BY_STATUS.get(self._status, ImageKitStatusError)(message, **details)
 
-    def _faults(self, fields: dict[str, Any]) -> str:
-        """Return which fields of a request were at fault, as a 400 names them."""
+    def _field_errors(self, fields: dict[str, Any]) -> str:
+        """Return the errors of a 400 by request field."""
         found = fields.get("errors") if self._status == 400 else None
         named = list(found.items())[:10] if isinstance(found, dict) else []
         return f" ({self._clean('; '.join(f'{name}: {why}' for name, why in named))})" if named else ""
 
     def _missing(self, fields: dict[str, Any]) -> list[str]:
-        """Return the ids that a 404 to a request for several files names."""
+        """Return the missing ids that a 404 lists for a request with several files."""
         found = fields.get("missingFileIds") if self._status == 404 else None
         return [self._clean(each, 100) for each in found[:1000]] if isinstance(found, list) else []
 
@@ -226,13 +227,13 @@ class _Answer:
     def _default_message(self) -> str:
         if 300 <= self._status < 400:
             return (
-                f"The server redirects to {self._clean(self._headers.get('location', 'nowhere'), 200)}; this "
-                "is not followed, since the private key must not reach another server."
+                f"The server redirects to {self._clean(self._headers.get('location', 'nowhere'), 200)}. "
+                "Redirects are not followed, because the private key must not reach another server."
             )
         return self.excerpt()
 
-    def _optional(self, value: Any, longest: int = LONGEST_TEXT) -> str | None:
-        return self._clean(value, longest) if value else None
+    def _optional(self, value: Any, max_length: int = LONGEST_TEXT) -> str | None:
+        return self._clean(value, max_length) if value else None
 
 
 def _requests_per_second(headers: Mapping[str, str]) -> float | None:
@@ -253,17 +254,17 @@ def _reset_ms(headers: Mapping[str, str]) -> int | None:
 
 def load_json(body: bytes) -> Any:
     """
-    Parse a JSON body into plain values that every XCom backend stores.
+    Parse a JSON body into plain values that every XCom backend can store.
 
-    In ``exif`` a text ends at its first NUL, as EXIF's do; elsewhere NULs are left out.
+    In ``exif``, a text ends at its first NUL, as EXIF specifies; elsewhere NULs are removed.
 
-    :param body: UTF-8 text; NaN and the infinities, which JSON does not have, become ``None``.
-    :raises ValueError: if the body is not JSON, or is nested deeper than 50 levels.
+    :param body: UTF-8 text; NaN and the infinities, which JSON does not allow, become ``None``.
+    :raises ValueError: if the body is not JSON, or is nested more than 50 levels deep.
     """
     try:
         text = body.decode("utf-8-sig")
         value = json.loads(text, parse_constant=lambda _: None)
-        # JSON writes NUL and half a character as escapes only.
+        # JSON can represent NUL and unpaired surrogates only as escapes.
         is_safe = _is_safe(value) and "\\u" not in text
         if b"\\u0000" in body and isinstance(value, dict) and "exif" in value:
             value["exif"] = _ended_at_nul(value["exif"])
@@ -274,10 +275,11 @@ def load_json(body: bytes) -> Any:
 
 def json_safe(value: Any) -> Any:
     """
-    Return a copy of a value of JSON types without what PostgreSQL's JSONB or Airflow's serializers refuse.
+    Return a copy of a value of JSON types that PostgreSQL's JSONB and Airflow's serializers accept.
 
-    NUL characters and lone surrogates leave strings, NaN and the infinities become ``None``; blanks around
-    keys are cut, and the underscores around keys that Airflow reserves for itself. Everything else stays.
+    NUL characters and unpaired surrogates are removed from strings. NaN and the infinities become ``None``.
+    Whitespace around keys is stripped, as are the underscores around keys that Airflow reserves. Everything
+    else is unchanged.
 
     :param value: ``dict``, ``list``, ``tuple``, ``str``, ``int``, ``float``, ``bool`` or ``None``.
     """
@@ -293,7 +295,7 @@ def json_safe(value: Any) -> Any:
 
 
 def _is_safe(value: Any, left: int = _MAX_DEPTH) -> bool:
-    """Return whether keys and numbers are such that :func:`json_safe` leaves them; texts may hold any."""
+    """Return whether :func:`json_safe` would leave keys and numbers unchanged; texts are not checked."""
     if type(value) is float:
         return math.isfinite(value)
     if not isinstance(value, dict | list):
@@ -305,14 +307,14 @@ def _is_safe(value: Any, left: int = _MAX_DEPTH) -> bool:
         safe, items = value.keys() <= _safe_keys or _are_safe(value), list(value.values())
     for item in items:
         if type(item) in _NESTED and (item or left == 1) and not _is_safe(item, left - 1):
-            safe = False  # and go on, for the depth
+            safe = False  # continue, to check the depth
     return safe
 
 
 def _are_safe(keys: Iterable[str]) -> bool:
     safe = {key for key in keys if _safe_key(key) == key}
-    if len(_safe_keys) < _MOST_KEYS:
-        _safe_keys.update(key for key in safe if len(key) <= _MOST_KEYS)
+    if len(_safe_keys) < _MAX_SAFE_KEYS:
+        _safe_keys.update(key for key in safe if len(key) <= _MAX_SAFE_KEYS)
     return safe >= set(keys)
 
 

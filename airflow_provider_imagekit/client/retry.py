@@ -1,9 +1,9 @@
 """
-Sends the requests of one account: waits for the rate limit, retries, coalesces identical reads.
+Sends the requests of one account: waits for the rate limit, retries, and coalesces identical reads.
 
-A write whose answer is lost may have been done. Those that may be sent again all the same are marked so in
-:mod:`airflow_provider_imagekit.client.changes`; the others are repeated only after answers that say that
-nothing was done: 423, 425, 429, and where no connection came about.
+A write whose response is lost may have been processed. :mod:`airflow_provider_imagekit.client.changes` marks
+the writes that are retried all the same. The others are retried only if the request was certainly not
+processed: after 423, 425 and 429, and if no connection was established.
 """
 
 from __future__ import annotations
@@ -29,41 +29,41 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.client.settings import RetryLimits
     from airflow_provider_imagekit.client.transport import Transport
 
-__all__ = ["Caller", "Retrying", "SingleFlight", "Waits"]
+__all__ = ["Caller", "RateLimitStats", "Retrying", "SingleFlight"]
 
 log = logging.getLogger(__name__)
 
-_QUIET_SECONDS = 60.0
+_WARNING_INTERVAL_SECONDS = 60.0
 
-# Answers that say that the request was not begun.
-_NOT_BEGUN = {423, 425, 429}
+# Statuses of requests that ImageKit rejected before it processed them.
+_NOT_PROCESSED = {423, 425, 429}
 
 
-class Waits:
-    """What the rate limit has cost a client so far: ``seconds`` of waiting, and requests ``refused``."""
+class RateLimitStats:
+    """Cost of the rate limit for a client: ``seconds`` waited, and number of requests ``rejected``."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.seconds = 0.0
-        self.refused = 0
+        self.rejected = 0
 
-    def add(self, seconds: float, *, refused: bool = False) -> None:
-        """Count a wait, a refusal, or both."""
+    def add(self, seconds: float, *, rejected: bool = False) -> None:
+        """Count a wait, a rejected request, or both."""
         with self._lock:
             self.seconds += seconds
-            self.refused += refused
+            self.rejected += rejected
 
 
 class Caller:
-    """What the methods of the client are built on."""
+    """Interface of a class that sends requests."""
 
     def call(self, request: Request, *, limits: RetryLimits | None = None) -> Any:
-        """Send a request, and return its decoded answer; the class that has the methods defines it."""
+        """Send a request, and return its decoded response; the subclass implements it."""
         raise NotImplementedError
 
 
 class SingleFlight:
-    """Gives to those who ask for the same at the same time one answer; safe to share between threads."""
+    """Coalesces identical concurrent calls into one; safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -71,12 +71,12 @@ class SingleFlight:
 
     def share(self, key: Hashable, call: Callable[[], Any]) -> Any:
         """
-        Make a call, or wait for the same call of another thread.
+        Make a call, or wait for the identical call of another thread.
 
-        :param key: what makes two calls the same.
-        :param call: asks; it ends in a bounded time.
-        :return: what the call returned; a copy, except for the one who made it.
-        :raises ImageKitError: what the call raised.
+        :param key: identifies identical calls.
+        :param call: makes the call; it must end within a limited time.
+        :return: the result of the call; threads that waited for it get a copy.
+        :raises ImageKitError: the error of the call.
         """
         while True:
             with self._lock:
@@ -93,19 +93,19 @@ class SingleFlight:
 
     def _make(self, key: Hashable, call: Callable[[], Any], future: Future[Any]) -> Any:
         try:
-            answer = call()
+            result = call()
         except ImageKitError as error:
             self._forget(key)
             future.set_exception(error)
             raise
         except BaseException:
-            # It concerns this caller alone, such as the end of its task: the others ask for themselves.
+            # This concerns only this caller, whose task may have been stopped; the others make a new call.
             self._forget(key)
             future.cancel()
             raise
         self._forget(key)
-        future.set_result(answer)
-        return answer
+        future.set_result(result)
+        return result
 
     def _forget(self, key: Hashable) -> None:
         with self._lock:
@@ -116,38 +116,38 @@ class Retrying:
     """
     Makes the calls of a client; safe to share between threads.
 
-    :param transport: sends one request.
-    :param budget: gives turns; the account's.
-    :param waits: counts what the rate limit costs.
+    :param transport: sends a single request.
+    :param rate_limiter: the account's rate limiter.
+    :param stats: counts waits and rejected requests.
     :param sleep: waits for a number of seconds between tries.
-    :param jitter: random numbers from 0 to 1.
+    :param jitter: returns random numbers from 0 to 1.
     """
 
     def __init__(
         self,
         transport: Transport,
-        budget: RateLimiter,
-        waits: Waits,
+        rate_limiter: RateLimiter,
+        stats: RateLimitStats,
         *,
         sleep: Callable[[float], None],
         jitter: Callable[[], float],
     ) -> None:
-        self.waits = waits
+        self._stats = stats
         self._transport = transport
-        self._budget = budget
+        self._rate_limiter = rate_limiter
         self._in_flight = SingleFlight()
         self._lock = threading.Lock()
-        self._quiet_until = -math.inf
+        self._next_warning_at = -math.inf
         self._sleep = sleep
         self._jitter = jitter
 
     def call(self, request: Request, limits: RetryLimits) -> Any:
         """
-        Return the decoded answer to a request, or to an equal one that reads and is under way already.
+        Send a request with retries and return its decoded response; identical reads in flight share one.
 
         :param request: one of :mod:`airflow_provider_imagekit.client.endpoints`.
-        :param limits: how far to go in repeating it.
-        :raises UnknownOutcomeError: if a write that must not be repeated got no usable answer.
+        :param limits: limits of the retries.
+        :raises UnknownOutcomeError: if a write that must not be repeated got no usable response.
         :raises ImageKitError: the last try's error.
         """
         if request.writes:
@@ -158,20 +158,20 @@ class Retrying:
         retries, waited = 0, 0.0
         last: ImageKitError | None = None
         while True:
-            turn = self._budget.acquire(limits.max_wait - waited)
-            self.waits.add(turn)
-            waited += turn
-            if limits.ceiling:
-                limits.ceiling.take(request, last)
+            slot_wait = self._rate_limiter.acquire(limits.max_wait - waited)
+            self._stats.add(slot_wait)
+            waited += slot_wait
+            if limits.call_limit:
+                limits.call_limit.count(request, last)
             try:
                 return self._transport.send(request, limits.timeout)
             except ImageKitError as error:
                 last = error
-                if not request.repeatable and _may_be_done(error):
+                if not request.repeatable and _may_be_processed(error):
                     raise _unknown(request, error) from error
                 delay = limits.delay(error, retries=retries, waited=waited, jitter=self._jitter())
                 if isinstance(error, ImageKitRateLimitError):
-                    self._refuse(error, delay)
+                    self._record_rejection(error, delay)
                 if delay is None:
                     raise
                 retries += 1
@@ -180,42 +180,42 @@ class Retrying:
             self._sleep(delay)
             waited += delay
 
-    def _refuse(self, error: ImageKitRateLimitError, delay: float | None) -> None:
-        """Hold the account back, and log one line for all refusals of a minute."""
+    def _record_rejection(self, error: ImageKitRateLimitError, delay: float | None) -> None:
+        """Pause the account's requests, and log at most one warning a minute."""
         if error.status is None:
             return
-        self.waits.add(0.0, refused=True)
+        self._stats.add(0.0, rejected=True)
         pause = _pause_after(error, delay)
-        self._budget.refuse(pause, error.requests_per_second)
+        self._rate_limiter.record_rejection(pause, error.requests_per_second)
         with self._lock:
-            if self._budget.clock() < self._quiet_until:
+            if self._rate_limiter.clock() < self._next_warning_at:
                 return
-            self._quiet_until = self._budget.clock() + _QUIET_SECONDS
-        rate = self._budget.rate
+            self._next_warning_at = self._rate_limiter.clock() + _WARNING_INTERVAL_SECONDS
+        rate = self._rate_limiter.rate
         log.warning(
-            "The account is over its rate limit. Requests refused so far: %d. All wait %.1f s, then go %s.",
-            self.waits.refused,
+            "The account is over its rate limit. Requests rejected so far: %d. All wait %.1f s%s.",
+            self._stats.rejected,
             pause,
-            f"out at {rate:.4g} a second" if rate else "on",
+            f", then continue at {rate:.4g} a second" if rate else "",
         )
 
 
-def _may_be_done(error: ImageKitError) -> bool:
-    """Return whether ImageKit may have done what was asked although there is no usable answer."""
+def _may_be_processed(error: ImageKitError) -> bool:
+    """Return whether ImageKit may have processed a request without a usable response."""
     if isinstance(error, ImageKitTransportError):
         return error.sent
-    return error.retryable and error.status not in _NOT_BEGUN
+    return error.retryable and error.status not in _NOT_PROCESSED
 
 
 def _unknown(request: Request, error: ImageKitError) -> UnknownOutcomeError:
     return UnknownOutcomeError(
-        f"{request}: {error.message} ImageKit may have done it or not.",
-        help="Look in the media library before it is run again.",
+        f"{request}: {error.message} ImageKit may or may not have processed the request.",
+        help="Check the media library before you run it again.",
         status=error.status,
         request_id=error.request_id,
     )
 
 
 def _pause_after(error: ImageKitRateLimitError, delay: float | None) -> float:
-    """Return the seconds for which the whole account is quiet: until the reset, or as long as this caller."""
+    """Return the seconds for which the account pauses: until the reset, or else this caller's delay."""
     return error.reset_ms / 1000 if error.reset_ms is not None else delay or 0.0

@@ -1,4 +1,4 @@
-"""One request over HTTP: session, time limits, size limits, and every foreign error translated."""
+"""Sends one request over HTTP with a time and a size limit, and translates library errors."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SLOWEST_UPLOAD", "UPLOAD_BASE_URL", "Transport", "check_base_url"]
 
-#: Where ImageKit itself takes uploads; a server of another address takes them itself.
+#: ImageKit's upload server; with another base URL, uploads are sent there as well.
 UPLOAD_BASE_URL = "https://upload.imagekit.io"
 
-#: Bytes a second for which an upload has more time than the connection's ``timeout``.
+#: An upload has its size divided by this rate, in bytes a second, in addition to ``timeout``.
 SLOWEST_UPLOAD = 250_000
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Transport:
 
     :param settings: key, time limit, certificates and proxies.
     :param base_url: address of the API, without a trailing slash.
-    :param user_agent: what stands behind this package's name in the ``User-Agent`` header.
+    :param user_agent: text to add after this package's name in the ``User-Agent`` header.
     """
 
     def __init__(self, settings: ClientSettings, base_url: str, user_agent: str) -> None:
@@ -68,20 +68,20 @@ class Transport:
 
     def send(self, request: endpoints.Request, timeout: float | None = None) -> Any:
         """
-        Send one request and return its decoded answer.
+        Send one request and return its decoded response.
 
         :param request: one of :mod:`airflow_provider_imagekit.client.endpoints` or of
             :mod:`airflow_provider_imagekit.client.changes`.
-        :param timeout: maximum seconds until the answer has arrived whole; by default those of the settings.
-        :raises ImageKitTransportError: if no whole answer arrived in time.
+        :param timeout: maximum seconds until the complete response has arrived; by default the settings'.
+        :raises ImageKitTransportError: if no complete response arrived in time.
         :raises ImageKitError: as :func:`airflow_provider_imagekit.client.responses.decode` does.
         """
         try:
             route = self._route(self.server_of(request))
-            status, headers, body = route.ask(request, self.seconds_for(request, timeout))
+            status, headers, body = route.send(request, self.seconds_for(request, timeout))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ImageKitTransportError(
-                f"No answer from {self._base_url}: {self._redactor.text(_cause(error))}.",
+                f"No response from {self._base_url}: {self._redactor.text(_cause(error))}.",
                 help=f"Check the network, and {STANDARD_FIELDS['host']} and {field_label('proxies')} of the "
                 "Airflow Connection.",
                 sent=not _never_connected(error),
@@ -89,12 +89,12 @@ class Transport:
         return decode(request, status, headers, body, self._redactor, server=self._base_url)
 
     def server_of(self, request: endpoints.Request) -> str:
-        """Return the server of a request: the vendor's own takes uploads at a host that is for them."""
+        """Return the server of a request; ImageKit has a separate host for uploads."""
         uploads = isinstance(request.body, Form) and self._base_url == DEFAULT_BASE_URL
         return UPLOAD_BASE_URL if uploads else self._base_url
 
     def seconds_for(self, request: endpoints.Request, timeout: float | None = None) -> float:
-        """Return the time limit of a request; a file of some size may take longer than an answer."""
+        """Return the time limit of a request in seconds; uploads get extra time by the size of the file."""
         file = request.body.file if isinstance(request.body, Form) else b""
         return (timeout or self._settings.timeout) + len(file) / SLOWEST_UPLOAD
 
@@ -106,18 +106,18 @@ class Transport:
 
 class _Route:
     """
-    The way to one server: headers, proxy and certificates, for which requests would look at each request.
+    Headers, proxy and certificates for one server, which ``requests`` would determine again for each request.
 
-    :param adapter: makes the sockets.
-    :param headers: of every request.
-    :param server: its address, without a trailing slash.
+    :param adapter: creates the connections.
+    :param headers: headers of every request.
+    :param server: address of the server, without a trailing slash.
     :param settings: key, certificates and proxies.
     """
 
     def __init__(
         self, adapter: DeadlineAdapter, headers: Mapping[str, str], server: str, settings: ClientSettings
     ) -> None:
-        # Plain http, which is for a server nearby, would show the key to a proxy.
+        # Plain http is for a local server, and would expose the key to a proxy.
         plain = server.lower().startswith("http:")
         proxies: dict[str, Any] = dict.fromkeys(("http", "https", "all")) if plain else dict(settings.proxies)
         with requests.Session() as session:
@@ -132,19 +132,19 @@ class _Route:
         self._retries = adapter.max_retries
         self._prefix = self._blank.path_url.rstrip("/")
 
-    def ask(self, request: endpoints.Request, seconds: float) -> tuple[int, Mapping[str, str], bytes]:
+    def send(self, request: endpoints.Request, seconds: float) -> tuple[int, Mapping[str, str], bytes]:
         """
-        Send a request; return the answer's status, headers and body.
+        Send a request; return the status, headers and body of the response.
 
         :param request: the request.
-        :param seconds: maximum seconds until the answer has arrived whole.
+        :param seconds: maximum seconds until the complete response has arrived.
         """
-        filled = self._filled(request) if request.writes else self._blank
+        prepared = self._prepared(request) if request.writes else self._blank
         response = self._pool.urlopen(
             request.method,
             self._prefix + request.target,
-            filled.body,
-            filled.headers,
+            prepared.body,
+            prepared.headers,
             retries=self._retries,
             redirect=False,  # the private key must not reach another server
             assert_same_host=False,
@@ -155,26 +155,26 @@ class _Route:
         try:
             return response.status, response.headers, _read(response, request.max_bytes)
         except BaseException:
-            response.close()  # what is left of the answer must not be that of the next request
+            response.close()  # the rest of this response must not be read as the response to the next request
             raise
         finally:
             response.release_conn()
 
-    def _filled(self, request: endpoints.Request) -> requests.PreparedRequest:
+    def _prepared(self, request: endpoints.Request) -> requests.PreparedRequest:
         """Return the method, headers and body of a request that writes."""
-        filled, body = self._blank.copy(), request.body
-        filled.method = request.method
+        prepared, body = self._blank.copy(), request.body
+        prepared.method = request.method
         if isinstance(body, Form):
             file = (None, body.file) if isinstance(body.file, str) else (body.name, body.file)
-            filled.prepare_body(dict(body.fields), {"file": file})
+            prepared.prepare_body(dict(body.fields), {"file": file})
         else:
-            filled.prepare_body(None, None, body)
-        return filled
+            prepared.prepare_body(None, None, body)
+        return prepared
 
 
 def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
     """
-    Return a base URL without its trailing slash.
+    Validate a base URL and return it without its trailing slash.
 
     :param base_url: scheme, host and port.
     :param allow_http: whether plain http is accepted for hosts other than a loopback address, with a warning.
@@ -184,9 +184,9 @@ def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
         url = urllib3.util.parse_url(base_url)
     except urllib3.exceptions.LocationParseError:
         url = urllib3.util.Url()
-    if url.auth or "@" in base_url:  # a key can hold a slash, which ends what is read as auth
+    if url.auth or "@" in base_url:  # a key can contain a slash, which ends the parsed auth part
         raise ImageKitConfigurationError(
-            f"{STANDARD_FIELDS['host']} holds a user or a password.",
+            f"{STANDARD_FIELDS['host']} contains a user name or password.",
             help=f"Put the account's key into {STANDARD_FIELDS['password']} of the Airflow Connection.",
         )
     is_local = url.host is not None and is_loopback(url.host)
@@ -194,13 +194,13 @@ def check_base_url(base_url: str, *, allow_http: bool = False) -> str:
     if not url.host or url.scheme not in allowed:
         raise ImageKitConfigurationError(
             f"{STANDARD_FIELDS['host']} {Redactor('').text(base_url)!r} cannot be used.",
-            help="Use https; plain http would show the private key to the network, and is for loopback "
-            f"alone. For a local ImageKit server in another container set {field_label('allow_http')}.",
+            help="Use https. Plain http exposes the private key to the network and is only for loopback "
+            f"addresses. For a local ImageKit server in another container, set {field_label('allow_http')}.",
         )
     if url.scheme == "http" and not is_local:
         log.warning(
-            "Plain http to %s: allow_http lets anyone on the network read the private key. "
-            "Use it for a local ImageKit server only.",
+            "Requests to %s use plain http (allow_http), so anyone on the network can read the private key. "
+            "Use it only for a local ImageKit server.",
             url.host,
         )
     return base_url.rstrip("/")
@@ -231,12 +231,12 @@ def _read(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
             if size > max_bytes:
                 break
     if size > max_bytes:
-        raise ImageKitOversizeError(f"The answer is larger than {max_bytes} bytes.", status=response.status)
+        raise ImageKitOversizeError(f"The response is larger than {max_bytes} bytes.", status=response.status)
     return b"".join(chunks)
 
 
 def _cause(error: BaseException) -> str:
-    """Name the innermost reason; the outer texts of requests hold the whole URL, signature included."""
+    """Return the innermost reason; the outer messages contain the complete URL with its signature."""
     *_, seen = _chain(error)
     text = str(seen).rsplit(": ", 1)[-1]
     return f"{type(seen).__name__} ({text})" if text else type(seen).__name__

@@ -1,4 +1,4 @@
-"""Verifies that a webhook delivery comes from ImageKit, in both of its signature schemes."""
+"""Verifies webhook deliveries in both of ImageKit's signature schemes."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from airflow_provider_imagekit.exceptions import ImageKitInputError, WebhookVeri
 
 __all__ = ["MAX_BODY", "TOLERANCE", "verify_webhook"]
 
-#: Maximum age of a signature, and how far its time may lie ahead, in seconds.
+#: Maximum difference between the time of a signature and the clock, in seconds.
 TOLERANCE = 300
 
 #: Maximum size of a body in bytes.
 MAX_BODY = 5_000_000
 
 _PREFIX = "whsec_"
-_HELP = "Use the secret whsec_... that ImageKit showed when the webhook was made."
+_HELP = "Use the secret whsec_... that ImageKit showed when the webhook was created."
 _IMAGEKIT = re.compile(r"t=([0-9]{1,16}),v1=([0-9a-fA-F]{64})", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class _Signature:
-    """A signature as it was sent: when it was made, what it covers, and its bytes."""
+    """A signature of a delivery: its time, the signed content, and its digests."""
 
     made_at: float
     content: bytes
@@ -46,35 +46,35 @@ def verify_webhook(
     clock: Callable[[], float] = time.time,
 ) -> dict[str, Any]:
     """
-    Return the event of a webhook delivery after its signature was verified.
+    Verify the signature of a webhook delivery and return its event.
 
     ``x-ik-signature`` and the headers of Standard Webhooks (``webhook-id``, ``webhook-timestamp``,
-    ``webhook-signature``) are accepted. A delivery is not remembered: compare the event's ``id`` to detect
-    one that is sent twice.
+    ``webhook-signature``) are accepted. Deliveries are not recorded; compare the ``id`` of events to detect
+    duplicates.
 
-    :param headers: headers of the request; their case does not matter.
+    :param headers: headers of the request; case-insensitive.
     :param body: the body as received.
-    :param secrets: the webhook's secret (``whsec_...``), or several of them while they are rotated.
+    :param secrets: the webhook's secret (``whsec_...``), or several during a rotation.
     :param clock: Unix time in seconds.
-    :return: the event: ``id``, ``type``, ``created_at``, ``data``, as values that every database stores.
-    :raises WebhookVerificationError: if the signature is missing, wrong or older than 300 seconds, or the
-        body is larger than 5 MB or not a JSON object.
+    :return: the event: ``id``, ``type``, ``created_at``, ``data``, as values that every database can store.
+    :raises WebhookVerificationError: if the signature is missing, wrong or more than 300 seconds off, or
+        the body is larger than 5 MB or not a JSON object.
     :raises ImageKitInputError: if there is no secret.
     """
     keys = _keys([secrets] if isinstance(secrets, str) else secrets)
     if len(body) > MAX_BODY:
-        raise WebhookVerificationError(f"The webhook's body has {len(body)} bytes; {MAX_BODY} are allowed.")
+        raise WebhookVerificationError(f"The webhook's body has {len(body)} bytes; the limit is {MAX_BODY}.")
     signatures = list(_signatures({name.lower(): value for name, value in headers.items()}, body))
     if not signatures:
-        raise WebhookVerificationError("The webhook has no signature that can be read.")
+        raise WebhookVerificationError("The webhook has no readable signature.")
     matching = [signature for signature in signatures if _matches(signature, keys)]
     if not matching:
         raise WebhookVerificationError("The webhook's signature matches none of the secrets.")
     age = min(abs(clock() - signature.made_at) for signature in matching)
     if age > TOLERANCE:
         raise WebhookVerificationError(
-            f"The webhook's signature is {age:.0f} seconds off; {TOLERANCE} are allowed.",
-            help="Check this machine's clock. The delivery may be a repeated old one.",
+            f"The time of the webhook's signature is {age:.0f} seconds off; the limit is {TOLERANCE}.",
+            help="Check this machine's clock. The delivery may also be a replay of an old one.",
         )
     return _event(body)
 
@@ -85,7 +85,7 @@ def _keys(secrets: Iterable[str]) -> list[bytes]:
         text = secret.strip()
         if text in ("", _PREFIX):
             raise ImageKitInputError("A webhook secret is empty.", help=_HELP)
-        # ImageKit's client takes the whole text as key; Standard Webhooks decodes the part after whsec_.
+        # ImageKit's SDK uses the complete text as the key; Standard Webhooks decodes the part after whsec_.
         keys.append(text.encode("utf-8", "replace"))
         try:
             keys.append(base64.b64decode(text.removeprefix(_PREFIX), validate=True))
@@ -120,8 +120,8 @@ def _digests(header: str) -> Iterator[bytes]:
 
 def _matches(signature: _Signature, keys: Iterable[bytes]) -> bool:
     expected = [hmac.new(key, signature.content, hashlib.sha256).digest() for key in keys]
-    # Every pair is compared, so that the time does not depend on which one matches.
-    found = [hmac.compare_digest(digest, wanted) for digest in signature.digests for wanted in expected]
+    # Compare every pair, so that the duration does not depend on which one matches.
+    found = [hmac.compare_digest(digest, each) for digest in signature.digests for each in expected]
     return any(found)
 
 

@@ -1,4 +1,4 @@
-"""What the client and the hook do that changes something, and the questions that belong to it."""
+"""Write methods of the client and the hook, and the reads that accompany them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 __all__ = ["FILE_IS_MISSING", "Writes"]
 
-#: What ImageKit says of a file that is not there.
+#: ImageKit's message for a file that does not exist.
 FILE_IS_MISSING = "The requested file does not exist."
 
 
 class Writes(Caller):
     """
-    Methods that write; :meth:`call` sends what they ask for.
+    Methods that write; subclasses implement :meth:`call`, which sends the requests.
 
-    Each raises :class:`~airflow_provider_imagekit.exceptions.ImageKitError`, and those that must not be
-    repeated :class:`~airflow_provider_imagekit.exceptions.UnknownOutcomeError` if the answer is lost. Which
-    ones those are: :mod:`airflow_provider_imagekit.client.changes`.
+    Each raises :class:`~airflow_provider_imagekit.exceptions.ImageKitError`. If the response is lost, methods
+    that must not be repeated raise :class:`~airflow_provider_imagekit.exceptions.UnknownOutcomeError`;
+    :mod:`airflow_provider_imagekit.client.changes` lists them.
     """
 
     def upload_file(
@@ -44,19 +44,20 @@ class Writes(Caller):
         response_fields: Collection[str] = (),
     ) -> dict[str, Any]:
         """
-        Upload a file, and return what ImageKit says of it, such as ``fileId``, ``url`` and ``filePath``.
+        Upload a file, and return its details, such as ``fileId``, ``url`` and ``filePath``.
 
         :param file: content of the file, or a URL that ImageKit fetches.
         :param file_name: its name in the media library.
-        :param folder: path of its folder, which is made if it is not there; by default ``/``.
+        :param folder: path of its folder, which is created if it does not exist; by default ``/``.
         :param tags: its tags.
-        :param custom_metadata: values by field.
+        :param custom_metadata: values by field name.
         :param description: its description.
         :param private: whether only signed URLs deliver it; by default not.
         :param published: whether it is delivered; by default yes.
         :param unique_name: whether ImageKit adds a random suffix to the name; by default not.
-        :param overwrite: whether a file of this name gets a new version; by default the upload is refused.
-        :param response_fields: further fields of the answer, such as ``metadata``.
+        :param overwrite: whether an existing file of this name gets a new version; by default ImageKit
+            rejects the upload.
+        :param response_fields: additional fields of the response, such as ``metadata``.
         """
         request = changes.upload_file(
             file,
@@ -71,12 +72,12 @@ class Writes(Caller):
             overwrite=overwrite,
             response_fields=response_fields,
         )
-        answer: dict[str, Any] = self.call(request)
-        return answer
+        details: dict[str, Any] = self.call(request)
+        return details
 
     def get_file_details(self, file_id: str) -> dict[str, Any]:
         """
-        Return a file as the listing has it, such as ``tags``, ``customMetadata`` and ``isPublished``.
+        Return a file as in the listing, with ``tags``, ``customMetadata`` and ``isPublished`` among others.
 
         :param file_id: ImageKit's id of the file.
         """
@@ -93,11 +94,11 @@ class Writes(Caller):
         published: bool | None = None,
     ) -> dict[str, Any]:
         """
-        Change the details of a file, and return them. What is ``None``, the default, stays as it is.
+        Change the details of a file, and return them. Fields that are ``None``, the default, stay unchanged.
 
         :param file_id: ImageKit's id of the file.
-        :param tags: the tags that it shall have; an empty list removes all.
-        :param custom_metadata: values by field; ``None`` as a value removes the field's value.
+        :param tags: the new tags; an empty list removes all tags.
+        :param custom_metadata: values by field name; the value ``None`` clears a field.
         :param description: the description.
         :param published: whether the file is delivered.
         """
@@ -117,7 +118,7 @@ class Writes(Caller):
 
         :param file_ids: ids of the files.
         :param tags: the tags.
-        :return: for each file that was not changed, why; empty if all were.
+        :return: errors by id of the files that were not changed; empty if all were.
         """
         return self._in_parts(file_ids, changes.MAX_TAGGED_FILES, lambda part: changes.add_tags(part, tags))
 
@@ -132,13 +133,13 @@ class Writes(Caller):
         Delete any number of files with all their versions, 100 at a time.
 
         :param file_ids: ids of the files.
-        :return: for each file that was not deleted, why; a file that is not there is one of them.
+        :return: errors by id of the files that were not deleted, missing files included.
         """
         return self._in_parts(file_ids, changes.MAX_DELETED_FILES, changes.delete_files)
 
     def purge_cache(self, url: str) -> str:
         """
-        Ask to purge a delivery URL from the caches.
+        Start to purge a delivery URL from the caches.
 
         :param url: the URL; it may end with ``*``.
         :return: id of the purge, for :meth:`get_purge_status`.
@@ -150,29 +151,29 @@ class Writes(Caller):
         Return ``Pending`` or ``Completed``.
 
         :param request_id: as :meth:`purge_cache` returned it.
-        :param limits: how often to repeat the request; by default as the client's settings say.
+        :param limits: limits of the retries; by default those of the client's settings.
         """
         return str(self.call(changes.purge_status(request_id), limits=limits).get("status"))
 
     def copy_folder(self, source: str, destination: str, *, include_versions: bool = False) -> str:
         """
-        Ask to copy a folder into another one.
+        Start to copy a folder into another one.
 
         :param source: path of the folder.
-        :param destination: path of the folder that is to contain it.
-        :param include_versions: whether to copy older versions of the files, too.
+        :param destination: path of the folder to copy it into.
+        :param include_versions: whether to copy older versions of the files as well.
         :return: id of the job, for :meth:`get_folder_job`.
         """
         request = changes.copy_folder(source, destination, include_versions=include_versions)
         return _id_in(self.call(request), "jobId")
 
     def move_folder(self, source: str, destination: str) -> str:
-        """Ask to move a folder into another one; parameters and return as :meth:`copy_folder`."""
+        """Start to move a folder into another one; parameters and return as :meth:`copy_folder`."""
         return _id_in(self.call(changes.move_folder(source, destination)), "jobId")
 
     def rename_folder(self, folder: str, new_name: str, *, purge: bool = False) -> str:
         """
-        Ask to rename a folder.
+        Start to rename a folder.
 
         :param folder: path of the folder.
         :param new_name: its new name, without a path.
@@ -183,10 +184,10 @@ class Writes(Caller):
 
     def get_folder_job(self, job_id: str, *, limits: RetryLimits | None = None) -> dict[str, Any]:
         """
-        Return a job on a folder: ``jobId``, ``type``, ``status`` (``Pending`` or ``Completed``).
+        Return the status of a folder job: ``jobId``, ``type``, ``status`` (``Pending`` or ``Completed``).
 
         :param job_id: id of the job.
-        :param limits: how often to repeat the request; by default as the client's settings say.
+        :param limits: limits of the retries; by default those of the client's settings.
         """
         job: dict[str, Any] = self.call(changes.folder_job(job_id), limits=limits)
         return job
@@ -195,11 +196,11 @@ class Writes(Caller):
         self, start_date: str, end_date: str, *, limits: RetryLimits | None = None
     ) -> dict[str, Any]:
         """
-        Return the account's usage: ``bandwidthBytes``, ``mediaLibraryStorageBytes`` and three more counters.
+        Return the account's usage: ``bandwidthBytes``, ``mediaLibraryStorageBytes`` and three other counters.
 
         :param start_date: first day, such as ``2026-11-01``.
-        :param end_date: day after the last, less than 90 days later.
-        :param limits: how often to repeat the request; by default as the client's settings say.
+        :param end_date: the day after the last one, less than 90 days later.
+        :param limits: limits of the retries; by default those of the client's settings.
         """
         usage: dict[str, Any] = self.call(changes.usage(start_date, end_date), limits=limits)
         return usage
@@ -233,42 +234,42 @@ class Writes(Caller):
     def _change(
         self, file_ids: list[str], request: Callable[[list[str]], endpoints.Request]
     ) -> dict[str, str]:
-        """Change some files; those that a 404 names as missing are left out, and the rest asked for again."""
+        """Change some files; after a 404, repeat the request without the files that it lists as missing."""
         errors: dict[str, str] = {}
         while left := [file_id for file_id in file_ids if file_id not in errors]:
             try:
-                answer = self.call(request(left))
+                response = self.call(request(left))
             except ImageKitNotFoundError as error:
                 missing = set(error.missing) & set(left)
                 errors |= dict.fromkeys(missing or left, FILE_IS_MISSING)
                 continue
-            errors |= _errors(answer)
-            _check_whole(answer, set(left) - set(errors))
+            errors |= _errors(response)
+            _check_complete(response, set(left) - set(errors))
             return errors
         return errors
 
 
-def _errors(answer: dict[str, Any]) -> dict[str, str]:
-    """Return what an answer (207) says of files that were not changed."""
-    found = answer.get("errors")
+def _errors(response: dict[str, Any]) -> dict[str, str]:
+    """Return the errors in a response (207) by file id."""
+    found = response.get("errors")
     rows = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
     return {str(row.get("fileId")): str(row.get("error")) for row in rows}
 
 
-def _check_whole(answer: dict[str, Any], changed: set[str]) -> None:
-    """Make sure that an answer names every file that was changed."""
-    lists = [value for value in answer.values() if isinstance(value, list)]
+def _check_complete(response: dict[str, Any], changed: set[str]) -> None:
+    """Check that a response lists every file that was changed."""
+    lists = [value for value in response.values() if isinstance(value, list)]
     named = {each for value in lists for each in value if isinstance(each, str)}
-    if lacking := changed - named:
+    if missing := changed - named:
         raise ImageKitResponseError(
-            f"The answer lacks {len(lacking):,} of the files that were named, such as {min(lacking)}.",
-            help="If this goes on, look for a proxy that answers in ImageKit's place.",
+            f"The response does not list {len(missing):,} of the requested files, such as {min(missing)}.",
+            help="If this persists, check for a proxy that responds in ImageKit's place.",
         )
 
 
-def _id_in(answer: dict[str, Any], name: str) -> str:
-    if not (found := answer.get(name)):
-        raise ImageKitResponseError(f"The answer has no {name}.")
+def _id_in(response: dict[str, Any], name: str) -> str:
+    if not (found := response.get(name)):
+        raise ImageKitResponseError(f"The response has no {name}.")
     return str(found)
 
 

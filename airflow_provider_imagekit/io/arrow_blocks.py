@@ -33,17 +33,17 @@ def has_arrow() -> bool:
 
 def blocks_of(file: IO[bytes]) -> Iterator[bytes]:
     """Yield a file in blocks of complete lines; a block has some megabytes, or one long line."""
-    whole = rest = b""
+    block = rest = b""
     while data := file.read(_BLOCK):
         end = data.rfind(b"\n") + 1
         if end:
-            if whole:
-                yield whole
-            whole, rest = rest + data[:end], data[end:]
+            if block:
+                yield block
+            block, rest = rest + data[:end], data[end:]
         else:
             rest += data
-    if whole + rest:
-        yield whole + rest  # a last line without a newline is not a separate block
+    if block + rest:
+        yield block + rest  # a last line without a newline is not a separate block
 
 
 def csv_names(line: bytes) -> list[str]:
@@ -101,13 +101,13 @@ def read_json_block(block: bytes, columns: TextColumns) -> dict[str, Any] | None
     found = _read_json(block, names, rows)
     texts = sum(rows - each.null_count for each in found.values())
     if plain and np.count_nonzero(data == ord('"')) == 4 * texts:
-        doubtful = set[str]()  # the block has no other names and texts
+        unresolved = set[str]()  # the block has no other names and texts
     else:
         named = _named(block, columns.texts) if plain else columns.texts
         found = _read_json(block, named, rows) if set(named) != set(names) else found
         # A column of nulls exists, while a column that no row has does not.
-        doubtful = set(named) - {*found, *columns.optional}
-    if not found or (doubtful and (plain or b"\\u" in block or _named(block, doubtful))):
+        unresolved = set(named) - {*found, *columns.optional}
+    if not found or (unresolved and (plain or b"\\u" in block or _named(block, unresolved))):
         return None
     return {name: found[name] for name in columns(list(found))}
 

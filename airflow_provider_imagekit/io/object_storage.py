@@ -125,7 +125,7 @@ class StoredTable:
 
     @property
     def can_take(self) -> bool:
-        """Return whether :meth:`take` is available, which saves memory; it needs Parquet and NumPy."""
+        """Return whether :meth:`take` can be used to save memory: it needs Parquet and NumPy."""
         return self._form is TableFormat.PARQUET and find_spec("numpy") is not None
 
     def columns(self, columns: Columns) -> Iterator[dict[str, list[Any]]]:

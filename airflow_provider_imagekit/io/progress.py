@@ -40,13 +40,13 @@ class Progress:
         self._clock = clock
         #: Whether :meth:`stop` was called.
         self.stopped = False
-        self._begun = self._last = clock()
-        self._noted: set[str] = set()
+        self._started = self._last = clock()
+        self._written_once: set[str] = set()
 
     def note(self, line: str) -> None:
         """Write a line, but only the first time."""
-        if line not in self._noted:
-            self._noted.add(line)
+        if line not in self._written_once:
+            self._written_once.add(line)
             self._write(line)
 
     def stop(self) -> None:
@@ -55,7 +55,7 @@ class Progress:
 
     def begin(self) -> None:
         """Start the clock of a new phase."""
-        self._begun = self._clock()
+        self._started = self._clock()
 
     def report(self, phase: str, done: int, total: int | None, unit: str) -> None:
         """
@@ -74,7 +74,7 @@ class Progress:
         if now - self._last < self._every:
             return
         self._last = now
-        elapsed = now - self._begun
+        elapsed = now - self._started
         rate = done / elapsed if elapsed else 0.0
         line = f"{phase}: {counted(done, one) if total is None else f'{done:,} of {counted(total, one)}'}"
         line += f", {rate:,.0f} a second" if rate >= 10 else f", {rate:,.1f} a second"

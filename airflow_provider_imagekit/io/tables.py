@@ -326,12 +326,12 @@ def _plain_csv_columns(
 ) -> Iterator[dict[str, Any]]:
     names = next(rows, []) if names is None else names
     while chunk := list(islice(rows, _BATCH)):
-        whole = [row for row in chunk if row]
-        if set(map(len, whole)) == {len(names)}:
-            cells = dict(zip(names, zip(*whole, strict=True), strict=True))
+        filled = [row for row in chunk if row]
+        if set(map(len, filled)) == {len(names)}:
+            cells = dict(zip(names, zip(*filled, strict=True), strict=True))
             yield {name: list(cells[name]) for name in columns(list(cells))}
         else:
-            yield from columns_of((_csv_row(names, row) for row in whole), columns)
+            yield from columns_of((_csv_row(names, row) for row in filled), columns)
 
 
 def _json_columns(file: IO[bytes], columns: TextColumns) -> Iterator[dict[str, Any]]:

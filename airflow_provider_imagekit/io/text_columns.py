@@ -153,10 +153,10 @@ def concatenated(columns: list[Column]) -> Column:
         return list(chain.from_iterable(map(listed, columns)))
     import pyarrow as pa
 
-    whole = pa.concat_arrays(columns)
+    result = pa.concat_arrays(columns)
     columns.clear()
     pa.default_memory_pool().release_unused()
-    return whole
+    return result
 
 
 def last_places(column: Column, names: Column) -> Sequence[int]:

@@ -15,7 +15,7 @@ from airflow_provider_imagekit.io.paths import StoragePath, copy, files_in, fing
 __all__ = ["appear_together", "atomic_write", "remove_leftovers"]
 
 _LEFTOVER = re.compile("(?:unfinished|former)-[0-9a-f]{8}-(.*)", re.DOTALL)
-_OLD = timedelta(days=1)
+_MAX_AGE = timedelta(days=1)
 
 
 @contextmanager
@@ -53,21 +53,21 @@ def appear_together(
             folder = workplace or path.parent
             folder.mkdir(parents=True, exist_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
-            growing = _temporary("unfinished", path, folder)
-            unfinished.append((growing, path))
-            with growing.open("wb") as stream:
-                if is_local(growing):
-                    _lock(locks.enter_context(growing.open("rb")))
+            temporary = _temporary("unfinished", path, folder)
+            unfinished.append((temporary, path))
+            with temporary.open("wb") as stream:
+                if is_local(temporary):
+                    _lock(locks.enter_context(temporary.open("rb")))
                 yield stream
 
         try:
             yield write
-            _put_in_place(unfinished)
+            _move_all(unfinished)
         except BaseException:
             # Also for GeneratorExit and SystemExit: a stop must not leave an incomplete file.
-            for growing, _ in unfinished:
+            for temporary, _ in unfinished:
                 with suppress(Exception):  # the next run removes it
-                    growing.unlink()
+                    temporary.unlink()
             raise
 
 
@@ -112,63 +112,61 @@ def _temporary(what: str, path: StoragePath, folder: StoragePath) -> StoragePath
 def _is_old(path: Any) -> bool:
     with suppress(NotImplementedError):  # a store without modification times
         modified: datetime = path.fs.modified(path.path)
-        return modified.astimezone(UTC) < datetime.now(UTC) - _OLD
+        return modified.astimezone(UTC) < datetime.now(UTC) - _MAX_AGE
     return False
 
 
-def _put_in_place(moves: Sequence[tuple[StoragePath, StoragePath]]) -> None:
+def _move_all(moves: Sequence[tuple[StoragePath, StoragePath]]) -> None:
     """Move files to their paths; if one move fails, restore the former files at all of them."""
-    formers: list[tuple[StoragePath | None, StoragePath]] = []
+    backups: list[tuple[StoragePath | None, StoragePath]] = []
     try:
         # A single file needs no rollback.
-        for growing, path in moves if len(moves) > 1 else ():
-            former = None if fingerprint(path) is None else _temporary("former", path, growing.parent)
-            formers.append((former, path))
-            if former is not None:
-                _keep(path, former)
-        for number, (growing, path) in enumerate(moves, 1):
+        for temporary, path in moves if len(moves) > 1 else ():
+            backup = None if fingerprint(path) is None else _temporary("former", path, temporary.parent)
+            backups.append((backup, path))
+            if backup is not None:
+                _back_up(path, backup)
+        for number, (temporary, path) in enumerate(moves, 1):
             try:
-                growing.replace(path)
+                temporary.replace(path)
             except BaseException as error:
-                _put_back(formers, number, error)
+                _restore(backups, number, error)
                 raise
     finally:
-        for former, _ in formers:
+        for backup, _ in backups:
             with suppress(Exception):  # the next run removes it
-                if former is not None:
-                    former.unlink()
+                if backup is not None:
+                    backup.unlink()
 
 
-def _keep(path: StoragePath, former: StoragePath) -> None:
+def _back_up(path: StoragePath, backup: StoragePath) -> None:
     """Keep the file at a path under a second name."""
     with suppress(NotImplementedError):  # a file system without links, a store without copies
-        _link(path, former)
+        _link(path, backup)
         return
-    with former.open("wb") as stream:
+    with backup.open("wb") as stream:
         copy(path, stream)
 
 
-def _link(path: StoragePath, former: Any) -> None:
+def _link(path: StoragePath, backup: Any) -> None:
     if not is_local(path):
-        path.fs.cp_file(path.path, former.path)  # type: ignore[attr-defined]
+        path.fs.cp_file(path.path, backup.path)  # type: ignore[attr-defined]
         return
     try:
-        former.hardlink_to(path)
+        backup.hardlink_to(path)
     except OSError as error:
         raise NotImplementedError from error
 
 
-def _put_back(
-    formers: list[tuple[StoragePath | None, StoragePath]], count: int, error: BaseException
-) -> None:
+def _restore(backups: list[tuple[StoragePath | None, StoragePath]], count: int, error: BaseException) -> None:
     """Restore the first ``count`` former files; one that cannot be restored is kept under its second name."""
-    for position, (former, path) in enumerate(formers[:count]):
+    for position, (backup, path) in enumerate(backups[:count]):
         try:
-            if former is not None:
-                former.replace(path)
+            if backup is not None:
+                backup.replace(path)
             elif fingerprint(path) is not None:
                 path.unlink()
         except Exception as another:  # noqa: BLE001 - a store can raise anything; the first error counts
-            kept = f"; its former content is in {former}" if former else ""
+            kept = f"; its former content is in {backup}" if backup else ""
             error.add_note(f"{path} could not be restored: {another!r}{kept}.")
-            formers[position] = (None, path)
+            backups[position] = (None, path)

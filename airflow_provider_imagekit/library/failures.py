@@ -19,9 +19,9 @@ from airflow_provider_imagekit.io.progress import counted
 if TYPE_CHECKING:
     from airflow_provider_imagekit.library.table.schema import Row
 
-__all__ = ["LASTING", "Failures", "error_row", "is_lasting", "is_of_the_run", "max_files"]
+__all__ = ["LASTING", "Failures", "error_row", "fails_every_file", "is_lasting", "max_files"]
 
-_OF_THE_RUN = (CallLimitError, ImageKitAuthError, ImageKitConfigurationError, ImageKitRateLimitError)
+_RUN_ERRORS = (CallLimitError, ImageKitAuthError, ImageKitConfigurationError, ImageKitRateLimitError)
 _LASTING = (ImageKitBadRequestError, ImageKitInputError)
 
 #: Names of the error classes that recur for the same version of a file, as stored in the table.
@@ -46,9 +46,9 @@ def is_lasting(error: Exception) -> bool:
     return isinstance(error, _LASTING)
 
 
-def is_of_the_run(error: Exception) -> bool:
+def fails_every_file(error: Exception) -> bool:
     """Return whether every other file would fail as well, as with a wrong key or because of a bug."""
-    return isinstance(error, _OF_THE_RUN) or not isinstance(error, ImageKitError)
+    return isinstance(error, _RUN_ERRORS) or not isinstance(error, ImageKitError)
 
 
 def error_row(listing: Row, error: ImageKitError) -> Row:

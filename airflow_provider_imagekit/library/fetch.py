@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitRateLimitError, LibraryStoppedError
 from airflow_provider_imagekit.io.progress import counted, duration_text
-from airflow_provider_imagekit.library.failures import Failures, error_row, is_lasting, is_of_the_run
+from airflow_provider_imagekit.library.failures import Failures, error_row, fails_every_file, is_lasting
 from airflow_provider_imagekit.library.worklist import State
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
     from airflow_provider_imagekit.client.endpoints import Request
-    from airflow_provider_imagekit.client.retry import Waits
+    from airflow_provider_imagekit.client.retry import RateLimitStats
     from airflow_provider_imagekit.library.heartbeat import Heartbeat
     from airflow_provider_imagekit.library.journal import Journal
     from airflow_provider_imagekit.library.table.schema import Row
@@ -75,22 +75,22 @@ def fetch_all(
     ]
     for worker in workers:
         worker.start()
-    under_way = 0
+    in_flight = 0
     try:
         for task in islice(tasks, threads):
             waiting.put(task)
-            under_way += 1
-        while under_way:
+            in_flight += 1
+        while in_flight:
             try:
                 outcome = arrived.get(timeout=_TICK)
             except Empty:
                 yield None
                 continue
             yield outcome
-            under_way -= 1
-            if (following := next(tasks, None)) is not None:
-                waiting.put(following)
-                under_way += 1
+            in_flight -= 1
+            if (next_task := next(tasks, None)) is not None:
+                waiting.put(next_task)
+                in_flight += 1
     finally:
         with suppress(Empty):
             while True:
@@ -116,9 +116,9 @@ def wait_for_limit(
     call: Callable[[], Any],
     *,
     stopped: Callable[[], bool],
-    waits: Waits,
+    waits: RateLimitStats,
     sleep: Callable[[float], None],
-    most: float = 900.0,
+    max_seconds: float = 900.0,
 ) -> Any:
     """
     Return the result of a call; while the account's rate limit rejects it, wait and repeat it.
@@ -127,7 +127,7 @@ def wait_for_limit(
     :param stopped: returns whether the run was stopped.
     :param waits: counts the seconds waited.
     :param sleep: waits for a number of seconds.
-    :param most: maximum seconds to wait here for one call, in at most 60 waits.
+    :param max_seconds: maximum seconds to wait here for one call, in at most 60 waits.
     :raises LibraryStoppedError: if the run was stopped.
     :raises ImageKitRateLimitError: if the limit rejects the call for longer.
     """
@@ -139,7 +139,7 @@ def wait_for_limit(
             remaining = error.reset_ms / 1000 if error.reset_ms else _LIMIT_PAUSE
             waited += remaining
             waits_left -= 1
-            if waited > most or waits_left < 0:
+            if waited > max_seconds or waits_left < 0:
                 raise
         while remaining > 0:
             if stopped():
@@ -166,7 +166,7 @@ class FetchProgress:
         self,
         total: int,
         threads: int,
-        waits: Waits,
+        waits: RateLimitStats,
         write: Callable[[str], None],
         every: float,
         clock: Callable[[], float],
@@ -178,7 +178,7 @@ class FetchProgress:
         self._every = every
         self._clock = clock
         self._start = self._last = clock()
-        self._waited, self._refused = waits.seconds, waits.refused
+        self._waited, self._refused = waits.seconds, waits.rejected
 
     def report(self, done: int, failed: int) -> None:
         """
@@ -204,7 +204,7 @@ class FetchProgress:
         return (
             f"{done:,} of {counted(self._total, 'file')}, {rate:.1f} a second, {failed:,} failed; "
             f"{waited:,.0f} of {elapsed:,.0f} s waiting for the rate limit, "
-            f"{self._waits.refused - self._refused:,} refused; {remaining} left"
+            f"{self._waits.rejected - self._refused:,} refused; {remaining} left"
         )
 
 
@@ -219,7 +219,7 @@ class PatientClient:
     def __init__(self, client: ImageKitClient, heartbeat: Heartbeat) -> None:
         self._client = client
         self._heartbeat = heartbeat
-        self.waits = client.waits
+        self.rate_limit_stats = client.rate_limit_stats
 
     def send(self, request: Request) -> Any:
         """
@@ -231,7 +231,7 @@ class PatientClient:
         return wait_for_limit(
             lambda: self._client.call(request),
             stopped=lambda: self._heartbeat.stopped,
-            waits=self.waits,
+            waits=self.rate_limit_stats,
             sleep=self._client.sleep,
         )
 
@@ -310,7 +310,7 @@ class Fetching:
             self._worklist.settle(task.key, task.version, State.FETCHED, row)
             self._journal.append(event | {"row": row})
             failures.succeed()
-        elif is_of_the_run(error) or not isinstance(error, ImageKitError):
+        elif fails_every_file(error) or not isinstance(error, ImageKitError):
             raise error
         else:
             failed = error_row(self._worklist.listing(task.key), error)

@@ -24,7 +24,7 @@ _DIGEST = 8
 _HEAD = 2 * _DIGEST + len(" {")
 
 # Seconds after which the journal of an abandoned run is removed.
-_OLD = 7 * 24 * 3600.0
+_MAX_AGE = 7 * 24 * 3600.0
 
 
 class Journal:
@@ -63,7 +63,7 @@ class Journal:
         self._obsolete: list[StoragePath] = []
         #: Number of damaged lines in the last reading.
         self.damaged = 0
-        self._gathered: list[bytes] = []
+        self._buffer: list[bytes] = []
         self._since = clock()
         self._number = 0
         self._file: IO[bytes] | None = None
@@ -103,7 +103,7 @@ class Journal:
             return True
         if whose.get("settings") == self._settings:
             self._of_others.append(path)
-        elif self._wall_clock() - whose.get("at", 0.0) > _OLD:
+        elif self._wall_clock() - whose.get("at", 0.0) > _MAX_AGE:
             self._obsolete.append(path)
         return False
 
@@ -115,15 +115,15 @@ class Journal:
         :param lists: lists that are written first in the event; their items are already JSON.
         """
         items = (b'"%b":[%b],' % (name.encode(), b",".join(values)) for name, values in lists.items())
-        self._gathered.append(_line(event, b"".join(items)))
+        self._buffer.append(_line(event, b"".join(items)))
         if self._clock() - self._since >= self._checkpoint:
             self.flush()
 
     def flush(self) -> None:
         """Write all buffered events, so that they survive this process."""
         self._since = self._clock()
-        if self._gathered:
-            lines, self._gathered = b"".join(self._gathered), []
+        if self._buffer:
+            lines, self._buffer = b"".join(self._buffer), []
             if self._file is not None:
                 self._file.write(lines)
             else:
@@ -142,7 +142,7 @@ class Journal:
 
         :param of_others: whether to remove the files read from other runs, too.
         """
-        self._gathered.clear()
+        self._buffer.clear()
         self.close()
         for path in (*self._own, *self._obsolete, *(self._of_others if of_others else ())):
             with suppress(FileNotFoundError):

@@ -52,11 +52,11 @@ class Comparison:
         """
         Compare the whole table.
 
-        :param published: its rows, as ``usable`` yields them; ``None`` for one that stays.
+        :param published: its rows, as ``usable`` yields them; a row that stays can be ``None``.
         """
-        for key, row, is_whole in published:
+        for key, row, may_stay in published:
             has_new_before = self._skip_new(key)
-            stays = self._stays(key, row, is_whole=is_whole)
+            stays = self._stays(key, row, may_stay=may_stay)
             self.marks.append((APART if has_new_before else KEPT) if stays else REWRITTEN)
             if len(self._pending) >= _BATCH:
                 self._flush()
@@ -72,7 +72,7 @@ class Comparison:
             self._record(file, State.NEW)
         return found
 
-    def _stays(self, key: str, row: Row | None, *, is_whole: bool) -> bool:
+    def _stays(self, key: str, row: Row | None, *, may_stay: bool) -> bool:
         """Record the state of a row's file; return whether the row stays as it is stored."""
         file = self._file
         if row is None and file is not None:
@@ -85,10 +85,10 @@ class Comparison:
         if file is None or file.key != key:
             self.unlisted += 1
             self.gone += not is_deleted
-            return is_deleted and is_whole and self._allows(row)
+            return is_deleted and may_stay and self._allows(row)
         state = self._state(row, file)
         stays = (
-            is_whole
+            may_stay
             and not is_deleted
             and state in (State.UNCHANGED, State.UNREADABLE)
             and _has_same_listing(row, file)

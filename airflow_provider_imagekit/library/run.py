@@ -223,7 +223,7 @@ class LibraryRun:
         return plan
 
     def _fetch(self, plan: Plan) -> None:
-        settings, waits = self._settings, self._client.waits
+        settings, waits = self._settings, self._client.rate_limit_stats
         fetching = Fetching(
             self._client,
             self._worklist,

@@ -17,7 +17,7 @@ from airflow_provider_imagekit.library.arrivals import (
     milliseconds,
 )
 
-__all__ = ["FILE_TYPES", "MAX_PAGES", "Selection", "arrived", "look"]
+__all__ = ["FILE_TYPES", "MAX_PAGES", "Selection", "arrived", "poll_selection"]
 
 Send = Callable[[endpoints.Request], Any]
 
@@ -46,7 +46,7 @@ class Selection:
         return f"({self.search_query}) AND {recent}" if self.search_query else recent
 
 
-def look(send: Send, selection: Selection, floor_ms: int, *, absences: bool = False) -> Listing:
+def poll_selection(send: Send, selection: Selection, floor_ms: int, *, absences: bool = False) -> Listing:
     """
     Poll a selection, which costs one request while fewer than 1,000 files are new.
 
@@ -74,7 +74,7 @@ def arrived(send: Send, selection: Selection, since_ms: int, kinds: Collection[s
     :return: the payload; ``None`` if no such files arrived.
     :raises ImageKitError: if the files cannot be listed.
     """
-    files = [Arrival.of(file, since_ms) for file in look(send, selection, since_ms).files]
+    files = [Arrival.of(file, since_ms) for file in poll_selection(send, selection, since_ms).files]
     found = [file for file in files if file.kind in kinds and file.updated_ms >= since_ms]
     return event_of(found) if found else None
 

@@ -10,7 +10,7 @@ __all__ = ["DryRunArgument"]
 
 
 class _Callable:
-    """Airflow's method when called. The value renders itself, as Airflow 2 expects of callables."""
+    """The value on Airflow 2. A call with a context renders it; a call without one runs Airflow's method."""
 
     operator: Any
     value: Any

@@ -65,7 +65,7 @@ class HashTables(LocalWork):
         reference = Pictures.of_records(())
         if self.reference_path:
             reference = self._pictures(resources, "reference_path")
-        records = records.unlike(known) if len(known) else records
+        records = records.not_in(known) if len(known) else records
         return {"records": records, "known": known, "reference": reference}
 
     def _input_pictures(self, resources: ExitStack) -> Pictures:

@@ -53,9 +53,6 @@ _FILTERS = (*FILTERS, *WINDOW_ARGUMENTS)
 _COLUMNS = {column.name: column.kind.value for column in COLUMNS}
 _MAX_THREADS = 32  # the number of sockets that the client keeps open
 
-# The arguments that select the table's files.
-_SCOPE = ("search_query", "path", "file_type", "file_ids", "urls", "input_path")
-
 
 class LibraryMetadataOperator(ImageKitOperator):
     """

@@ -97,9 +97,6 @@ _MAX_BATCHES = 1024  # Airflow's default of [core] max_map_length
 _MAX_XCOM_BYTES = 48_000
 _UNLIMITED = 1 << 62
 
-# The arguments that determine the content of the listing.
-_SCOPE = ("search_query", "path", "type", "file_type", "limit", "fields", "output_path")
-
 
 class ListFilesOperator(ImageKitOperator):
     """
@@ -125,7 +122,7 @@ class ListFilesOperator(ImageKitOperator):
     files in both cases.
 
     .. seealso:: :class:`~airflow_provider_imagekit.operators.library.LibraryMetadataOperator`, which lists
-    the files itself.
+        the files itself.
 
     :param search_query: query in ImageKit's search language, such as ``createdAt > "7d" AND size > "2mb"``;
         by default all files. (templated)

@@ -56,7 +56,7 @@ _CLOCK_SKEW = timedelta(minutes=5)
 
 class UploadFileOperator(WritingOperator):
     """
-    Upload a file to the media library. The response includes its metadata and pHash.
+    Upload a file to the media library. The response includes the file's metadata and pHash.
 
     With ``duplicate_of`` the picture's hash is computed on this machine (extra ``pillow``) before the upload,
     and compared with a table of hashes, such as a table of ``LibraryMetadataOperator``, or with the pictures

@@ -35,10 +35,10 @@ class PHashDistanceSensor(ImageKitSensor):
     """
     Wait until the distance of two pictures' perceptual hashes is within bounds.
 
-    With ``max_distance`` the sensor waits for a similar picture; with ``min_distance`` alone, for the
-    replacement by a different one; with both, for a distance in between. Bounds are inclusive, in bits from 0
-    to 64. Up to 8 bits is the same picture re-encoded, resized or toned; unrelated pictures differ by about
-    32.
+    With ``max_distance`` the sensor waits for a similar picture; with ``min_distance`` alone, until the
+    picture is replaced by a different one; with both, for a distance in between. Bounds are inclusive, in
+    bits from 0 to 64. Up to 8 bits is the same picture re-encoded, resized or toned; unrelated pictures
+    differ by about 32 bits.
 
     A file that does not exist yet, a rate limit, a server error or a lost connection means "not yet". A wrong
     key, a malformed request, or a file without a pHash (a video) fails the task at once, even with

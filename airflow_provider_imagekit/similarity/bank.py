@@ -188,8 +188,8 @@ def judge_against(
         matches=tuple(matches),
         match_count=count,
         phash=phash,
-        reason=f"The nearest of {len(bank):,}, {best.id}, is {best.distance} of 64 bits away; "
-        f"{bounds} {'is met' if matched else 'is not met'}.",
+        reason=f"The nearest of {len(bank):,}, {best.id}, is {best.distance} of 64 bits away, "
+        f"{'within' if matched else 'outside'} the bounds ({bounds}).",
     )
 
 

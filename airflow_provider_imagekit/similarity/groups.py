@@ -100,7 +100,7 @@ class GroupChunk:
 
 class Clusters:
     """
-    Groups, largest first, as lists of picture numbers.
+    Groups, largest first, as columns of picture numbers.
 
     :param sizes: number of pictures of each group.
     :param reasons: reason of each group, as in :class:`Group`.
@@ -220,7 +220,8 @@ def group_around_keepers(
     :param members: the number of the picture at each position of the graph.
     :param graph: which of them are near each other.
     :param policy: decides which picture is the best.
-    :param separated: for some pictures, the pictures that must not be its keeper or one of its members.
+    :param separated: for each picture of a marked pair, the pictures that it must not share a group with as
+        keeper and member.
     :param properties: properties of the grouped pictures that are needed later; they are loaded together.
     :return: the groups, largest first.
     """

@@ -145,7 +145,7 @@ class Pictures:
             for name, number, row in zip(ids, numbers, rows, strict=True)
         ]
 
-    def unlike(self, known: Pictures) -> Pictures:
+    def not_in(self, known: Pictures) -> Pictures:
         """Return the pictures that are not among known ones, or have a different hash there."""
         place = last_places(known.ids, self.ids)
         numbers = array("q", (n for n, at in enumerate(place) if at < 0 or known.phash(at) != self.phash(n)))

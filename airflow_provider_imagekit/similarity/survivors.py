@@ -68,8 +68,9 @@ _NO_TIME = float("inf")
 @dataclass(frozen=True, slots=True)
 class SurvivorPolicy:
     """
-    Rules that rank the pictures of a group. The first rule comes first; the next one breaks its ties, and so
-    on. The name breaks the last tie.
+    Rules that rank the pictures of a group.
+
+    Each rule breaks the ties of the previous one; the name breaks the remaining ties.
 
     :param rules: names from :data:`RULES`.
     :param folders: folders whose pictures to keep, most preferred first; subfolders included.
@@ -154,8 +155,8 @@ class SurvivorPolicy:
         Return the reason why the keeper ranks before all others; blank if only their names differ.
 
         The reason is ``chosen`` if a person chose the keeper. It begins with ``uncertain:`` if a later rule
-        prefers another picture, or if the keeper is hardly larger than an otherwise equal picture. A reason
-        that is a preference is never uncertain.
+        prefers another picture, or if the keeper is hardly larger than an otherwise equal picture. A picture
+        that a preference ranks lower raises no doubt.
         """
         return (
             "chosen" if keeper.id in self.kept else self.reason_of(self._of(keeper), *map(self._of, others))
@@ -188,7 +189,7 @@ class SurvivorPolicy:
         self, columns: Sequence[Sequence[float]], pictures: Sequence[int], sizes: Sequence[int]
     ) -> list[str]:
         """
-        Return the :meth:`reason_of` many groups at once; needs NumPy.
+        Return :meth:`reason_of` for many groups at once; needs NumPy.
 
         :param columns: each deciding rule's values of pictures.
         :param pictures: the places in these columns of each group's keeper and others.

@@ -107,7 +107,8 @@ def judge(
         similarity=phash.similarity(reference),
         phash=phash,
         reference_phash=reference,
-        reason=f"The distance is {distance} of 64 bits; {bounds} {'is met' if matched else 'is not met'}.",
+        reason=f"The distance is {distance} of 64 bits, "
+        f"{'within' if matched else 'outside'} the bounds ({bounds}).",
     )
 
 

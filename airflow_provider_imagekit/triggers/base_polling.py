@@ -79,7 +79,7 @@ class PollingTrigger(BaseTrigger):
         self.silent_fail = silent_fail
         self.deadline = deadline
         self.next_check = next_check
-        self.of_task = TaskLimits(
+        self.task_limits = TaskLimits(
             timeout=request_timeout, max_retries=max_retries, max_calls=max_calls, calls_sent=calls_sent
         )
         self._client: ImageKitClient | None = None
@@ -94,7 +94,7 @@ class PollingTrigger(BaseTrigger):
             "silent_fail": self.silent_fail,
             "deadline": self.deadline,
             "next_check": self.next_check,
-            **self.of_task.arguments(),
+            **self.task_limits.arguments(),
         }
         return f"{type(self).__module__}.{type(self).__name__}", arguments | self._arguments()
 
@@ -154,14 +154,14 @@ class PollingTrigger(BaseTrigger):
             self._client = await client_of(self.imagekit_conn_id, self.hook.aget_conn)
         client = self._client
         try:
-            return await self._check(client.limited(self.of_task))
+            return await self._check(client.limited(self.task_limits))
         except ImageKitAuthError:
             # The key may have been rotated during the wait, so read the Airflow Connection again.
             async with connecting(self.imagekit_conn_id):
                 self._client = await self.hook.aget_conn(refresh=True)
             if self._client is client:
                 raise
-            return await self._check(self._client.limited(self.of_task))
+            return await self._check(self._client.limited(self.task_limits))
 
     async def _check(self, client: ImageKitClient) -> Poll:
         try:

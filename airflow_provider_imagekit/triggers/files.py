@@ -37,8 +37,8 @@ class ImageKitFilesTrigger(BaseEventTrigger):
         trigger = ImageKitFilesTrigger(path="/products")
         pictures = Asset("products", watchers=[AssetWatcher(name="uploads", trigger=trigger)])
 
-    Each event states the number of files and the period in which they arrived, and names the first 20. It is
-    only a hint: Airflow combines several events into one DAG run, so a task must search from ``from`` itself.
+    Each event has the number of files, the period in which they arrived, and the first 20 of them. It is only
+    a hint: Airflow combines several events into one DAG run, so a task must search from ``from`` itself.
 
     On Airflow 3.3 and later no event is lost. The cursor is stored in the asset's state after the event is in
     Airflow's database; a triggerer that is killed in between reports one poll again. Watchers with the same
@@ -66,7 +66,7 @@ class ImageKitFilesTrigger(BaseEventTrigger):
     :param delay: age in seconds that a file must have before it is reported, 0 to 3600. Default: 0. With a
         webhook for the same asset, 15 lets the webhook report it first.
     :param name: distinguishes this trigger from another one with the same arguments. Each asset needs its own
-        trigger, because Airflow stores one state for each trigger.
+        trigger; otherwise Airflow cannot distinguish their states.
     :raises ImageKitInputError: if an argument is invalid.
     """
 

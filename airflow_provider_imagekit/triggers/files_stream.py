@@ -22,7 +22,7 @@ from airflow_provider_imagekit.library.arrivals import (
     Cursor,
     Listing,
 )
-from airflow_provider_imagekit.library.watch import Selection, look
+from airflow_provider_imagekit.library.watch import Selection, poll_selection
 from airflow_provider_imagekit.triggers.lanes import connecting, lane_of
 
 if TYPE_CHECKING:
@@ -180,12 +180,14 @@ class Poller:
         send = functools.partial(client.call, limits=_LIMITS)
         run = lane_of(client).run
         try:
-            return await run(functools.partial(look, send, self._selection, floor_ms, absences=absences))
+            return await run(
+                functools.partial(poll_selection, send, self._selection, floor_ms, absences=absences)
+            )
         except ImageKitInputError as error:
             if not absences:
                 raise
             log.error("Deleted files are not reported: %s", error)
-            return await run(functools.partial(look, send, self._selection, floor_ms))
+            return await run(functools.partial(poll_selection, send, self._selection, floor_ms))
 
 
 class _Group:

@@ -1,7 +1,7 @@
 """
 The sample catalogue: drawn pictures, real photographs, and derived variants of both.
 
-The same versions of this project and of Pillow draw the same bytes.
+With the same versions of this project and Pillow, the files are identical byte by byte.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FOREST = Shot(
 LAVENDER = Shot(*FUJI, "2026:07:02 19:44:03", "+02:00", place=(43.8283, 5.9719, 582.6))
 STUDIO = Shot(*NIKON, "2026:01:14 10:30:00", "+01:00", (1, 125), f_number=8.0, iso=100, focal_length=50.0)
 
-#: Drawn picture: path, scene, how it was "taken" (JPEG only).
+#: Drawn pictures: path, scene, and the EXIF of the shot (JPEG only).
 DRAWN: tuple[tuple[str, Callable[[], Image.Image], Shot | None], ...] = (
     ("landscapes/mountain-lake.jpg", landscapes.mountain_lake, LAKE),
     ("landscapes/desert-dunes.jpg", landscapes.desert_dunes, DUNES),
@@ -57,7 +57,7 @@ DRAWN: tuple[tuple[str, Callable[[], Image.Image], Shot | None], ...] = (
     ("illustrations/contour-map.png", graphics.contour_map, None),
 )
 
-#: Pictures that variants are made of, and which.
+#: Pictures that have variants, with the names of the variants.
 DERIVED_FROM = {
     "landscapes/mountain-lake.jpg": tuple(variant.name for variant in VARIANTS),
     "products/wristwatch.jpg": ("resized", "watermarked", "recoloured"),
@@ -68,7 +68,7 @@ DERIVED_FROM = {
 
 @dataclass(frozen=True)
 class Original:
-    """A picture of its own; ``source`` is ``drawn`` or ``photograph``."""
+    """An original picture; ``source`` is ``drawn`` or ``photograph``."""
 
     path: str
     source: str
@@ -76,7 +76,7 @@ class Original:
 
 @dataclass(frozen=True)
 class Derived:
-    """A picture made of another; ``variant`` names how, ``how`` says it in words."""
+    """A picture derived from another; ``variant`` is the name of the method, ``how`` describes it."""
 
     path: str
     original: str
@@ -86,7 +86,7 @@ class Derived:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What is in the folder; written there as ``catalogue.json`` too."""
+    """The content of the folder, also written there as ``catalogue.json``."""
 
     originals: list[Original] = field(default_factory=list)
     variants: list[Derived] = field(default_factory=list)
@@ -100,8 +100,8 @@ def build(directory: Path) -> Catalogue:
     """
     Draw the catalogue into a folder.
 
-    :param directory: made if missing; files of the same names are overwritten.
-    :return: what was written. Without scikit-image there are no photographs.
+    :param directory: created if missing; files of the same names are overwritten.
+    :return: the written files. Without scikit-image there are no photographs.
     """
     catalogue = Catalogue()
     for path, scene, shot in DRAWN:
@@ -149,6 +149,6 @@ def _save(image: Image.Image, file: Path, shot: Shot | None = None, *, quality: 
             image, options = image.quantize(16), {}
     if shot is not None:
         options["exif"] = exif_of(shot)
-        if shot.orientation == 6:  # the camera was held upright: stored lying, shown standing
+        if shot.orientation == 6:  # the camera was held upright: stored as landscape, shown as portrait
             image = image.transpose(Image.Transpose.ROTATE_90)
     image.save(file, **options)

@@ -10,7 +10,7 @@ from demo.catalogue import build
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m demo.catalogue", description=__doc__)
-    parser.add_argument("directory", type=Path, metavar="DIR", help="folder to draw into; made if missing")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="output folder; created if missing")
     directory = parser.parse_args().directory
     catalogue = build(directory)
     originals, variants = len(catalogue.originals), len(catalogue.variants)

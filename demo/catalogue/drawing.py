@@ -27,18 +27,18 @@ def gradient(size: Size, *colours: str) -> Image.Image:
     """Return a vertical gradient through the colours, top to bottom."""
     strip = Image.new("RGB", (1, len(colours)))
     strip.putdata([ImageColor.getrgb(colour)[:3] for colour in colours])
-    # Cut half a pixel on either end, so that the outer colours are reached at the very edge.
+    # Cut half a pixel at either end, so that the outer colours are reached exactly at the edges.
     return strip.resize(size, Image.Resampling.BILINEAR, box=(0, 0.5, 1, len(colours) - 0.5))
 
 
 def mix(first: str, second: str, share: float) -> str:
-    """Return the colour that lies ``share`` (0 to 1) of the way from the first to the second."""
+    """Return the colour at ``share`` (0 to 1) of the way from the first to the second."""
     pairs = zip(ImageColor.getrgb(first)[:3], ImageColor.getrgb(second)[:3], strict=True)
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
 def noise(size: Size, seed: int, *, cells: int = 4, octaves: int = 5) -> Image.Image:
-    """Return fractal noise in greys: clouds with few cells, grain with many."""
+    """Return grey fractal noise: clouds with few cells, grain with many."""
     rng = random.Random(seed)
     total = Image.new("L", size, 128)
     for octave in range(octaves):
@@ -50,7 +50,7 @@ def noise(size: Size, seed: int, *, cells: int = 4, octaves: int = 5) -> Image.I
 
 
 def textured(image: Image.Image, seed: int, *, cells: int = 60, strength: float = 0.25) -> Image.Image:
-    """Return the picture with grain laid over it in soft light."""
+    """Return the picture with grain blended in as soft light."""
     grain = noise(image.size, seed, cells=cells, octaves=3).convert("RGB")
     return Image.blend(image, ImageChops.soft_light(image, grain), min(1.0, strength * 2))
 
@@ -118,5 +118,5 @@ def rounded(
 def text(
     draw: ImageDraw.ImageDraw, at: Point, words: str, size: float, colour: str, anchor: str = "mm"
 ) -> None:
-    """Write words in the font that comes with Pillow."""
+    """Write words in Pillow's default font."""
     draw.text(at, words, fill=colour, font=ImageFont.load_default(size), anchor=anchor)

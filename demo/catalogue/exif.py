@@ -1,4 +1,4 @@
-"""What cameras write into files: EXIF with lens, dates, offsets and GPS, and the sRGB colour profile."""
+"""The metadata of a camera: EXIF with lens, dates, offsets and GPS, and the sRGB colour profile."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from functools import cache
 from PIL import ExifTags, Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
 
-#: Said in every file, since none of these pictures was taken where and when its EXIF tells.
+#: Written into every file, because the place and time in its EXIF are invented.
 DISCLAIMER = "Sample picture: its EXIF is made up"
 
 
 @dataclass(frozen=True)
 class Shot:
     """
-    How a picture was taken, for its EXIF.
+    The settings of a shot for its EXIF.
 
     :param taken: local time as EXIF writes it, such as ``2026:06:03 05:41:12``.
     :param offset: offset of the local time from UTC, such as ``+02:00``.
@@ -87,7 +87,7 @@ def _degrees_minutes_seconds(degrees: float) -> tuple[IFDRational, IFDRational, 
 
 @cache
 def srgb_profile() -> bytes:
-    """Return the sRGB colour profile without the date of its making: equal pictures, equal files."""
+    """Return the sRGB colour profile without its creation date, so that equal pictures give equal files."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     profile[24:36] = bytes(12)  # dateTimeNumber in the ICC header
     return bytes(profile)

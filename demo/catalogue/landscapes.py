@@ -1,4 +1,4 @@
-"""The drawn landscapes, every one with a horizon, light and weather of its own."""
+"""The drawn landscapes."""
 
 from __future__ import annotations
 

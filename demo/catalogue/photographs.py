@@ -1,11 +1,11 @@
-"""Real photographs, read from the data folder of the scikit-image distribution, which is never imported."""
+"""Real photographs, read from the data folder of scikit-image without importing it."""
 
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-#: Name in the catalogue -> file of scikit-image. Left and right motorcycle are one scene from two eyes.
+#: Name in the catalogue -> file of scikit-image. Left and right motorcycle are a stereo pair.
 PHOTOGRAPHS = {
     "coffee": "coffee.png",
     "cat": "chelsea.png",
@@ -17,7 +17,7 @@ PHOTOGRAPHS = {
 
 
 def photograph_files() -> dict[str, Path]:
-    """Return the photographs by their name in the catalogue; none if scikit-image is not installed."""
+    """Return the photographs by name in the catalogue; empty if scikit-image is not installed."""
     try:
         scikit_image = distribution("scikit-image")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The drawn products of a shop that sells mugs, watches and armchairs."""
+"""The drawn products of a shop."""
 
 from __future__ import annotations
 

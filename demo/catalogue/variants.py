@@ -1,4 +1,4 @@
-"""What happens to pictures on their way through a shop: derived copies, with how each was made."""
+"""Derived copies of pictures, such as resized, cropped or watermarked ones."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Variant:
     """
     A way to derive a copy.
 
-    :param name: ends the file's name.
-    :param how: what is done, for people.
-    :param derive: does it.
+    :param name: end of the file name.
+    :param how: description of the change.
+    :param derive: function that derives the copy.
     :param quality: JPEG quality of the copy.
     """
 

@@ -1,4 +1,4 @@
-"""List pictures, ask for the metadata of each and of delivered copies, and compare pairs by pHash."""
+"""List pictures, fetch the metadata of each and of delivered copies, and compare pairs by pHash."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ with DAG(
     schedule=None,
     catchup=False,
     params={
-        "limit": Param(None, type=["integer", "null"], description="Most pictures to look at"),
+        "limit": Param(None, type=["integer", "null"], description="Maximum number of pictures"),
         "deliver": Param(
             None, type=["array", "null"], description="Pictures whose delivery is checked; null: all"
         ),
         "pairs": Param(
             None, type=["array", "null"], description="[path, path, what]; null: each with the next"
         ),
-        "max_distance": Param(8, type="integer", description="Largest distance that is called similar"),
+        "max_distance": Param(8, type="integer", description="Maximum distance of similar pictures"),
     },
     tags=["imagekit"],
     doc_md=__doc__,
@@ -48,22 +48,22 @@ with DAG(
             for file in itertools.islice(public, params["limit"])
         ]
         if not pictures:
-            raise LookupError("There is no public picture in the media library.")
+            raise LookupError("The media library has no public picture.")
         return pictures
 
     @task
     def deliveries(pictures: list[dict[str, str]], **context: Any) -> list[dict[str, str]]:
         params = context["params"]
-        wanted = params["deliver"]
+        selected = params["deliver"]
         return [
             {"path": picture["path"], "url": f"{picture['url']}?tr={TRANSFORMATION}"}
             for picture in pictures
-            if wanted is None or picture["path"] in wanted
+            if selected is None or picture["path"] in selected
         ]
 
     @task
     def metadata(pictures: list[dict[str, str]]) -> list[dict[str, Any]]:
-        """Ask for all in one task: a mapped one takes Airflow longer to start than ImageKit to answer."""
+        """Fetch all in one task: starting a mapped task instance takes longer than the request."""
         hook = ImageKitHook()
         return [hook.get_file_metadata(picture["file_id"]) for picture in pictures]
 

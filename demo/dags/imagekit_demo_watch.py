@@ -1,4 +1,4 @@
-"""An upload arrives, the watcher's trigger sees it, an event of an asset tells of it, and the DAG goes on."""
+"""The trigger of a watcher detects an upload, and the DAG fetches the metadata of the new file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_provider_imagekit.triggers.files import ImageKitFilesTrigger
 
 
 class WatchOperator(BaseOperator):
-    """Waits for the first event of the trigger that an AssetWatcher has; ``dag.test()`` runs no watchers."""
+    """Waits for the first event of an AssetWatcher's trigger, because ``dag.test()`` runs no watchers."""
 
     def execute(self, context: Any) -> None:  # noqa: ARG002 - Airflow's signature
         trigger = ImageKitFilesTrigger(path="/incoming", kinds=["new"], poll_interval=5)

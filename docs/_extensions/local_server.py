@@ -1,4 +1,4 @@
-"""Sphinx directives that generate the reference of the local ImageKit server at each build."""
+"""Directives for the reference of the local ImageKit server, generated from its OpenAPI description."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Options(SphinxDirective):
-    """Table of the options of ``imagekit-emulator``."""
+    """Inserts a table of the options of ``imagekit-emulator``."""
 
     def run(self) -> list[nodes.Node]:
         rows = [f"| `{_invocation(action)}` | {_cell(action.help)} |" for action in command_parser()._actions]
@@ -25,7 +25,7 @@ class Options(SphinxDirective):
 
 
 class Operations(SphinxDirective):
-    """Tables of the operations and the statuses in the OpenAPI description."""
+    """Inserts tables of the operations and the responses in the OpenAPI description."""
 
     def run(self) -> list[nodes.Node]:
         found = [
@@ -34,7 +34,7 @@ class Operations(SphinxDirective):
             for method, operation in operations.items()
         ]
         rows = [_row(*one) for one in found]
-        statuses = {
+        outcomes = {
             (status, _cell(response.get("description")))
             for *_, operation in found
             for status, response in operation["responses"].items()
@@ -42,7 +42,7 @@ class Operations(SphinxDirective):
         lines = [
             *("| request | description | parameters | statuses |", "|---|---|---|---|", *rows, ""),
             *("| status | meaning |", "|---|---|"),
-            *(f"| {status} | {meaning} |" for status, meaning in sorted(statuses)),
+            *(f"| {status} | {meaning} |" for status, meaning in sorted(outcomes)),
         ]
         return self.parse_text_to_nodes("\n".join(lines))
 
@@ -58,8 +58,8 @@ def _invocation(action: argparse.Action) -> str:
 
 def _row(method: str, path: str, operation: dict[str, Any]) -> str:
     parameters = ", ".join(f"`{parameter['name']}`" for parameter in operation.get("parameters", []))
-    description = _cell(operation.get("summary") or operation.get("description"))
-    return f"| **{method}** `{path}` | {description} | {parameters} | {', '.join(operation['responses'])} |"
+    what = _cell(operation.get("summary") or operation.get("description"))
+    return f"| **{method}** `{path}` | {what} | {parameters} | {', '.join(operation['responses'])} |"
 
 
 def _cell(text: str | None) -> str:
@@ -72,7 +72,7 @@ def _publish(app: Any, failed: Exception | None) -> None:
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Register the directives, and publish the OpenAPI description next to the pages."""
+    """Register the directives, and publish the description next to the pages."""
     app.add_directive("emulator-options", Options)
     app.add_directive("emulator-operations", Operations)
     app.connect("build-finished", _publish)

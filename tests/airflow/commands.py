@@ -1,7 +1,7 @@
 """
-Commands of the documentation, checked instead of run where they install, build, measure or never end.
+Checks commands of the documentation that install, build, measure or never end, instead of running them.
 
-``python -m tests.airflow.commands JOB ARGUMENTS``: exit status 0 if the command would be understood.
+``python -m tests.airflow.commands JOB ARGUMENTS`` exits with status 0 if the command is valid.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OPTIONS_OF_PIP = {"-c", "--constraint", "--python"}
 
 
 def pip(arguments: list[str]) -> None:
-    """Check that what is installed is ours, with extras that exist, or a pinned package."""
+    """Check that each package is this provider with existing extras, or is pinned."""
     words = [word for word in arguments if word not in {"pip", "install", "venv"}]
     while words:
         word = words.pop(0)
@@ -44,12 +44,12 @@ def make(arguments: list[str]) -> None:
 
 
 def nice(arguments: list[str]) -> None:
-    """Check the command behind it."""
+    """Check the command after ``nice``."""
     JOBS[arguments[0]](arguments[1:])
 
 
 def python(arguments: list[str]) -> None:
-    """Check that a benchmark exists and has the options; run everything else."""
+    """Check that a benchmark exists and has the options; run other commands."""
     if arguments[:1] == ["-m"] and arguments[1].startswith(("benchmarks.", "demo")):
         name = arguments[1].replace(".", "/")
         file = next(path for path in (f"{name}.py", f"{name}/__main__.py") if (REPOSITORY / path).is_file())
@@ -61,7 +61,7 @@ def python(arguments: list[str]) -> None:
 
 
 def emulator(arguments: list[str]) -> None:
-    """Run it where its output goes to a file; otherwise check its options: it runs until it is stopped."""
+    """Run the server if its output is a file; otherwise only check its options, since it never ends."""
     if stat.S_ISREG(os.fstat(1).st_mode) or "--help" in arguments:
         module = "airflow_provider_imagekit.emulator"
         os.execv(sys.executable, [sys.executable, "-m", module, *arguments])

@@ -1,4 +1,4 @@
-"""A real Airflow: a migrated metadata database, and DAGs run by ``dag.test()``."""
+"""A real Airflow: a migrated metadata database and DAGs run with ``dag.test()``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support import AIRFLOW_3
 
 @pytest.fixture(scope="session")
 def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An AIRFLOW_HOME with a migrated database, a copy of the one that the first process made."""
+    """An AIRFLOW_HOME with a migrated database, copied from the one that the first process created."""
     home = tmp_path_factory.mktemp("airflow")
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "migrated.db"
@@ -36,7 +36,7 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def migrate(home: Path) -> None:
-    """Make Airflow's metadata database."""
+    """Create Airflow's metadata database."""
     command = [sys.executable, "-m", "airflow", "db", "migrate"]
     done = subprocess.run(
         command, env=environment(home), capture_output=True, text=True, check=False, timeout=240
@@ -46,7 +46,7 @@ def migrate(home: Path) -> None:
 
 @pytest.fixture(scope="session")
 def runner_of(airflow_home: Path) -> Iterator[Callable[[], Runner]]:
-    """Return the process that runs DAGs with the present settings of Airflow; other settings need another."""
+    """Return the process that runs DAGs with the current Airflow settings, one for each set of settings."""
     runners: dict[tuple[tuple[str, str], ...], Runner] = {}
     with contextlib.ExitStack() as stack:
 
@@ -62,7 +62,7 @@ def runner_of(airflow_home: Path) -> Iterator[Callable[[], Runner]]:
 
 @pytest.fixture
 def run_dag(airflow_home: Path, runner_of: Callable[[], Runner]) -> Iterator[RunDag]:
-    """Write a DAG file, run it with some params, and return how it ended."""
+    """Write a DAG file, run it with params, and return the results."""
     written: list[Path] = []
 
     def run(source: str, dag_id: str, **conf: Any) -> Run:

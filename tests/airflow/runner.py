@@ -1,8 +1,8 @@
 """
-Run DAGs by ``dag.test()``, each in a child of this process, which has imported Airflow once for all of them.
+Run DAGs with ``dag.test()``, each in a child of this process, so that Airflow is imported only once.
 
-A line of standard input is a job, as JSON: its environment, the file of its log, and the arguments of
-:func:`main`. A line of standard output is the exit code of a job.
+A line of standard input is a job in JSON: its environment, its log file, and the arguments of :func:`main`. A
+line of standard output is the exit code of a job.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def main(file: str, dag_id: str, conf: str, output: str) -> None:
     bag = DagBag(dag_folder=file)
     assert not bag.import_errors, bag.import_errors
     if not AIRFLOW_3:
-        bag.sync_to_db()  # or events of assets that Airflow has never seen are dropped
-    # As a run that an asset's event or a click started: it has no logical date.
+        bag.sync_to_db()  # otherwise Airflow drops the events of unknown assets
+    # Like a run started by an asset event or by a user, it has no logical date.
     dates = {"logical_date": None} if AIRFLOW_3 else {}
     run = bag.dags[dag_id].test(run_conf=json.loads(conf), **dates)
     with create_session() as session:
@@ -49,7 +49,7 @@ def main(file: str, dag_id: str, conf: str, output: str) -> None:
 
 
 def described(run: Any, session: Any) -> dict[str, Any]:
-    """Read from the database what a run left there."""
+    """Read the results of a run from the database."""
     states, names, tries = defaultdict(list), defaultdict(list), {}
     for ti in sorted(run.get_task_instances(session=session), key=lambda ti: ti.map_index):
         states[ti.task_id].append(str(ti.state))
@@ -77,7 +77,7 @@ def described(run: Any, session: Any) -> dict[str, Any]:
 
 
 def value_of(row: Any) -> Any:
-    """Return an XCom's value, which Airflow 3 keeps as JSON text and Airflow 2 reads by itself."""
+    """Return an XCom's value; Airflow 3 stores it as JSON text, and Airflow 2 decodes it."""
     value = XCom.deserialize_value(row) if AIRFLOW_3 else row.value
     with contextlib.suppress(TypeError, ValueError):
         if isinstance(value, str):
@@ -86,7 +86,7 @@ def value_of(row: Any) -> Any:
 
 
 def warm() -> None:
-    """Make Airflow's task API, with all of its versions, before the first child needs it."""
+    """Create Airflow's task API with all of its versions before the first child needs it."""
     with contextlib.suppress(ImportError):  # before Airflow 3.1
         import httpx
         from airflow.sdk.execution_time.supervisor import in_process_api_server
@@ -96,11 +96,11 @@ def warm() -> None:
             async with httpx.AsyncClient(transport=transport, base_url="http://in-process") as client:
                 await client.get("/health")
 
-        asyncio.run(ask())  # its loop ends here, for a thread would not be in the children
+        asyncio.run(ask())  # the loop ends here, because threads do not exist in the children
 
 
 def run_in_child(environment: dict[str, str], log: str, arguments: list[str]) -> int:
-    """Do a job; return its exit code."""
+    """Run a job and return its exit code."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -122,9 +122,9 @@ def run_in_child(environment: dict[str, str], log: str, arguments: list[str]) ->
 
 
 def serve() -> None:
-    """Do the jobs of standard input."""
+    """Run the jobs from standard input."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # for Airflow, too, writes there
+    os.dup2(2, 1)  # because Airflow also writes to standard output
     warm()
     for line in sys.stdin:
         print(run_in_child(**json.loads(line)), file=answers, flush=True)

@@ -1,4 +1,4 @@
-"""A DAG run in a real Airflow, and how it ended."""
+"""Runs DAGs in a real Airflow and returns their results."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any, Self
 
 RunDag = Callable[..., "Run"]
 
-# dag.test() parses every file of the DAGs folder at each call, and runs in its caller's process; other
-# processes keep Airflow's global state, and the warnings of its own dependencies, out of the other tests.
+# dag.test() parses every file of the DAGs folder at each call and runs in the caller's process. A separate
+# process keeps Airflow's global state and the warnings of its dependencies out of the other tests.
 RUNNER = Path(__file__).with_name("runner.py")
 
 
 class Run:
-    """How a DAG run ended: states, XComs and links by task, and the log."""
+    """Results of a DAG run: states, XComs and links by task, and the log."""
 
     def __init__(self, found: dict[str, Any], log: str) -> None:
         self.state: str = found["state"]
@@ -33,13 +33,13 @@ class Run:
         self.log = log
 
     def xcom(self, task_id: str, key: str = "return_value") -> Any:
-        """Return the one value of a task that is not mapped."""
+        """Return the XCom of a task that is not mapped."""
         [value] = self.xcoms[task_id][key]
         return value
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return the environment of an Airflow with this home."""
+    """Return the environment variables of an Airflow with this home."""
     return os.environ | {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
@@ -50,7 +50,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 class Runner:
-    """The process in whose children DAGs run; it ends with the ``with`` block."""
+    """The process that runs DAGs in its children; it ends with the ``with`` block."""
 
     def __init__(self, settings: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -78,7 +78,7 @@ class Runner:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        answer = self._process.stdout.readline().strip()
+        exit_code = self._process.stdout.readline().strip()
         text = log.read_text("utf-8", "replace") if log.exists() else ""
-        assert answer == "0", text
+        assert exit_code == "0", text
         return Run(json.loads(output.read_text("utf-8")), text)

@@ -1,4 +1,4 @@
-"""The fenced snippets of the documentation, and a shell in which their commands are safe to run."""
+"""The fenced snippets of the documentation, and a shell that runs their commands safely."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class Snippet:
 
     @property
     def file(self) -> str | None:
-        """The path in its first line, if it is a file of the reader's."""
+        """The path in the first line, if the reader saves the snippet as a file."""
         found = re.match(r"# (\S+\.py)\n", self.text)
         return found[1] if found else None
 
     @property
     def source(self) -> str:
-        """Its Python for the Airflow that runs the tests."""
+        """The Python source for the Airflow version that runs the tests."""
         return (
             self.text
             if AIRFLOW_3
@@ -73,7 +73,7 @@ def snippets(page: str) -> list[Snippet]:
 
 
 def shell(script: str, home: Path, folder: Path) -> str:
-    """Run commands as a reader does, but install, build and measure nothing; return what they printed."""
+    """Run commands as a reader does, without installing, building or measuring; return their output."""
     commands = folder / ".commands"
     commands.mkdir(exist_ok=True)
     for name, job in _COMMANDS.items():
@@ -93,7 +93,7 @@ def shell(script: str, home: Path, folder: Path) -> str:
     try:
         printed, _ = process.communicate(timeout=270)
     finally:
-        # A script that fails half-way leaves what it started in the background.
+        # A script that fails leaves its background processes running.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 0, printed

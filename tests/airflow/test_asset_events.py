@@ -1,4 +1,4 @@
-"""What the events of assets and the links say of gates, sensor and metadata, in a real Airflow."""
+"""Asset events and links of gates, a sensor and metadata tasks in a real Airflow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support import AIRFLOW_3
 EXAMPLE = Path(__file__).parents[2] / "example_dags" / "example_imagekit_after_replacement.py"
 FAR = "2222222222222222"
 
-TOLD = """
+EVENTS = """
 from airflow_provider_imagekit.compat import DAG, Asset, BaseOperator
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
 from airflow_provider_imagekit.operators.phash import PHashBranchOperator, PHashShortCircuitOperator
@@ -28,7 +28,7 @@ class Behind(BaseOperator):
         pass
 
 PICTURE = {"file_id": "FILE_ID", "reference_phash": "FAR"}
-with DAG("told", schedule=None):
+with DAG("events", schedule=None):
     PHashDistanceSensor(task_id="sensor", min_distance=1, outlets=[Asset("sensor")], **PICTURE)
     PHashShortCircuitOperator(task_id="closed", outlets=[Asset("closed")], **PICTURE) >> Behind(task_id="a")
     PHashBranchOperator(
@@ -43,12 +43,12 @@ with DAG("told", schedule=None):
 
 
 @pytest.mark.usefixtures("connection")
-def test_the_events_of_assets_say_which_picture_version_and_distance(
+def test_asset_events_have_the_picture_version_and_distance(
     run_dag: RunDag, imagekit: ImageKitEmulator
 ) -> None:
     file = next(file for file in imagekit.files() if file["filePath"].endswith(pictures.ORIGINAL))
-    source = TOLD.replace("FILE_ID", file["fileId"]).replace("FAR", FAR).replace("URL", file["url"])
-    run = run_dag(source, "told")
+    source = EVENTS.replace("FILE_ID", file["fileId"]).replace("FAR", FAR).replace("URL", file["url"])
+    run = run_dag(source, "events")
     expected = {"file_id": file["fileId"], "version_id": file["versionInfo"]["id"]}
     extras = run.asset_events
     assert len(extras) == 4, run.log[-5000:]
@@ -61,7 +61,7 @@ def test_the_events_of_assets_say_which_picture_version_and_distance(
     assert branch["branch"] == []
     assert {extra["distance"] for extra in (closed, branch, sensor)} == {sensor["distance"]}
     assert {extra["phash"] for extra in (closed, branch, sensor)} == {metadata["pHash"]}
-    assert told_by_the_example(sensor) == [
+    assert read_by_the_example(sensor) == [
         expected | {"distance": sensor["distance"], "phash": metadata["pHash"]}
     ]
     check_links(run.xcoms, file)
@@ -80,7 +80,7 @@ def check_links(xcoms: dict[str, dict[str, list[Any]]], file: dict[str, Any]) ->
     assert not links.get("silent")
 
 
-def told_by_the_example(extra: dict[str, Any]) -> Any:
+def read_by_the_example(extra: dict[str, Any]) -> Any:
     """Return what the example's first task reads from an event with this extra."""
     try:
         from airflow.dag_processing.dagbag import DagBag

@@ -1,4 +1,4 @@
-"""The example of the quarantine: what a person has told apart is published and never comes back."""
+"""The quarantine example: pictures that a reviewer approved are published and never held again."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ DAG_ID = "example_imagekit_quarantine"
 EXAMPLE = Path(__file__).parents[2] / f"example_dags/{DAG_ID}.py"
 
 
-def test_a_decision_is_remembered_and_never_comes_back(
+def test_a_decision_is_stored_and_applies_to_later_runs(
     run_dag: RunDag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = pictures.draw(tmp_path / "library")
-    # On Airflow 2 a run waits for files that came after the last one's start, and here none comes.
+    # On Airflow 2 a run waits for files that arrived after the start of the previous run; here none arrives.
     source = EXAMPLE.read_text("utf-8").replace("prev_start_date_success or ", "")
 
     def run_once() -> dict[str, Any]:
@@ -40,7 +40,7 @@ def test_a_decision_is_remembered_and_never_comes_back(
         assert run_once()["quarantine"] == {"files": 1, "updated": 1, "failed": 0}
         held = client.get_file_details(copy["fileId"])
         assert (held["isPublished"], held["tags"]) == (False, ["quarantine"])
-        client.add_tags([copy["fileId"]], ["approved"])  # what a person does in the dashboard
+        client.add_tags([copy["fileId"]], ["approved"])  # a reviewer does this in the dashboard
         for published in (1, 0):
             counts = run_once()
             assert counts["publish"]["updated"] == published

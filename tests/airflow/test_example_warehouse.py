@@ -1,4 +1,4 @@
-"""The example of a warehouse, run by Airflow against a PostgreSQL."""
+"""The warehouse example, run by Airflow with PostgreSQL."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_warehouse_finds_the_duplicates_of_the_library(
         if address is None:
             pytest.skip("PostgreSQL is not installed.")
         monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", f"postgres://{address}")
-        for _ in range(2):  # a second run replaces what the first one has written
+        for _ in range(2):  # a second run replaces the output of the first one
             run = run_dag(EXAMPLE.read_text("utf-8"), DAG_ID, table=table.as_uri())
             assert run.state == "success", run.log[-4000:]
         database = psycopg2.connect(f"postgresql://{address}")

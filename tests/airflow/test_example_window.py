@@ -1,4 +1,4 @@
-"""The example of one table a day: the same day gives the same table, however often it is made."""
+"""The example with one table for each day: repeated runs for a day write the same table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a real Airflow runs and skips behind the gates."""
+"""Tasks that a real Airflow runs and skips after a gate."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ with DAG("branch", schedule=None, params={"url": "", "bank": "", "black": ""}) a
 )
 
 
-def test_a_branch_runs_its_way_and_skips_the_others(
+def test_a_branch_runs_its_tasks_and_skips_the_others(
     connection: str, imagekit: ImageKitEmulator, run_dag: RunDag, tmp_path: Path
 ) -> None:
     from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
@@ -158,7 +158,7 @@ with DAG("circuit", schedule=None) as dag:
 )
 
 
-def test_a_short_circuit_skips_as_airflows_own(connection: str, run_dag: RunDag) -> None:
+def test_a_short_circuit_skips_like_airflows_operator(connection: str, run_dag: RunDag) -> None:
     run = run_dag(CIRCUIT, "circuit")
     expected = {
         "open": ("success", "success"),

@@ -1,4 +1,4 @@
-"""A gate that closes for one of a mapped task group's instances, in a real Airflow."""
+"""A gate that closes for one instance of a mapped task group, in a real Airflow."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ A, FAR = "f06830ca9f1e3e90", "2222222222222222"
 with DAG("mapped", schedule=None) as dag:
 
     @task
-    def behind():
+    def note():
         return "ran"
 
     @task_group
     def circuit(phash):
         gate = PHashShortCircuitOperator(task_id="gate", phash=phash, reference_phash=A)
-        gate >> behind.override(task_id="first")() >> behind.override(task_id="second")()
+        gate >> note.override(task_id="first")() >> note.override(task_id="second")()
 
     @task_group
     def branch(phash):
@@ -27,14 +27,14 @@ with DAG("mapped", schedule=None) as dag:
             task_id="gate", phash=phash, reference_phash=A,
             follow_task_ids_if_similar="branch.same", follow_task_ids_if_different="branch.other",
         )
-        gate >> [behind.override(task_id="same")(), behind.override(task_id="other")()]
+        gate >> [note.override(task_id="same")(), note.override(task_id="other")()]
 
     circuit.expand(phash=[A, FAR])
     branch.expand(phash=[A, FAR])
 """
 
 
-def test_what_is_behind_a_closed_gate_of_a_mapped_group_is_skipped(run_dag: RunDag) -> None:
+def test_tasks_after_a_closed_gate_of_a_mapped_group_are_skipped(run_dag: RunDag) -> None:
     run = run_dag(MAPPED, "mapped")
     assert run.state == "success"
     assert run.states["circuit.gate"] == run.states["branch.gate"] == ["success", "success"]

@@ -1,4 +1,4 @@
-"""What the user interface calls mapped tasks, in a real Airflow."""
+"""Labels of mapped tasks in a real Airflow."""
 
 from __future__ import annotations
 

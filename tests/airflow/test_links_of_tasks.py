@@ -1,4 +1,4 @@
-"""Which links a task has that fails, skips or is tried again, and a listing's link, in a real Airflow."""
+"""Links of tasks that fail, skip or are retried, and of a listing, in a real Airflow."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LIBRARY = "https://imagekit.io/dashboard/media-library"
 FILE, PAGE = "imagekit_file_url", "imagekit_media_library_url"
 
 
-def test_links_are_there_however_a_task_ends(
+def test_links_exist_in_every_final_state(
     connection: str, imagekit: ImageKitEmulator, run_dag: RunDag, tmp_path: Path
 ) -> None:
     file_id, url = imagekit.file_id(pictures.ORIGINAL), imagekit.file_url(pictures.ORIGINAL)
@@ -63,7 +63,7 @@ def test_links_are_there_however_a_task_ends(
         "retried": {PAGE: f"{LIBRARY}/detail/{file_id}"},
         "listing": {PAGE: LIBRARY},
     }
-    if AIRFLOW_3:  # which stores what the page of a task shows, of whatever end
+    if AIRFLOW_3:  # Airflow 3 stores the links of a task, whatever its final state
         assert run.tries["retried"] == 2
         shown = {task: {link for link in found.values() if link} for task, found in run.links.items()}
         assert shown == {task: set(found.values()) for task, found in links.items()}

@@ -1,4 +1,4 @@
-"""What a listing leaves in XCom, in a real Airflow, and what tasks of one's own get from it."""
+"""XComs of a listing in a real Airflow, and the files that a custom task reads from them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ with DAG("listings", schedule=None, params={"output": ""}) as dag:
 """
 
 
-def test_airflow_keeps_a_large_listing_in_a_file_and_tasks_get_the_same_as_from_a_small_one(
+def test_a_task_reads_a_large_listing_from_a_file_like_a_small_one(
     connection: str,
     imagekit: ImageKitEmulator,
     run_dag: RunDag,

@@ -1,4 +1,4 @@
-"""The documented way to several workers, in a real Airflow: a listing, and a mapped task for each batch."""
+"""A listing and a mapped task for each batch in a real Airflow, as documented for several workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of one table when several instances of a mapped task name it, in a real Airflow."""
+"""Several instances of a mapped task that write to the same table, in a real Airflow."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def rows(file: Path) -> list[tuple[str, str | None]]:
     ]
 
 
-def test_the_first_instance_keeps_the_table_and_the_others_fail_with_the_way_out(
+def test_the_first_instance_keeps_the_table_and_the_others_fail_with_a_remedy(
     connection: str, imagekit: ImageKitEmulator, run_dag: RunDag, tmp_path: Path
 ) -> None:
     run = run_dag(MAPPED, "mapped", folder=str(tmp_path))

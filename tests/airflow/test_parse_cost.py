@@ -1,4 +1,4 @@
-"""What a DAG file pays at each parse for importing an operator or sensor of the package."""
+"""Import time of operators and sensors, which a DAG file costs at each parse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_imagekit.provider_info import get_provider_info
 
-# The goal is 40 ms; a busy machine may need four times that.
+# The goal is 40 ms; a busy machine may take four times as long.
 MOST_MS = 160
 HEAVY = ("PIL", "fsspec", "numpy", "pyarrow", "redis", "requests", "sqlite3", "upath", "urllib3")
 MODULES = [
@@ -22,8 +22,8 @@ MODULES = [
     for module in entry["python-modules"]
 ]
 
-# Airflow's names come first: every DAG file pays for them. Our bytecode goes to a folder of the test. Of
-# three imports of each module, with all of ours that it needs, the fastest counts.
+# Airflow's names are imported first, since every DAG file needs them. Bytecode is written to a folder of the
+# test. Each module is imported three times, with its dependencies in the package; the fastest import counts.
 MEASURE = """
 import importlib, json, sys, time
 from airflow_provider_imagekit import compat
@@ -46,7 +46,7 @@ print(json.dumps({"ms": spent, "modules": sorted(set(sys.modules) - before)}))
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The milliseconds of each import by module, and all modules that came with them."""
+    """The milliseconds of each import by module, and all imported modules."""
     folder = str(tmp_path_factory.mktemp("bytecode"))
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, folder, *MODULES],
@@ -60,7 +60,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_importing_the_operators_loads_nothing_that_only_a_running_task_needs(found: dict[str, Any]) -> None:
+def test_importing_the_operators_loads_no_module_of_running_tasks(found: dict[str, Any]) -> None:
     assert {name.split(".")[0] for name in found["modules"]}.isdisjoint(HEAVY)
 
 

@@ -77,7 +77,7 @@ def test_metadata_in_a_real_airflow(connection: str, imagekit: ImageKitEmulator,
     assert run.xcom("gate", "distance") == 0
     [event] = run.asset_events
     assert (event["url"], event["pHash"], event["width"]) == (url, single["pHash"], 640)
-    if AIRFLOW_3:  # Airflow 2 asks for links when somebody looks, from what the task stored
+    if AIRFLOW_3:  # Airflow 2 resolves stored links when a user opens the page
         library = f"https://imagekit.io/dashboard/media-library/detail/{ids[0]}"
         assert run.links["with_url"] == {
             "_link_ImageKitFileLink": url,

@@ -1,4 +1,4 @@
-"""Airflow's switches of a sensor, by dag.test(); tests/stack/test_contract.py has the rest."""
+"""Airflow's switches of a sensor with dag.test(); tests/stack/test_contract.py tests the rest."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ with DAG("contract", schedule=None) as dag:
     # LAST
 """
 
-# Airflow 2's dag.test() ends with the task that runs out of time; its scheduler does not.
+# Airflow 2's dag.test() ends when a task times out; its scheduler does not.
 LAST = 'sensor("runs_too_long", timeout=3600, execution_timeout=timedelta(seconds=2), **MISSING)'
 
 
@@ -53,7 +53,7 @@ POLICY = {"retry_policy": ImageKitRetryPolicy()}
 """
 
 
-def test_every_switch_does_what_airflow_says(
+def test_every_switch_works_as_airflow_documents(
     connection: str, imagekit: ImageKitEmulator, run_dag: RunDag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = imagekit.airflow_connection | {"password": "private_wrong="}
@@ -72,7 +72,7 @@ def test_every_switch_does_what_airflow_says(
                 "times_out_softly": "skipped",
                 "wrong_key": "failed",  # never a skip
                 "wrong_key_never_fails": "skipped",
-                "wrong_key_silently": "failed",  # when the time is over
+                "wrong_key_silently": "failed",  # at the timeout
                 "backs_off": "failed",
             }.items()
         },

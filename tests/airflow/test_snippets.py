@@ -1,4 +1,4 @@
-"""Every snippet and every command line of the documentation runs, page by page, as a reader would run it."""
+"""Runs every snippet and every command of the documentation, page by page, as a reader does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.airflow.running import RunDag
 from tests.airflow.snippets import PAGES, REPOSITORY, Snippet, shell, snippets
 from tests.support import AIRFLOW_3
 
-#: Blocks that are not executed, by page and a piece of them, and why.
+#: Reasons not to run a block, by page and a part of the block's text.
 NOT_RUN = {
     ("docs/emulator.md", "# URL endpoint: http://127.0.0.1:40123/demo"): "what the command prints",
     ("docs/figures.md", "process to first response"): "what the command prints",
@@ -42,7 +42,7 @@ LIBRARY = """\
 """
 BANNED = "name,pHash\nspam,f06830ca9f1e3e91\n"
 KEY = "private_Ab+Cd/Ef=="
-# What a page's commands are followed by, so that the test sees what they did.
+# Commands to run after those of a page, so that the test sees their effect.
 SHOW = {
     "README.md": "airflow connections get imagekit_default --output plain",
     "docs/connection.md": "airflow connections get imagekit_default --output json",
@@ -72,14 +72,14 @@ LEFT: dict[str, Callable[[dict[str, Any], Path], None]] = {"docs/near-duplicates
 
 
 def run_of(page: str) -> list[Snippet]:
-    """Return the snippets of a page that are to be executed."""
+    """Return the snippets of a page to run."""
     skipped = [piece for other, piece in NOT_RUN if other == page]
     return [one for one in snippets(page) if not any(piece in one.text for piece in skipped)]
 
 
 @pytest.fixture
 def scene(tmp_path: Path, library: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A reader's folder, with the files that pages name."""
+    """A reader's folder, with the files that the pages mention."""
     (tmp_path / "pictures/folder").mkdir(parents=True)
     shutil.copytree(library, tmp_path / "pictures", dirs_exist_ok=True)
     for name in ("hero.jpg", "folder/a.jpg"):
@@ -93,7 +93,7 @@ def scene(tmp_path: Path, library: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 @pytest.fixture
 def home(airflow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An AIRFLOW_HOME of the test's own, with a migrated database."""
+    """A separate AIRFLOW_HOME with a migrated database."""
     return Path(shutil.copytree(airflow_home, tmp_path_factory.mktemp("home") / "airflow"))
 
 
@@ -112,7 +112,7 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page: str, scene: Path) ->
 
 
 @pytest.mark.parametrize("page", BASH_PAGES)
-def test_the_commands_of_a_page_do_what_it_says(page: str, scene: Path, home: Path) -> None:
+def test_the_commands_of_a_page_run_as_described(page: str, scene: Path, home: Path) -> None:
     for one in run_of(page):
         if one.file:
             (scene / one.file).parent.mkdir(exist_ok=True)
@@ -125,7 +125,7 @@ def test_the_commands_of_a_page_do_what_it_says(page: str, scene: Path, home: Pa
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_snippet_is_executed_or_has_a_reason_not_to_be(page: str) -> None:
+def test_every_snippet_is_run_or_has_a_reason_not_to(page: str) -> None:
     for one in run_of(page):
         assert one.language in {"python", "bash", "ini", "json"}, f"{page}:{one.line}"
         if one.language == "json":
@@ -137,13 +137,13 @@ def test_every_snippet_is_executed_or_has_a_reason_not_to_be(page: str) -> None:
             assert getattr(importlib.import_module(module), name)
 
 
-def test_no_reason_outlives_its_snippet() -> None:
+def test_every_reason_belongs_to_a_snippet() -> None:
     for page, piece in NOT_RUN:
         assert any(piece in one.text for one in snippets(page)), piece
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_command_in_a_sentence_would_be_understood(page: str) -> None:
+def test_every_command_in_a_sentence_is_valid(page: str) -> None:
     text = re.sub(r"^```.*?^```", "", (REPOSITORY / page).read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
     for command in re.findall(r"`((?:nice|make|python -m|pip install|imagekit-emulator) [^`]+)`", text):
         words = [word for word in shlex.split(command) if word != "[...]"]
@@ -152,7 +152,7 @@ def test_every_command_in_a_sentence_would_be_understood(page: str) -> None:
             JOBS[job](words[1:])
 
 
-#: What the context of every run has; dates such as ``ds`` are absent where a run has no logical date.
+#: Names in the context of every run; dates such as ``ds`` are absent if a run has no logical date.
 ALWAYS = {"params", "conn", "ti", "run_id", "dag_run", "macros"}
 DATES = """
 from airflow.sdk import DAG
@@ -175,7 +175,7 @@ with DAG("dates", schedule=None):
 
 
 def templates() -> dict[str, set[str]]:
-    """Return the templates in the Python of all pages, each with the names that it needs."""
+    """Return the templates in the Python of all pages, each with the names it uses."""
     code = [one.source for page in PAGES for one in snippets(page) if one.language == "python"]
     constants = [
         node.value for one in code for node in ast.walk(ast.parse(one)) if isinstance(node, ast.Constant)

@@ -1,4 +1,4 @@
-"""What OpenLineage is told of tasks, as its own client writes it into a file."""
+"""OpenLineage events of tasks, written to a file by OpenLineage's client."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TaskInstance:
 
 
 def schema_of(kind: Any) -> dict[str, Any]:
-    """Return the JSON schema of a class that OpenLineage's client has generated from its own schemas."""
+    """Return the JSON schema of a generated class of OpenLineage's client."""
     if not attr.has(kind):
         inner = [each for each in get_args(kind) if each is not type(None)]
         if inner and getattr(kind, "__origin__", None) is list:
@@ -83,12 +83,12 @@ def names_of(kind: Any) -> list[tuple[str, Any]]:
 
 
 def schema_or_any(hint: Any, owner: Any) -> dict[str, Any]:
-    """Return the schema of a field; a list of its own class, as of nested columns, is not followed."""
+    """Return the schema of a field; recursive fields, such as nested columns, are not followed."""
     return {} if re.search(rf"\b{owner.__name__}\b", str(hint)) else schema_of(hint)
 
 
 def validated(lineage: Any, file: Path) -> dict[str, Any]:
-    """Send an event through the file transport; return what is in the file, compared with the schemas."""
+    """Send an event through the file transport, validate it and return it."""
     event = RunEvent(
         eventTime=datetime.now(UTC).isoformat(),
         producer="https://example.com/tests",
@@ -129,7 +129,7 @@ def account(imagekit: ImageKitEmulator, connection: str) -> str:
     return f"imagekit://{host} /{name}"
 
 
-def test_a_wrong_facet_is_noticed() -> None:
+def test_an_invalid_facet_fails_the_validation() -> None:
     facet = schema_dataset.SchemaDatasetFacet(fields=[])
     good = {"fields": [], "_producer": "", "_schemaURL": facet._get_schema()}
     validate(good)
@@ -151,7 +151,7 @@ def test_the_librarys_table_has_its_columns_and_rows(account: str, tmp_path: Pat
     assert written["outputFacets"]["outputStatistics"]["rowCount"] == 5
 
 
-def test_a_table_in_a_store_is_named_without_its_connection(tmp_path: Path) -> None:
+def test_a_table_in_a_storage_is_named_without_its_connection(tmp_path: Path) -> None:
     checks = (Check("min_width >= 1000", passed=False, column="width"), Check("gps", passed=True))
     read = Dataset("imagekit://demo", "/shop/a.jpg", checks=checks)
     lineage = operator_lineage([read], [table("s3://aws_default@bucket/folder/library.parquet", rows=3)])
@@ -164,7 +164,7 @@ def test_a_table_in_a_store_is_named_without_its_connection(tmp_path: Path) -> N
     ]
 
 
-def test_listing_and_near_duplicates_name_what_they_read(account: str, tmp_path: Path) -> None:
+def test_listing_and_near_duplicates_report_their_inputs(account: str, tmp_path: Path) -> None:
     listing, library = tmp_path / "listing.jsonl", tmp_path / "library.jsonl"
     namespace, name = account.split()
     event = validated(
@@ -184,7 +184,7 @@ def test_listing_and_near_duplicates_name_what_they_read(account: str, tmp_path:
     assert [Path(dataset["name"]).name for dataset in event["outputs"]] == ["groups.jsonl", "pairs.jsonl"]
 
 
-def test_a_gate_names_its_files_without_what_is_made_of_them(
+def test_a_gate_reports_its_files_without_transformations(
     imagekit: ImageKitEmulator, account: str, tmp_path: Path
 ) -> None:
     file_id = imagekit.file_id(pictures.ORIGINAL)
@@ -203,7 +203,7 @@ def test_a_gate_names_its_files_without_what_is_made_of_them(
     ]
 
 
-def test_a_metadata_call_names_its_file(imagekit: ImageKitEmulator, account: str, tmp_path: Path) -> None:
+def test_a_metadata_call_reports_its_file(imagekit: ImageKitEmulator, account: str, tmp_path: Path) -> None:
     file_id = imagekit.file_id(pictures.ORIGINAL)
     event = validated(execute(FileMetadataOperator(task_id="one", file_id=file_id)), tmp_path / "events")
     assert len(event["inputs"]) == 1
@@ -215,7 +215,7 @@ def test_airflow_converts_an_asset() -> None:
     assert (dataset.namespace, dataset.name) == ("imagekit://demo", "/shop/a b.jpg")
 
 
-def test_a_hook_notes_what_it_reads_and_writes(
+def test_a_hook_reports_its_inputs_and_outputs(
     written_imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = importlib.import_module(inspect.unwrap(compat.get_hook_lineage_collector).__module__)

@@ -1,4 +1,4 @@
-"""One spelling for all addresses of a file."""
+"""All URLs of a file are normalized to one asset URI."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sanitized(uri: str) -> str:
 
 
 def spelled(endpoint: str, path: str, step: str, parameters: list[str]) -> str:
-    """Return one of the URLs under which a file is delivered, as an asset's."""
+    """Return the asset form of one of a file's delivery URLs."""
     below = "/".join(filter(None, [step, quote(path)]))
     return f"imagekit://{endpoint.split('://')[-1]}/{below}?{'&'.join(parameters)}"
 
@@ -51,7 +51,7 @@ def test_different_files_have_different_uris(first: str, second: str) -> None:
     path=st.text(max_size=40) | st.lists(STEPS | NAMES | st.just("ik.imagekit.io")).map("/".join),
     query=st.text(max_size=20) | st.just("fileId=a b&tr=w-1"),
 )
-def test_the_spelling_is_its_own(host: str, path: str, query: str) -> None:
+def test_a_normalized_uri_does_not_change(host: str, path: str, query: str) -> None:
     try:
         once = sanitized(f"imagekit://{host}/{path.lstrip('/')}?{query}")
     except ValueError:
@@ -80,12 +80,12 @@ def test_airflow_calls_it_for_each_asset(path: str, step: str, parameters: list[
         ("imagekit://demo/?fileId=65f0", "imagekit://demo/?fileId=65f0"),
     ],
 )
-def test_each_form_of_an_address_has_its_spelling(uri: str, expected: str) -> None:
+def test_each_form_of_a_url_is_normalized(uri: str, expected: str) -> None:
     assert sanitized(uri) == expected
 
 
 @pytest.mark.parametrize("uri", ["imagekit:///a.jpg", "imagekit://ik.imagekit.io", "imagekit://a b/c.jpg"])
-def test_what_names_no_account_is_refused(uri: str) -> None:
+def test_a_url_without_an_account_is_refused(uri: str) -> None:
     with pytest.raises(ValueError, match="ImageKit id"):
         sanitized(uri)
 
@@ -99,7 +99,7 @@ class TestFactory:
             assert (folder.uri, folder.extra) == ("imagekit://demo/shop", {"a": 1})
             assert create_asset(account="demo").uri == "imagekit://demo/"
 
-    def test_it_refuses_both_and_what_is_not_an_account(self) -> None:
+    def test_it_refuses_both_arguments_and_an_invalid_account(self) -> None:
         with pytest.raises(ImageKitInputError, match="Both path and file_id"):
             create_asset(account="demo", path="/a.jpg", file_id="65f0")
         with pytest.raises(ImageKitInputError, match="account is 'a b'"):

@@ -55,7 +55,7 @@ class TestCalls:
         with pytest.raises(MissingPHashError, match=r"has no pHash \(h264\).*raster images only"):
             client.get_phash(file_id=imagekit.file_id(pictures.ORIGINAL))
 
-    def test_a_picture_is_named_in_one_way(self, client: ImageKitClient) -> None:
+    def test_exactly_one_of_file_id_and_url_is_required(self, client: ImageKitClient) -> None:
         for wrong in ({}, {"file_id": "a", "url": "https://x.example/"}):
             with pytest.raises(ImageKitInputError, match="exactly one"):
                 client.get_phash(**wrong)
@@ -104,19 +104,19 @@ class TestWire:
 
 
 class TestErrors:
-    def test_a_wrong_key_is_told_once(self, imagekit: ImageKitEmulator, clock: Clock) -> None:
+    def test_a_wrong_key_is_not_retried(self, imagekit: ImageKitEmulator, clock: Clock) -> None:
         with pytest.raises(ImageKitAuthError) as caught:
             client_of(imagekit, clock, settings="private_wrong=").get_file_metadata("a" * 24)
         assert caught.value.status == 403
         assert caught.value.request_id
         assert len(imagekit.requests) == 1
 
-    def test_a_missing_file_is_told_once(self, client: ImageKitClient, imagekit: ImageKitEmulator) -> None:
+    def test_a_missing_file_is_not_retried(self, client: ImageKitClient, imagekit: ImageKitEmulator) -> None:
         with pytest.raises(ImageKitNotFoundError):
             client.get_file_metadata("a" * 24)
         assert len(imagekit.requests) == 1
 
-    def test_a_url_of_another_account_is_told(self, client: ImageKitClient) -> None:
+    def test_a_url_of_another_account_is_explained(self, client: ImageKitClient) -> None:
         with pytest.raises(ImageKitBadRequestError, match="URL endpoint of the key's own account"):
             client.get_remote_url_metadata("https://ik.imagekit.io/somebody_else/a.jpg")
 
@@ -145,7 +145,7 @@ class TestErrors:
         ],
         ids=str,
     )
-    def test_what_passes_is_retried_and_nothing_is_lost(
+    def test_temporary_faults_are_retried_until_they_end(
         self, client: ImageKitClient, imagekit: ImageKitEmulator, fault: dict[str, object]
     ) -> None:
         imagekit.inject(**fault, times=2)
@@ -163,7 +163,7 @@ class TestErrors:
         ],
         ids=str,
     )
-    def test_what_does_not_pass_ends_after_the_retries_with_its_own_error(
+    def test_lasting_faults_raise_their_error_after_the_retries(
         self,
         imagekit: ImageKitEmulator,
         clock: Clock,
@@ -235,7 +235,7 @@ class TestListing:
         names = {item["name"] for item in client.list_files(path="/shop", file_type="image", sort="ASC_NAME")}
         assert "original.jpg" in names
 
-    def test_a_wrong_argument_is_told(self, client: ImageKitClient) -> None:
+    def test_a_wrong_argument_is_named(self, client: ImageKitClient) -> None:
         with pytest.raises(ImageKitBadRequestError, match="sort"):
             list(client.list_files(sort="UPWARDS"))
 
@@ -246,29 +246,29 @@ class TestListing:
             with pytest.raises(ImageKitNotFoundError, match="There is no"):
                 client.find_file(path)
 
-    @pytest.mark.parametrize("there", ["NFC", "NFD"])
-    @pytest.mark.parametrize("asked", ["NFC", "NFD"])
+    @pytest.mark.parametrize("stored", ["NFC", "NFD"])
+    @pytest.mark.parametrize("requested", ["NFC", "NFD"])
     def test_a_file_is_found_however_the_accents_of_its_path_are_written(
-        self, tmp_path: Path, clock: Clock, there: str, asked: str
+        self, tmp_path: Path, clock: Clock, stored: str, requested: str
     ) -> None:
-        path = normalize(there, "Gemälde/né.txt")
+        path = normalize(stored, "Gemälde/né.txt")
         (tmp_path / path).parent.mkdir()
         (tmp_path / path).write_text("a")
         with ImageKitEmulator(library=tmp_path) as imagekit:
-            found = client_of(imagekit, clock).find_file(normalize(asked, path))
+            found = client_of(imagekit, clock).find_file(normalize(requested, path))
         assert found["filePath"] == f"/{path}"
 
     @pytest.mark.parametrize(
-        ("asked", "of_folder", "of_name"), [("NFC", "NFC", "NFD"), ("NFD", "NFC", "NFD")]
+        ("requested", "of_folder", "of_name"), [("NFC", "NFC", "NFD"), ("NFD", "NFC", "NFD")]
     )
     def test_a_file_is_found_whose_folder_and_name_write_their_accents_differently(
-        self, tmp_path: Path, clock: Clock, asked: str, of_folder: str, of_name: str
+        self, tmp_path: Path, clock: Clock, requested: str, of_folder: str, of_name: str
     ) -> None:
         folder, name = normalize(of_folder, "Gemälde"), normalize(of_name, "né.txt")
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_text("a")
         with ImageKitEmulator(library=tmp_path) as imagekit:
-            found = client_of(imagekit, clock).find_file(normalize(asked, f"{folder}/{name}"))
+            found = client_of(imagekit, clock).find_file(normalize(requested, f"{folder}/{name}"))
         assert found["filePath"] == f"/{folder}/{name}"
 
 
@@ -288,18 +288,16 @@ class TestSecrets:
         with pytest.raises(ImageKitConfigurationError, match="cannot be used"):
             ImageKitClient("private_x", base_url=base_url)
 
-    def test_plain_http_to_another_name_is_loud_and_only_on_request(
+    def test_plain_http_to_another_host_requires_allow_http_and_logs_a_warning(
         self, imagekit: ImageKitEmulator, caplog: pytest.LogCaptureFixture
     ) -> None:
-        base_url = imagekit.url.replace("127.0.0.1", "127.1")  # a name that is not known to be this machine
+        base_url = imagekit.url.replace("127.0.0.1", "127.1")  # not recognized as a loopback address
         with pytest.raises(ImageKitConfigurationError) as refused:
             ImageKitClient(imagekit.private_key, base_url=base_url)
         assert "allow_http" in str(refused.value.help)
         client = ImageKitClient(imagekit.private_key, base_url=base_url, allow_http=True)
         assert client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))["width"]
-        assert (
-            "Plain http to 127.1: allow_http lets anyone on the network read the private key" in caplog.text
-        )
+        assert "Requests to 127.1 use plain http (allow_http)" in caplog.text
         assert imagekit.private_key not in caplog.text
         client.close()
 

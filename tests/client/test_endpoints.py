@@ -45,7 +45,7 @@ class TestRequests:
     def test_whatever_a_url_holds_reaches_the_server_unchanged(self, tail: str) -> None:
         url = f"https://ik.imagekit.io/demo/{tail}".strip()
         query = urlsplit(endpoints.remote_url_metadata(url).target).query
-        # "+" means a blank only in forms; a server that reads it so must get the same text.
+        # "+" means a space only in forms; a server that decodes it so must get the same text.
         assert parse_qsl(query, strict_parsing=True) == [("url", url)]
         assert unquote(query.removeprefix("url=")) == url
 

@@ -1,4 +1,4 @@
-"""A dead name server costs no more than the timeout, and one thread a name."""
+"""Name resolution stays within the timeout and uses one thread per name."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ REAL = socket.getaddrinfo
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Let the resolver hang for names, and return the questions that it was asked."""
+def queried(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Make the resolver hang for ``.example`` names, and return the names that it was queried for."""
     names: list[str] = []
     over = threading.Event()
 
@@ -35,18 +35,18 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     yield names
     over.set()
-    for thread in threading.enumerate():  # or the next test gets the answer to a question of this one
+    for thread in threading.enumerate():  # or the next test shares the resolutions of this one
         if thread.name.startswith("imagekit-dns-"):
             thread.join(PATIENCE)
 
 
-def test_a_dead_name_server_costs_the_timeout_and_is_asked_once(asked: list[str]) -> None:
+def test_a_dead_name_server_costs_the_timeout_and_is_asked_once(queried: list[str]) -> None:
     with ImageKitClient("private_x", base_url="https://dead.example", timeout=0.5, max_retries=0) as client:
         began = time.monotonic()
         with pytest.raises(ImageKitTransportError, match="timed out"):
             client.get_file_metadata("a" * 24)
     assert time.monotonic() - began < PATIENCE
-    assert asked == ["dead.example"]
+    assert queried == ["dead.example"]
 
 
 @pytest.mark.parametrize(
@@ -57,27 +57,29 @@ def test_a_dead_name_server_costs_the_timeout_and_is_asked_once(asked: list[str]
         ("socks5://127.0.0.1:1080", "dead.example"),
     ],
 )
-def test_a_name_that_a_socks_proxy_needs_costs_no_more(proxy: str, name: str, asked: list[str]) -> None:
+def test_a_name_for_a_socks_proxy_costs_at_most_the_timeout(
+    proxy: str, name: str, queried: list[str]
+) -> None:
     settings = ClientSettings("private_x", proxies=(("https", proxy),), timeout=0.5, max_retries=0)
     with ImageKitClient(settings, base_url="https://dead.example") as client:
         began = time.monotonic()
         with pytest.raises(ImageKitTransportError, match="timed out"):
             client.get_file_metadata("a" * 24)
     assert time.monotonic() - began < PATIENCE
-    assert asked == [name]
+    assert queried == [name]
 
 
-def test_many_callers_of_one_name_take_one_thread(asked: list[str]) -> None:
-    def ask() -> None:
+def test_many_callers_of_one_name_take_one_thread(queried: list[str]) -> None:
+    def resolve() -> None:
         with pytest.raises(TimeoutError, match=r"crowd\.example"):
             addresses_of("crowd.example", 443, 0.3)
 
-    crowd = [threading.Thread(target=ask) for _ in range(20)]
+    crowd = [threading.Thread(target=resolve) for _ in range(20)]
     for thread in crowd:
         thread.start()
     for thread in crowd:
         thread.join()
-    assert asked == ["crowd.example"]
+    assert queried == ["crowd.example"]
 
 
 def test_a_name_that_does_not_exist_says_so() -> None:
@@ -85,7 +87,7 @@ def test_a_name_that_does_not_exist_says_so() -> None:
         addresses_of("no-such-name.invalid", 443, 10)
 
 
-def test_a_name_that_no_name_can_be_is_an_error_of_ours() -> None:
+def test_an_invalid_name_is_a_transport_error() -> None:
     with (
         ImageKitClient("private_x", base_url=f"https://{'a' * 70}.example", max_retries=0) as client,
         pytest.raises(ImageKitTransportError),
@@ -93,5 +95,5 @@ def test_a_name_that_no_name_can_be_is_an_error_of_ours() -> None:
         client.get_file_metadata("a" * 24)
 
 
-def test_an_address_is_its_own() -> None:
+def test_an_address_needs_no_resolution() -> None:
     assert addresses_of("127.0.0.1", 80, 5) == ["127.0.0.1"]

@@ -1,4 +1,4 @@
-"""A listing stays complete while others upload and delete."""
+"""Listings stay complete while files are uploaded and deleted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def item(number: int) -> dict[str, Any]:
 
 
 class ChangingLibrary:
-    """A listing of numbers that is changed by one edit after each call."""
+    """A listing of numbers to which one edit is applied after each call."""
 
     def __init__(self, count: int, edits: list[tuple[str, float]]) -> None:
         self.numbers = list(range(count))
@@ -31,10 +31,10 @@ class ChangingLibrary:
 
     def fetch(self, skip: int, limit: int) -> list[dict[str, Any]]:
         self.calls += 1
-        answer = [item(number) for number in self.numbers[skip : skip + limit]]
+        page = [item(number) for number in self.numbers[skip : skip + limit]]
         if self.edits:
             self.edit(*self.edits.pop(0))
-        return answer
+        return page
 
     def edit(self, kind: str, where: float) -> None:
         place = int(where * len(self.numbers))
@@ -85,28 +85,28 @@ def test_a_listing_that_has_shrunk_to_nothing_ends() -> None:
 
 
 class OddServer(ChangingLibrary):
-    """A listing of 95 numbers whose answers can be shorter than what was asked for."""
+    """A listing of 95 numbers whose pages can be shorter than requested."""
 
-    def __init__(self, lengths: list[int], most: int = SIZE) -> None:
+    def __init__(self, lengths: list[int], max_length: int = SIZE) -> None:
         super().__init__(95, [])
         self.lengths = lengths
-        self.most = most
+        self.max_length = max_length
 
     def fetch(self, skip: int, limit: int) -> list[dict[str, Any]]:
-        length = self.lengths.pop(0) if self.lengths else self.most
+        length = self.lengths.pop(0) if self.lengths else self.max_length
         return super().fetch(skip, min(limit, length))
 
 
 @given(lengths=st.lists(st.sampled_from([0, 4, 7, SIZE]), max_size=6))
 def test_a_page_that_comes_short_ends_no_listing(lengths: list[int]) -> None:
-    # Two empty answers in a row are an empty library.
-    calm = [length for n, length in enumerate(lengths) if length or not n or lengths[n - 1]]
-    assert len(listed(OddServer(calm))) == 95
+    # Two empty pages in a row would mean an empty library.
+    lengths = [length for n, length in enumerate(lengths) if length or not n or lengths[n - 1]]
+    assert len(listed(OddServer(lengths))) == 95
 
 
-@given(most=st.integers(2, SIZE))
-def test_a_server_that_returns_fewer_items_than_asked_for_is_listed_whole(most: int) -> None:
-    assert len(listed(OddServer([], most))) == 95
+@given(max_length=st.integers(2, SIZE))
+def test_a_server_that_returns_fewer_items_than_asked_for_is_listed_whole(max_length: int) -> None:
+    assert len(listed(OddServer([], max_length))) == 95
 
 
 def test_an_empty_library_takes_two_empty_answers() -> None:
@@ -124,7 +124,7 @@ ITEMS = [item(number) for number in range(95)]
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "page_of",
     [
         lambda skip, call: ITEMS[:SIZE] if call % 2 else ITEMS[-SIZE:],
         lambda skip, call: random.Random(call).sample(ITEMS, SIZE),
@@ -133,14 +133,14 @@ ITEMS = [item(number) for number in range(95)]
     ids=["two pages in turn", "in any order", "from the beginning again"],
 )
 def test_a_listing_without_a_steady_order_ends(
-    answer: Callable[[int, int], list[dict[str, Any]]],
+    page_of: Callable[[int, int], list[dict[str, Any]]],
 ) -> None:
     calls = 0
 
     def fetch(skip: int, limit: int) -> list[dict[str, Any]]:
         nonlocal calls
         calls += 1
-        assert calls < 300, "It does not end."
-        return answer(skip, calls)
+        assert calls < 300, "The listing does not end."
+        return page_of(skip, calls)
 
     assert list(pages(fetch, size=SIZE))

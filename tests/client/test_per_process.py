@@ -24,27 +24,27 @@ def test_threads_that_ask_at_once_get_one_object() -> None:
     assert found == made * 8
 
 
-# Python 3.12 warns of a fork beside threads, which is what the test is about.
+# Python 3.12 warns about fork() in a process with threads, which this test does on purpose.
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_child_of_fork_makes_its_own_although_a_thread_of_its_parent_is_making_one() -> None:
-    go_on, under_way = threading.Event(), threading.Event()
+    resume, started = threading.Event(), threading.Event()
     parent = os.getpid()
 
     @per_process
     def maker() -> int:
         if os.getpid() == parent:
-            under_way.set()
-            go_on.wait(10)
+            started.set()
+            resume.wait(10)
         return os.getpid()
 
     thread = threading.Thread(target=maker)
     thread.start()
-    under_way.wait(10)
+    started.wait(10)
     child = os.fork()
     if not child:
         os._exit(0 if maker() == os.getpid() else 1)
     _, status = os.waitpid(child, 0)
-    go_on.set()
+    resume.set()
     thread.join(10)
     assert os.waitstatus_to_exitcode(status) == 0
     assert maker() == parent

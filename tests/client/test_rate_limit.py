@@ -11,13 +11,13 @@ from airflow_provider_imagekit.exceptions import ImageKitRateLimitError
 from tests.support import Clock
 
 
-def budget(clock: Clock, rate: float | None = 10, burst: int | None = None) -> RateLimiter:
+def limiter(clock: Clock, rate: float | None = 10, burst: int | None = None) -> RateLimiter:
     return RateLimiter(rate, burst=burst, clock=clock, sleep=clock.sleep)
 
 
 def test_without_a_rate_nobody_waits() -> None:
     clock = Clock()
-    unlimited = budget(clock, None)
+    unlimited = limiter(clock, None)
     assert [unlimited.acquire(0) for _ in range(1000)] == [0.0] * 1000
 
 
@@ -27,20 +27,20 @@ def test_a_margin_keeps_late_requests_out_of_the_next_second() -> None:
     sent = []
     for number in range(80):
         limited.acquire(60)
-        sent.append(clock() + 0.049 * (number % 3 == 0))  # every third is longer on its way
+        sent.append(clock() + 0.049 * (number % 3 == 0))  # every third request has a higher latency
     assert max(sum(start <= each < start + 1 for each in sent) for start in sent) == 8
 
 
 def test_after_the_burst_requests_are_spaced_evenly() -> None:
     clock = Clock()
-    limited = budget(clock, 10, burst=5)
+    limited = limiter(clock, 10, burst=5)
     waits = [limited.acquire(10) for _ in range(8)]
     assert waits == pytest.approx([0, 0, 0, 0, 0, 0.1, 0.1, 0.1])
 
 
 def test_the_rate_holds_over_many_requests() -> None:
     clock = Clock()
-    limited = budget(clock, 40)
+    limited = limiter(clock, 40)
     for _ in range(400):
         limited.acquire(60)
     assert 400 / (clock.now - 1000 + 1) == pytest.approx(40, rel=0.01)
@@ -48,7 +48,7 @@ def test_the_rate_holds_over_many_requests() -> None:
 
 def test_a_pause_holds_everybody_back_until_it_is_over() -> None:
     clock = Clock()
-    paused = budget(clock, None)
+    paused = limiter(clock, None)
     paused.pause(3.0)
     assert paused.acquire(10) == pytest.approx(3.0)
     assert paused.acquire(10) == 0.0
@@ -56,7 +56,7 @@ def test_a_pause_holds_everybody_back_until_it_is_over() -> None:
 
 def test_a_shorter_pause_does_not_cut_a_longer_one() -> None:
     clock = Clock()
-    paused = budget(clock, None)
+    paused = limiter(clock, None)
     paused.pause(5.0)
     paused.pause(1.0)
     assert paused.acquire(10) == pytest.approx(5.0)
@@ -77,7 +77,7 @@ def test_a_pause_that_begins_while_somebody_waits_holds_him_too() -> None:
 
 def test_a_wait_longer_than_allowed_is_refused_at_once_with_the_time_left() -> None:
     clock = Clock()
-    paused = budget(clock, None)
+    paused = limiter(clock, None)
     paused.pause(60.0)
     with pytest.raises(ImageKitRateLimitError, match=r"would wait 60\.0 s") as caught:
         paused.acquire(5)
@@ -112,14 +112,14 @@ def test_threads_together_keep_the_rate() -> None:
 
 def test_an_absurdly_long_pause_is_cut_to_an_hour() -> None:
     clock = Clock()
-    paused = budget(clock, None)
+    paused = limiter(clock, None)
     paused.pause(1e12)
     assert paused.acquire(1e13) == pytest.approx(LONGEST_PAUSE)
 
 
 @pytest.mark.slow
 def test_a_batch_of_a_hundred_thousand_files_does_not_starve_a_sensor() -> None:
-    # Slow time: the batch's threads always have more requests in line than a sensor would wait for.
+    # The rate is low: the batch always has more requests queued than a sensor would wait for.
     limited = RateLimiter(10, burst=1)
     batch_wait, sensor_wait, threads = 90.0, 3.0, 60
     served, over = [0], threading.Event()
@@ -143,17 +143,17 @@ def test_a_batch_of_a_hundred_thousand_files_does_not_starve_a_sensor() -> None:
     over.set()
     for thread in crowd:
         thread.join()
-    assert max(waits) <= sensor_wait  # in line behind all of them it would be 60 / 10 = 6 s
-    assert before >= 3  # and the batch goes on
+    assert max(waits) <= sensor_wait  # behind all of them in the queue it would be 60 / 10 = 6 s
+    assert before >= 3  # the batch continues
 
 
-def test_who_must_give_up_first_goes_first_and_the_batch_when_its_time_is_nearly_over() -> None:
+def test_the_request_with_the_earliest_deadline_is_sent_first() -> None:
     clock = Clock()
     order: list[str] = []
 
     def sleep(seconds: float) -> None:
         clock.sleep(seconds)
-        if len(clock.slept) == 1:  # a sensor comes while the batch's request waits
+        if len(clock.slept) == 1:  # a sensor's request arrives while the batch's request waits
             limited.acquire(5)
             order.append("sensor")
 
@@ -167,7 +167,7 @@ def test_who_must_give_up_first_goes_first_and_the_batch_when_its_time_is_nearly
 
 def test_no_burst_follows_a_refusal() -> None:
     clock = Clock()
-    limited = budget(clock, 40)
+    limited = limiter(clock, 40)
     limited.pause(1.0)
     waits = [limited.acquire(10) for _ in range(20)]
     assert waits == pytest.approx([1.0] + [1 / 40] * 19)
@@ -201,25 +201,25 @@ def test_a_connection_without_redis_does_not_end_the_sharing_of_another() -> Non
 
 def test_the_limit_that_a_refusal_names_is_kept_for_a_quarter_of_an_hour() -> None:
     clock = Clock()
-    learning = budget(clock, None)
-    learning.refuse(1.0, 10)
+    learning = limiter(clock, None)
+    learning.record_rejection(1.0, 10)
     waits = [learning.acquire(10) for _ in range(4)]
     assert waits == pytest.approx([1.0, 1 / 9, 1 / 9, 1 / 9])
     clock.now += 1000
     assert learning.rate is None
 
 
-def test_a_refusal_without_a_limit_slows_down_what_was_too_fast() -> None:
+def test_a_429_without_a_limit_lowers_the_rate() -> None:
     clock = Clock()
-    learning = budget(clock, None)
+    learning = limiter(clock, None)
     for _ in range(100):
         learning.acquire(0)
         clock.now += 0.01
-    learning.refuse(0.0, None)
+    learning.record_rejection(0.0, None)
     assert learning.rate == pytest.approx(70, rel=0.05)
 
 
 def test_a_learned_pace_is_never_above_the_rate_of_the_connection() -> None:
-    learning = budget(Clock(), 5)
-    learning.refuse(0.0, 100)
+    learning = limiter(Clock(), 5)
+    learning.record_rejection(0.0, 100)
     assert learning.rate == 5

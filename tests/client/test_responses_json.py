@@ -81,5 +81,5 @@ def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
 def test_any_json_becomes_storable_in_postgresql(value: object) -> None:
     text = json.dumps(json_safe(value), allow_nan=False)
     assert "\\u0000" not in text
-    json_safe(value).__repr__().encode()  # no lone surrogate is left
+    json_safe(value).__repr__().encode()  # no unpaired surrogate is left
     assert json_safe(json_safe(value)) == json_safe(value)

@@ -69,7 +69,7 @@ def test_the_number_of_retries_is_bounded() -> None:
     ],
     ids=lambda error: f"{type(error).__name__}-{error.status}",
 )
-def test_what_may_pass_is_retried(error: ImageKitError) -> None:
+def test_temporary_errors_are_retried(error: ImageKitError) -> None:
     assert LIMITS.delay(error, retries=0, waited=0, jitter=0) is not None
 
 
@@ -82,7 +82,7 @@ def test_what_may_pass_is_retried(error: ImageKitError) -> None:
     ],
     ids=lambda error: str(error.status),
 )
-def test_what_no_retry_can_mend_is_not_retried(error: ImageKitError) -> None:
+def test_permanent_errors_are_not_retried(error: ImageKitError) -> None:
     assert LIMITS.delay(error, retries=0, waited=0, jitter=0) is None
 
 
@@ -98,11 +98,11 @@ def test_one_callers_429_holds_back_every_client_of_the_account(
     imagekit: ImageKitEmulator, clock: Clock
 ) -> None:
     budget = RateLimiter(clock=clock, sleep=clock.sleep)
-    refused = client_of(imagekit, clock, budget=budget, max_retries=0)
+    rejected = client_of(imagekit, clock, budget=budget, max_retries=0)
     other = client_of(imagekit, clock, budget=budget)
     imagekit.inject(status=429, headers={"X-RateLimit-Reset": "5000"})
     with pytest.raises(ImageKitRateLimitError):
-        refused.get_file_metadata("a" * 24)
+        rejected.get_file_metadata("a" * 24)
     other.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
     assert clock.slept == [5.0]
 
@@ -162,7 +162,7 @@ def test_threads_share_a_client(imagekit: ImageKitEmulator) -> None:
     assert widths == [640] * 12
 
 
-def test_many_refusals_are_one_line(
+def test_many_429s_are_one_line(
     imagekit: ImageKitEmulator, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = {"X-RateLimit-Reset": "100", "X-RateLimit-Limit": "20", "X-RateLimit-Interval": "1000"}
@@ -172,11 +172,11 @@ def test_many_refusals_are_one_line(
         client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
-    assert warnings[0].endswith("All wait 0.1 s, then go out at 18 a second.")
-    assert client.waits.refused == 10
+    assert warnings[0].endswith("All wait 0.1 s, then continue at 18 a second.")
+    assert client.rate_limit_stats.rejected == 10
 
 
-def test_one_refusal_at_one_a_second_is_not_called_several(
+def test_the_warning_counts_a_single_429(
     imagekit: ImageKitEmulator, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     imagekit.inject(status=429, headers={"X-RateLimit-Reset": "100"}, times=1)
@@ -184,11 +184,11 @@ def test_one_refusal_at_one_a_second_is_not_called_several(
         imagekit.file_id(pictures.ORIGINAL)
     )
     [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warning.endswith("Requests refused so far: 1. All wait 0.1 s, then go out at 1 a second.")
+    assert warning.endswith("Requests rejected so far: 1. All wait 0.1 s, then continue at 1 a second.")
 
 
 def at_once(call: Callable[[], Any]) -> list[Any]:
-    """Make a call in several threads, and return what each got or met."""
+    """Make a call in several threads, and return the result or error of each."""
     results: list[Any] = []
 
     def run() -> None:
@@ -212,7 +212,7 @@ def test_identical_requests_at_the_same_time_are_sent_once(imagekit: ImageKitEmu
     assert [answer["width"] for answer in answers] == [640] * THREADS
     assert len(imagekit.requests) == 1
     client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))
-    assert len(imagekit.requests) == 2  # nothing is kept once it is answered
+    assert len(imagekit.requests) == 2  # responses are not cached
     client.close()
 
 
@@ -225,13 +225,13 @@ def test_different_requests_at_the_same_time_are_sent_each(imagekit: ImageKitEmu
     client.close()
 
 
-def test_everybody_gets_an_answer_of_his_own() -> None:
+def test_each_caller_gets_its_own_copy() -> None:
     answers = at_once(_slow(SingleFlight(), lambda: {"exif": {}}))
     answers[0]["exif"]["mine"] = True
     assert all(answer == {"exif": {}} for answer in answers[1:])
 
 
-def test_everybody_is_told_of_the_error() -> None:
+def test_each_caller_gets_its_own_error() -> None:
     def call() -> None:
         raise ImageKitNotFoundError("Gone.", status=404, request_id="r")
 
@@ -240,7 +240,7 @@ def test_everybody_is_told_of_the_error() -> None:
     assert len({id(error) for error in errors}) == THREADS
 
 
-def test_the_end_of_one_task_is_no_answer_for_the_others() -> None:
+def test_an_interrupted_caller_does_not_interrupt_the_others() -> None:
     calls: list[int] = []
 
     def call() -> str:
@@ -263,7 +263,7 @@ def test_an_error_is_not_remembered() -> None:
 
 def _slow(in_flight: SingleFlight, call: Callable[[], Any]) -> Callable[[], Any]:
     def slow() -> Any:
-        time.sleep(1)  # the others come meanwhile
+        time.sleep(1)  # meanwhile the other threads make the same call
         return call()
 
     return lambda: in_flight.share("key", slow)

@@ -1,4 +1,4 @@
-"""The client's writes: what they do, what a lost answer makes of them, and their own rate."""
+"""The client's writes: their effects, retries after a lost response, and their separate rate."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support import Clock, client_of, free_port
 
 IDS = ["a" * 24]
 
-#: A request of each kind of :data:`changes.REPEATABLE`.
+#: One request for each kind in :data:`changes.REPEATABLE`.
 REQUESTS: dict[str, Callable[[ImageKitEmulator], Any]] = {
     "add_tags": lambda _: changes.add_tags(IDS, ["new"]),
     "remove_tags": lambda _: changes.remove_tags(IDS, ["new"]),
@@ -48,7 +48,7 @@ REQUESTS: dict[str, Callable[[ImageKitEmulator], Any]] = {
         "camera", "Camera", {"type": "Text"}
     ),
 }
-#: Faults after which ImageKit may have acted, as the emulator has them.
+#: Faults of the emulator after which ImageKit may have processed the request.
 UNCLEAR: list[tuple[dict[str, Any], type[ImageKitError]]] = [
     ({"drop": "before"}, ImageKitTransportError),
     ({"status": 500, "drop": "before"}, ImageKitTransportError),
@@ -58,7 +58,7 @@ UNCLEAR: list[tuple[dict[str, Any], type[ImageKitError]]] = [
     ({"status": 408}, ImageKitServerError),
     ({"garbage": True}, ImageKitTransportError),
 ]
-REFUSALS: list[dict[str, Any]] = [
+REJECTIONS: list[dict[str, Any]] = [
     {"status": 429, "headers": {"X-RateLimit-Reset": "2000"}},
     {"status": 423},
     {"status": 425},
@@ -67,7 +67,7 @@ REFUSALS: list[dict[str, Any]] = [
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ImageKitEmulator]:
-    """A server whose library may be changed."""
+    """A local server with a library that tests may change."""
     with ImageKitEmulator(library=pictures.draw(tmp_path / "library")) as emulator:
         yield emulator
 
@@ -94,7 +94,7 @@ def test_a_write_whose_answer_is_lost_is_repeated_only_where_that_is_safe(
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
-@pytest.mark.parametrize("fault", REFUSALS, ids=lambda fault: str(fault["status"]))
+@pytest.mark.parametrize("fault", REJECTIONS, ids=lambda fault: str(fault["status"]))
 def test_a_write_that_was_refused_before_it_began_is_always_repeated(
     imagekit: ImageKitEmulator, client: ImageKitClient, kind: str, fault: dict[str, Any]
 ) -> None:
@@ -118,7 +118,7 @@ def test_a_write_that_reached_nobody_is_always_repeated(
 def test_a_timeout_leaves_a_folder_job_in_doubt(imagekit: ImageKitEmulator, clock: Clock) -> None:
     imagekit.inject(delay=0.6, times=None)
     client = client_of(imagekit, clock, timeout=0.2)
-    with pytest.raises(UnknownOutcomeError, match="may have done it or not"):
+    with pytest.raises(UnknownOutcomeError, match="may or may not have processed"):
         client.copy_folder("/nowhere", "/copies")
     assert len(imagekit.requests) == 1
 
@@ -194,7 +194,7 @@ def test_an_answer_that_says_nothing_of_a_file_is_an_error(
 ) -> None:
     imagekit.inject(status=200, body={"successfullyUpdatedFileIds": []}, times=None)
     with pytest.raises(
-        ImageKitResponseError, match=f"lacks 1 of the files that were named, such as {IDS[0]}"
+        ImageKitResponseError, match=f"does not list 1 of the requested files, such as {IDS[0]}"
     ):
         client.add_tags(IDS, ["a"])
     with pytest.raises(ImageKitResponseError, match="no jobId"):
@@ -272,12 +272,12 @@ def test_details_are_changed_and_what_is_wrong_with_a_field_is_named(
         (lambda: changes.add_tags(IDS, ["50%"]), "'50%' is not valid"),
         (lambda: changes.add_tags(IDS, ["x" * 501]), "501 characters"),
         (lambda: changes.delete_files(["a"] * 101), "file_ids has 101 ids"),
-        (lambda: changes.update_file(IDS[0]), "Nothing is to be changed"),
-        (lambda: changes.update_file("..", published=True), "names no file"),
+        (lambda: changes.update_file(IDS[0]), "changes nothing"),
+        (lambda: changes.update_file("..", published=True), "placeholder"),
         (lambda: changes.upload_file(b"", " "), "file_name is empty"),
         (lambda: changes.rename_folder("/a", ""), "new_name is empty"),
     ],
 )
-def test_what_cannot_be_asked_for_is_refused_before_a_request(build: Any, says: str) -> None:
+def test_invalid_arguments_are_rejected_before_a_request(build: Any, says: str) -> None:
     with pytest.raises(ImageKitInputError, match=says):
         build()

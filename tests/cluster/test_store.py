@@ -113,7 +113,7 @@ def test_a_store_that_is_down_may_answer_later(monkeypatch: pytest.MonkeyPatch) 
     address = f"s3://down@{BUCKET}/table.jsonl"
     with pytest.raises(StorageError, match="cannot be written"):
         check_output(address)
-    with pytest.raises(StorageError, match="does not answer"):
+    with pytest.raises(StorageError, match="does not respond"):
         list(read_table(address))
     for operator in (LibraryMetadataOperator, ListFilesOperator):
         with pytest.raises(StorageError, match="cannot be written"):

@@ -1,4 +1,4 @@
-"""What ``make airflow`` keeps between runs, and which DAGs it takes."""
+"""``make airflow`` keeps port and password between runs, and accepts a folder of DAGs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from demo.stack import AirflowStack, StackError, dags_folder, remember_login, re
 
 
 @pytest.fixture(autouse=True)
-def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _separate_login_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "LOGIN", tmp_path / "kept" / "login.json")
 
 
@@ -29,7 +29,7 @@ def test_the_first_run_chooses_port_and_password() -> None:
     assert remembered_login() == (0, "")
 
 
-def test_port_and_password_are_those_of_the_run_before_and_for_this_user_alone() -> None:
+def test_port_and_password_are_reused_and_readable_only_by_this_user() -> None:
     first = made_stack()
     remember_login(first)
     again = made_stack(login=remembered_login())
@@ -45,7 +45,7 @@ def test_a_port_that_is_taken_is_not_used_again() -> None:
         assert made_stack(login=(port, "word")).port != port
 
 
-def test_a_damaged_file_is_no_reason_not_to_start() -> None:
+def test_a_damaged_login_file_is_ignored() -> None:
     stack.LOGIN.parent.mkdir()
     stack.LOGIN.write_text("[]", "utf-8")
     assert remembered_login() == (0, "")

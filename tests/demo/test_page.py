@@ -31,7 +31,7 @@ def report() -> Report:
 
 
 class Tags(HTMLParser):
-    """All tags with their attributes."""
+    """Collects all tags with their attributes."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ def test_the_page_loads_nothing_from_elsewhere(report: Report) -> None:
     assert "@import" not in as_html(report)
 
 
-def test_as_many_squares_stand_out_as_bits_differ(report: Report) -> None:
+def test_the_highlighted_squares_are_the_bits_that_differ(report: Report) -> None:
     cards = re.findall(r"<article.*?</article>", as_html(report), re.DOTALL)
     assert [card.count('class="differs"') for card in cards] == [30, 0, 0]
     assert [card.count("<rect") for card in cards] == [64, 64, 64]
@@ -76,7 +76,7 @@ def test_bits_are_read_first_digit_first() -> None:
     assert bits_of("") == []
 
 
-def test_the_tables_tell_the_same(report: Report) -> None:
+def test_the_tables_show_the_same_results(report: Report) -> None:
     text = as_text(report)
     assert re.search(r"/shop/mug\.jpg +720 x 480 +78 kB +jpg +Canon EOS R6 +f06830ca9f1e3e90", text)
     assert re.search(r"resized +30 +53\.1% +x different", text)
@@ -99,5 +99,5 @@ def test_the_maker_is_named_once(make: str | None, model: str | None, camera: st
 
 
 @pytest.mark.parametrize("metadata", [{}, {"exif": None}, {"exif": {"image": None}, "pHash": None}])
-def test_metadata_may_lack_anything(metadata: dict[str, object]) -> None:
+def test_every_key_of_the_metadata_may_be_missing(metadata: dict[str, object]) -> None:
     assert Picture.of("/a.jpg", metadata) == Picture("/a.jpg", 0, 0, 0, "", "", "")

@@ -1,4 +1,4 @@
-"""The demo's page as a browser shows it, on a laptop and on a phone, by day and by night."""
+"""The demo's page in a browser: on a laptop and a phone, in light and dark mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What shows the reports of ``make airflow`` to a browser on this machine."""
+"""The local server for the reports of ``make airflow``."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ def address(tmp_path: Path) -> Iterator[str]:
     ("name", "kind"), [("groups.html", "text/html"), ("threshold.md", "text/plain; charset=utf-8")]
 )
 def test_a_report_is_shown_and_not_saved(address: str, name: str, kind: str) -> None:
-    answer = requests.get(f"{address}/{RUN}/{name}", timeout=10)
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == kind
-    assert answer.content.decode().endswith("é")
+    response = requests.get(f"{address}/{RUN}/{name}", timeout=10)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == kind
+    assert response.content.decode().endswith("é")
 
 
 @pytest.mark.parametrize("path", ["/../secret.html", "/%2e%2e/secret.html", "/none.html"])
-def test_nothing_beside_the_folder_is_shown(address: str, path: str) -> None:
+def test_files_outside_the_folder_are_not_served(address: str, path: str) -> None:
     request = requests.Request("GET", address).prepare()
-    request.url = address + path  # requests itself would shorten it
+    request.url = address + path  # requests itself would normalize it
     with requests.Session() as session:
         assert session.send(request, timeout=10).status_code == 404
 
 
-def test_a_name_that_is_not_this_machines_is_refused(address: str) -> None:
+def test_host_names_of_other_machines_are_refused(address: str) -> None:
     page = f"{address}/{RUN}/groups.html"
     assert requests.get(page, headers={"Host": "localhost:80"}, timeout=10).status_code == 200
     assert requests.get(page, headers={"Host": "attacker.example"}, timeout=10).status_code == 403
     assert requests.get(page, headers={"Host": ""}, timeout=10).status_code == 403
 
 
-def test_the_server_listens_on_this_machine_alone_and_ends(tmp_path: Path) -> None:
+def test_the_server_listens_only_on_this_machine_and_stops(tmp_path: Path) -> None:
     with served(tmp_path) as address:
         assert address.startswith("http://127.0.0.1:")
     with pytest.raises(requests.ConnectionError):

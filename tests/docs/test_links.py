@@ -1,4 +1,4 @@
-"""Every link within the repository leads somewhere, anchors included; no network is asked."""
+"""Every link within the repository has a target, including its anchor; external links are not requested."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def links(page: Path) -> list[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """Return the anchors that GitHub and the site give to the headings of a page."""
+    """Return the anchors that GitHub and the site derive from the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text("utf-8")), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
 def target(page: Path, link: str) -> tuple[Path, str]:
-    """Return the file and the anchor that a link names."""
+    """Return the target file and the anchor of a link."""
     place, _, anchor = link.partition("#")
     if place.startswith(HOME_PAGE):
         within = re.sub(r"^(blob|raw|tree)/main/", "", place.removeprefix(HOME_PAGE)) or "README.md"
@@ -36,7 +36,7 @@ def target(page: Path, link: str) -> tuple[Path, str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
-def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+def test_every_link_has_an_existing_file_and_heading(page: Path) -> None:
     for link in links(page):
         if re.match(r"[a-z]+:", link) and not link.startswith(HOME_PAGE):
             assert link.startswith("https://"), link
@@ -48,7 +48,7 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         assert not anchor or anchor in anchors(file), link
 
 
-def test_readme_has_no_relative_link_since_the_package_index_shows_it_alone() -> None:
+def test_readme_has_no_relative_links_because_the_package_index_shows_it_alone() -> None:
     found = links(REPOSITORY / "README.md")
     assert len(found) > 10
     assert all(link.startswith("https://") for link in found)

@@ -1,4 +1,4 @@
-"""The documentation's site covers every public class and every example; ``make docs`` builds it."""
+"""The documentation site covers every public class and every example; ``make docs`` builds it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DOCUMENTED = {
     for page in REFERENCE.glob("*.md")
     for module in re.findall(r"automodule:: (\S+)", page.read_text("utf-8"))
 }
-# What a DAG's author imports is what Airflow is told about, and the links.
+# Modules that DAG authors import: those in the provider info, and the links.
 MODULES = [
     *(
         module
@@ -47,14 +47,14 @@ def test_every_public_class_is_in_the_reference(module: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("module", sorted(DOCUMENTED))
-def test_the_reference_names_modules_that_exist_and_say_what_is_public(module: str) -> None:
+def test_the_reference_lists_existing_modules_that_define_their_public_names(module: str) -> None:
     assert importlib.import_module(module).__all__
 
 
 @pytest.mark.parametrize(
     "example", sorted(REPOSITORY.glob("example_dags/example_*.py")), ids=lambda p: p.stem
 )
-def test_every_example_is_on_a_page_by_its_own_text(example: Path) -> None:
+def test_every_example_is_included_literally_in_a_page(example: Path) -> None:
     pages = [page.read_text("utf-8") for page in DOCS.rglob("*.md")]
     assert any(re.search(rf"{{literalinclude}} \S*/{example.name}\n", page) for page in pages), (
         "needs a page in docs/how-to, and a line in docs/how-to/index.md"
@@ -73,10 +73,10 @@ def test_every_page_is_in_a_table_of_contents() -> None:
 
 
 @pytest.mark.parametrize("name", draw_states.DIAGRAMS)
-def test_the_diagrams_of_states_are_those_of_the_script(name: str) -> None:
+def test_the_state_diagrams_are_up_to_date(name: str) -> None:
     drawn = (draw_states.IMAGES / f"{name}.svg").read_text("utf-8")
     assert drawn == draw_states.draw(draw_states.DIAGRAMS[name]), "run `make docs`"
 
 
-def test_the_picture_of_the_architecture_is_that_of_the_code() -> None:
+def test_the_architecture_diagram_is_up_to_date() -> None:
     assert draw_architecture.PICTURE.read_text("utf-8") == draw_architecture.draw(), "run `make docs`"

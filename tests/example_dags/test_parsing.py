@@ -1,4 +1,4 @@
-"""What holds for every example DAG without running it."""
+"""Every example DAG can be parsed on each Airflow, is short, and is listed in the README."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from tests.support import AIRFLOW_3
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
-#: What Airflow 3.1 brought is in none before.
+#: DAGs that use features of Airflow 3.1.
 NEEDS_AIRFLOW_3_1 = {"example_imagekit_review_duplicates"}
 NEEDS_AIRFLOW_3 = NEEDS_AIRFLOW_3_1 | {"example_imagekit_on_upload"}
 FILES = sorted(EXAMPLES.glob("example_*.py"))
-#: What runs by itself once it is unpaused, and on what timetable of Airflow 2 or 3.
+#: DAGs with a schedule, and their timetables on Airflow 2 or 3.
 SCHEDULED = {
     "example_imagekit_after_library": {"AssetTriggeredTimetable", "DatasetTriggeredTimetable"},
     "example_imagekit_after_replacement": {"AssetTriggeredTimetable", "DatasetTriggeredTimetable"},
@@ -26,7 +26,7 @@ SCHEDULED = {
     "example_imagekit_library_nightly": {"CronTriggerTimetable", "CronDataIntervalTimetable"},
     "example_imagekit_nightly_duplicates": {"CronTriggerTimetable", "CronDataIntervalTimetable"},
 }
-#: The whole loop, from the upload to what a person has decided.
+#: Longer maximum numbers of lines.
 LONGEST = {"example_imagekit_quarantine": 80}
 DAG_IDS = {
     "example_imagekit_after_library",
@@ -66,7 +66,7 @@ def bag() -> Any:
     return parse()
 
 
-def test_the_dags_are_those_that_the_files_promise(bag: Any) -> None:
+def test_each_file_defines_the_dag_of_its_name(bag: Any) -> None:
     assert {Path(file).stem for file in bag.import_errors} == DAG_IDS - PARSED
     assert set(bag.dags) == PARSED
     assert {file.stem for file in FILES} == DAG_IDS
@@ -77,13 +77,13 @@ def test_parsing_gives_no_warning(bag: Any) -> None:
 
 
 @pytest.mark.usefixtures("connection")
-def test_parsing_asks_nothing_of_imagekit(imagekit: ImageKitEmulator) -> None:
+def test_parsing_sends_no_request_to_imagekit(imagekit: ImageKitEmulator) -> None:
     parse()
     assert imagekit.requests == []
 
 
 @pytest.mark.parametrize("dag_id", sorted(PARSED))
-def test_every_dag_is_described_tagged_and_runs_when_it_says(bag: Any, dag_id: str) -> None:
+def test_every_dag_has_description_tags_and_its_schedule(bag: Any, dag_id: str) -> None:
     dag = bag.dags[dag_id]
     assert dag.doc_md.strip().startswith("### ")
     assert {"example", "imagekit"} <= set(dag.tags)

@@ -1,4 +1,4 @@
-"""Every example DAG, run as it is by a real Airflow against the local ImageKit server."""
+"""Runs every example DAG unchanged in a real Airflow with the local ImageKit server."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory: pytest.TempPathFactory, log: Path) -> tuple[dict[str, Ended], Report]:
     """
-    Run the demo DAG and all examples once, the hero picture replaced while one of them waits for it.
+    Run the demo DAG and all examples once; replace the hero picture while one of them waits for it.
 
-    On Airflow 3 they run without a logical date, as when an asset or a person starts them. The demo and
+    On Airflow 3 they run without a logical date, like runs started by an asset or a user. The demo and
     Airflow 2 run them with one.
     """
     library = tmp_path_factory.mktemp("library")
@@ -49,7 +49,7 @@ def findings(tmp_path_factory: pytest.TempPathFactory, log: Path) -> tuple[dict[
         ended: list[Ended] = []
 
         def as_they_end() -> Iterator[Ended]:
-            # Pictures are looked at when their run ends: the quarantine unpublishes some of them later.
+            # Fetch previews when their run ends, because the quarantine unpublishes some pictures later.
             arguments = {"logical_date": None} if AIRFLOW_3 else {}
             for run in run_dags(sample_runs(catalogue), folders, connection, log, on_start, **arguments):
                 ended.append(run)
@@ -76,7 +76,7 @@ def test_every_example_is_run_and_succeeds(runs: dict[str, Ended], log: Path) ->
     assert states == dict.fromkeys(examples | {DEMO_DAG_ID, WATCH_DAG_ID}, "success"), log.read_text()[-5000:]
 
 
-def test_metadata_of_one_file_comes_without_its_place(runs: dict[str, Ended]) -> None:
+def test_metadata_of_one_file_has_no_coordinates(runs: dict[str, Ended]) -> None:
     results = runs["example_imagekit_file_metadata"].results
     [metadata] = results["metadata"]
     assert (metadata["width"], metadata["height"]) == (960, 640)
@@ -85,7 +85,7 @@ def test_metadata_of_one_file_comes_without_its_place(runs: dict[str, Ended]) ->
     assert results["describe"] == [f"960 x 640 pixels, pHash {metadata['pHash']}"]
 
 
-def test_a_transformed_url_gives_the_metadata_of_what_is_delivered(runs: dict[str, Ended]) -> None:
+def test_a_transformed_url_gives_the_metadata_of_the_delivered_picture(runs: dict[str, Ended]) -> None:
     results = runs["example_imagekit_remote_url"].results
     [original], [thumbnail] = results["original"], results["thumbnail"]
     assert set(thumbnail) == {"width", "height", "size", "pHash"}
@@ -117,14 +117,14 @@ def test_the_campaign_starts_when_the_hero_picture_was_replaced(runs: dict[str, 
     assert run.seconds >= 5, "the sensor did not wait"
 
 
-def test_an_upload_starts_what_the_watcher_is_for(runs: dict[str, Ended]) -> None:
+def test_an_upload_fires_the_watcher_of_the_demo(runs: dict[str, Ended]) -> None:
     [event], [metadata] = runs[WATCH_DAG_ID].results["watch"], runs[WATCH_DAG_ID].results["metadata"]
     assert (event["count"], event["new"]) == (1, 1)
     assert event["files"][0]["filePath"] == "/incoming/autumn.jpg"
     assert set(metadata) == {"width", "height", "pHash"}
 
 
-def test_the_nightly_table_has_every_picture_and_is_asked_with_duckdb(runs: dict[str, Ended]) -> None:
+def test_the_nightly_table_has_every_picture_and_is_queried_with_duckdb(runs: dict[str, Ended]) -> None:
     results = runs["example_imagekit_library_nightly"].results
     [library], [cameras] = results["library"], results["cameras"]
     assert library["plan"]["metadata_calls"] == library["counts"]["fetched"] > 15
@@ -147,7 +147,7 @@ def test_the_quality_gate_takes_the_branch_to_review(runs: dict[str, Ended]) -> 
     assert found["branch"] == ["review"]
 
 
-def test_deliveries_show_the_picture_in_the_asked_dimensions(runs: dict[str, Ended]) -> None:
+def test_deliveries_show_the_picture_in_the_requested_dimensions(runs: dict[str, Ended]) -> None:
     results = runs["example_imagekit_transformation_check"].results
     assert [copy["width"] for copy in results["delivered"]] == [160, 320, 640]
     assert set(results["check"][0]) == {"w-160", "w-320", "w-640"}
@@ -160,7 +160,7 @@ def test_all_deliveries_are_checked_before_a_migration(runs: dict[str, Ended]) -
     assert results["switch"] == ["All 6 deliveries are correct. Switch over."]
 
 
-def test_what_is_no_banned_picture_is_published(runs: dict[str, Ended]) -> None:
+def test_a_picture_that_is_not_banned_is_published(runs: dict[str, Ended]) -> None:
     results = runs["example_imagekit_banned_images"].results
     assert results["not_banned"][0]["decision"] == "different"
     assert "/banners/" in results["publish"][0]
@@ -193,7 +193,7 @@ def test_arrivals_that_look_like_the_catalogue_are_quarantined(runs: dict[str, E
     assert results["quarantine"][0]["counts"]["updated"] >= 2
 
 
-def test_the_report_shows_every_picture_and_tells_variants_apart(report: Report) -> None:
+def test_the_report_shows_every_picture_and_distinguishes_variants(report: Report) -> None:
     assert report.succeeded
     assert all(picture.preview.startswith("data:image/") for picture in report.pictures)
     assert "/landscapes/mountain-lake.jpg" in {picture.path for picture in report.pictures}

@@ -1,4 +1,4 @@
-"""What an example says whose Airflow Connection has no ``url_endpoint``."""
+"""The error of an example whose Airflow Connection has no ``url_endpoint``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def templates() -> set[str]:
 
 
 @pytest.mark.parametrize("template", sorted(templates()))
-def test_the_error_names_the_field_and_is_not_the_template_engines(template: str) -> None:
+def test_the_error_names_the_field_and_does_not_come_from_jinja(template: str) -> None:
     jinja = DAG("example", schedule=None).get_template_env()
     conn = SimpleNamespace(imagekit_default=SimpleNamespace(extra_dejson={}))
     params = SimpleNamespace(path="/hero.jpg")

@@ -1,4 +1,4 @@
-"""The columns of the fault matrix: what comes of it when a caller meets a fault."""
+"""The columns of the fault matrix: runs a caller during a fault and records the outcome."""
 
 from __future__ import annotations
 
@@ -10,14 +10,25 @@ from typing import Any
 from airflow_provider_imagekit.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitError
+from tests.faults.expected import (
+    CONTINUES,
+    FAILS,
+    FAULTY_DATA,
+    REPORT,
+    RETRIES,
+    SUCCESS,
+    WAITS,
+    WHOLE,
+    Expected,
+    Fault,
+)
 from tests.faults.faults import WELL
 from tests.faults.operators import CALLS, OPERATORS, FileFailedError
-from tests.faults.says import AS_ANSWERED, FAILS, GOES_ON, REPORT, RETRIES, SUCCESS, WAITS, WHOLE, Fault, Says
 from tests.faults.scene import Scene, connection_id, reference
 from tests.faults.sensors import JOBS, SENSORS, WATCHER
 from tests.faults.writers import WRITERS
 
-__all__ = ["CALLERS", "Outcome", "connection", "meet", "says", "well"]
+__all__ = ["CALLERS", "Outcome", "connection", "expected_outcome", "meet", "well"]
 
 CALLERS = CALLS | OPERATORS | SENSORS | JOBS | WATCHER | WRITERS
 
@@ -25,13 +36,13 @@ CALLERS = CALLS | OPERATORS | SENSORS | JOBS | WATCHER | WRITERS
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    What came of it.
+    Outcome of one cell.
 
-    :param end: how it ended.
-    :param error: class of the error, of its cause where Airflow's own class stands in front.
-    :param requests: requests that reached the server while the fault lasted.
-    :param waited: seconds of the caller's own waiting while the fault lasted.
-    :param xcom: whether the task returned the whole truth, or what the fault answers in its place.
+    :param end: how the caller ended.
+    :param error: class of the error; of its cause if the error is one of Airflow's exceptions.
+    :param requests: requests that reached the server during the fault.
+    :param waited: seconds that the caller itself waited during the fault.
+    :param xcom: whether the task returned the same as without the fault, or the data of the fault's response.
     """
 
     end: str
@@ -47,17 +58,17 @@ def meet(
     imagekit: ImageKitEmulator,
     expected: Any = None,
     *,
-    told: list[BaseException] | None = None,
+    errors: list[BaseException] | None = None,
 ) -> Outcome | None:
     """
-    Let a caller meet a fault.
+    Run a caller during a fault.
 
-    :param expected: what the caller returns when all is well.
-    :param told: what is raised is put here.
-    :return: ``None`` where the caller cannot meet it.
+    :param expected: the caller's result without a fault.
+    :param errors: list to which a raised error is appended.
+    :return: the outcome; ``None`` if the fault does not apply to the caller.
     """
     call, starts_at = CALLERS[caller]
-    if says(fault, caller) is None:
+    if expected_outcome(fault, caller) is None:
         return None
     if fault.before is not None:
         if caller == "sensor, deferrable, first check":
@@ -70,18 +81,18 @@ def meet(
         value = call(scene)
     except Exception as raised:
         end, error = _ended(raised, caller)
-        if told is not None:
-            told.append(raised)
+        if errors is not None:
+            errors.append(raised)
     else:
         end = WAITS if scene.went_on else SUCCESS
-        xcom = WHOLE if value == expected else AS_ANSWERED
+        xcom = WHOLE if value == expected else FAULTY_DATA
     finally:
         scene.end()
     return Outcome(end, error, scene.requests or 0, math.ceil(scene.waited * 10) / 10, xcom)
 
 
-def says(fault: Fault, caller: str) -> Says | None:
-    """Return what a caller must make of a fault."""
+def expected_outcome(fault: Fault, caller: str) -> Expected | None:
+    """Return the expected outcome of a fault for a caller."""
     if caller in WRITERS:
         return fault.writer(caller)
     if caller in OPERATORS:
@@ -94,7 +105,7 @@ def says(fault: Fault, caller: str) -> Says | None:
 
 
 def well(imagekit: ImageKitEmulator, caller: str) -> Any:
-    """Return what a caller returns when all is well; a sensor for a picture needs no more than operators."""
+    """Return a caller's result without a fault; the result of a sensor for a picture is known in advance."""
     if caller.startswith("sensor, "):
         phash = reference(imagekit)
         return {"matched": True, "distance": 0, "similarity": 1.0, "phash": phash, "reference_phash": phash}
@@ -106,7 +117,7 @@ def _ended(raised: Exception, caller: str) -> tuple[str, str]:
     if caller == "client call" and isinstance(raised, ImageKitError):
         return RETRIES if raised.retryable else FAILS, type(raised).__name__
     if isinstance(raised, FileFailedError):
-        return GOES_ON, str(raised)
+        return CONTINUES, str(raised)
     if isinstance(raised, AirflowFailException):
         return FAILS, REPORT if raised.__context__ is None else type(raised.__context__).__name__
     if isinstance(raised, AirflowSkipException):
@@ -117,5 +128,5 @@ def _ended(raised: Exception, caller: str) -> tuple[str, str]:
 
 
 def connection(imagekit: ImageKitEmulator) -> tuple[str, str]:
-    """Return name and value of the environment variable that is the Airflow Connection to a server."""
+    """Return name and value of the environment variable that defines the Airflow Connection to a server."""
     return f"AIRFLOW_CONN_{connection_id(imagekit).upper()}", json.dumps(imagekit.airflow_connection)

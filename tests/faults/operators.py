@@ -1,4 +1,4 @@
-"""Callers that ask once: the client, and every operator."""
+"""Callers that send their requests once: the client and every operator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_imagekit.operators.metadata import FileMetadataOperator, R
 from airflow_provider_imagekit.operators.phash import PHashBranchOperator, PHashShortCircuitOperator
 from airflow_provider_imagekit.operators.transformations import TransformationCheckOperator
 from airflow_provider_imagekit.operators.usage import UsageOperator
-from tests.faults.says import BRANCH, CHECK, LIBRARY, LISTING, SHORT_CIRCUIT, USAGE
+from tests.faults.expected import BRANCH, CHECK, LIBRARY, LISTING, SHORT_CIRCUIT, USAGE
 from tests.faults.scene import PLENTY, Scene
 
 __all__ = ["CALLS", "OPERATORS", "FileFailedError"]
@@ -35,7 +35,7 @@ def run_url_operator(scene: Scene) -> Any:
 
 
 class Branch(PHashBranchOperator):
-    """The operator, without the tasks behind it, which Airflow would skip."""
+    """The operator without downstream tasks, which Airflow would skip."""
 
     def _act(self, context: Any, value: dict[str, Any]) -> None:
         pass
@@ -75,7 +75,7 @@ def run_usage(scene: Scene) -> Any:
 
 
 class FileFailedError(Exception):
-    """The run went on without the file, whose error is this one's text."""
+    """Raised when the run continued without the file; the text is the file's error."""
 
 
 def run_library(scene: Scene) -> Any:
@@ -84,7 +84,7 @@ def run_library(scene: Scene) -> Any:
         try:
             scene.run(LibraryMetadataOperator, file_ids=[scene.file_id], output_path=str(table), threads=1)
         except (AirflowFailException, TooManyFailedFilesError):
-            # There is only this file; beside others that come, the run goes on without it.
+            # This is the only file; with others, the run would continue without it.
             errors = Path(f"{table}.run", "errors.jsonl")
             for failed in _rows(errors) if errors.exists() else ():
                 raise FileFailedError(failed["error"]) from None
@@ -97,7 +97,7 @@ def _rows(table: str | Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(table).read_text("utf-8").splitlines()]
 
 
-#: Who calls: a function, and with which check the fault begins.
+#: Callers by name: a function, and the number of the check with which the fault begins.
 CALLS: dict[str, tuple[Callable[[Scene], Any], int]] = {
     "client call": (call_client, 1),
     "FileMetadataOperator": (run_file_operator, 1),

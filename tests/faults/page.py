@@ -1,4 +1,4 @@
-"""The fault matrix as a page of the documentation."""
+"""Renders the fault matrix as a page of the documentation."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.faults.callers import Outcome
-from tests.faults.faults import FAULTS
-from tests.faults.operators import CALLS, OPERATORS
-from tests.faults.says import (
-    AS_ANSWERED,
+from tests.faults.expected import (
+    CONTINUES,
     FAILS,
-    GOES_ON,
+    FAULTY_DATA,
     LIBRARY,
     NOT_REPEATED,
     REPORT,
@@ -21,6 +19,8 @@ from tests.faults.says import (
     UNKNOWN,
     WAITS,
 )
+from tests.faults.faults import FAULTS
+from tests.faults.operators import CALLS, OPERATORS
 from tests.faults.sensors import JOBS, POKE_INTERVAL, SENSORS, WATCHER
 from tests.faults.writers import WRITERS
 
@@ -33,37 +33,42 @@ Results = Mapping[tuple[str, str], Outcome | None]
 HEAD = f"""\
 # What happens when something goes wrong
 
-This page is written by `make faults` from the results of the tests in `tests/faults/`; a test fails when the
-two differ. Every row is a fault; every cell was run against a local server in which the fault is at work,
-with the Airflow Connection's defaults (`max_retries` 5, `max_wait` 120 s) and a `poke_interval` of
-{POKE_INTERVAL:g} s.
+`make faults` generates this page from the results of the tests in `tests/faults/`; a test fails if the two
+differ. Each row is a fault. Each cell was run against a local server with that fault, with the defaults of
+the Airflow Connection (`max_retries` 5, `max_wait` 120 s) and a `poke_interval` of {POKE_INTERVAL:g} s.
 
 How to read a cell:
 
-- **success**: the task ends well, and its XCom is what it is without the fault.
-- **success, as answered**: the same, but XCom is what ImageKit answered in this case.
-- **waits on**: the sensor takes it for "not yet". As soon as the fault is over, it ends well with the right
-  XCom.
-- **fails**: no further try, whatever the task's `retries`: an operator raises `AirflowFailException` from the
-  error named.
-- **raises**: the error named, which is Airflow's to retry as the task's `retries` say. A sensor never turns
-  it into a skip, `soft_fail` or not. With `ImageKitRetryPolicy` (Airflow 3.3 and later) errors that a retry
-  cannot fix fail at once here, too.
-- **goes on**: the library's run comes to its end without the file, whose error is in the errors table, and
-  fails only if more files than `max_failed` have one; see [library.md](library.md).
-- **a repeat is unsafe**: the answer to a write was lost, so it may have been done, and a second request could
-  do it twice. Neither the client nor Airflow repeats it; look first, then decide.
-- The number of requests is what reached the server while the fault lasted; the seconds are the most that the
-  caller itself waited meanwhile, without what the server took and without the intervals between a sensor's
-  checks. Where a fault lasts for several checks, both are for all of them.
+- **success**: the task succeeds with the same XCom as without the fault.
+- **success with faulty data**: the task succeeds, and its XCom has the data of the faulty response.
+- **keeps waiting**: the sensor treats the fault as "not yet". When the fault is over, it succeeds with the
+  correct XCom.
+- **fails**: the task is not retried, regardless of its `retries`: an operator raises `AirflowFailException`
+  from the named error.
+- **raises**: the task raises the named error, and Airflow retries it according to `retries`. A sensor never
+  turns it into a skip, regardless of `soft_fail`. With `ImageKitRetryPolicy` (Airflow 3.3 and later), errors
+  that a retry cannot fix fail at once here, too.
+- **continues**: the library's run continues without the file and writes its error to the errors table. The
+  run fails only if more files fail than `max_failed` allows; see [library.md](library.md).
+- **unsafe to repeat**: the response to a write was lost, so ImageKit may have processed the request, and a
+  second request could process it twice. Neither the client nor Airflow repeats it; check before you do.
+- The number of requests counts those that reached the server during the fault. The seconds are the maximum
+  that the caller itself waited, without the time of the server and the intervals between a sensor's checks.
+  If a fault lasts for several checks, both numbers cover all of them.
 
-The columns: a *call* of the client or hook, and the operators, of which those that differ are named;
-`LibraryMetadataOperator`, for one of its files; a *sensor* in poke mode, in reschedule mode, deferrable
-at the first check, and deferrable in the triggerer, beside it `NewFilesSensor` and `UsageSensor` in poke
-mode and in the triggerer; a *wait for a job* that ImageKit has accepted, in `PurgeCacheOperator` and in the
-triggerer (`JobTrigger`) for `FolderJobOperator`; the *watcher*, `ImageKitFilesTrigger`; and operators that
-write, those whose request is sent again after a lost answer apart from those whose request is not, see
-[writing.md](writing.md). All of them were run for every cell.
+The columns:
+
+- *Call and operators*: a call of the client or hook, and the operators; those that differ are named.
+- *Library*: `LibraryMetadataOperator`, for one of its files.
+- *Sensor in every mode*: a sensor in poke mode, in reschedule mode, deferrable at the first check, and
+  deferrable in the triggerer; also `NewFilesSensor` and `UsageSensor` in poke mode and in the triggerer.
+- *Wait for a job*: after ImageKit has accepted the job, in `PurgeCacheOperator` and in the triggerer
+  (`JobTrigger`) for `FolderJobOperator`.
+- *Watcher*: `ImageKitFilesTrigger`.
+- *Writes*: operators that write, by whether their request is retried after a lost response; see
+  [writing.md](writing.md).
+
+All of them were run for every row.
 """
 
 TITLES = (
@@ -73,8 +78,8 @@ TITLES = (
     "Sensor in every mode",
     "Wait for a job",
     "Watcher",
-    "Writes that are repeated",
-    "Writes that are not",
+    "Writes that are retried",
+    "Writes that are not retried",
 )
 
 
@@ -96,7 +101,7 @@ def render(results: Results) -> str:
 
 
 def _cells(results: Results, fault: str, callers: Iterable[str]) -> str:
-    """Return what most of them do, and then who does otherwise."""
+    """Return the most common outcome, followed by the callers with other outcomes."""
     texts = {caller: _cell(outcome) for caller in callers if (outcome := results[fault, caller]) is not None}
     if not texts:
         return "—"
@@ -116,12 +121,12 @@ def _cell(outcome: Outcome) -> str:
     cost = f"{outcome.requests} request{'' if outcome.requests == 1 else 's'}"
     if outcome.waited:
         cost += f", {outcome.waited:g} s"
-    unsafe = "; a repeat is unsafe" if outcome.error == UNKNOWN else ""
+    unsafe = "; unsafe to repeat" if outcome.error == UNKNOWN else ""
     end = {
-        SUCCESS: "success" + (", as answered" if outcome.xcom == AS_ANSWERED else ""),
-        WAITS: "waits on",
+        SUCCESS: "success" + (" with faulty data" if outcome.xcom == FAULTY_DATA else ""),
+        WAITS: "keeps waiting",
         FAILS: f"fails: {outcome.error if outcome.error == REPORT else f'`{outcome.error}`'}",
-        GOES_ON: f"goes on: `{outcome.error}`",
+        CONTINUES: f"continues: `{outcome.error}`",
         RETRIES: f"raises `{outcome.error}`",
     }[outcome.end]
     return f"{end}; {cost}{unsafe}"

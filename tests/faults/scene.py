@@ -1,4 +1,4 @@
-"""One caller, one fault, one server, one clock: what the callers of the matrix are run in."""
+"""Environment of one run of the fault matrix: one caller, one fault, one server, one clock."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from tests import pictures
 from tests.doubles import context
-from tests.faults.says import Fault
+from tests.faults.expected import Fault
 from tests.support import Clock
 
 __all__ = ["PLENTY", "Scene", "connection_id", "reference"]
 
-#: A plan of which the account uses next to nothing.
+#: Limits of a plan that the account is far from reaching.
 PLENTY = {"bandwidthBytes": 1e15}
 
 T = TypeVar("T")
 
-MOST_CHECKS = 80
+MAX_CHECKS = 80
 
 
 class _SceneClient(ImageKitClient):
-    """Gives a request up after the fault's own seconds, while the fault lasts."""
+    """A client with the fault's timeout during the fault."""
 
     scene: Scene
 
@@ -44,7 +44,7 @@ class Scene:
     """
     One caller, one fault, one server, one clock.
 
-    :param starts_at: with which check the fault begins.
+    :param starts_at: number of the check with which the fault begins.
     """
 
     def __init__(self, fault: Fault, imagekit: ImageKitEmulator, *, starts_at: int) -> None:
@@ -54,11 +54,11 @@ class Scene:
         self.connection = connection_id(imagekit)
         self.file_id = imagekit.file_id(pictures.ORIGINAL)
         self.url = imagekit.file_url(pictures.ORIGINAL)
-        self.reference = reference(imagekit)  # now, before the fault begins
+        self.reference = reference(imagekit)  # read before the fault begins
         self.requests: int | None = None
         self.waited = 0.0
-        self._budget = RateLimiter(clock=self.clock, sleep=self.clock.sleep)
-        self._write_budget = RateLimiter(clock=self.clock, sleep=self.clock.sleep, burst=1)
+        self._rate_limiter = RateLimiter(clock=self.clock, sleep=self.clock.sleep)
+        self._write_rate_limiter = RateLimiter(clock=self.clock, sleep=self.clock.sleep, burst=1)
         self._starts_at = starts_at
         self._check = 0
         self._lasting = contextlib.ExitStack()
@@ -66,12 +66,12 @@ class Scene:
 
     @property
     def fault_lasts(self) -> bool:
-        """Whether the fault is at work now."""
+        """Whether the fault is active now."""
         return self._check >= self._starts_at and self.requests is None
 
     @property
     def went_on(self) -> bool:
-        """Whether the caller was still there when the fault was over."""
+        """Whether the caller was still running when the fault ended."""
         return self._check >= self._starts_at + self.fault.checks
 
     def hook(self) -> ImageKitHook:
@@ -80,20 +80,20 @@ class Scene:
         return hook
 
     def task(self, operator: Callable[..., T], **arguments: Any) -> T:
-        """Return a task that asks the scene's server, on the scene's clock."""
+        """Return a task that uses the scene's server and clock."""
         task: Any = operator(task_id="task", imagekit_conn_id=self.connection, **arguments)
         task.hook = self.hook()
         return cast("T", task)
 
     def run(self, operator: Callable[..., Any], **arguments: Any) -> Any:
-        """Return what a task returns."""
+        """Run a task and return its result."""
         return self.task(operator, **arguments).execute(context())
 
     def next_check(self, waited: float = 0.0) -> None:
-        """Come to the next check, some seconds after the one before."""
+        """Move on to the next check, some seconds after the previous one."""
         self.clock.now += waited
         self._check += 1
-        if self._check > MOST_CHECKS:
+        if self._check > MAX_CHECKS:
             raise TimeoutError
         if self._check == self._starts_at:
             self.imagekit.clear()
@@ -105,7 +105,7 @@ class Scene:
             self.imagekit.inject(**{"times": None, **(self.fault.before or {"status": 404})})
 
     def end(self) -> None:
-        """End the fault, and note what it has cost."""
+        """End the fault, and record the requests and the wait during it."""
         if self.requests is None:
             self.requests, self.waited = len(self.imagekit.requests), sum(self.clock.slept)
         self._lasting.close()
@@ -113,8 +113,8 @@ class Scene:
     def _client_of(self, settings: ClientSettings) -> ImageKitClient:
         client = _SceneClient(
             settings,
-            budget=self._budget,
-            write_budget=self._write_budget,
+            budget=self._rate_limiter,
+            write_budget=self._write_rate_limiter,
             sleep=self.clock.sleep,
             jitter=lambda: 1.0,
         )
@@ -128,11 +128,11 @@ def connection_id(imagekit: ImageKitEmulator) -> str:
 
 @functools.cache
 def reference(imagekit: ImageKitEmulator) -> str:
-    return str(truth(imagekit)["pHash"])
+    return str(metadata(imagekit)["pHash"])
 
 
 @functools.cache
-def truth(imagekit: ImageKitEmulator) -> dict[str, Any]:
-    """What ImageKit says of the picture when all is well."""
+def metadata(imagekit: ImageKitEmulator) -> dict[str, Any]:
+    """Return the picture's metadata without a fault."""
     with ImageKitClient(imagekit.private_key, base_url=imagekit.url) as client:
         return client.get_file_metadata(imagekit.file_id(pictures.ORIGINAL))

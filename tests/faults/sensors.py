@@ -1,4 +1,4 @@
-"""Callers that ask again: sensors in every mode, waits for a job, and the watch, on the scene's clock."""
+"""Callers that poll: sensors in every mode, waits for a job, and the watcher, on the scene's clock."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from airflow_provider_imagekit.sensors.phash import PHashDistanceSensor
 from airflow_provider_imagekit.sensors.usage import UsageSensor
 from airflow_provider_imagekit.triggers.files import ImageKitFilesTrigger
 from tests.doubles import context
-from tests.faults.says import NEW_FILES, USAGE_SENSOR
+from tests.faults.expected import NEW_FILES, USAGE_SENSOR
 from tests.faults.scene import PLENTY, Scene
 from tests.support import AIRFLOW_3
 
 __all__ = ["JOBS", "POKE_INTERVAL", "SENSORS", "WATCHER"]
 
 POKE_INTERVAL = 60.0
-#: Longer than any fault lasts, in seconds.
+#: Timeout in seconds that is longer than any fault.
 PATIENCE = 1e6
 
 Caller = Callable[[Scene], Any]
 
 
 class _Clocked(ImageKitSensor):
-    """A sensor whose interval between two pokes passes on the scene's clock."""
+    """A sensor whose poke interval elapses on the scene's clock."""
 
     scene: Scene
 
@@ -77,8 +77,8 @@ def run_poking(scene: Scene, sensor: Callable[..., Any]) -> Any:
 
 def run_rescheduled(scene: Scene, sensor: Callable[..., Any]) -> Any:
     while True:
-        fresh = sensor(scene, mode="reschedule")  # each check is a process of its own
-        if not AIRFLOW_3:  # there, execute() asks the metadata database for the time of the first check
+        fresh = sensor(scene, mode="reschedule")  # each check is a separate process
+        if not AIRFLOW_3:  # there, execute() reads the time of the first check from the metadata database
             found = fresh.poke(context())
             if found:
                 return found.xcom_value
@@ -102,7 +102,7 @@ def run_deferrable(scene: Scene, task: Callable[..., Any]) -> Any:
 
 
 def _fire(scene: Scene, kind: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """Return the payload of the first event of a trigger, rebuilt from its arguments as Airflow does."""
+    """Return the payload of the first event of a trigger, rebuilt from its arguments as in Airflow."""
 
     async def sleep(seconds: float) -> None:
         scene.next_check(seconds)
@@ -135,14 +135,14 @@ def folder_job(scene: Scene, **mode: Any) -> Any:
 
 
 def run_purge(scene: Scene) -> Any:
-    """Meet the fault once ImageKit has accepted the purge, whose first look is answered: Pending."""
+    """Start the fault after ImageKit has accepted the purge and reported it as pending once."""
     scene.imagekit.clear_faults()
     scene.imagekit.inject(status=200, body={"status": "Pending"}, match="/v1/files/purge/")
     return purge(scene).execute(context())["status"]
 
 
 def run_folder_job(scene: Scene) -> Any:
-    """Meet the fault in the triggerer, once ImageKit has accepted the job."""
+    """Start the fault in the triggerer, after ImageKit has accepted the job."""
     scene.imagekit.clear_faults()
     return run_deferrable(scene, folder_job)["status"]
 
@@ -154,7 +154,7 @@ def run_watcher(scene: Scene) -> Any:
 
 _BEFORE, _LATER = 1, 2
 
-#: Who calls: a function, and with which check the fault begins.
+#: Callers by name: a function, and the number of the check with which the fault begins.
 SENSORS: dict[str, tuple[Caller, int]] = {
     "sensor, poke": (partial(run_poking, sensor=phash_sensor), _BEFORE),
     "sensor, reschedule": (partial(run_rescheduled, sensor=phash_sensor), _BEFORE),

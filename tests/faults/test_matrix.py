@@ -1,5 +1,5 @@
 """
-Every fault meets every caller; the page of the documentation is what came of it.
+Runs every caller during every fault and compares the outcomes with the page of the documentation.
 
 ``make faults`` writes the page from the results.
 """
@@ -17,10 +17,10 @@ import pytest
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from tests import pictures
-from tests.faults.callers import CALLERS, Outcome, connection, meet, says, well
+from tests.faults.callers import CALLERS, Outcome, connection, expected_outcome, meet, well
+from tests.faults.expected import Fault
 from tests.faults.faults import FAULTS
 from tests.faults.page import PAGE, render
-from tests.faults.says import Fault
 from tests.support import AIRFLOW_3
 
 ROUNDING = 0.05
@@ -30,17 +30,17 @@ Stage = Mapping[str, tuple[ImageKitEmulator, Any]]
 
 @pytest.fixture(scope="module")
 def results() -> dict[tuple[str, str], Outcome | None]:
-    """What came of each cell, gathered by the tests below."""
+    """Outcomes by cell, collected by the tests below."""
     return {}
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """For each caller a server of its own, and what it returns when all is well."""
+    """For each caller, its own server and its result without a fault."""
     library = pictures.draw(tmp_path_factory.mktemp("library"))
     with contextlib.ExitStack() as stack:
         servers = {
-            # All with one key: Airflow compiles its pattern of secrets at each new one.
+            # All share one key, because Airflow recompiles its pattern of secrets for each new one.
             caller: stack.enter_context(ImageKitEmulator(library))
             for caller in CALLERS
         }
@@ -52,20 +52,20 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def threads() -> Iterator[ThreadPoolExecutor]:
-    """One thread for each caller: they wait for slow answers at the same time."""
+    """One thread for each caller, so that they wait for slow responses concurrently."""
     with ThreadPoolExecutor(len(CALLERS), initializer=_run_tasks_here) as pool:
         yield pool
 
 
 def _run_tasks_here() -> None:
-    """Let a thread run tasks: Airflow 2 notes its callers in the thread that has imported it."""
+    """Let a thread run tasks; Airflow 2 stores its callers only in the thread that imported it."""
     if not AIRFLOW_3:
         importlib.import_module("airflow.models.baseoperator").ExecutorSafeguard._sentinel.callers = {}
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 class TestFault:
-    def test_every_caller_ends_as_he_should_and_asks_no_more_than_he_may(
+    def test_every_caller_ends_as_expected_with_at_most_the_expected_requests(
         self,
         fault: Fault,
         stage: Stage,
@@ -77,14 +77,18 @@ class TestFault:
             results[fault.name, caller] = outcome
             if outcome is None:
                 continue
-            must = says(fault, caller)
-            assert must is not None
-            assert (outcome.end, outcome.error, outcome.xcom) == (must.end, must.error, must.xcom), caller
-            assert outcome.requests <= must.requests, caller
-            assert outcome.waited <= must.waited + ROUNDING, caller
+            expected = expected_outcome(fault, caller)
+            assert expected is not None
+            assert (outcome.end, outcome.error, outcome.xcom) == (
+                expected.end,
+                expected.error,
+                expected.xcom,
+            ), caller
+            assert outcome.requests <= expected.requests, caller
+            assert outcome.waited <= expected.waited + ROUNDING, caller
 
 
-def test_the_page_tells_what_the_tests_have_found(
+def test_the_page_matches_the_results_of_the_tests(
     results: dict[tuple[str, str], Outcome | None],
 ) -> None:
     if len(results) < len(FAULTS) * len(CALLERS):

@@ -1,4 +1,4 @@
-"""Callers that write: those whose request is sent again after a lost answer, and those whose is not."""
+"""Callers that write, with and without a retry after a lost response."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_provider_imagekit.operators.deletion import DeleteFilesOperator
 from airflow_provider_imagekit.operators.jobs import FolderJobOperator, PurgeCacheOperator
 from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
 from airflow_provider_imagekit.operators.upload import UploadFileOperator
-from tests.faults.says import DELETE, FOLDER_JOB, OVERWRITE, PURGE, UPDATE, UPLOAD
+from tests.faults.expected import DELETE, FOLDER_JOB, OVERWRITE, PURGE, UPDATE, UPLOAD
 from tests.faults.scene import Scene
 
 __all__ = ["WRITERS"]
@@ -48,7 +48,7 @@ def run_folder_job(scene: Scene) -> Any:
     return job["status"]
 
 
-#: Who calls: a function, and with which check the fault begins.
+#: Callers by name: a function, and the number of the check with which the fault begins.
 WRITERS: dict[str, tuple[Callable[[Scene], Any], int]] = {
     UPDATE: (run_update, 1),
     UPLOAD: (run_upload, 1),

@@ -1,4 +1,4 @@
-"""Mistakes in the names of files and of the sides of gates, and what makes the tasks of all mistakes."""
+"""Mistakes in file names and in the arguments of gates, and factories for the tasks of all mistakes."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ def sensor(scene: Scene, **arguments: Any) -> PHashDistanceSensor:
     return PHashDistanceSensor(task_id="t", **given | picture | reference | arguments)
 
 
-#: The file, id or address is not what the argument takes.
+#: A file, id or address that the argument does not accept.
 NAMES = {
     "a path as file_id": Mistake(
         lambda _: metadata(file_id="/shop/shoe.jpg"), ("file_id is '/shop/shoe.jpg'", "a path", "find_file")
     ),
     "a URL as file_id": Mistake(
-        lambda scene: metadata(file_id=scene.url), ("file_id is 'http", "a URL", "passed as url")
+        lambda scene: metadata(file_id=scene.url), ("file_id is 'http", "a URL", "a URL as url")
     ),
-    "a template of nothing as file_id": Mistake(
+    "a template that renders to None as file_id": Mistake(
         lambda _: metadata(file_id="None"), ("file_id is 'None'", "the template gave None")
     ),
     "a path as url": Mistake(
@@ -90,7 +90,7 @@ NAMES = {
         lambda scene: library(scene, file_ids=["/shop/shoe.jpg"]), ("file_ids is '/shop/shoe.jpg'", "a path")
     ),
     "paths as urls": Mistake(
-        lambda scene: library(scene, urls=["/shop/shoe.jpg"]), ("urls is '/shop/shoe.jpg'", "whole address")
+        lambda scene: library(scene, urls=["/shop/shoe.jpg"]), ("urls is '/shop/shoe.jpg'", "complete URL")
     ),
     "a typo in path, in a table": Mistake(
         lambda scene: library(scene, path="/shpo"), ("No files were found with path='/shpo'",), WARNS, 2
@@ -114,7 +114,7 @@ NAMES = {
         lambda _: PurgeCacheOperator(task_id="t", url="/shop/shoe.jpg"),
         ("url is '/shop/shoe.jpg'", "https://ik.imagekit.io/your_imagekit_id/"),
     ),
-    "an id of no file where a picture was taken": Mistake(
+    "an id that no file has, in a location check": Mistake(
         lambda _: LocationCheckOperator(task_id="t", file_id=NOWHERE), (f"file_id {NOWHERE}",), requests=1
     ),
     "some files of a table that are gone": Mistake(
@@ -131,7 +131,7 @@ NAMES = {
     ),
 }
 
-#: The sensor and the gates name the side.
+#: The errors of the sensor and the gates name the picture or the reference.
 GATES = {
     "a typo in the reference": Mistake(
         lambda scene: sensor(scene, reference_file_id=NOWHERE),
@@ -139,7 +139,7 @@ GATES = {
         WAITS,
         2,
     ),
-    "a picture that never comes": Mistake(
+    "a picture that never appears": Mistake(
         lambda scene: sensor(scene, file_id=NOWHERE),
         ("The last check: Not yet: HTTP 404: picture: file_id a",),
         WAITS,
@@ -162,7 +162,7 @@ GATES = {
         ("Neither max_distance nor min_distance", "Pass max_distance"),
         FAILS,
     ),
-    "a distance that calls everything alike": Mistake(
+    "a distance that makes every picture similar": Mistake(
         lambda scene: PHashShortCircuitOperator(
             task_id="t", file_id=scene.file_id, reference_file_id=scene.file_id, max_distance=30
         ),
@@ -173,7 +173,7 @@ GATES = {
         ("Exactly one of file_id, url, phash", "file_id and url"),
         FAILS,
     ),
-    "a bank that is not there": Mistake(
+    "a bank that does not exist": Mistake(
         lambda scene: sensor(scene, reference_bank="/nowhere/banned.csv"),
         ("reference_bank", "There is no file at /nowhere/banned.csv"),
         FAILS,

@@ -1,4 +1,4 @@
-"""A task that makes a mistake, run as Airflow would, and how it ends."""
+"""Runs a task with a mistake as Airflow would, and reports how it ends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FAILS, RETRIES, SKIPS, WAITS, WARNS = "fails", "may succeed on another try", "sk
 
 @dataclass(frozen=True)
 class Scene:
-    """Where a mistake is made: a local ImageKit account, and a folder to write to."""
+    """The environment of a mistake: a local ImageKit account and an output folder."""
 
     imagekit: ImageKitEmulator
     folder: Path
@@ -43,7 +43,7 @@ class Scene:
         return self.imagekit.file_url(pictures.ORIGINAL)
 
     def path(self, name: str, text: str | None = None) -> str:
-        """Return a path in the folder, of a file with this text."""
+        """Return a path in the folder; with a text, write the file."""
         path = self.folder / name
         if text is not None:
             path.write_text(text, "utf-8")
@@ -53,12 +53,12 @@ class Scene:
 @dataclass(frozen=True)
 class Mistake:
     """
-    What a user does wrong, and what they must be told.
+    A user's mistake, and the expected message.
 
-    :param task: makes the operator or sensor.
-    :param says: parts of the text: the argument, the value, the way out.
+    :param task: creates the operator or sensor.
+    :param says: parts of the message: the argument, the value, the way out.
     :param ends: how the task ends.
-    :param requests: how many requests it costs.
+    :param requests: number of requests that it sends.
     """
 
     task: Callable[[Scene], Any]
@@ -68,7 +68,7 @@ class Mistake:
 
 
 def ended(task: Any, printed: pytest.CaptureFixture[str], log: pytest.LogCaptureFixture) -> tuple[str, str]:
-    """Run a task and return how it ended, and all that its user reads: the error, else the warnings."""
+    """Run a task; return how it ended, and the message for the user: the error, else the warnings."""
     printed.readouterr()
     try:
         task.execute(context())
@@ -86,7 +86,7 @@ def ended(task: Any, printed: pytest.CaptureFixture[str], log: pytest.LogCapture
 
 
 def warnings_of(printed: pytest.CaptureFixture[str], log: pytest.LogCaptureFixture) -> list[str]:
-    """Return the lines of the log that warn: Airflow 3 prints those of a task, Airflow 2 logs all."""
+    """Return the warnings of a task: Airflow 3 prints them, Airflow 2 logs them."""
     lines = log.text.splitlines()
     if AIRFLOW_3:
         lines += printed.readouterr().out.splitlines()
@@ -94,7 +94,7 @@ def warnings_of(printed: pytest.CaptureFixture[str], log: pytest.LogCaptureFixtu
 
 
 def shown(error: Exception) -> str:
-    """Return the text of an error whose log is one traceback, not one for each layer."""
+    """Return the text of an error, and check that it logs a single traceback."""
     text = "".join(traceback.format_exception(error))
     assert text.count("Traceback (most recent call last)") == 1, text
     return str(error)

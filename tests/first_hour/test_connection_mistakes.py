@@ -1,4 +1,4 @@
-"""Each mistake in the Airflow Connection: the text names the field, no secret, and the way out."""
+"""Mistakes in the Airflow Connection: the error names the field and the way out, and contains no secret."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"url_endpoint": "ik.imagekit.io/demo"},
         ("URL endpoint (url_endpoint)", "'ik.imagekit.io/demo'", "https://ik.imagekit.io/your_imagekit_id"),
     ),
-    "certificates that are not there": (
+    "a missing CA bundle": (
         {"verify": "/nowhere/own.pem"},
         (
             "Verify certificates (verify) in the Airflow",
@@ -50,7 +50,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ),
     ),
     "a switch with a typo": ({"verify": "flase"}, ("Verify certificates (verify)", "'flase'", "true, false")),
-    "a rate limit URL of the web": (
+    "a rate limit URL with http": (
         {"rate_limit_url": "http://user:their-secret@redis:6379/0"},
         (f"{REDIS} is 'http://***@redis:6379/0'", "not a Redis address", "redis://:password@host:6379/0"),
     ),
@@ -92,11 +92,11 @@ def test_a_mistake_in_the_connection_is_named_before_the_first_request(
     assert "their-secret" not in text
     assert end == FAILS_AT_ONCE
     assert len(imagekit.requests) == 0
-    accepted, told = ImageKitHook().test_connection()
-    assert (accepted, told) == (False, text)
+    accepted, message = ImageKitHook().test_connection()
+    assert (accepted, message) == (False, text)
 
 
-def test_an_unknown_extra_field_is_warned_of_with_the_nearest(
+def test_the_warning_about_an_unknown_extra_field_suggests_the_nearest(
     imagekit: ImageKitEmulator,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

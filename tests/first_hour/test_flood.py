@@ -1,4 +1,4 @@
-"""A first run, without any setting of the pace, over more files than the account's limit admits at once."""
+"""A first run without a configured rate over more files than the account's limit admits at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILES, LIMIT = 90, "30/s"
 
 
 def account(library: Path, folder: Path, **arguments: Any) -> ImageKitEmulator:
-    """Return an account with many files, and with a key of its own: so its pace is to be learned."""
+    """Return an account with many files and a new key, for which no rate has been learned yet."""
     files = folder / "many"
     files.mkdir()
     for number in range(FILES):
@@ -32,14 +32,14 @@ def account(library: Path, folder: Path, **arguments: Any) -> ImageKitEmulator:
 def a_night(
     imagekit: ImageKitEmulator, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[dict[str, int], int]:
-    """Fetch the account's metadata; return what was counted, and how many requests were refused."""
+    """Fetch the account's metadata; return the operator's counts, and the number of refused requests."""
     monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(imagekit.airflow_connection))
     task = LibraryMetadataOperator(task_id="t", output_path=str(folder / "table.jsonl"))
     counts = task.execute(context())["counts"]
     return counts, sum(request.status == 429 for request in imagekit.requests)
 
 
-def test_refusals_are_one_line_and_no_file_is_given_up(
+def test_refusals_are_logged_as_one_line_and_lose_no_file(
     library: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -50,15 +50,15 @@ def test_refusals_are_one_line_and_no_file_is_given_up(
     with account(library, tmp_path, rate_limits=limits) as imagekit:
         counts, refused = a_night(imagekit, tmp_path, monkeypatch)
     assert (counts["fetched"], counts["failed"]) == (FILES, 0)
-    assert refused, "the limit was never met"
+    assert refused, "the limit was never reached"
     lines = warnings_of(capsys, caplog)
     assert len(lines) == 1, lines
     [line] = lines
     assert "over its rate limit" in line
-    assert "go out at 27 a second" in line
+    assert "continue at 27 a second" in line
 
 
-def test_refusals_that_name_no_limit_give_no_file_up_either(
+def test_refusals_without_a_limit_in_their_headers_lose_no_file(
     library: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

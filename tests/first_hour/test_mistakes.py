@@ -1,4 +1,4 @@
-"""Each mistake of a first hour: the text names the argument, the value and the way out, and the end fits."""
+"""Mistakes of new users: the error names the argument, the value and the way out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.first_hour.mistakes import (
 )
 from tests.first_hour.scene import FAILS_AT_ONCE, RETRIES, WAITS, WARNS, Mistake, Scene, ended
 
-#: Where to read and write: all of it is known before the first request.
+#: Input and output paths, all of which are checked before the first request.
 TABLES = {
     "a relative output_path of a table": Mistake(
         lambda scene: library(scene, output_path="table.jsonl"),
@@ -64,11 +64,11 @@ TABLES = {
         lambda scene: listing(output_path="s3://bucket/list.jsonl"),
         ("output_path is 's3://bucket/list.jsonl'", "apache-airflow-providers-amazon[s3fs]"),
     ),
-    "a store that nobody has": Mistake(
+    "a store that does not exist": Mistake(
         lambda scene: duplicates(scene, output_path="s5://bucket/out"),
         ("output_path is 's5://bucket/out", "s3://"),
     ),
-    "an input table that is not there": Mistake(
+    "a missing input table": Mistake(
         lambda scene: library(scene, input_path="/nowhere/files.csv"),
         ("input_path", "no file /nowhere/files.csv"),
     ),
@@ -76,13 +76,13 @@ TABLES = {
         lambda scene: library(scene, input_path=scene.path("files.csv", TABLE)),
         ("input_path", "files.csv", "'fileId'", "file_id_column", "sku, hash"),
     ),
-    "a table of hashes that is not there": Mistake(
+    "a missing table of hashes": Mistake(
         lambda scene: duplicates(scene, input_path="/nowhere/hashes.csv"),
         ("input_path", "no file at /nowhere/hashes.csv"),
     ),
     "a relative table of hashes": Mistake(
         lambda scene: duplicates(scene, input_path="hashes.csv"),
-        ("input_path", "hashes.csv", "begins at this worker's folder"),
+        ("input_path", "hashes.csv", "starts in this worker's folder"),
     ),
     "a table of hashes with other columns": Mistake(
         lambda scene: duplicates(scene, input_path=scene.path("hashes.csv", TABLE)),
@@ -109,14 +109,14 @@ TABLES = {
         ),
         ("labels_path", "labels.csv", "'same'", "sku, hash"),
     ),
-    "a table for rules that is not there": Mistake(
+    "a missing table for rules": Mistake(
         lambda _: quality(input_path="/nowhere/library.jsonl"), ("input_path", "no file at /nowhere/library")
     ),
     "violations in a relative table": Mistake(
         lambda scene: quality(file_id=scene.file_id, output_path="broken.jsonl"),
         ("output_path is 'broken.jsonl'", "relative"),
     ),
-    "a table for an update that is not there": Mistake(
+    "a missing table for an update": Mistake(
         lambda _: UpdateFilesOperator(task_id="t", input_path="/nowhere/files.csv", add_tags=["a"]),
         ("input_path", "no file at /nowhere/files.csv"),
     ),
@@ -130,7 +130,7 @@ TABLES = {
         lambda _: UploadFileOperator(task_id="t", file="/nowhere/shoe.jpg", file_name="shoe.jpg"),
         ("file", "/nowhere/shoe.jpg"),
     ),
-    "hashes to refuse duplicates of with other columns": Mistake(
+    "a table of duplicate_of with other columns": Mistake(
         lambda scene: UploadFileOperator(
             task_id="t",
             file=b"picture",
@@ -145,12 +145,12 @@ TABLES = {
     ),
     "no records": Mistake(
         lambda scene: duplicates(scene, records=[]),
-        ("no picture with a pHash", "input_path or records"),
+        ("No picture has a pHash", "input_path or records"),
         WARNS,
     ),
     "no records for a report": Mistake(
         lambda scene: ThresholdReportOperator(task_id="t", records=[], output_path=scene.path("out")),
-        ("no picture with a pHash", "input_path or records"),
+        ("No picture has a pHash", "input_path or records"),
         WARNS,
     ),
     "batches without a file": Mistake(
@@ -160,7 +160,7 @@ TABLES = {
 
 HASHES = "fileId,pHash,color\na,f06830ca9f1e3e90,red\n"
 
-#: Words that are not among those of an argument.
+#: Values that are not among the allowed ones of an argument.
 WORDS = {
     "a field with another case": Mistake(
         lambda scene: metadata(file_id=scene.file_id, fields="phash"),
@@ -241,12 +241,12 @@ WORDS = {
     "max_calls": Mistake(
         lambda scene: metadata(file_id=scene.file_id, max_calls=0), ("max_calls is 0", "from 1")
     ),
-    "a ceiling that is too low": Mistake(
+    "a limit of calls that is too low": Mistake(
         lambda scene: library(scene, max_calls=1),
         ("max_calls is 1", "Raise max_calls"),
         requests=1,
     ),
-    "a ceiling that is too low for a wait": Mistake(
+    "a limit of calls that is too low for a wait": Mistake(
         lambda scene: sensor(scene, file_id=NOWHERE, timeout=60, max_calls=1),
         ("max_calls is 1", "Raise max_calls"),
         requests=1,
@@ -299,7 +299,7 @@ def test_a_mistake_is_named_with_its_value_and_the_way_out(
 
 
 @pytest.mark.parametrize("error", [429, 503])
-def test_what_passes_by_itself_is_left_to_another_try(
+def test_a_temporary_failure_is_left_to_another_try(
     error: int,
     connection: str,
     imagekit: ImageKitEmulator,

@@ -40,14 +40,14 @@ limits = st.one_of(
 
 
 class Library:
-    """Answer ``get_phash`` from a table and remember what was asked."""
+    """Implements ``get_phash`` from a table and records the requests."""
 
     def __init__(self, **phashes: str | None) -> None:
         self.phashes = phashes
-        self.asked: list[dict[str, str]] = []
+        self.requested: list[dict[str, str]] = []
 
     def __call__(self, **name: str) -> PHash | None:
-        self.asked.append(name)
+        self.requested.append(name)
         [value] = name.values()
         phash = self.phashes[value]
         return None if phash is None else PHash.parse(phash)
@@ -91,7 +91,7 @@ class TestParse:
 
     @pytest.mark.parametrize("zeros", ZEROS)
     @pytest.mark.parametrize("name", ["phash", "reference_phash"])
-    def test_a_literal_hash_of_zeros_is_refused_since_it_is_never_decided(self, name, zeros):
+    def test_a_literal_hash_of_zeros_is_refused_since_it_is_undecidable(self, name, zeros):
         other = {"phash": "reference_phash", "reference_phash": "phash"}[name]
         with pytest.raises(ImageKitInputError, match=f"^{name} is all zeros"):
             PHashGate.parse(**{name: zeros, other: PHASH}, max_distance=8)
@@ -102,11 +102,11 @@ class TestParse:
             PHashGate.parse(phash=value, reference_phash=PHASH, max_distance=8)
 
     @pytest.mark.parametrize("name", ["file_id", "url"])
-    def test_a_name_that_is_no_text_is_refused(self, name):
+    def test_a_name_that_is_not_a_text_is_refused(self, name):
         with pytest.raises(ImageKitInputError, match=f"{name} is .*, a list instead of a text"):
             PHashGate.parse(**{name: ["abc"]}, reference_phash=PHASH, max_distance=8)
 
-    def test_the_bounds_are_needed(self):
+    def test_a_gate_without_bounds_is_refused(self):
         with pytest.raises(ImageKitInputError, match="Neither max_distance nor min_distance"):
             PHashGate.parse(phash=PHASH, reference_phash=NEAR)
 
@@ -138,30 +138,30 @@ class TestFixed:
 
 
 class TestCheck:
-    def test_two_literal_hashes_ask_for_nothing(self):
+    def test_two_literal_hashes_send_no_request(self):
         library = Library()
         verdict = PHashGate.parse(phash=PHASH, reference_phash=NEAR, max_distance=8).check(library)
         assert (verdict.matched, verdict.distance) == (True, 3)
-        assert library.asked == []
+        assert library.requested == []
 
-    def test_the_picture_is_asked_for_before_the_reference(self):
+    def test_the_picture_is_requested_before_the_reference(self):
         library = Library(abc=PHASH, **{URL: NEAR})
         gate = PHashGate.parse(file_id="abc", reference_url=URL, max_distance=8)
         assert gate.check(library).as_xcom()["phash"] == PHASH
-        assert library.asked == [{"file_id": "abc"}, {"url": URL}]
+        assert library.requested == [{"file_id": "abc"}, {"url": URL}]
 
-    def test_only_the_side_that_is_not_literal_is_asked_for(self):
+    def test_only_the_side_that_is_not_literal_is_requested(self):
         library = Library(abc=PHASH)
         assert (
             PHashGate.parse(phash=NEAR, reference_file_id="abc", max_distance=8).check(library).distance == 3
         )
-        assert library.asked == [{"file_id": "abc"}]
+        assert library.requested == [{"file_id": "abc"}]
 
-    def test_the_same_picture_on_both_sides_is_asked_for_once(self):
+    def test_the_same_picture_on_both_sides_is_requested_once(self):
         library = Library(abc=PHASH)
         verdict = PHashGate.parse(file_id="abc", reference_file_id="abc", max_distance=0).check(library)
         assert (verdict.matched, verdict.distance) == (True, 0)
-        assert library.asked == [{"file_id": "abc"}]
+        assert library.requested == [{"file_id": "abc"}]
 
     @pytest.mark.parametrize("phash", [None, "0"])
     def test_a_picture_without_a_useful_hash_is_undecidable(self, phash):
@@ -173,13 +173,13 @@ class TestCheck:
         verdict = gate.check(Library(abc=PHASH))
         assert verdict.decision is Decision.UNDECIDABLE
 
-    def test_what_get_phash_raises_passes_through(self):
+    def test_errors_of_get_phash_are_passed_on(self):
         def get_phash(**_: str) -> PHash:
             raise MissingPHashError("a video")
 
         with pytest.raises(MissingPHashError):
             PHashGate.parse(file_id="abc", reference_phash=PHASH, max_distance=8).check(get_phash)
 
-    def test_it_says_what_it_asks(self):
+    def test_its_text_names_the_pictures_and_bounds(self):
         gate = PHashGate.parse(file_id="abc", reference_phash=PHASH, max_distance=8)
         assert str(gate) == f"distance of file_id abc to phash {PHASH} at most 8"

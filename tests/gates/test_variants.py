@@ -14,7 +14,7 @@ CHECK = VariantCheck(width=300, height=200, format="jpeg", max_bytes=4000)
 
 
 class TestCheck:
-    def test_a_variant_as_asked_passes(self):
+    def test_a_variant_as_required_passes(self):
         result = CHECK.check(MASTER, DELIVERED)
         assert result.passed
         assert json.loads(json.dumps(result.as_xcom())) == {
@@ -30,7 +30,7 @@ class TestCheck:
     @pytest.mark.parametrize(
         ("changed", "problem"),
         [
-            ({"pHash": "2222222222222222"}, "The distance is 30 of 64 bits; at most 8 is not met."),
+            ({"pHash": "2222222222222222"}, "The distance is 30 of 64 bits, outside the bounds (at most 8)."),
             ({"pHash": None}, "The picture has no pHash"),
             ({"pHash": "0000000000000000"}, "flat picture"),
             ({"width": 302}, "The width is 302 pixels instead of 300."),
@@ -40,11 +40,11 @@ class TestCheck:
             ({"size": None}, "The file has None bytes"),
         ],
     )
-    def test_what_is_not_as_asked_is_named(self, changed, problem):
+    def test_each_unmet_requirement_is_named(self, changed, problem):
         result = CHECK.check(MASTER, {**DELIVERED, **changed})
         assert not result.passed
-        [said] = result.problems
-        assert problem in said
+        [named] = result.problems
+        assert problem in named
 
     def test_all_problems_are_named(self):
         assert len(CHECK.check(None, {}).problems) == 5
@@ -53,10 +53,10 @@ class TestCheck:
     def test_a_pixel_more_or_less_passes(self, width):
         assert CHECK.check(MASTER, {**DELIVERED, "width": width}).passed
 
-    def test_what_is_not_asked_for_is_not_checked(self):
+    def test_only_given_requirements_are_checked(self):
         assert VariantCheck().check(MASTER, {"pHash": str(MASTER)}).passed
 
-    def test_a_malformed_hash_is_an_error_and_no_verdict(self):
+    def test_a_malformed_hash_raises_an_error(self):
         with pytest.raises(InvalidPHashError):
             CHECK.check(MASTER, {**DELIVERED, "pHash": "xyz"})
 
@@ -72,7 +72,7 @@ class TestParse:
         }
         assert VariantCheck.parse(values) == VariantCheck(4, 300, None, "webp", 5000)
 
-    def test_nothing_given_checks_the_usual_distance(self):
+    def test_without_requirements_the_default_distance_is_checked(self):
         assert VariantCheck.parse({}) == VariantCheck()
 
     @pytest.mark.parametrize(
@@ -86,6 +86,6 @@ class TestParse:
             ({"widht": 5}, "no 'widht' to check"),
         ],
     )
-    def test_what_cannot_be_checked_is_refused(self, values, error):
+    def test_invalid_requirements_are_refused(self, values, error):
         with pytest.raises(ImageKitInputError, match=error):
             VariantCheck.parse(values)

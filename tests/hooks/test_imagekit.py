@@ -170,7 +170,7 @@ class TestRates:
         for rate in (40, 5, 40):
             extra = {"requests_per_second": rate}
             client = connect(monkeypatch, imagekit, extra=extra).get_conn(refresh=True)
-            assert client._budget.rate == rate
+            assert client._rate_limiter.rate == rate
 
 
 class TestForm:

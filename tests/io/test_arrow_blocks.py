@@ -1,4 +1,4 @@
-"""Blocks of text that PyArrow reads: the same pictures, or the same error, as Python's own readers give."""
+"""Blocks of text read by PyArrow give the same pictures, or the same error, as Python's readers."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ HEADS = st.sampled_from(
 
 
 def shown(chunks: Any) -> object:
-    """Return the pictures that are read, or what is wrong with them."""
+    """Return the pictures that are read, or the error."""
     try:
         pictures = read_pictures(chunks, KeptColumns())
     except ImageKitError as error:

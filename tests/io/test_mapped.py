@@ -1,4 +1,4 @@
-"""Which of several instances of a mapped task may write an output."""
+"""Only one of several instances of a mapped task may write an output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_of_two_instances_that_write_at_the_same_time_the_first_to_begin_fails(t
     output = str(tmp_path / "output.jsonl")
     first, second = (only_writer(output, f"dag/task/run/{index}") for index in range(2))
     first.__enter__()
-    (tmp_path / ".output.jsonl.writer.json").unlink()  # the second looks before the first has written it
+    (tmp_path / ".output.jsonl.writer.json").unlink()  # the second checked before the first wrote it
     second.__enter__()
     second.__exit__(None, None, None)
     with pytest.raises(ImageKitInputError, match=r"by instance 1 .* instance 0 would replace"):

@@ -64,7 +64,7 @@ class TestBank:
         assert nearest is not None
         assert nearest.id == "x"
 
-    def test_of_a_library_the_deleted_files_are_passed_over(self, tmp_path: Path) -> None:
+    def test_deleted_files_of_a_library_are_skipped(self, tmp_path: Path) -> None:
         rows = [
             {"file_id": "gone", "phash": A, "deleted_at": "2026-01-01T00:00:00Z"},
             {"file_id": "there", "phash": A, "deleted_at": None},
@@ -73,7 +73,7 @@ class TestBank:
         assert nearest is not None
         assert nearest.id == "there"
 
-    def test_hashes_that_say_nothing_are_left_out(self, tmp_path: Path) -> None:
+    def test_low_information_hashes_are_left_out(self, tmp_path: Path) -> None:
         assert len(load_bank(write(tmp_path / "bank.jsonl"), frozenset({PHash.parse(FLAT)}))) == 2
 
     def test_it_is_read_once_until_it_changes(self, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ class TestBank:
             ("bank.txt", b"", "is not a known table format"),
         ],
     )
-    def test_what_is_no_table_of_hashes_is_refused(
+    def test_a_file_that_is_not_a_table_of_hashes_is_refused(
         self, name: str, content: bytes, text: str, tmp_path: Path
     ) -> None:
         (tmp_path / name).write_bytes(content)
@@ -110,7 +110,7 @@ class TestBank:
             load_bank(BankFile(str(tmp_path / name)), NOTHING)
         assert name in str(caught.value)
 
-    def test_a_malformed_hash_is_told_with_file_and_row(self, tmp_path: Path) -> None:
+    def test_a_malformed_hash_is_reported_with_file_and_row(self, tmp_path: Path) -> None:
         rows = [*ROWS, {"fileId": "x", "pHash": "xyz"}]
         with pytest.raises(InvalidPHashError, match=r"bank\.jsonl: Row 5: Invalid pHash value 'xyz'"):
             load_bank(write(tmp_path / "bank.jsonl", rows), NOTHING)
@@ -119,9 +119,9 @@ class TestBank:
         with pytest.raises(ImageKitInputError, match="quux"):
             load_bank(BankFile("quux://bucket/bank.csv"), NOTHING)
 
-    def test_a_store_that_fails_may_answer_later(self, tmp_path: Path) -> None:
+    def test_a_failure_of_the_disk_is_retryable(self, tmp_path: Path) -> None:
         path = tmp_path / "loop.jsonl"
-        path.symlink_to(path)  # the one failure of a disk that needs no broken disk
+        path.symlink_to(path)  # a disk error that needs no broken disk
         with pytest.raises(StorageError, match="does not respond") as caught:
             list(read_table(str(path)))
         assert caught.value.retryable
@@ -142,9 +142,9 @@ class TestBank:
         return bytes(content)
 
 
-class TestWhoseErrorItIs:
+class TestErrors:
     @pytest.mark.parametrize("error", FAULTS, ids=repr)
-    def test_a_fault_of_the_program_is_raised_as_it_is(self, error: Exception, tmp_path: Path) -> None:
+    def test_a_bug_is_raised_unchanged(self, error: Exception, tmp_path: Path) -> None:
         with pytest.raises(type(error), match="ours") as caught, storage_errors("s3://bucket/bank.csv"):
             raise error
         file = write(tmp_path / "bank.jsonl").path
@@ -153,7 +153,7 @@ class TestWhoseErrorItIs:
         assert caught.value is in_body.value is error
 
     @pytest.mark.parametrize("error", FAULTS, ids=repr)
-    def test_a_fault_while_a_bank_is_made_is_raised_as_it_is(self, error: Exception, tmp_path: Path) -> None:
+    def test_a_bug_while_a_bank_is_built_is_raised_unchanged(self, error: Exception, tmp_path: Path) -> None:
         class Hashes(frozenset[PHash]):
             def __iter__(self) -> Iterator[PHash]:
                 raise error
@@ -173,7 +173,7 @@ class TestWhoseErrorItIs:
         ],
         ids=repr,
     )
-    def test_an_error_of_the_storage_may_pass(self, error: Exception) -> None:
+    def test_an_error_of_the_storage_is_retryable(self, error: Exception) -> None:
         with (
             pytest.raises(
                 StorageError, match=r"s3://bucket/bank\.csv: the storage does not respond"
@@ -186,7 +186,7 @@ class TestWhoseErrorItIs:
     @pytest.mark.parametrize(
         "error", [FileNotFoundError(), PermissionError("no"), ValueError("scheme"), ImportError("gcsfs")]
     )
-    def test_what_another_try_cannot_change_is_final(self, error: Exception) -> None:
+    def test_an_error_that_a_retry_cannot_fix_is_final(self, error: Exception) -> None:
         address = "s3://bucket/bank.csv"
         with (
             pytest.raises(ImageKitInputError, match="bank"),
@@ -214,14 +214,14 @@ class TestWriting:
         write(path, ROWS[:1])
         assert [json.loads(line) for line in path.read_text().splitlines()] == ROWS[:1]
 
-    def test_half_a_file_is_never_left(self, tmp_path: Path) -> None:
+    def test_an_incomplete_file_is_never_left(self, tmp_path: Path) -> None:
         path = write(tmp_path / "table.jsonl").path
         before = Path(path).read_bytes()
         with pytest.raises(ZeroDivisionError), upload_together() as upload, upload(path) as file:
             file.write(b"half") and file.write(bytes([1 // 0]))
         assert Path(path).read_bytes() == before
 
-    def test_what_the_store_refuses_is_told_with_the_path(self, tmp_path: Path) -> None:
+    def test_an_error_of_the_store_names_the_path(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
         path = str(tmp_path / "file/table.jsonl")
         with (
@@ -245,7 +245,7 @@ class TestWriting:
         with upload(str(two)) as file:
             file.write(bytes([1 // 0]))
 
-    def test_what_a_killed_process_left_is_removed_and_what_a_live_one_writes_is_not(
+    def test_files_of_a_killed_process_are_removed_and_those_of_a_live_one_are_kept(
         self, tmp_path: Path
     ) -> None:
         left = tmp_path / "unfinished-0123abcd-one"
@@ -256,7 +256,7 @@ class TestWriting:
         assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("one", b"later")]
 
 
-def test_an_error_of_whoever_reads_is_not_taken_for_one_of_the_table(tmp_path: Path) -> None:
+def test_an_error_of_the_caller_is_not_mistaken_for_one_of_the_table(tmp_path: Path) -> None:
     rows = read_table(write(tmp_path / "bank.jsonl").path)
     with pytest.raises(ZeroDivisionError):
         next(1 // 0 for _ in rows)

@@ -1,4 +1,4 @@
-"""How numbers of things are said."""
+"""Progress lines, and the formatting of counts."""
 
 from __future__ import annotations
 

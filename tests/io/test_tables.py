@@ -43,21 +43,21 @@ class TestFormat:
             ("hashes.parquet", "parquet"),
         ],
     )
-    def test_it_is_told_by_the_ending(self, name, expected):
+    def test_it_follows_from_the_extension(self, name, expected):
         assert format_of(name) == expected
 
     @pytest.mark.parametrize("name", ["hashes", "hashes.xlsx", "", "hashes.csv.gz"])
-    def test_another_ending_is_refused_with_the_known_ones(self, name):
+    def test_another_extension_is_refused_with_the_known_ones(self, name):
         with pytest.raises(ImageKitInputError, match=r"Use \.jsonl, \.csv or \.parquet"):
             format_of(name)
 
 
 class TestRoundTrip:
     @pytest.mark.parametrize("table_format", ["jsonl", "parquet"])
-    def test_rows_come_back_as_they_were(self, table_format):
+    def test_rows_are_read_as_they_were_written(self, table_format):
         assert list(read_rows(written(ROWS, table_format), table_format)) == ROWS
 
-    def test_csv_comes_back_as_text(self):
+    def test_csv_is_read_back_as_text(self):
         rows = list(read_rows(written(ROWS, "csv"), "csv"))
         assert rows[0] == {"id": "a", "distance": "3", "share": "0.5", "kept": "True"}
         assert rows[1]["id"] == ROWS[1]["id"]
@@ -192,7 +192,7 @@ class TestEndings:
             ("parquet", b""),
         ],
     )
-    def test_what_cannot_be_read_is_a_final_error(self, table_format, content):
+    def test_unreadable_content_is_a_final_error(self, table_format, content):
         with pytest.raises(ImageKitInputError):
             list(read_rows(io.BytesIO(content), table_format))
 

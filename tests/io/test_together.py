@@ -1,4 +1,4 @@
-"""All outputs of a task appear together or not at all, whichever step of a disk or a store fails."""
+"""All outputs of a task appear together or not at all, whichever step of the storage fails."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ NAMES = ["groups.jsonl", "pairs.jsonl", "groups.html"]
 
 
 class FailingStore(MemoryFileSystem):
-    """A store that fails at one of its steps, and works again at the next, or does not."""
+    """A store that fails at selected steps."""
 
-    # Of the class, since Airflow's paths use several objects of it.
+    # Class attributes, because Airflow's paths use several instances.
     steps = 0
     fails_at: Callable[[int], bool] = staticmethod(lambda step: False)
 

@@ -1,4 +1,4 @@
-"""Files of a listing that come at given times."""
+"""Builds files of a listing that were updated at given times."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def nightly_jsonl(server: ImageKitEmulator, tmp_path: Path) -> Nightly:
 
 @pytest.fixture
 def redraw(pictures: Path) -> Callable[[int, int], None]:
-    """Replace a picture by another."""
+    """Return a function that replaces a picture with another."""
 
     def replace(number: int, by: int) -> None:
         draw(pictures / f"{number:04}.jpg", by)

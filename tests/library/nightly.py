@@ -1,4 +1,4 @@
-"""Runs over a library of tiny pictures, night after night."""
+"""Repeated runs over a library of tiny pictures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def draw(path: Path, number: int) -> None:
 
 
 class Nightly:
-    """Runs over one library into one table, one after the other."""
+    """Consecutive runs over one library into one table."""
 
     def __init__(self, server: ImageKitEmulator, output: Path) -> None:
         self.server = server
@@ -88,7 +88,7 @@ class Nightly:
         return [json.loads(line) for line in path.read_text().splitlines()]
 
     def calls(self) -> tuple[int, int]:
-        """Return how many list and metadata calls there were since the last look."""
+        """Return the number of list and metadata calls since the last time."""
         paths = [request.path for request in self.server.requests]
         self.server.clear()
         lists = sum(path == "/v1/files" for path in paths)

@@ -1,4 +1,4 @@
-"""One run in a process of its own, to be killed: ``python -m tests.library.one_run URL KEY OUTPUT RUN``."""
+"""One run in a separate process, to be killed: ``python -m tests.library.one_run URL KEY OUTPUT RUN``."""
 
 from __future__ import annotations
 

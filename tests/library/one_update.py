@@ -1,4 +1,4 @@
-"""One run of changes in a process of its own, to be killed."""
+"""One run of changes in a separate process, to be killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ImageKit tells of a photograph with all the EXIF there is."""
+"""ImageKit's metadata of a photograph with every kind of EXIF."""
 
 from __future__ import annotations
 

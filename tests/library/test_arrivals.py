@@ -1,4 +1,4 @@
-"""What is new, changed or gone: the watch's cursor under everything that a library can do."""
+"""The cursor of a watch reports new, changed and deleted files, whatever happens in the library."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def kinds(arrivals: list[Arrival]) -> list[tuple[str, int]]:
 
 
 class Library:
-    """Files by number; a look shows those since a floor, some of them late."""
+    """Files by number; a search returns those since a floor, some of them late."""
 
     def __init__(self) -> None:
         self.files: dict[int, dict[str, Any]] = {}
@@ -50,13 +50,13 @@ Name = tuple[str, str]
 
 
 class Watch:
-    """A watch of a library: what it told, and what it may tell again since it was killed."""
+    """A watch of a library: what it reported, and what it may report again because it was killed."""
 
     def __init__(self) -> None:
         self.library = Library()
         self.now = START
         self.cursor = self.stored = Cursor.at(START, OVERLAP)
-        self.told: list[Name] = []
+        self.reported: list[Name] = []
         self.repeatable: set[Name] = set()
 
     def upload(self, number: int) -> None:
@@ -72,18 +72,18 @@ class Watch:
     def show(self, number: int) -> None:
         self.library.hidden.discard(number)
 
-    def look(self, _: int = 0) -> list[Name]:
+    def poll(self, _: int = 0) -> list[Name]:
         listing = Listing(self.library.since(self.cursor.floor_ms))
         found, self.cursor = self.cursor.take(listing, now_ms=self.now, overlap_ms=OVERLAP)
         names = [(file.file_id, file.version_id) for file in found]
-        self.told += names
+        self.reported += names
         if names:
             self.stored = self.cursor
         return names
 
-    def look_and_be_killed(self, _: int) -> None:
+    def poll_and_be_killed(self, _: int) -> None:
         stored = self.stored
-        self.repeatable |= set(self.look())
+        self.repeatable |= set(self.poll())
         self.stored = stored
         self.restart(0)
 
@@ -93,7 +93,7 @@ class Watch:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["upload", "version", "look", "look_and_be_killed", "hide", "show", "restart"]),
+        st.sampled_from(["upload", "version", "poll", "poll_and_be_killed", "hide", "show", "restart"]),
         st.integers(0, 12),
         st.integers(0, 60_000),
     ),
@@ -103,22 +103,22 @@ STEPS = st.lists(
 
 @given(steps=STEPS)
 @settings(max_examples=300)
-def test_nothing_is_lost_and_only_what_a_kill_left_unstored_is_told_again(steps: Any) -> None:
+def test_nothing_is_lost_and_only_what_a_kill_left_unstored_is_reported_again(steps: Any) -> None:
     watch = Watch()
     for step, number, passing in steps:
         watch.now += passing
         getattr(watch, step)(number)
     watch.library.hidden.clear()
-    watch.look()
+    watch.poll()
     newest = max((milliseconds(file["updatedAt"]) for file in watch.library.files.values()), default=0)
-    # What the search hid for longer than the overlap cannot be found.
+    # Files that the search hid for longer than the overlap cannot be found.
     expected = {
         (file["fileId"], file["versionInfo"]["id"])
         for file in watch.library.files.values()
         if milliseconds(file["updatedAt"]) >= newest - OVERLAP
     }
-    assert expected <= set(watch.told)
-    assert all(watch.told.count(name) == 1 for name in watch.told if name not in watch.repeatable)
+    assert expected <= set(watch.reported)
+    assert all(watch.reported.count(name) == 1 for name in watch.reported if name not in watch.repeatable)
 
 
 def test_a_file_that_the_search_shows_late_is_found_within_the_overlap() -> None:
@@ -129,7 +129,7 @@ def test_a_file_that_the_search_shows_late_is_found_within_the_overlap() -> None
     assert kinds(take(cursor, listed(1, START), listed(2, START + 1000))[0]) == []
 
 
-def test_a_file_that_the_search_forgets_for_a_moment_is_told_once() -> None:
+def test_a_file_that_the_search_omits_for_a_moment_is_reported_once() -> None:
     found, cursor = take(Cursor.at(START, OVERLAP), listed(1, START))
     assert kinds(found) == [("new", 1)]
     _, cursor = take(cursor)
@@ -149,7 +149,7 @@ def test_a_time_in_the_future_does_not_blind_the_watch() -> None:
     assert kinds(take(cursor, listed(2, START + 1))[0]) == [("new", 2)]
 
 
-def test_a_file_is_gone_when_two_looks_in_a_row_miss_it() -> None:
+def test_a_file_counts_as_deleted_when_two_polls_in_a_row_miss_it() -> None:
     one, two = f"{1:024x}", f"{2:024x}"
     _, cursor = take(Cursor.at(START, OVERLAP), present=frozenset({one, two}))
     missed, cursor = take(cursor, present=frozenset({one}))
@@ -162,7 +162,7 @@ def test_a_file_is_gone_when_two_looks_in_a_row_miss_it() -> None:
     ]
 
 
-def test_what_others_have_told_is_not_told_again_and_what_is_too_fresh_is_left_for_later() -> None:
+def test_known_files_are_not_reported_again_and_too_recent_ones_are_left_for_later() -> None:
     cursor, file = Cursor.at(START, OVERLAP), listed(1, START)
     known = frozenset({Arrival.of(file, START).digest})
     found, after = take(cursor, file, known=known)
@@ -187,7 +187,7 @@ def test_the_state_is_at_most_64_kb_and_comes_back_as_it_was(count: int, spread:
 
 
 @pytest.mark.parametrize("state", [{}, {"floor": "x", "since": 1, "reported": ""}, {"floor": 1, "since": 1}])
-def test_a_state_that_is_none_is_refused(state: Any) -> None:
+def test_an_invalid_state_is_refused(state: Any) -> None:
     with pytest.raises(ImageKitInputError, match="state of the watch"):
         Cursor.from_json(state)
 

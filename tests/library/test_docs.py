@@ -1,4 +1,4 @@
-"""What the documentation says of the table is what the table is."""
+"""The documentation of the table agrees with the code."""
 
 from __future__ import annotations
 

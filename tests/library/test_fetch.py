@@ -1,4 +1,4 @@
-"""Many calls at once: as many as asked for, none lost, at the pace of the limit."""
+"""Concurrent calls: their number is limited, none is lost, and they follow the rate limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_imagekit.arguments import count_or_share
-from airflow_provider_imagekit.client.retry import Waits
+from airflow_provider_imagekit.client.retry import RateLimitStats
 from airflow_provider_imagekit.emulator import ImageKitEmulator, RateLimits
 from airflow_provider_imagekit.exceptions import ImageKitNotFoundError
 from airflow_provider_imagekit.library.failures import Failures
@@ -70,7 +70,7 @@ class TestFetchAll:
         kinds = [type(o.error) for o in fetch_all(tasks(5), fetch, threads=2) if o]
         assert sorted(kind.__name__ for kind in kinds) == ["ImageKitNotFoundError"] + ["KeyError"] * 4
 
-    def test_the_caller_can_look_around_while_nothing_arrives(self) -> None:
+    def test_the_caller_regains_control_while_nothing_arrives(self) -> None:
         release = threading.Event()
 
         def fetch(task: Task) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def test_the_accounts_limit_is_used_and_no_file_lost(pictures: Path, tmp_path: P
         _, counts = nightly.run(client=nightly.client(requests_per_second=LIMIT, max_retries=5))
         elapsed = time.monotonic() - start
     assert (counts["fetched"], counts["failed"]) == (FILES, 0)
-    # One refusal after another would take a second a file; benchmarks/library.py has the bar of 95 %.
+    # With a refusal before each file, it would take a second; benchmarks/library.py requires 95 %.
     assert elapsed < FILES / LIMIT + 15
 
 
@@ -132,19 +132,19 @@ def lines() -> list[str]:
 @pytest.fixture
 def progress(lines: list[str]) -> Callable[[Clock], FetchProgress]:
     def make(clock: Clock) -> FetchProgress:
-        return FetchProgress(1000, 10, Waits(), lines.append, 10.0, clock)
+        return FetchProgress(1000, 10, RateLimitStats(), lines.append, 10.0, clock)
 
     return make
 
 
-def test_progress_is_told_every_so_many_seconds(
+def test_progress_is_written_at_the_given_interval(
     lines: list[str], progress: Callable[[Clock], FetchProgress]
 ) -> None:
     clock = Clock()
-    told = progress(clock)
+    written = progress(clock)
     for done in range(1, 101):
         clock.sleep(0.25)
-        told.report(done, 2)
+        written.report(done, 2)
     assert len(lines) == 2
     assert lines[0] == (
         "40 of 1,000 files, 4.0 a second, 2 failed; "

@@ -1,4 +1,4 @@
-"""A disk that is full ends a run, and leaves the table as it was and nothing half written."""
+"""A full disk fails a run, which leaves the table unchanged and no incomplete files."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_with(
-    most_bytes: int | None, server: ImageKitEmulator, output: Path
+    max_bytes: int | None, server: ImageKitEmulator, output: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Run in a process none of whose files may grow beyond a size; a write then fails as on a full disk."""
+    """Run in a process with a maximum file size; a larger write fails as on a full disk."""
 
     def limit() -> None:
-        if most_bytes is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+        if max_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
 
     command = [sys.executable, "-m", "tests.library.one_run", server.url, server.private_key, str(output)]
-    # Python would cut off the bytecode that it keeps, too.
+    # Otherwise Python would write truncated bytecode files, too.
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
         [*command, "tonight"],
@@ -44,7 +44,7 @@ def run_with(
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "parquet"])
-def test_whichever_write_fails_the_table_stays_and_the_next_try_goes_on(
+def test_whichever_write_fails_the_table_stays_and_the_next_try_resumes(
     ending: str, server: ImageKitEmulator, pictures: Path, tmp_path: Path
 ) -> None:
     nightly = Nightly(server, tmp_path / "tables" / f"library.{ending}")
@@ -53,9 +53,9 @@ def test_whichever_write_fails_the_table_stays_and_the_next_try_goes_on(
     for number in range(FILES // 2):
         draw(pictures / f"new-{number:04}.jpg", number)
     nightly.calls()
-    # The probe, the lease, the head of the journal, its rows, and at last the table are what is too large.
-    for most_bytes in (0, 1, 200, 10_000, len(yesterday) - 1):
-        ended = run_with(most_bytes, server, nightly.output)
+    # With growing limits, these writes fail: the probe, the lease, the journal's head, its rows, the table.
+    for max_bytes in (0, 1, 200, 10_000, len(yesterday) - 1):
+        ended = run_with(max_bytes, server, nightly.output)
         assert ended.returncode == 1
         assert ended.stderr.splitlines()[-1].endswith("File too large")
         assert nightly.output.read_bytes() == yesterday
@@ -70,7 +70,7 @@ def test_whichever_write_fails_the_table_stays_and_the_next_try_goes_on(
     }
 
 
-def test_the_error_of_a_full_disk_names_the_output_and_may_pass() -> None:
+def test_the_error_of_a_full_disk_names_the_output_and_is_retryable() -> None:
     with (
         pytest.raises(StorageError, match=r"/data/a\.jsonl cannot be written: .*No space left") as caught,
         storage_faults(["/data/a.jsonl"]),

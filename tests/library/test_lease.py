@@ -1,4 +1,4 @@
-"""Two runs over one table: one works at a time, and none undoes what the other did."""
+"""Two runs over one table: only one works at a time, and neither undoes the other's work."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_instances_of_one_mapped_task_do_not_replace_each_others_table(nightly_j
 
 
 @pytest.mark.parametrize("damaged", ["", "[]", "{}", '{"owner": 7}', "no JSON", "[" * 5000])
-def test_a_damaged_note_of_who_wrote_the_table_stops_nobody(
+def test_a_damaged_mark_of_the_writer_does_not_stop_a_run(
     damaged: str, nightly_jsonl: Nightly, folder: Path
 ) -> None:
     nightly_jsonl.run(run="dag/task/monday/0")
@@ -109,7 +109,7 @@ class TestLease:
     def lease(self, folder: Path, owner: str, clock: list[float]) -> Lease:
         return Lease(folder, owner=owner, seconds=300.0, clock=lambda: clock[0])
 
-    def test_it_ends_some_minutes_after_the_last_sign_of_life(self, folder: Path) -> None:
+    def test_it_expires_some_minutes_after_the_last_renewal(self, folder: Path) -> None:
         clock = [1_000_000.0]
         one, two = self.lease(folder, "one", clock), self.lease(folder, "two", clock)
         one.acquire()
@@ -134,7 +134,7 @@ class TestLease:
     @pytest.mark.parametrize(
         "content", [b"", b"\0", b"[]", b"null", b'{"owner": "x"}', b'{"owner":1,"token":2,"until":"x"}']
     )
-    def test_a_file_that_is_none_of_a_lease_counts_for_nothing(self, folder: Path, content: bytes) -> None:
+    def test_a_damaged_lease_file_is_ignored(self, folder: Path, content: bytes) -> None:
         folder.mkdir(parents=True)
         (folder / "lease.json").write_bytes(content)
         self.lease(folder, "one", [0.0]).acquire()

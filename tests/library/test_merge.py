@@ -1,4 +1,4 @@
-"""Whatever stays and whatever changes, both forms of table hold what a merge row by row gives."""
+"""The merge of stored tables gives the same result as a merge row by row, in both formats."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def written(rows: list[Row], form: TableFormat) -> io.BytesIO:
 
 
 def read(stream: io.BytesIO, form: TableFormat) -> list[str]:
-    """Return the rows as JSON, to which 1 and 1.0 are two."""
+    """Return the rows as JSON, in which 1 and 1.0 differ."""
     return [json.dumps(row) for _, row in stored_table(stream, form).pieces(bytearray(99_999))]
 
 
@@ -95,7 +95,7 @@ def night(
     results: dict[str, Row],
     privacy: Privacy,
 ) -> tuple[list[str], bytearray]:
-    """Compare, settle what is fetched, and write the new table."""
+    """Compare, record what is fetched, and write the new table."""
     table, worklist, output = stored_table(published, form), Worklist(ChangedBy.VERSION), io.BytesIO()
     worklist.add((listing_row({"fileId": key, **listing}), None) for key, listing in selection.items())
     comparison = Comparison(worklist, ChangedBy.VERSION, privacy.allows)
@@ -116,7 +116,7 @@ def night(
 def by_rows(
     published: list[Row], selection: dict[str, Any], results: dict[str, Row], privacy: Privacy
 ) -> list[str]:
-    """Return the same by dictionaries alone."""
+    """Return the same result with plain dictionaries."""
     new = {
         row["file_id"]: privacy.apply(row | {"deleted_at": row["deleted_at"] or NIGHT}) for row in published
     }
@@ -207,7 +207,7 @@ def outcome(
     fetched: set[str] = frozenset(),
     changed_by: ChangedBy = ChangedBy.VERSION,
 ) -> tuple[Any, int]:
-    """Return all that comes of a comparison, or its error; and how many rows stayed at once."""
+    """Return the result of a comparison or its error, and how many rows stayed without decoding."""
     table, worklist = stored_table(published, form), Worklist(changed_by)
     worklist.add((listing_row({"fileId": key, **listing}), None) for key, listing in selection.items())
     known = Known(worklist.listings, patterns_of(privacy)) if at_once else None

@@ -1,4 +1,4 @@
-"""A table that others have changed since the last night is one that this package writes, after the next."""
+"""A table that was edited by hand is restored by the next run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LISTED_ALONE = (2, 0)  # one page, and the call that confirms the end
 
 
 def rewrite(table: Path, rows: list[dict[str, Any]], names: list[str]) -> None:
-    """Write some columns of a table as this package does."""
+    """Write some columns of a table in this package's format."""
     form = format_of(table.name)
     with table.open("wb") as stream:
         write_table(stream, rows, form)
@@ -28,7 +28,7 @@ def rewrite(table: Path, rows: list[dict[str, Any]], names: list[str]) -> None:
         table.write_bytes(b"".join(json_line({name: row[name] for name in names}) for row in rows))
 
 
-def test_what_a_hand_put_into_the_table_is_taken_out_of_it(nightly: Nightly) -> None:
+def test_values_edited_by_hand_are_replaced(nightly: Nightly) -> None:
     nightly.run()
     before = nightly.rows()
     edited = nightly.rows()
@@ -42,7 +42,7 @@ def test_what_a_hand_put_into_the_table_is_taken_out_of_it(nightly: Nightly) -> 
     assert (nightly.calls(), nightly.rows()) == (LISTED_ALONE, before)
 
 
-def test_a_table_of_fewer_columns_gets_the_others_empty(nightly: Nightly) -> None:
+def test_columns_missing_from_a_table_are_added_with_nulls(nightly: Nightly) -> None:
     nightly.run()
     before = nightly.rows()
     rewrite(nightly.output, before, [name for name in before[0] if name not in ("exif", "has_gps")])

@@ -1,4 +1,4 @@
-"""Rules of quality, and expressions."""
+"""Quality rules and expressions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GOOD: dict[str, Any] = {
     "deleted_at": None,
 }
 
-# A rule, what keeps it besides GOOD, and what breaks it.
+# A rule, its value, and values of a row that break it; GOOD satisfies all rules.
 CASES: list[tuple[str, Any, dict[str, Any]]] = [
     ("min_width", 1000, {"width": 999}),
     ("min_height", "800", {"height": 799}),
@@ -67,7 +67,7 @@ def test_every_rule_is_tested() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("readable", "no_gps")])
-def test_what_is_not_known_breaks_a_rule(kind: str) -> None:
+def test_an_unknown_value_breaks_a_rule(kind: str) -> None:
     [value] = [case[1] for case in CASES if case[0] == kind]
     assert broken({"rule": kind, "value": value}, dict.fromkeys(GOOD))
 
@@ -89,7 +89,7 @@ def test_it_counts_files_and_rules() -> None:
     assert inspection.severity is Severity.BRANCH
 
 
-def test_nothing_to_check_is_not_a_finding() -> None:
+def test_an_empty_table_breaks_no_rule() -> None:
     inspection = Inspection(parse_rules([{"rule": "phash"}]))
     assert list(inspection.violations([])) == []
     assert (inspection.score, inspection.severity) == (1.0, None)
@@ -117,7 +117,7 @@ def test_rules_that_cannot_be_used_are_refused(rules: Any, text: str) -> None:
         parse_rules(rules)
 
 
-def test_a_missing_column_is_named_with_what_there_is() -> None:
+def test_a_missing_column_is_reported_with_a_similar_one() -> None:
     rule = {"rule": "expression", "value": "widht > 1"}
     with pytest.raises(ImageKitInputError, match=r"needs the column 'widht'.*Did you mean 'width'"):
         broken(rule, GOOD)

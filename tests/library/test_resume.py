@@ -1,4 +1,4 @@
-"""Whatever moment a run is killed at, the next try goes on, and the table is that of an undisturbed run."""
+"""Whenever a run is killed, the next try resumes it, and the table equals that of an undisturbed run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PATIENCE = 120.0
 
 
 class Process:
-    """A run in a process of its own."""
+    """A run in a separate process."""
 
     def __init__(self, server: ImageKitEmulator, output: Path) -> None:
         command = [sys.executable, "-m", "tests.library.one_run", server.url, server.private_key]
@@ -48,7 +48,7 @@ class Process:
 
 
 class Moment:
-    """A random one: some more metadata calls, and some more milliseconds."""
+    """A random moment: after some more metadata calls and some more milliseconds."""
 
     def __init__(self, server: ImageKitEmulator, chance: random.Random) -> None:
         self.server = server
@@ -129,7 +129,7 @@ def test_a_run_that_failed_in_the_listing_does_not_list_those_pages_again(
     assert (plan.files, plan.list_calls) == (1500, 2)
 
 
-def test_another_run_lists_anew_and_uses_what_was_fetched(
+def test_another_run_lists_again_and_uses_what_was_fetched(
     nightly: Nightly, pictures: Path, server: ImageKitEmulator
 ) -> None:
     with nightly.open(run="monday") as run:
@@ -140,7 +140,7 @@ def test_another_run_lists_anew_and_uses_what_was_fetched(
     assert (plan.files, plan.fetched_before, nightly.calls()) == (FILES - 1, FILES - 1, (2, 0))
 
 
-def test_other_settings_start_anew(nightly: Nightly) -> None:
+def test_other_settings_start_from_the_beginning(nightly: Nightly) -> None:
     with nightly.open(run="one") as run:
         run.fetch(run.plan())
     nightly.calls()
@@ -149,7 +149,7 @@ def test_other_settings_start_anew(nightly: Nightly) -> None:
 
 
 class TestDamagedJournals:
-    """Journals of two tries that were stopped, of which some bytes or lines have changed since."""
+    """Journals of two stopped tries, with some bytes or lines damaged since."""
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
@@ -208,7 +208,7 @@ class TestDamagedJournals:
 
 
 def damaged(content: bytes, chance: random.Random) -> bytes:
-    """Return a file with some bytes, lines or a stretch changed."""
+    """Return the content of a file with some bytes, some lines or a range changed."""
     for _ in range(chance.randint(1, 4)):
         at, lines = chance.randrange(len(content)), content.splitlines(keepends=True)
         match chance.randrange(7):
@@ -290,13 +290,13 @@ class TestJournal:
     def journal(self, folder: Path, run: str = "one", settings: str = "s") -> Journal:
         return Journal(folder, run=run, settings=settings)
 
-    def test_an_event_is_there_before_the_file_is_closed(self, folder: Path) -> None:
+    def test_an_event_can_be_read_before_the_file_is_closed(self, folder: Path) -> None:
         writing = self.journal(folder)
         writing.append({"key": "a"})
         assert list(self.journal(folder).earlier()) == [(True, {"key": "a"})]
         writing.close()
 
-    def test_a_line_cut_off_anywhere_counts_for_nothing(self, folder: Path) -> None:
+    def test_a_truncated_line_is_ignored(self, folder: Path) -> None:
         journal = self.journal(folder)
         events = [{"key": "ä" * n} for n in range(5)]
         for event in events:
@@ -310,21 +310,21 @@ class TestJournal:
             assert read == events[: len(read)]
         assert read == events
 
-    def test_each_try_writes_a_file_of_its_own_in_order(self, folder: Path) -> None:
+    def test_each_try_writes_its_own_file_in_order(self, folder: Path) -> None:
         for number in range(12):
             journal = self.journal(folder)
             journal.append({"n": number})
             journal.close()
         assert [event["n"] for _, event in self.journal(folder).earlier()] == list(range(12))
 
-    def test_other_runs_are_told_apart_and_other_settings_left_out(self, folder: Path) -> None:
+    def test_other_runs_are_distinguished_and_other_settings_ignored(self, folder: Path) -> None:
         for run, settings in itertools.product(("one", "two"), ("s", "t")):
             journal = self.journal(folder, run, settings)
             journal.append({"of": run + settings})
             journal.close()
         assert list(self.journal(folder).earlier()) == [(True, {"of": "ones"}), (False, {"of": "twos"})]
 
-    def test_it_is_gone_when_cleared_and_leaves_other_files(self, folder: Path) -> None:
+    def test_clearing_removes_the_journal_and_leaves_other_files(self, folder: Path) -> None:
         journal = self.journal(folder)
         journal.append({"key": "a"})
         (folder / "errors.jsonl").write_text("")

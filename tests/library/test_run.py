@@ -1,4 +1,4 @@
-"""A run brings a table up to date, for as few calls as there are changes."""
+"""A run updates a table with one metadata call per new or changed file."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class TestNextRun:
         assert (plan.metadata_calls, nightly.calls()) == (FILES, (LISTED, 0))
         assert not nightly.output.parent.exists()
 
-    def test_somebody_elses_file_is_not_overwritten(self, nightly_jsonl: Nightly) -> None:
+    def test_a_file_of_another_program_is_not_overwritten(self, nightly_jsonl: Nightly) -> None:
         nightly_jsonl.output.parent.mkdir()
         nightly_jsonl.output.write_text('{"precious": 1}\n')
         with pytest.raises(ImageKitInputError, match="not a table that this operator wrote"):
@@ -180,7 +180,7 @@ class TestNextRun:
 
 class TestShortListings:
     @pytest.mark.parametrize("length", [0, 40])
-    def test_an_answer_that_comes_short_once_deletes_nothing(
+    def test_a_response_that_is_cut_short_once_deletes_nothing(
         self, nightly: Nightly, server: ImageKitEmulator, length: int
     ) -> None:
         nightly.run()
@@ -225,7 +225,7 @@ class TestFailures:
         for number in numbers:
             (pictures / f"{number:04}.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture at all")
 
-    def test_one_bad_file_does_not_fail_the_run_and_is_told_of(
+    def test_one_bad_file_does_not_fail_the_run_and_is_reported(
         self, nightly: Nightly, pictures: Path
     ) -> None:
         self.corrupt(pictures, 5)
@@ -245,7 +245,7 @@ class TestFailures:
         plan, counts = nightly.run()
         assert (plan.unreadable, counts["unreadable"], nightly.calls()) == (1, 1, (LISTED, 0))
 
-    def test_a_passing_error_is_tried_again_by_the_next_run(
+    def test_after_a_temporary_error_the_next_run_fetches_the_file_again(
         self, nightly: Nightly, server: ImageKitEmulator
     ) -> None:
         server.inject(status=500, times=2, match=server.file_id("0005.jpg"))
@@ -305,7 +305,7 @@ class TestFailures:
         assert len(nightly.rows()) == FILES
 
     @pytest.mark.parametrize("phase", ["Listing", "Comparing the table", "Writing the table"])
-    def test_stopping_in_any_phase_leaves_the_table_and_half_of_nothing(
+    def test_stopping_in_any_phase_leaves_the_table_and_no_incomplete_file(
         self, nightly: Nightly, phase: str
     ) -> None:
         def write(line: str) -> None:
@@ -372,14 +372,14 @@ class TestSources:
         with pytest.raises(ImageKitInputError, match=r"Row 2 .* 'id'"):
             list(files_of_rows([{"id": "a"}, {"id": name}], file_id_column="id"))
 
-    def test_folders_in_a_search_are_no_files(self, nightly: Nightly, server: ImageKitEmulator) -> None:
+    def test_folders_in_a_search_are_not_files(self, nightly: Nightly, server: ImageKitEmulator) -> None:
         listing = [*server.files()[:3], {"type": "folder", "folderId": "f1", "name": "a", "folderPath": "/a"}]
         server.inject(status=200, body=listing, times=2, match="searchQuery")
         plan, _ = nightly.run(source=Search(search_query='name HAS "0"'))
         assert plan.files == 3
 
 
-def test_the_plan_says_what_it_costs(nightly_jsonl: Nightly) -> None:
+def test_the_plan_states_what_it_costs(nightly_jsonl: Nightly) -> None:
     with nightly_jsonl.open(client=nightly_jsonl.client(requests_per_second=20)) as run:
         plan = run.plan(dry=True)
     assert plan.as_dict()["seconds"] == FILES / 20

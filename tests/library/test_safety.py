@@ -1,4 +1,4 @@
-"""What a run waits for, what it refuses, and what shows that a file has changed."""
+"""Waits and refusals of a run, and the recognition of changed files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One look at a selection: how many requests it costs, and that it misses nothing."""
+"""Polling a selection: the number of requests, and that no file is missed."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from airflow_provider_imagekit.client.endpoints import Request
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.library.arrivals import milliseconds
-from airflow_provider_imagekit.library.watch import MAX_PAGES, Selection, look
+from airflow_provider_imagekit.library.watch import MAX_PAGES, Selection, poll_selection
 from tests.library.arriving import START, listed
 
 
-def test_a_look_costs_one_request_and_shows_what_the_search_finds(
+def test_a_poll_costs_one_request_and_returns_what_the_search_finds(
     imagekit: ImageKitEmulator, client: ImageKitClient
 ) -> None:
     files = [file for file in imagekit.files() if file["fileType"] == "image"]
     newest = max(milliseconds(file["updatedAt"]) for file in files)
     selection = Selection('format = "jpg"', "/", "image")
-    found = look(client.call, selection, newest - 10**9).files
+    found = poll_selection(client.call, selection, newest - 10**9).files
     assert {file["fileId"] for file in found} == {
         file["fileId"] for file in files if file["mime"] == "image/jpeg" and file["filePath"].count("/") == 1
     }
-    assert look(client.call, selection, newest + 1).files == []
+    assert poll_selection(client.call, selection, newest + 1).files == []
     assert len(imagekit.requests) == 2
 
 
 def test_a_folder_or_a_search_can_be_watched_for_absence(
     imagekit: ImageKitEmulator, client: ImageKitClient
 ) -> None:
-    shown = look(client.call, Selection(), START, absences=True).present
+    shown = poll_selection(client.call, Selection(), START, absences=True).present
     assert shown == {file["fileId"] for file in imagekit.files()}
     assert len(imagekit.requests) == 2
 
@@ -61,25 +61,27 @@ class Many:
 def test_files_that_move_to_the_end_meanwhile_hide_no_others(same: int) -> None:
     library = Many([START + number // same for number in range(3500)])
     library.moving = [1, 5, 999, 1500]
-    found = {int(file["fileId"], 16) for file in look(library, Selection(), START).files}
+    found = {int(file["fileId"], 16) for file in poll_selection(library, Selection(), START).files}
     assert found == set(range(3500))
     assert library.calls <= 6
 
 
-def test_a_look_ends_after_some_pages_and_the_next_one_goes_on() -> None:
+def test_a_poll_ends_after_some_pages_and_the_next_one_continues() -> None:
     library = Many([START + number for number in range(15_000)])
-    found = look(library, Selection(), START).files
+    found = poll_selection(library, Selection(), START).files
     assert library.calls == MAX_PAGES
-    rest = look(library, Selection(), milliseconds(found[-1]["updatedAt"])).files
+    rest = poll_selection(library, Selection(), milliseconds(found[-1]["updatedAt"])).files
     assert {file["fileId"] for file in [*found, *rest]} == {f"{number:024x}" for number in range(15_000)}
 
 
 def test_too_many_files_to_watch_for_deletion_are_refused() -> None:
     with pytest.raises(ImageKitInputError, match="too many"):
-        look(lambda _: [{"fileId": str(number)} for number in range(1000)], Selection(), 0, absences=True)
+        poll_selection(
+            lambda _: [{"fileId": str(number)} for number in range(1000)], Selection(), 0, absences=True
+        )
 
 
-def test_the_cost_of_the_first_look_does_not_depend_on_the_librarys_size(tmp_path: Path) -> None:
+def test_the_cost_of_the_first_poll_does_not_depend_on_the_librarys_size(tmp_path: Path) -> None:
     for number in range(1200):
         (tmp_path / f"{number}.txt").write_text("old")
     with (
@@ -96,6 +98,6 @@ def test_the_cost_of_the_first_look_does_not_depend_on_the_librarys_size(tmp_pat
             timeout=10,
         )
         ik.clear()
-        found = look(client.call, Selection(), newest + 1).files
+        found = poll_selection(client.call, Selection(), newest + 1).files
         assert [file["name"] for file in found] == ["new.txt"]
         assert len(ik.requests) == 1

@@ -22,7 +22,7 @@ from airflow_provider_imagekit.links.imagekit import browser_url
         ("abfs://container/groups.html", ""),
     ],
 )
-def test_where_a_browser_finds_a_file(path: str, url: str) -> None:
+def test_the_browser_address_of_a_file_follows_from_its_path(path: str, url: str) -> None:
     assert browser_url(path) == url
 
 
@@ -61,7 +61,7 @@ def test_a_folder_that_is_served_makes_the_link(path: str, url: str, monkeypatch
 
 
 @pytest.mark.parametrize("given", ["/srv/reports", "[]", '{"/srv": "srv.example"}', '{"/srv": null}'])
-def test_an_option_that_cannot_be_used_is_named_and_no_link_made(
+def test_an_invalid_option_is_logged_and_makes_no_link(
     given: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AIRFLOW__IMAGEKIT__REPORT_URLS", given)

@@ -1,4 +1,4 @@
-"""Which tasks link to the picture that they are about, or to the library and the table that they wrote."""
+"""Tasks link to their picture, or to the library and the table that they wrote."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.doubles import context
 HASH = "f06830ca9f1e3e90"
 FILE, PAGE, REPORT = "imagekit_file_url", "imagekit_media_library_url", "imagekit_report_url"
 LIBRARY = "https://imagekit.io/dashboard/media-library"
-# Most come to no good end here; the links are there before.
+# Most of these tasks fail; they store their links before.
 ABOUT_A_PICTURE: dict[type[Any], dict[str, Any]] = {
     PHashDistanceSensor: {"reference_phash": HASH, "max_distance": 0, "poke_interval": 0.01, "timeout": 0.01},
     PHashBranchOperator: {
@@ -42,7 +42,7 @@ ABOUT_A_PICTURE: dict[type[Any], dict[str, Any]] = {
 
 
 def links(task: Any) -> dict[str, str]:
-    """Run a task, and return the addresses of its buttons."""
+    """Run a task and return the addresses of its links."""
     about = context(task=task, dag=None)
     with suppress(AirflowFailException, AirflowSensorTimeout):
         task.execute(about)
@@ -51,7 +51,7 @@ def links(task: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("task", ABOUT_A_PICTURE, ids=lambda task: task.__name__)
-def test_a_task_about_a_picture_links_to_it_by_its_id_and_by_its_url(
+def test_a_task_for_a_picture_links_to_it_by_id_and_by_url(
     task: type[Any], connection: str, imagekit: ImageKitEmulator
 ) -> None:
     file_id, url = imagekit.file_id(pictures.ORIGINAL), imagekit.file_url(pictures.ORIGINAL)
@@ -62,7 +62,7 @@ def test_a_task_about_a_picture_links_to_it_by_its_id_and_by_its_url(
     assert links(by_url) == {FILE: url}
 
 
-def test_metadata_of_a_file_link_to_the_picture_only_if_its_url_is_known(
+def test_a_metadata_task_links_to_the_picture_only_if_its_url_is_known(
     connection: str, imagekit: ImageKitEmulator
 ) -> None:
     file_id, url = imagekit.file_id(pictures.ORIGINAL), imagekit.file_url(pictures.ORIGINAL)
@@ -73,7 +73,7 @@ def test_metadata_of_a_file_link_to_the_picture_only_if_its_url_is_known(
     assert links(RemoteUrlMetadataOperator(task_id="t", url=url)) == {FILE: url}
 
 
-def test_a_task_about_many_files_links_to_the_library_and_to_what_it_wrote(
+def test_a_task_for_many_files_links_to_the_library_and_its_output(
     connection: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(

@@ -1,9 +1,8 @@
 """
-The provider on every supported Airflow, as its users have it: ``python -m tests.matrix [CELL ...]``.
+Tests the provider on every supported Airflow: ``python -m tests.matrix [CELL ...]``.
 
-A cell is ``3.1-py3.12`` or ``lowest-py3.11``; without cells all are made. Each writes its row into
-``docs/compatibility.md``. The built wheel goes into an environment by that Airflow's pins, below
-``.venv-matrix``.
+A cell is ``3.1-py3.12`` or ``lowest-py3.11``; without arguments, all cells run. Each writes its row into
+``docs/compatibility.md``. The built wheel is installed below ``.venv-matrix`` with the pins of that Airflow.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ FOLDER = REPOSITORY / ".venv-matrix"
 PAGE = REPOSITORY / "docs" / "compatibility.md"
 UV = [sys.executable, "-m", "uv"]
 CHECKS = ("install", "import", "providers", "form", "connection", "parse", "run")
-#: What the examples need besides the package, of its own extras and of others.
+#: Packages that the examples need in addition to the package and its extras.
 FOR_EXAMPLES = ["duckdb", "imagekitio"]
 
 
@@ -33,7 +32,7 @@ class Cell:
     """
     An environment of the matrix.
 
-    :param line: the line of Airflow; the lowest versions of everything without.
+    :param line: the minor version of Airflow; ``None`` for the lowest versions of all requirements.
     """
 
     python: str
@@ -41,12 +40,12 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Return what the command line calls it."""
+        """Return its name on the command line."""
         return f"{self.line.airflow.rpartition('.')[0] if self.line else 'lowest'}-py{self.python}"
 
     @property
     def title(self) -> str:
-        """Return what the documentation calls it."""
+        """Return its name in the documentation."""
         return f"{self.line.airflow if self.line else 'lowest versions'}, {self.python}"
 
 
@@ -54,7 +53,7 @@ CELLS = [Cell("3.11", None), *(Cell(python, line) for line in LINES for python i
 
 
 def uv(*arguments: str, **environment: str) -> str:
-    """Run uv; raise with what it says."""
+    """Run uv; raise with its output if it fails."""
     done = subprocess.run(
         [*UV, *arguments], env=os.environ | environment, capture_output=True, text=True, check=False
     )
@@ -64,7 +63,7 @@ def uv(*arguments: str, **environment: str) -> str:
 
 
 def interpreter(version: str) -> str | None:
-    """Return a Python of this version that is on this machine: on the path, or one of pyenv's."""
+    """Return an installed Python of this version: from the PATH or from pyenv."""
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
     candidates = [f"python{version}", *map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))]
     for candidate in filter(shutil.which, candidates):
@@ -92,31 +91,31 @@ def wheel() -> Path:
 
 
 def bounds(cell: Cell) -> list[str]:
-    """Return what uv needs to resolve as the users of this cell do."""
+    """Return uv's options to resolve as users of this cell do."""
     if cell.line is None:
         return ["--resolution", "lowest-direct"]
     return ["--constraint", str(official(cell.line, cell.python)), "--exclude-newer", cell.line.released]
 
 
 def lowest() -> list[str]:
-    """Return all requirements of the package as direct ones, so that uv takes the floors of each."""
+    """Return all requirements of the package as direct ones, so that uv selects the lower bound of each."""
     extras = PROJECT["optional-dependencies"].values()
     every = [*PROJECT["dependencies"], *itertools.chain.from_iterable(extras)]
-    # Airflow 2.11.0 allows a universal-pathlib that its own ObjectStoragePath does not work with.
+    # Airflow 2.11.0 allows versions of universal-pathlib with which its own ObjectStoragePath fails.
     return [*(text for text in every if not text.startswith(PROJECT["name"])), "universal-pathlib<0.3"]
 
 
 def resolve(cell: Cell, package: Path) -> None:
-    """Resolve the wheel and each of its extras as the users of a cell do."""
+    """Resolve the wheel and each of its extras as users of a cell do."""
     for extra in ("", *PROJECT["optional-dependencies"]):
-        wanted = FOLDER / "wanted.txt"
-        wanted.write_text(f"{PROJECT['name']}{f'[{extra}]' if extra else ''} @ {package.as_uri()}\n")
+        requirements = FOLDER / "requirements.txt"
+        requirements.write_text(f"{PROJECT['name']}{f'[{extra}]' if extra else ''} @ {package.as_uri()}\n")
         version = ["--python-version", cell.python, "--no-python-downloads"]
-        uv("pip", "compile", "--quiet", str(wanted), *version, *bounds(cell))
+        uv("pip", "compile", "--quiet", str(requirements), *version, *bounds(cell))
 
 
 def install(cell: Cell, package: Path, python: str) -> Path:
-    """Make the environment; return its Python."""
+    """Create the environment; return its Python."""
     folder = FOLDER / cell.name
     uv("venv", "--quiet", "--clear", "--python", python, str(folder))
     ours = f"{PROJECT['name']}[{','.join(PROJECT['optional-dependencies'])}] @ {package.as_uri()}"
@@ -129,7 +128,7 @@ def install(cell: Cell, package: Path, python: str) -> Path:
 
 
 def results(cell: Cell, package: Path) -> dict[str, str] | None:
-    """Return what each check of a cell says, empty where it passed; none without such a Python."""
+    """Return the message of each check of a cell, empty if it passed; ``None`` without such a Python."""
     python = interpreter(cell.python)
     if python is None:
         return None
@@ -169,13 +168,13 @@ def row(cell: Cell, found: dict[str, str] | None) -> str:
 
 
 def result(found: dict[str, str], check: str) -> str:
-    """Return what the table says of one check."""
+    """Return the table's cell for one check."""
     return "not reached" if check not in found else found[check].replace("|", "\\|") or "passed"
 
 
 def page(text: str, new: dict[str, str]) -> str:
     """
-    Return the page with new rows in their places; the others stay.
+    Return the page with new rows in their places; the other rows are unchanged.
 
     :param text: the page.
     :param new: row by title of its cell.
@@ -189,11 +188,11 @@ def page(text: str, new: dict[str, str]) -> str:
 
 
 def main(names: list[str]) -> int:
-    """Make the cells of these names, or all; return the exit code."""
+    """Run the cells with these names, or all; return the exit code."""
     FOLDER.mkdir(exist_ok=True)
     unknown = set(names) - {each.name for each in CELLS}
     if unknown:
-        print(f"{', '.join(sorted(unknown))}: choose of {', '.join(each.name for each in CELLS)}")
+        print(f"{', '.join(sorted(unknown))}: choose from {', '.join(each.name for each in CELLS)}")
         return 2
     package = wheel()
     failed = False

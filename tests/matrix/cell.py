@@ -1,7 +1,7 @@
 """
-What one cell of the matrix shows: ``python tests/matrix/cell.py OUTPUT`` in its environment.
+Runs the checks of one cell of the matrix in its environment: ``python tests/matrix/cell.py OUTPUT``.
 
-Each check is a function that raises if it fails; OUTPUT holds a sentence for each, empty if it passed.
+Each check is a function that raises if it fails. OUTPUT contains the message of each, empty if it passed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
     if not module.name.endswith((".__main__", ".pytest_plugin")):
         importlib.import_module(module.name)
 """
-ASK_THE_FORM = """
+CHECK_THE_FORM = """
 from airflow.providers_manager import ProvidersManager
 try:
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
@@ -79,16 +79,16 @@ def run(command: list[str], environment: dict[str, str]) -> str:
 
 
 def providers(environment: dict[str, str]) -> None:
-    """Ask Airflow's command line for the provider."""
+    """Check that Airflow's command line lists the provider."""
     command = airflow_command("providers", "get", "airflow-provider-imagekit", "--full", "--output", "json")
     assert "airflow_provider_imagekit.hooks.imagekit.ImageKitHook" in run(command, environment)
 
 
 def runs(imagekit: ImageKitEmulator, library: Path, log: Path) -> None:
-    """Run each example, and the sensor in both of its ways."""
+    """Run each example, and the sensor in both of its modes."""
     catalogue = build(library)
     sensor = Run("matrix_sensor", "The sensor", lambda found: str(found), {})
-    # The demo's own DAGs are not what users copy.
+    # Users do not copy the demo's own DAGs.
     planned = [run for run in sample_runs(catalogue) if run.dag_id.startswith("example_")]
     connection = json.dumps(imagekit.airflow_connection)
     on_start = {HERO_DAG_ID: partial(replace_watched_hero, imagekit, library)}
@@ -98,7 +98,7 @@ def runs(imagekit: ImageKitEmulator, library: Path, log: Path) -> None:
 
 
 def main(output: str) -> int:
-    """Make all checks; return the exit code."""
+    """Run all checks; return the exit code."""
     results: dict[str, str] = {}
 
     def check(name: str, action: Callable[[], object]) -> None:
@@ -124,7 +124,7 @@ def main(output: str) -> int:
             python = [sys.executable, "-P", "-c"]
             check("import", lambda: run([*python, IMPORT_EVERYTHING], installed))
             check("providers", lambda: providers(installed))
-            check("form", lambda: run([*python, ASK_THE_FORM], installed))
+            check("form", lambda: run([*python, CHECK_THE_FORM], installed))
             check("connection", lambda: run([*python, TEST_THE_CONNECTION], installed))
             check("parse", lambda: run([*python, PARSE_THE_EXAMPLES, str(EXAMPLE_DAGS)], environment))
             check("run", lambda: runs(imagekit, library, Path(output).with_suffix(".airflow.log")))

@@ -1,4 +1,4 @@
-"""The lines of Airflow that are supported: their newest patches, and what their users have installed."""
+"""The supported minor versions of Airflow: their newest patches, and the pins of their users."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["pro
 @dataclass(frozen=True)
 class Line:
     """
-    One line of Airflow.
+    One minor version of Airflow.
 
     :param airflow: its newest patch.
-    :param released: the day on which the index had it; what is newer is not resolved.
-    :param pythons: the Pythons that it runs on, of those that the provider supports.
-    :param pinned: pins known from Airflow's own constraints where the resolution would give newer versions.
+    :param released: date of its release; newer packages are not resolved.
+    :param pythons: the Python versions that both Airflow and the provider support.
+    :param pinned: pins from Airflow's own constraints where the resolution would select newer versions.
     """
 
     airflow: str
@@ -32,7 +32,7 @@ COMPAT = "apache-airflow-providers-common-compat"
 NUMPY = "1.26.4 ; python_version < '3.13'"
 LINES = (
     Line("2.11.2", "2026-03-14", ("3.11", "3.12"), {COMPAT: "1.14.0", "numpy": NUMPY}),
-    # pyarrow as in the constraints of the 3.0 line.
+    # pyarrow as in the constraints of 3.0.
     Line("3.0.6", "2025-08-29", ("3.11", "3.12"), {COMPAT: "1.7.3", "numpy": NUMPY, "pyarrow": "16.1.0"}),
     Line("3.1.8", "2026-03-11", ("3.11", "3.12", "3.13"), {COMPAT: "1.14.0", "numpy": NUMPY}),
     Line("3.2.2", "2026-05-29", ("3.11", "3.12", "3.13"), {COMPAT: "1.15.0"}),
@@ -41,5 +41,5 @@ LINES = (
 
 
 def official(line: Line, python: str) -> Path:
-    """Return the file with the pins of a line on a Python."""
+    """Return the file with the pins of an Airflow on a Python."""
     return OFFICIAL / f"airflow-{line.airflow}-py{python}.txt"

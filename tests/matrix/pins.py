@@ -1,8 +1,9 @@
 """
-Write ``constraints/official``: what a user of each Airflow has installed on the day of its release.
+Writes ``constraints/official``: the packages of a user of each Airflow on the day of its release.
 
-``python -m tests.matrix.pins`` with uv in this environment. Resolved are Airflow and, without our own floors,
-what the provider and its extras use, as of that day, and with what is known of Airflow's own constraints.
+Run ``python -m tests.matrix.pins`` with uv in this environment. It resolves Airflow and the requirements of
+the provider and its extras without our lower bounds, as of that day, with the known pins of Airflow's own
+constraints.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tests.matrix.lines import LINES, OFFICIAL, PROJECT, Line, official
 
 
 def used() -> list[str]:
-    """Return what the provider and its extras use, without floors."""
+    """Return the requirements of the provider and its extras without lower bounds."""
     extras = chain.from_iterable(PROJECT["optional-dependencies"].values())
     requirements = map(Requirement, chain(PROJECT["dependencies"], extras))
     names = {f"{r.name}[{','.join(r.extras)}]" if r.extras else r.name for r in requirements}
@@ -25,13 +26,13 @@ def used() -> list[str]:
 
 
 def resolve(line: Line, python: str) -> str:
-    """Return the pins of a line on a Python."""
+    """Return the pins of an Airflow on a Python."""
     pinned = [f"{name}=={version}" for name, version in line.pinned.items()]
-    wanted = [f"apache-airflow=={line.airflow}", *used(), *pinned]
+    requirements = [f"apache-airflow=={line.airflow}", *used(), *pinned]
     command = [sys.executable, "-m", "uv", "pip", "compile", "-", "--quiet", "--no-header", "--no-annotate"]
     bounds = ["--python-version", python, "--no-python-downloads", "--exclude-newer", line.released]
     done = subprocess.run(
-        [*command, *bounds], input="\n".join(wanted), stdout=subprocess.PIPE, text=True, check=True
+        [*command, *bounds], input="\n".join(requirements), stdout=subprocess.PIPE, text=True, check=True
     )
     return done.stdout
 

@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    """Where a library's table shall be."""
+    """The path for a library's table."""
     return tmp_path / "library.jsonl"

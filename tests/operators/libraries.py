@@ -1,4 +1,4 @@
-"""The library operator, as little of Airflow as it needs, and what it wrote."""
+"""Helpers of the tests of the library operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every operator and sensor that Airflow is told about: new ones are tested without a list of names."""
+"""All operators and sensors in the provider info, so that new ones are tested automatically."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ TASKS: list[type[Any]] = [
     and issubclass(member, BaseOperator)
 ]
 
-# Airflow's own, which some classes give another default.
+# An Airflow argument for which some classes have another default.
 OF_AIRFLOW = {"multiple_outputs"}
 
 
 def arguments(task: type[Any]) -> dict[str, inspect.Parameter]:
-    """Return the arguments of our own that a class spells out, by name."""
+    """Return the provider's own arguments of a class, by name."""
     parameters = inspect.signature(inspect.unwrap(task.__init__)).parameters
     return {
         name: parameter
@@ -35,7 +35,7 @@ def arguments(task: type[Any]) -> dict[str, inspect.Parameter]:
 
 
 def documented(task: type[Any]) -> dict[str, str]:
-    """Return what the docstring of a class says of each argument."""
+    """Return the descriptions of the arguments in a class's docstring."""
     text = inspect.getdoc(task) or ""
     found = re.findall(r"^:param (\w+):(.*?)(?=^:|\Z)", text, re.DOTALL | re.MULTILINE)
     return {name: " ".join(described.split()) for name, described in found}

@@ -1,4 +1,4 @@
-"""What the base of all operators and of the sensor does, class by class."""
+"""The base classes of the operators and sensors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_label_is_the_text_of_the_value_under_both_kinds_of_rendering(value: A
     assert label(value, native=native) == str(value)
 
 
-def test_a_label_is_no_longer_than_the_database_holds() -> None:
+def test_a_label_fits_into_the_database() -> None:
     assert len(label("https://ik.imagekit.io/" + "a" * 2000)) == MAX_LABEL == 250
 
 
@@ -55,7 +55,7 @@ def test_a_task_that_is_not_mapped_has_no_label(map_index: int | None) -> None:
     assert label("a", map_index=map_index) is None
 
 
-def test_a_task_about_nothing_has_no_label() -> None:
+def test_a_task_without_a_label_value_has_no_label() -> None:
     assert label(None) is None
 
 
@@ -63,8 +63,8 @@ def test_a_url_operator_has_no_template_that_shows_its_url() -> None:
     assert RemoteUrlMetadataOperator(task_id="t", url=SIGNED).map_index_template is None
 
 
-def test_an_output_without_a_value_is_not_pushed_where_airflow_refuses_it() -> None:
-    """Airflow 3.0, where the matrix of versions runs the examples, is not installed here."""
+def test_an_output_that_is_none_is_not_pushed_on_airflow_3_0() -> None:
+    """Airflow 3.0 is not installed here; the version matrix runs the examples on it."""
     task_instance = context()["ti"]
     push_no_none(task_instance)
     for key, value in {"output_path": None, "count": 0, "failed": [], "dry_run": False}.items():

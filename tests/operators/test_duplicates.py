@@ -87,14 +87,14 @@ class TestFinding:
         page = Path(found["report_path"]).read_text()
         assert "2 near-duplicates in 1 group: within" in page
         assert "Set apart: 2 flat, 1 without a pHash" in page
-        assert task["ti"].pushed == {}, "Airflow links to http and https alone"
+        assert task["ti"].pushed == {}, "Airflow links only to http and https"
 
     def test_records_may_come_from_xcom(self, tmp_path: Path) -> None:
         records = [{"fileId": "a", "pHash": A}, {"fileId": "b", "pHash": NEAR}]
         assert find(tmp_path, records=records)["duplicates"] == 1
         assert find(tmp_path, records=[])["groups"] == 0
 
-    def test_a_bad_value_in_a_column_that_is_not_in_use_fails_nothing(self, tmp_path: Path) -> None:
+    def test_a_bad_value_in_an_unused_column_is_ignored(self, tmp_path: Path) -> None:
         path = str(tmp_path / "library.parquet")
         columns = {"id": ["a", "b"], "pHash": [A, NEAR], "seen": pa.array([1 << 60] * 2, pa.timestamp("ms"))}
         pq.write_table(pa.table(columns), path)
@@ -102,7 +102,7 @@ class TestFinding:
         with pytest.raises(AirflowFailException, match="'seen' holds an unreadable value"):
             find(tmp_path, input_path=path, report_fields=["seen"])
 
-    def test_a_bad_value_in_a_column_of_decisions_that_is_not_in_use_fails_nothing(
+    def test_a_bad_value_in_an_unused_column_of_decisions_is_ignored(
         self, table: str, tmp_path: Path
     ) -> None:
         path = str(tmp_path / "decisions.parquet")
@@ -152,7 +152,7 @@ class TestFinding:
         ("arguments", "name"),
         [({}, "=cmd"), ({"escape_formulas": "no"}, "=cmd"), ({"escape_formulas": True}, "'=cmd")],
     )
-    def test_names_that_a_spreadsheet_calculates_are_escaped_by_choice(
+    def test_names_that_a_spreadsheet_evaluates_are_escaped_on_request(
         self, arguments: dict[str, Any], name: str, tmp_path: Path
     ) -> None:
         rows = [{"id": "=cmd", "phash": A}, {"id": "+b", "phash": NEAR}, {"id": "plain", "phash": NEARER}]
@@ -164,7 +164,7 @@ class TestFinding:
         assert (name in cells, "plain" in cells) == (True, True)
 
     @pytest.mark.parametrize("form", ["csv", "parquet"])
-    def test_other_forms_can_be_written(self, form: str, table: str, tmp_path: Path) -> None:
+    def test_other_table_formats_can_be_written(self, form: str, table: str, tmp_path: Path) -> None:
         found = find(tmp_path, input_path=table, output_format=form)
         assert [row["id"] for row in rows_of(found["groups_path"])] == ["b", "c", "a"]
         assert len(rows_of(found["pairs_path"])) == found["pairs"] == 3
@@ -202,15 +202,13 @@ class TestFinding:
         assert [row["id"] for row in rows_of(found["groups_path"])] == ["a", "c"]
         assert found["pairs"] == 1
 
-    def test_what_was_compared_before_is_compared_with_new_pictures_only(
-        self, table: str, tmp_path: Path
-    ) -> None:
+    def test_known_pictures_are_compared_only_with_new_ones(self, table: str, tmp_path: Path) -> None:
         known = write(tmp_path / "known.jsonl", [*ROWS[:2], {**ROWS[3], "phash": NEAR}])
         found = find(tmp_path, input_path=table, known_path=known, low_information=[FLAT])
-        assert found["compared"] == 2  # c is new, d has another hash than before
+        assert found["compared"] == 2  # c is new, and the hash of d has changed
         assert found["pairs"] == 2
 
-    def test_a_first_run_knows_nothing_yet(self, table: str, tmp_path: Path) -> None:
+    def test_a_first_run_has_no_known_pictures(self, table: str, tmp_path: Path) -> None:
         missing = str(tmp_path / "yesterday.jsonl")
         assert find(tmp_path, input_path=table, known_path=missing, not_duplicates_path=missing)["pairs"] == 3
 
@@ -223,14 +221,14 @@ class TestFinding:
             ("b", "new"),
         ]
 
-    def test_the_outlets_event_tells_counts_and_paths(self, table: str, tmp_path: Path) -> None:
+    def test_the_asset_event_has_counts_and_paths(self, table: str, tmp_path: Path) -> None:
         asset = Asset("file://dedup/groups.jsonl")
         event = SimpleNamespace(extra={})
         find(tmp_path, context(outlet_events={asset: event}), input_path=table, outlets=[asset])
         assert event.extra["groups"] == 1
         assert event.extra["report_path"].endswith("groups.html")
 
-    def test_the_link_leads_where_people_read_the_page(self, table: str, tmp_path: Path) -> None:
+    def test_the_link_opens_the_page_at_report_url(self, table: str, tmp_path: Path) -> None:
         task = context()
         find(tmp_path, task, input_path=table, report_url="https://reports.example/groups.html")
         assert task["ti"].pushed["imagekit_report_url"] == "https://reports.example/groups.html"
@@ -256,7 +254,7 @@ class TestRefusing:
         ],
         ids=str,
     )
-    def test_bad_input_fails_for_good_and_writes_nothing(
+    def test_bad_input_fails_without_a_retry_and_writes_nothing(
         self, arguments: dict[str, Any], text: str, tmp_path: Path
     ) -> None:
         with pytest.raises(AirflowFailException, match=text):
@@ -283,7 +281,7 @@ class TestThreshold:
         assert task["ti"].pushed == {}
         json.dumps(found, allow_nan=False)
 
-    def test_labels_come_from_a_file_or_as_they_are(self, table: str, tmp_path: Path) -> None:
+    def test_labels_come_from_a_file_or_a_list(self, table: str, tmp_path: Path) -> None:
         labels = [
             {"id": "a", "other_id": "b", "same": "yes"},
             {"phash": A, "other_phash": FAR, "same": False},
@@ -294,7 +292,7 @@ class TestThreshold:
         assert as_list["labels"] == 2
 
     @pytest.mark.parametrize(("form", "begin"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
-    def test_it_is_drawn_if_asked_for(self, form: str, begin: bytes, table: str, tmp_path: Path) -> None:
+    def test_a_plot_is_drawn_on_request(self, form: str, begin: bytes, table: str, tmp_path: Path) -> None:
         pytest.importorskip("matplotlib")
         found = self.report(tmp_path, input_path=table, plot_format=form)
         assert Path(found["plot_path"]).read_bytes().startswith(begin)
@@ -307,11 +305,13 @@ class TestThreshold:
             ({"min_precision": "high"}, "min_precision is 'high'"),
             ({"max_distance": 20}, "use 16 or less"),
             ({"labels": ["a"]}, "labels is"),
-            ({"labels": [{"id": "a", "other_id": "nobody", "same": 1}]}, "'other_id' is not a picture"),
+            ({"labels": [{"id": "a", "other_id": "unknown", "same": 1}]}, "'other_id' is not a picture"),
         ],
         ids=str,
     )
-    def test_bad_input_fails_for_good(self, arguments: dict[str, Any], text: str, tmp_path: Path) -> None:
+    def test_bad_input_fails_without_a_retry(
+        self, arguments: dict[str, Any], text: str, tmp_path: Path
+    ) -> None:
         with pytest.raises(AirflowFailException, match=text):
             self.report(tmp_path, records=ROWS, **arguments)
 

@@ -1,7 +1,7 @@
 """
 The operator's page in a real browser, with pictures that the local ImageKit server transforms.
 
-The screenshot in ``docs/images/`` is taken on the way (set ``IMAGEKIT_WRITE_SCREENSHOTS``).
+With ``IMAGEKIT_WRITE_SCREENSHOTS`` the test also writes the screenshot in ``docs/images/``.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def records(imagekit: ImageKitEmulator) -> list[dict[str, Any]]:
         ]
 
 
-def test_every_thumbnail_loads_and_keeper_and_distance_are_seen_at_a_glance(tmp_path: Path) -> None:
+def test_every_thumbnail_loads_and_keeper_and_distance_are_visible(tmp_path: Path) -> None:
     build(tmp_path / "library")
     with ImageKitEmulator(library=tmp_path / "library") as imagekit:
         rows = records(imagekit)

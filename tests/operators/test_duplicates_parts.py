@@ -1,4 +1,4 @@
-"""A search in parts gives the answer of one task, and a part repeats alone."""
+"""A search in parts has the same result as a single task, and a part is retried alone."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_parts_write_what_one_task_writes(number: int | str, tables: dict[str, s
         assert sum(part["pairs"] > 0 for part in found) > 1, "one part did all the work"
 
 
-def test_a_stopped_part_leaves_nothing_and_repeats_alone(tables: dict[str, str], tmp_path: Path) -> None:
+def test_a_stopped_part_leaves_no_file_and_is_retried_alone(tables: dict[str, str], tmp_path: Path) -> None:
     arguments = {**tables, "max_distance": 4, "output_path": str(tmp_path)}
     plan = PlanNearDuplicatesOperator(task_id="plan", parts=3, **arguments).execute(context())
     stopped = SearchNearDuplicatesOperator(task_id="search", part=plan[1])
@@ -89,7 +89,7 @@ def test_a_stopped_part_leaves_nothing_and_repeats_alone(tables: dict[str, str],
     assert merge.execute(context())["groups"] > 0
 
 
-def test_bad_parts_fail_for_good(tables: dict[str, str], tmp_path: Path) -> None:
+def test_bad_parts_fail_without_a_retry(tables: dict[str, str], tmp_path: Path) -> None:
     arguments = {**tables, "max_distance": 4, "output_path": str(tmp_path)}
     with pytest.raises(AirflowFailException, match="parts is 0"):
         PlanNearDuplicatesOperator(task_id="plan", parts=0, **arguments).execute(context())
@@ -105,7 +105,7 @@ def test_bad_parts_fail_for_good(tables: dict[str, str], tmp_path: Path) -> None
             FindNearDuplicatesOperator(task_id="merge", parts=parts, **arguments).execute(context())
 
 
-def test_an_error_beside_the_parts_does_not_name_them(tables: dict[str, str], tmp_path: Path) -> None:
+def test_only_an_error_in_a_part_names_its_file(tables: dict[str, str], tmp_path: Path) -> None:
     arguments = {**tables, "max_distance": 4, "output_path": str(tmp_path)}
     parts = search(PlanNearDuplicatesOperator(task_id="plan", parts=2, **arguments).execute(context()))
     merge = FindNearDuplicatesOperator(task_id="merge", parts=parts, max_pairs=0, **arguments)

@@ -1,4 +1,4 @@
-"""What the constructors of all operators and sensors have in common."""
+"""Rules for the constructors of all operators and sensors."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from airflow_provider_imagekit.operators.base import CONNECTION_ARGUMENTS
 from tests.operators.public import OF_AIRFLOW, TASKS, arguments, documented
 
 every_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.__name__)
-# Defaults that the docstring's text makes plain: nothing, and an empty list.
+# Defaults that a docstring does not need to mention: None and an empty list.
 PLAIN = (None, ())
 SAYS = ("default", "instead of")
 
 
 @every_task
-def test_every_argument_is_spelled_out_and_documented(task: type[Any]) -> None:
+def test_every_argument_is_explicit_and_documented(task: type[Any]) -> None:
     assert set(documented(task)) == set(arguments(task))
 
 
 @every_task
-def test_what_else_a_constructor_takes_is_airflows_own(task: type[Any]) -> None:
+def test_all_other_arguments_are_airflows_own(task: type[Any]) -> None:
     parameters = inspect.signature(inspect.unwrap(task.__init__)).parameters
     others = set(parameters) - set(arguments(task)) - OF_AIRFLOW
     assert others == {"self", "kwargs"}
@@ -41,13 +41,13 @@ def test_every_templated_field_is_an_argument_and_is_documented_as_templated(tas
 
 
 @every_task
-def test_every_argument_is_templated_but_where_the_task_waits(task: type[Any]) -> None:
-    # Airflow reads this one while it parses the DAG.
+def test_every_argument_except_deferrable_is_templated(task: type[Any]) -> None:
+    # Airflow reads this argument while it parses the DAG.
     assert set(arguments(task)) - set(task.template_fields) <= {"deferrable"}
 
 
 @every_task
-def test_a_default_that_is_no_absence_is_in_the_docstring(task: type[Any]) -> None:
+def test_a_default_other_than_none_is_in_the_docstring(task: type[Any]) -> None:
     defaults = {name: parameter.default for name, parameter in arguments(task).items()}
     silent = {
         name: value
@@ -60,7 +60,7 @@ def test_a_default_that_is_no_absence_is_in_the_docstring(task: type[Any]) -> No
 
 
 @every_task
-def test_a_constructor_only_keeps_what_it_is_given(task: type[Any]) -> None:
+def test_a_constructor_only_assigns_its_arguments(task: type[Any]) -> None:
     given = {name: object() for name in arguments(task) if name in task.template_fields}
     made = task(task_id="task", **given)
     assert {name: getattr(made, name) for name in given} == given
@@ -77,7 +77,7 @@ def test_a_mapped_task_has_its_arguments_and_inlets(task: type[Any]) -> None:
 
 
 @every_task
-def test_the_output_of_a_task_in_an_argument_makes_a_dependency_mapped_or_not(task: type[Any]) -> None:
+def test_an_upstream_output_in_an_argument_creates_a_dependency(task: type[Any]) -> None:
     needed = {
         name: "given" for name, argument in arguments(task).items() if argument.default is argument.empty
     }

@@ -1,4 +1,4 @@
-"""The library operator in a task: its result, its stores, its failures, its end."""
+"""The library operator: results, object storage, failures and ``on_kill``."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class TestResult:
 class TestObjectStorage:
     @pytest.fixture
     def bucket(self) -> Iterator[str]:
-        # Airflow knows the file systems of its providers; this one stands in for theirs.
+        # Airflow finds file systems through its providers; this one replaces theirs.
         memory = MemoryFileSystem(skip_instance_cache=True)
         attach("memory", fs=memory)
         yield f"memory://bucket-{secrets.token_hex(4)}"
@@ -109,7 +109,7 @@ class TestObjectStorage:
         if ending == "jsonl":
             assert ObjectStoragePath(output).read_bytes() == table.read_bytes()
 
-    def test_a_failed_try_goes_on_from_the_journal(
+    def test_a_try_after_a_failure_resumes_from_the_journal(
         self, connection: str, imagekit: ImageKitEmulator, bucket: str
     ) -> None:
         output = f"{bucket}/library.jsonl"
@@ -123,7 +123,7 @@ class TestObjectStorage:
         assert result["plan"]["fetched_before"] == 4
         assert metadata_calls(imagekit) == result["plan"]["files"] - 4
 
-    def test_a_listing_goes_there_too(self, connection: str, bucket: str) -> None:
+    def test_a_listing_can_be_an_object_too(self, connection: str, bucket: str) -> None:
         output = f"{bucket}/listing.jsonl"
         (pointer,) = ListFilesOperator(task_id="files", output_path=output).execute(context())
         assert pointer["path"] == output
@@ -131,14 +131,14 @@ class TestObjectStorage:
 
 
 class TestFailures:
-    def test_too_many_files_that_will_fail_again_fail_for_good(
+    def test_too_many_lasting_failures_fail_without_a_retry(
         self, connection: str, imagekit: ImageKitEmulator, table: Path
     ) -> None:
         imagekit.inject(status=400, times=None, match="/metadata")
         with pytest.raises(AirflowFailException, match="files failed"):
             operator(table, max_failed=2).execute(context())
 
-    def test_too_many_that_may_pass_are_left_to_airflows_retries(
+    def test_too_many_transient_failures_are_left_to_airflows_retries(
         self, imagekit: ImageKitEmulator, table: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         settings = imagekit.airflow_connection | {"extra": {"max_retries": 0}}
@@ -150,7 +150,7 @@ class TestFailures:
         with pytest.raises(ImageKitServerError):
             operator(table).execute(context("another"))
 
-    def test_a_wrong_key_fails_for_good(
+    def test_a_wrong_key_fails_without_a_retry(
         self, connection: str, imagekit: ImageKitEmulator, table: Path
     ) -> None:
         imagekit.private_key = "private_another"
@@ -158,7 +158,7 @@ class TestFailures:
             operator(table).execute(context())
 
 
-def test_on_kill_stops_at_once_and_the_next_try_has_what_was_done(
+def test_on_kill_stops_at_once_and_the_next_try_resumes(
     connection: str, imagekit: ImageKitEmulator, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fourth = sorted(file["fileId"] for file in imagekit.files())[3]
@@ -167,7 +167,7 @@ def test_on_kill_stops_at_once_and_the_next_try_has_what_was_done(
     killed: list[float] = []
 
     def kill() -> None:
-        wait_until(lambda: slow.hits, "the fourth file is asked for")
+        wait_until(lambda: slow.hits, "the fourth file is requested")
         killed.append(time.monotonic())
         task.on_kill()
 
@@ -176,9 +176,9 @@ def test_on_kill_stops_at_once_and_the_next_try_has_what_was_done(
     with pytest.raises(LibraryStoppedError):
         task.execute(context())
     killer.join()
-    assert time.monotonic() - killed[0] < 30  # and not the timeout of a call
+    assert time.monotonic() - killed[0] < 30  # less than the timeout of a call
     imagekit.clear()
-    # The next try is another process: a client of its own, which shares no call that is under way.
+    # The next try is another process, whose client does not share calls in flight.
     another = imagekit.airflow_connection | {"extra": {"timeout": 59}}
     monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(another))
     assert operator(table).execute(context())["plan"]["fetched_before"] == 3

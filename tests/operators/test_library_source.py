@@ -1,4 +1,4 @@
-"""Which files the library operator's table is of, and what is refused before it costs a call."""
+"""Selection of the library operator's files, and invalid arguments, which are refused before a call."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TestWhichFiles:
         assert imagekit.requests == []
         assert len(rows(table)) == len(files)
 
-    def test_urls_give_rows_under_their_address(
+    def test_urls_give_rows_identified_by_url(
         self, connection: str, imagekit: ImageKitEmulator, table: Path
     ) -> None:
         url = imagekit.file_url(pictures.ORIGINAL)
@@ -127,7 +127,7 @@ class TestWhichFiles:
             ({"full_refresh": "perhaps"}, "full_refresh is 'perhaps'"),
         ],
     )
-    def test_wrong_arguments_fail_for_good_and_cost_no_call(
+    def test_invalid_arguments_fail_without_a_retry_and_a_call(
         self,
         connection: str,
         imagekit: ImageKitEmulator,
@@ -140,7 +140,7 @@ class TestWhichFiles:
         assert imagekit.requests == []
 
     @pytest.mark.parametrize("output", ["", "folder/", "table.csv", "table", "table.xlsx"])
-    def test_an_output_that_cannot_be_written_is_refused_before_it_costs_a_call(
+    def test_an_unwritable_output_is_refused_before_the_first_call(
         self, connection: str, imagekit: ImageKitEmulator, output: str
     ) -> None:
         with pytest.raises(AirflowFailException, match=r"output_path|ending|CSV"):

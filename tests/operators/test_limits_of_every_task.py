@@ -1,4 +1,4 @@
-"""The limits of a task count for each operator and sensor that asks ImageKit, deferred or not."""
+"""Request limits apply to each operator and sensor that sends requests, deferred or not."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.doubles import context
 from tests.operators.public import TASKS, arguments
 from tests.triggers.running import Waits, fired
 
-ASKING = {task.__name__: task for task in TASKS if "imagekit_conn_id" in arguments(task)}
-# These work on tables alone.
+REMOTE = {task.__name__: task for task in TASKS if "imagekit_conn_id" in arguments(task)}
+# These tasks only read and write tables.
 LOCAL = {
     "FindNearDuplicatesOperator",
     "PlanNearDuplicatesOperator",
@@ -28,7 +28,7 @@ LOCAL = {
 }
 ID, HASH, NEVER = "a" * 24, "f06830ca9f1e3e90", "2124-01-01T00:00:00Z"
 SENSOR = {"poke_interval": 0.01, "timeout": 0.01}
-# What makes each ask; a sensor's wait is not over after a check.
+# Arguments with which each task sends requests; a sensor continues to wait after a check.
 GIVEN: dict[str, dict[str, Any]] = {
     "DeleteFilesOperator": {"file_ids": [ID], "confirm": True},
     "FolderJobOperator": {"action": "copy", "folder": "/shop", "destination": "/docs"},
@@ -57,15 +57,15 @@ GIVEN: dict[str, dict[str, Any]] = {
     "PHashDistanceSensor": {"file_id": ID, "reference_phash": HASH, "max_distance": 8, **SENSOR},
     "UsageSensor": {"limits": {"bandwidthBytes": 1}, "max_share": 0, **SENSOR},
 }
-# What may have been done is not asked for a second time.
+# Requests that are not repeated, since ImageKit may have processed them.
 ONCE = {"FolderJobOperator"}
 WAITING = ("FolderJobOperator", "PurgeCacheOperator", "NewFilesSensor", "PHashDistanceSensor", "UsageSensor")
-every_task = pytest.mark.parametrize("name", ASKING)
+every_task = pytest.mark.parametrize("name", REMOTE)
 
 
 @pytest.fixture
 def account(imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[ImageKitEmulator]:
-    """An account whose Airflow Connection allows many repetitions of a request and much time for each."""
+    """An account whose Airflow Connection allows many retries and a long timeout."""
     given = imagekit.airflow_connection | {"extra": {"max_retries": 9, "timeout": 60}}
     monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(given))
     yield imagekit
@@ -75,7 +75,7 @@ def account(imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch) -> Iter
 def made(name: str, folder: Path, **limits: Any) -> Any:
     given = GIVEN[name] | ({"output_path": f"{folder}/t.jsonl"} if name == "LibraryMetadataOperator" else {})
     with DAG("dag", schedule=None):
-        return ASKING[name](task_id="t", **given | limits)
+        return REMOTE[name](task_id="t", **given | limits)
 
 
 def error_of(task: Any) -> str:
@@ -84,24 +84,24 @@ def error_of(task: Any) -> str:
     return str(caught.value)
 
 
-def test_every_task_that_asks_has_the_limits_and_no_other() -> None:
-    assert {task.__name__ for task in TASKS} - set(ASKING) == LOCAL
-    assert set(GIVEN) == set(ASKING)
+def test_only_tasks_that_send_requests_have_the_limits() -> None:
+    assert {task.__name__ for task in TASKS} - set(REMOTE) == LOCAL
+    assert set(GIVEN) == set(REMOTE)
     for task in TASKS:
         has = set(CONNECTION_ARGUMENTS) & set(arguments(task))
         assert has == (set() if task.__name__ in LOCAL else set(CONNECTION_ARGUMENTS)), task
 
 
 @every_task
-def test_a_ceiling_is_kept_through_repetitions(name: str, account: ImageKitEmulator, tmp_path: Path) -> None:
+def test_max_calls_includes_retries_of_requests(name: str, account: ImageKitEmulator, tmp_path: Path) -> None:
     account.inject(status=503, times=None)
     error = error_of(made(name, tmp_path, max_calls=2))
-    assert ("may have done it or not" if name in ONCE else "max_calls is 2") in error
+    assert ("may or may not have processed" if name in ONCE else "max_calls is 2") in error
     assert len(account.requests) == (1 if name in ONCE else 2)
 
 
 @every_task
-def test_repetitions_are_those_of_the_task(name: str, account: ImageKitEmulator, tmp_path: Path) -> None:
+def test_max_retries_of_the_task_applies(name: str, account: ImageKitEmulator, tmp_path: Path) -> None:
     account.inject(status=503, times=None)
     error_of(made(name, tmp_path, max_retries=0))
     first = {"PHashDistanceSensor", "NewFilesSensor", "UsageSensor"}
@@ -109,17 +109,15 @@ def test_repetitions_are_those_of_the_task(name: str, account: ImageKitEmulator,
 
 
 @every_task
-def test_the_time_for_an_answer_is_that_of_the_task(
-    name: str, account: ImageKitEmulator, tmp_path: Path
-) -> None:
+def test_request_timeout_of_the_task_applies(name: str, account: ImageKitEmulator, tmp_path: Path) -> None:
     account.inject(delay=1, times=None)
     error = error_of(made(name, tmp_path, request_timeout=0.2, max_retries=0))
     assert "timed out" in error
 
 
 @pytest.mark.parametrize("name", WAITING)
-def test_a_ceiling_is_kept_through_the_deferral(name: str, account: ImageKitEmulator, tmp_path: Path) -> None:
-    account.inject(match="copyFolder", body={"jobId": "job"}, times=None)  # the library stays as it is
+def test_max_calls_applies_across_the_deferral(name: str, account: ImageKitEmulator, tmp_path: Path) -> None:
+    account.inject(match="copyFolder", body={"jobId": "job"}, times=None)  # the library does not change
     account.inject(method="GET", match="/purge/", body={"status": "Pending"}, times=None)
     account.inject(method="GET", match="/bulkJobs/", body={"status": "Pending"}, times=None)
     limits = {"max_calls": 3, "max_retries": 1, "request_timeout": 7}

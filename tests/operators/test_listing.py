@@ -47,7 +47,7 @@ class TestToXCom:
         assert listing(search_query='name = "n"').execute(context()) == [{"fileId": "a", "name": "n"}]
 
     @pytest.mark.parametrize("fields", [["fileId"], "fileId", "['fileId']", '["fileId"]'])
-    def test_only_the_asked_fields_are_returned(self, connection: str, fields: Any) -> None:
+    def test_only_the_requested_fields_are_returned(self, connection: str, fields: Any) -> None:
         assert {tuple(file) for file in listing(fields=fields).execute(context())} == {("fileId",)}
 
     def test_an_unknown_field_is_refused_with_the_nearest_name(self, connection: str) -> None:
@@ -56,20 +56,20 @@ class TestToXCom:
 
     @pytest.mark.parametrize("name", ["search_query", "path", "limit"])
     @pytest.mark.parametrize("nothing", ["", "None"])
-    def test_a_filter_of_which_a_template_made_nothing_is_refused(
+    def test_a_filter_whose_template_rendered_to_nothing_is_refused(
         self, connection: str, imagekit: ImageKitEmulator, name: str, nothing: str
     ) -> None:
         with pytest.raises(AirflowFailException, match=f"{name} is '{nothing}': the template gave None"):
             listing(**{name: nothing}).execute(context())
         assert imagekit.requests == []
 
-    def test_a_listing_too_long_for_xcom_fails_for_good_and_says_what_to_do(self, connection: str) -> None:
+    def test_a_listing_too_long_for_xcom_fails_with_a_remedy(self, connection: str) -> None:
         with pytest.raises(
             AirflowFailException, match=r"is 300, enough for 1 of its files\. Set output_path"
         ):
             listing(max_xcom_bytes=300).execute(context())
 
-    def test_by_default_it_is_as_long_as_a_row_of_the_database_may_be(
+    def test_the_default_limit_is_the_size_of_a_database_value(
         self, connection: str, imagekit: ImageKitEmulator
     ) -> None:
         imagekit.inject(status=200, body=MANY, match="/v1/files")
@@ -77,7 +77,7 @@ class TestToXCom:
             listing().execute(context())
 
     @pytest.mark.parametrize(("threshold", "any_length"), [("0", True), ("1000", True), ("-1", False)])
-    def test_it_has_any_length_where_airflow_keeps_large_values_in_files(
+    def test_it_has_no_limit_if_airflow_stores_large_values_in_files(
         self,
         connection: str,
         imagekit: ImageKitEmulator,
@@ -91,7 +91,7 @@ class TestToXCom:
         with nullcontext() if any_length else pytest.raises(AirflowFailException, match="too long for XCom"):
             assert listing().execute(context()) == MANY
 
-    def test_an_own_limit_counts_with_any_backend(
+    def test_an_explicit_limit_applies_with_any_backend(
         self, connection: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AIRFLOW__CORE__XCOM_BACKEND", XCOM_BACKEND)
@@ -116,7 +116,7 @@ class TestToFile:
         assert [(pointer["batch"], pointer["batches"]) for pointer in pointers] == [(0, 3), (1, 3), (2, 3)]
         assert sum(pointer["count"] for pointer in pointers) == len(output.read_text().splitlines())
 
-    def test_an_error_leaves_the_file_of_before(
+    def test_an_error_keeps_the_previous_file(
         self, connection: str, imagekit: ImageKitEmulator, tmp_path: Path
     ) -> None:
         output = tmp_path / "listing.jsonl"
@@ -144,7 +144,7 @@ class TestToFile:
 
 
 class TestErrors:
-    def test_an_error_that_passes_is_left_to_airflows_retries(
+    def test_a_transient_error_is_left_to_airflows_retries(
         self, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         settings = imagekit.airflow_connection | {"extra": {"max_retries": 0}}

@@ -25,27 +25,27 @@ def ids(files: Any) -> list[str]:
 
 class TestReadListing:
     @pytest.mark.parametrize("batches", [None, 1, 3])
-    def test_it_is_the_same_files_wherever_they_are(
+    def test_it_returns_the_same_files_from_xcom_and_from_a_file(
         self, connection: str, imagekit: ImageKitEmulator, tmp_path: Path, batches: int | None
     ) -> None:
         there = {"output_path": str(tmp_path / "listing.jsonl"), "batches": batches} if batches else {}
         assert sorted(ids(listed(**there))) == sorted(file["fileId"] for file in imagekit.files())
 
-    def test_a_pointer_stands_for_the_files_of_its_batch(self, connection: str, tmp_path: Path) -> None:
+    def test_a_pointer_refers_to_the_files_of_its_batch(self, connection: str, tmp_path: Path) -> None:
         parts = listed(output_path=str(tmp_path / "listing.jsonl"), batches=3)
         assert [len(ids(part)) for part in parts] == [part["count"] for part in parts]
         assert sorted(file_id for part in parts for file_id in ids(part)) == sorted(ids(parts))
 
-    def test_a_listing_of_nothing(self, connection: str, tmp_path: Path) -> None:
+    def test_an_empty_listing_has_no_files(self, connection: str, tmp_path: Path) -> None:
         assert ids(listed(path="/nowhere")) == []
         assert ids(listed(path="/nowhere", output_path=str(tmp_path / "listing.jsonl"))) == []
 
     @pytest.mark.parametrize("other", [None, "text", 7, ["text"]])
-    def test_what_is_no_listing_is_refused(self, other: Any) -> None:
+    def test_an_invalid_listing_is_refused_with_an_error(self, other: Any) -> None:
         with pytest.raises(ImageKitInputError, match="is not a listing"):
             ids(other)
 
-    def test_a_file_that_is_gone_is_named(self, tmp_path: Path) -> None:
+    def test_a_missing_file_is_named_in_the_error(self, tmp_path: Path) -> None:
         with pytest.raises(ImageKitInputError, match=r"There is no file .*gone\.jsonl"):
             ids(pointers(str(tmp_path / "gone.jsonl"), [1]))
 
@@ -72,6 +72,6 @@ class TestPartOfTable:
             [],
         ],
     )
-    def test_some_of_a_listing_are_refused(self, some: Any) -> None:
-        with pytest.raises(ImageKitInputError, match="neither one pointer of ListFilesOperator nor all"):
+    def test_an_incomplete_list_of_pointers_is_refused(self, some: Any) -> None:
+        with pytest.raises(ImageKitInputError, match="neither one pointer of a ListFilesOperator nor all"):
             batch_pointer(some)

@@ -1,4 +1,4 @@
-"""Long work on this machine reports how far it is, stops when it is killed, and says what would help."""
+"""Operators that compute for long log their progress, stop when killed, and recommend NumPy."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def made(task: type[Any], folder: Path, rows: int = 500) -> Any:
 
 
 def lines_of(task: Any) -> list[str]:
-    """Run a task whose clock lets it report at each look."""
+    """Run a task that logs every progress update, and return the lines."""
     lines: list[str] = []
     task._progress = Progress(lines.append, every=0.0)
     task.execute(context())
@@ -53,7 +53,7 @@ def lines_of(task: Any) -> list[str]:
 
 
 @every_long_task
-def test_each_long_phase_reports_how_far_it_is(task: type[Any], tmp_path: Path) -> None:
+def test_each_long_phase_reports_its_progress(task: type[Any], tmp_path: Path) -> None:
     lines = lines_of(made(task, tmp_path))
     assert {line.partition(":")[0] for line in lines} >= PHASES[task], lines
 
@@ -68,7 +68,7 @@ def test_a_killed_task_stops_and_writes_nothing(task: type[Any], tmp_path: Path)
 
 
 @pytest.mark.parametrize("task", [FindNearDuplicatesOperator, ThresholdReportOperator])
-def test_a_large_search_without_numpy_says_once_what_would_help(task: type[Any], tmp_path: Path) -> None:
+def test_a_large_search_without_numpy_recommends_it_once(task: type[Any], tmp_path: Path) -> None:
     with without_numpy():
         lines = lines_of(made(task, tmp_path, rows=20_000))
         assert [HINT in line for line in lines].count(True) == 1

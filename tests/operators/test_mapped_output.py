@@ -1,4 +1,4 @@
-"""Instances of one mapped task that write to the same path: one writes, the others fail and say why."""
+"""If instances of a mapped task write to the same path, one writes and the others fail with the reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.operators.worlds import World, world_in
 pytestmark = pytest.mark.slow
 
 WRITERS = [task for task in TASKS if "output_path" in task.template_fields]
-# A mapped task must be given which files are its own.
+# A mapped task must get arguments that select its files.
 NARROWED = {LibraryMetadataOperator: {"path": "/shop"}}
 
 

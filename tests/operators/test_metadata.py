@@ -198,7 +198,7 @@ class TestInput:
         ("arguments", "text"),
         [
             ({"file_id": ""}, "file_id is '': the template gave None"),
-            ({"file_id": ".."}, "names no file"),
+            ({"file_id": ".."}, "placeholder"),
             ({"file_id": "a\x00b"}, "control characters"),
             ({"file_id": None}, "file_id is None: the template gave None"),
             ({"fields": ["phash"]}, "fields names 'phash'"),

@@ -1,4 +1,4 @@
-"""What the gates decide and refuse; what Airflow then skips is tested in tests/airflow/test_gates.py."""
+"""Decisions of the gates and invalid arguments; tests/airflow/test_gates.py tests the skipping."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ BRANCHES = {"follow_task_ids_if_similar": "same", "follow_task_ids_if_different"
 
 
 class Followed(PHashBranchOperator):
-    """Tells which ids it would follow instead of asking Airflow to skip the others."""
+    """Records the ids to follow instead of skipping the others in Airflow."""
 
     def do_branch(self, context: Any, branches_to_execute: Any) -> Any:
         return branches_to_execute
 
 
-class Behind:
-    """A task without tasks behind it."""
+class NoDownstream:
+    """A task without downstream tasks."""
 
     @staticmethod
     def get_flat_relatives(*, upstream: bool) -> list[Any]:
@@ -34,7 +34,7 @@ class Behind:
 
 
 def context() -> Any:
-    return doubles.context(task=Behind())
+    return doubles.context(task=NoDownstream())
 
 
 def branch(**arguments: Any) -> Any:
@@ -76,7 +76,9 @@ class TestBranch:
         value = branch(phash=A, reference_phash=A, low_information=[A], follow_task_ids_if_undecidable=[])
         assert (value["decision"], value["branch"]) == ("undecidable", [])
 
-    def test_one_against_a_bank(self, connection: str, imagekit: ImageKitEmulator, tmp_path: Path) -> None:
+    def test_a_picture_is_compared_with_a_bank(
+        self, connection: str, imagekit: ImageKitEmulator, tmp_path: Path
+    ) -> None:
         hook = Followed(task_id="t", **BRANCHES).hook
         near = hook.get_phash(file_id=imagekit.file_id(pictures.ORIGINAL))
         bank = tmp_path / "bank.csv"
@@ -110,7 +112,7 @@ class TestShortCircuit:
             ("different", FAR, True),
         ],
     )
-    def test_it_goes_on_as_asked(self, continue_if: str, reference: str, continued: bool) -> None:
+    def test_it_continues_as_configured(self, continue_if: str, reference: str, continued: bool) -> None:
         assert circuit(phash=A, reference_phash=reference, continue_if=continue_if)["continued"] is continued
 
     @pytest.mark.parametrize(("on_undecidable", "continued"), [("skip", False), ("continue", True)])
@@ -159,7 +161,9 @@ class TestInput:
             (circuit, {"on_undecidable": "wait"}, "on_undecidable is 'wait'"),
         ],
     )
-    def test_their_own_arguments_too(self, decide: Any, arguments: dict[str, Any], text: str) -> None:
+    def test_invalid_arguments_of_each_gate_are_refused(
+        self, decide: Any, arguments: dict[str, Any], text: str
+    ) -> None:
         with pytest.raises(AirflowFailException, match=text):
             decide(phash=A, reference_phash=A, **arguments)
 

@@ -1,4 +1,4 @@
-"""What XCom keeps of people, and the check of pictures that show where they were taken."""
+"""Personal data in XCom, and the check of pictures that reveal where they were taken."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def account() -> Iterator[ImageKitEmulator]:
         yield account
 
 
-@pytest.fixture(params=["", "true"], ids=["as the operator says", "dropped by the connection"])
+@pytest.fixture(params=["", "true"], ids=["as the operator is configured", "dropped by the connection"])
 def drops(request: pytest.FixtureRequest, account: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch) -> bool:
     connection = account.airflow_connection
     connection["extra"] |= {"drop_personal_data": request.param}
@@ -67,14 +67,16 @@ def test_coarse_coordinates_are_a_tenth_of_a_degree(account: ImageKitEmulator, d
     }
 
 
-def test_names_and_what_nobody_knows_are_dropped_on_request(account: ImageKitEmulator, drops: bool) -> None:
+def test_names_and_unknown_fields_are_dropped_on_request(account: ImageKitEmulator, drops: bool) -> None:
     exif = {"image": {"Artist": "Ann", "Make": "Canon", "Unknown": "Ann"}}
     account.inject(status=200, body=json.dumps({"width": 3, "owner": "Ann", "exif": exif}), match="metadata")
     found = metadata(account, personal="drop")
     assert found == {"width": 3, "exif": {"image": {"Make": "Canon"}}}
 
 
-def test_the_connection_reaches_tables(account: ImageKitEmulator, drops: bool, tmp_path: Path) -> None:
+def test_the_connection_setting_applies_to_tables(
+    account: ImageKitEmulator, drops: bool, tmp_path: Path
+) -> None:
     output = tmp_path / "table.jsonl"
     LibraryMetadataOperator(
         task_id="t", output_path=str(output), gps="keep", personal="keep", max_failed=1.0
@@ -85,7 +87,9 @@ def test_the_connection_reaches_tables(account: ImageKitEmulator, drops: bool, t
     assert (row["latitude"] is None) is drops
 
 
-def test_the_connection_reaches_uploads(account: ImageKitEmulator, drops: bool, tmp_path: Path) -> None:
+def test_the_connection_setting_applies_to_uploads(
+    account: ImageKitEmulator, drops: bool, tmp_path: Path
+) -> None:
     arguments = {"file": str(PICTURES / WITH_PLACE), "folder": f"/{tmp_path.name}", "on_existing": "use"}
     task = UploadFileOperator(task_id="t", **arguments)
     for _ in ("the file is new", "an earlier try has uploaded it"):
@@ -94,7 +98,7 @@ def test_the_connection_reaches_uploads(account: ImageKitEmulator, drops: bool, 
         assert ("Latitude" in json.dumps(found)) is not drops
 
 
-def test_the_connection_reaches_what_is_embedded_in_listed_and_uploaded_files(
+def test_the_connection_setting_applies_to_embedded_metadata(
     account: ImageKitEmulator, drops: bool, tmp_path: Path
 ) -> None:
     file = {"fileId": "5f", "name": "a.jpg", "embeddedMetadata": {"Artist": "Ann", "GPSLatitude": 52.5}}
@@ -115,13 +119,15 @@ def test_the_connection_reaches_what_is_embedded_in_listed_and_uploaded_files(
 
 
 @pytest.mark.parametrize("arguments", [{"gps": "some"}, {"personal": "some"}])
-def test_another_word_is_refused(account: ImageKitEmulator, drops: bool, arguments: dict[str, Any]) -> None:
+def test_an_unknown_policy_is_refused(
+    account: ImageKitEmulator, drops: bool, arguments: dict[str, Any]
+) -> None:
     with pytest.raises(AirflowFailException, match=rf"{next(iter(arguments))} is 'some'.*keep"):
         metadata(account, **arguments)
 
 
 @pytest.mark.parametrize("by_url", [False, True])
-def test_a_picture_that_shows_where_it_was_taken_fails_the_task(
+def test_a_picture_that_reveals_where_it_was_taken_fails_the_task(
     account: ImageKitEmulator, drops: bool, by_url: bool
 ) -> None:
     def check(name: str, **arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The operator that checks pictures against rules."""
+"""The operator that checks pictures against quality rules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RULE = {"rule": "min_width", "value": 1000}
 
 
 class Checked(ImageQualityOperator):
-    """The operator, whose branch is noted instead of taken."""
+    """The operator, which records the branch instead of following it."""
 
     branch: Any = None
 
@@ -46,7 +46,7 @@ def checked(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_a_warning_counts_and_lists_what_breaks_a_rule(checked: str, tmp_path: Path) -> None:
+def test_a_warning_counts_and_lists_the_violations(checked: str, tmp_path: Path) -> None:
     output = tmp_path / "violations.jsonl"
     _, ti = run(rules=[RULE | {"severity": "warn"}], input_path=checked, output_path=str(output))
     assert ti.pushed["return_value"] == {
@@ -73,7 +73,7 @@ def test_a_warning_counts_and_lists_what_breaks_a_rule(checked: str, tmp_path: P
     }
 
 
-def test_a_broken_rule_fails_the_task_after_its_counts_are_told(checked: str) -> None:
+def test_a_broken_rule_fails_the_task_after_its_counts_are_reported(checked: str) -> None:
     operator = Checked(task_id="quality", rules=json.dumps([RULE]), input_path=checked)
     ti = TaskInstance()
     with pytest.raises(AirflowFailException, match=r"1 of 2 files passed all rules.*min_width: 1"):
@@ -86,7 +86,7 @@ def test_a_broken_rule_fails_the_task_after_its_counts_are_told(checked: str) ->
     [({"multiple_outputs": False}, {"return_value"}), ({"do_xcom_push": False}, set())],
     ids=str,
 )
-def test_xcom_has_no_more_than_the_task_is_asked_for(
+def test_xcom_respects_multiple_outputs_and_do_xcom_push(
     arguments: dict[str, Any], keys: set[str], checked: str
 ) -> None:
     _, ti = run(rules=[RULE | {"severity": "warn"}], input_path=checked, **arguments)
@@ -94,7 +94,7 @@ def test_xcom_has_no_more_than_the_task_is_asked_for(
 
 
 @pytest.mark.parametrize(("value", "branch"), [(200, ["publish"]), (1000, ["review"])])
-def test_a_branch_is_taken_by_what_was_found(value: int, branch: list[str], checked: str) -> None:
+def test_the_result_selects_the_branch_to_follow(value: int, branch: list[str], checked: str) -> None:
     operator, ti = run(
         rules=[{"rule": "min_width", "value": value, "severity": "branch"}],
         input_path=checked,
@@ -121,7 +121,7 @@ def test_one_file_is_checked_by_the_same_rules(imagekit: ImageKitEmulator, by: s
     assert operator.branch == ["review"]
 
 
-def test_numbers_and_switches_of_a_csv_file_are_read_as_such(tmp_path: Path) -> None:
+def test_numbers_and_booleans_of_a_csv_file_get_their_types(tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text("file_id,width,has_gps,captured_at\na,1000,false,2020\nb,900,True,\nc,wide,,2020\n")
     names = ({"rule": "min_width", "value": 950}, {"rule": "no_gps"}, {"rule": "captured_at"})
@@ -141,12 +141,12 @@ def test_numbers_and_switches_of_a_csv_file_are_read_as_such(tmp_path: Path) -> 
         ({"rules": [RULE], "file_id": "a", "output_path": "/tmp/x.txt"}, "is not a known table format"),
     ],
 )
-def test_arguments_that_cannot_be_used_fail_the_task_at_once(arguments: dict[str, Any], text: str) -> None:
+def test_invalid_arguments_fail_the_task_at_once(arguments: dict[str, Any], text: str) -> None:
     with pytest.raises(AirflowFailException, match=text):
         run(**arguments)
 
 
-def test_openlineage_is_told_of_the_rules(checked: str, tmp_path: Path) -> None:
+def test_openlineage_gets_the_results_of_the_rules(checked: str, tmp_path: Path) -> None:
     pytest.importorskip("openlineage.client", reason="needs the extra openlineage")
     rules = [RULE | {"severity": "warn"}, {"rule": "expression", "value": "width > 1", "name": "some width"}]
     operator, _ = run(rules=rules, input_path=checked, output_path=str(tmp_path / "found.csv"))

@@ -1,4 +1,4 @@
-"""How far the requests of one operator may go, whatever its Airflow Connection says."""
+"""An operator's request limits take precedence over those of its Airflow Connection."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ def metadata(imagekit: ImageKitEmulator, **limits: Any) -> FileMetadataOperator:
     return FileMetadataOperator(task_id="metadata", file_id=imagekit.file_id(pictures.ORIGINAL), **limits)
 
 
-def test_retries_and_ceiling_of_the_task_count_and_the_ceiling_is_final(
-    connection: str, imagekit: ImageKitEmulator
-) -> None:
+def test_the_tasks_limits_apply_and_max_calls_is_final(connection: str, imagekit: ImageKitEmulator) -> None:
     fault = imagekit.inject(status=503, times=99)
     with pytest.raises(ImageKitServerError):
         metadata(imagekit, max_retries="0").execute(context())
@@ -36,7 +34,7 @@ def test_retries_and_ceiling_of_the_task_count_and_the_ceiling_is_final(
     assert fault.hits == 3
 
 
-def test_a_ceiling_that_is_enough_changes_nothing(connection: str, imagekit: ImageKitEmulator) -> None:
+def test_a_limit_that_is_not_reached_changes_nothing(connection: str, imagekit: ImageKitEmulator) -> None:
     assert metadata(imagekit, max_calls=1).execute(context()) == metadata(imagekit).execute(context())
 
 
@@ -47,13 +45,13 @@ def test_the_same_arguments_limit_a_hook(connection: str, imagekit: ImageKitEmul
     with pytest.raises(CallLimitError):
         hook.find_file(pictures.ORIGINAL)
     assert hook.get_conn(refresh=True) is hook.get_conn()
-    with pytest.raises(CallLimitError):  # a connection that is read again does not begin to count again
+    with pytest.raises(CallLimitError):  # reading the Connection again does not reset the count
         hook.find_file(pictures.ORIGINAL)
 
 
 @pytest.mark.parametrize("name", ["request_timeout", "max_retries", "max_calls"])
 @pytest.mark.parametrize("value", ["x", -1, [1], True])
-def test_a_limit_that_is_none_is_refused_before_the_first_request(
+def test_an_invalid_limit_is_refused_before_the_first_request(
     name: str, value: Any, connection: str, imagekit: ImageKitEmulator
 ) -> None:
     with pytest.raises(AirflowFailException, match=f"{name} is") as caught:
@@ -62,7 +60,7 @@ def test_a_limit_that_is_none_is_refused_before_the_first_request(
     assert len(imagekit.requests) == 0
 
 
-def test_what_a_library_run_fetched_before_its_ceiling_is_kept_for_the_next_run(
+def test_rows_fetched_before_the_limit_are_kept_for_the_next_run(
     connection: str, imagekit: ImageKitEmulator, tmp_path: Path
 ) -> None:
     output = tmp_path / "library.jsonl"

@@ -37,34 +37,34 @@ def window(**bounds: Any) -> str | None:
         datetime(2026, 3, 1),  # noqa: DTZ001 - the DAG's zone is meant
     ],
 )
-def test_a_moment_comes_as_text_or_datetime_and_in_the_dags_zone_without_one_of_its_own(value: Any) -> None:
+def test_a_time_is_a_text_or_datetime_and_by_default_in_the_dags_zone(value: Any) -> None:
     assert window(created_after=value) == f'createdAt >= "{MIDNIGHT}"'
 
 
-def test_the_window_holds_its_start_and_not_its_end() -> None:
+def test_the_window_includes_its_start_and_excludes_its_end() -> None:
     found = window(created_after="2026-03-01T00:00Z", created_before="2026-03-02T00:00Z")
     assert found == 'createdAt >= "2026-03-01T00:00:00.000Z" AND createdAt < "2026-03-02T00:00:00.000Z"'
 
 
-def test_a_search_is_kept_whole_beside_the_window() -> None:
+def test_a_search_is_combined_with_the_window() -> None:
     found = search_in_window('tags = "a" OR tags = "b"', {"updated_after": "2026-03-01"}, IN_BERLIN)
     assert found == f'(tags = "a" OR tags = "b") AND updatedAt >= "{MIDNIGHT}"'
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "None"])
-def test_bounds_of_nothing_count_as_nothing(nothing: Any) -> None:
+def test_absent_bounds_add_no_condition(nothing: Any) -> None:
     assert window(created_after=nothing, created_before=nothing, updated_after=nothing) is None
     assert search_in_window("size > 1", {"created_after": nothing}, IN_BERLIN) == "size > 1"
 
 
 @pytest.mark.parametrize("value", ["yesterday", "7d", 5, "12:30", "2026-13-01"])
-def test_what_is_no_moment_is_refused_by_its_name(value: Any) -> None:
+def test_an_invalid_time_is_refused_with_the_arguments_name(value: Any) -> None:
     with pytest.raises(ImageKitInputError, match="created_before is "):
         window(created_before=value)
 
 
 def test_a_window_that_ends_before_it_starts_is_refused() -> None:
-    with pytest.raises(ImageKitInputError, match=r"created_before, 2026-03-01.* is earlier"):
+    with pytest.raises(ImageKitInputError, match=r"is 2026-03-02.*after created_before, 2026-03-01"):
         window(created_after="2026-03-02T00:00Z", created_before="2026-03-01T00:00Z")
 
 
@@ -73,9 +73,7 @@ def test_without_a_dag_a_zone_is_required() -> None:
         search_in_window(None, {"created_after": "2026-03-01"}, {})  # type: ignore[typeddict-item]
 
 
-def test_a_listing_holds_the_files_of_its_window_and_windows_share_none(
-    connection: str, imagekit: ImageKitEmulator
-) -> None:
+def test_listings_of_consecutive_windows_share_no_file(connection: str, imagekit: ImageKitEmulator) -> None:
     created = sorted(
         file["createdAt"] for file in ListFilesOperator(task_id="a", fields="createdAt").execute(context())
     )
@@ -96,7 +94,7 @@ def test_a_table_holds_the_files_of_its_window(connection: str, tmp_path: Path) 
     assert rows(created_before="2020-01-01T00:00Z", created_after="2019-01-01T00:00Z") == []
 
 
-def test_a_window_and_given_files_do_not_go_together(connection: str, tmp_path: Path) -> None:
+def test_a_window_cannot_be_combined_with_given_files(connection: str, tmp_path: Path) -> None:
     operator = LibraryMetadataOperator(
         task_id="t", output_path=str(tmp_path / "a.jsonl"), file_ids=["a"], created_after="2020-01-01T00:00Z"
     )

@@ -24,7 +24,7 @@ def master(connection: str, imagekit: ImageKitEmulator) -> str:
     return imagekit.file_url(pictures.ORIGINAL)
 
 
-def test_variants_as_asked_pass_with_their_distances(master: str) -> None:
+def test_matching_variants_pass_with_their_distances(master: str) -> None:
     report = check(
         url=master,
         variants=[
@@ -38,7 +38,7 @@ def test_variants_as_asked_pass_with_their_distances(master: str) -> None:
     assert all(variant["distance"] <= 4 and not variant["problems"] for variant in report["variants"])
 
 
-def test_all_that_is_wrong_is_told_before_the_task_fails(master: str, imagekit: ImageKitEmulator) -> None:
+def test_all_problems_are_reported_before_the_task_fails(master: str, imagekit: ImageKitEmulator) -> None:
     arguments = {
         "url": master,
         "variants": [
@@ -66,7 +66,7 @@ def test_all_that_is_wrong_is_told_before_the_task_fails(master: str, imagekit: 
     assert check(**arguments, fail_on_problem=False)["failed"] == report["failed"] == 4
 
 
-def test_a_task_that_fails_pushes_no_xcom_if_it_is_not_to(master: str) -> None:
+def test_a_failed_task_without_do_xcom_push_pushes_no_xcom(master: str) -> None:
     task = context()
     operator = TransformationCheckOperator(
         task_id="check", url=master, variants=[{"url": master, "width": 1}], do_xcom_push=False
@@ -87,7 +87,7 @@ def test_signatures_are_shown_nowhere(master: str) -> None:
     assert "c0ffee" not in str(report)
 
 
-def test_a_wrong_key_is_an_error_and_no_finding(master: str, imagekit: ImageKitEmulator) -> None:
+def test_a_wrong_key_is_an_error_and_not_a_finding(master: str, imagekit: ImageKitEmulator) -> None:
     imagekit.private_key = "private_other="
     with pytest.raises(AirflowFailException) as caught:
         check(phash=A, variants=[{"url": master}])
@@ -110,7 +110,7 @@ def test_a_wrong_key_is_an_error_and_no_finding(master: str, imagekit: ImageKitE
     ],
     ids=str,
 )
-def test_bad_input_is_refused_before_anything_is_asked_for(
+def test_bad_input_is_refused_before_the_first_request(
     arguments: dict[str, Any], text: str, connection: str, imagekit: ImageKitEmulator
 ) -> None:
     with pytest.raises(AirflowFailException, match=text):

@@ -1,4 +1,4 @@
-"""An account, tables and a value for each argument by its name: what any operator or sensor needs to work."""
+"""An account, tables and sample arguments with which every operator and sensor can run."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from tests.doubles import context
 from tests.operators.public import arguments
 
 PHASH, OTHER = "f06830ca9f1e3e90", "2222222222222222"
-#: Stands for the output of a task upstream.
+#: Placeholder for the output of an upstream task.
 UPSTREAM = object()
-#: Stands for a folder to write to.
+#: Placeholder for an output folder.
 FOLDER = object()
-# What a task needs besides its required arguments to do its work, where that is not plain from them.
+# Arguments that a task needs to run besides its required ones.
 BASES: dict[str, dict[str, Any]] = {
     "FindNearDuplicatesOperator": {"input_path": ..., "output_path": FOLDER},
     "ThresholdReportOperator": {"input_path": ..., "output_path": FOLDER},
@@ -53,12 +53,12 @@ BASES: dict[str, dict[str, Any]] = {
     "UsageSensor": {"timeout": 0},
 }
 _JINJA = {False: jinja2.Environment(), True: NativeEnvironment()}
-for _environment in _JINJA.values():  # the same texts come thousands of times
+for _environment in _JINJA.values():  # the same templates are compiled thousands of times
     _environment.from_string = lru_cache(maxsize=1024)(_environment.from_string)  # type: ignore[method-assign]
 
 
 class World:
-    """An account with a few pictures, tables of them, and a value for each argument by its name."""
+    """An account with a few pictures, tables of them, and a sample value for each argument."""
 
     def __init__(self, imagekit: ImageKitEmulator, folder: Path) -> None:
         self.imagekit, self.folder = imagekit, folder
@@ -114,14 +114,14 @@ class World:
             "max_calls": "9",
         }
 
-    def asked(self) -> list[str]:
-        """Return what was asked of ImageKit since the last time."""
+    def requested(self) -> list[str]:
+        """Return the requests to ImageKit since the last call."""
         found = sorted(f"{request.method} {request.raw_target}" for request in self.imagekit.requests)
         self.imagekit.clear()
         return found
 
     def base_of(self, task: type[Any]) -> dict[str, Any]:
-        """Return the arguments with which a task does its work; what changes the account only plans it."""
+        """Return arguments with which a task can run; a task that changes the account gets ``dry_run``."""
         parameters = arguments(task).items()
         needed = {name: ... for name, argument in parameters if argument.default is argument.empty}
         given = needed | BASES.get(task.__name__, {})
@@ -134,7 +134,7 @@ class World:
         }
 
     def known(self, task: type[Any], given: dict[str, Any], *, native: bool) -> tuple[Any, list[str]]:
-        """Return the outcome of plain arguments, found once for each."""
+        """Return the cached outcome of arguments without templates."""
         key = (task, tuple(sorted((name, repr(value)) for name, value in given.items())), native)
         if key not in self._known:
             self._known[key] = self.outcome(task, given, None, native=native)
@@ -143,10 +143,10 @@ class World:
     def outcome(
         self, task: type[Any], given: dict[str, Any], value: Any, *, native: bool
     ) -> tuple[Any, list[str]]:
-        """Return what came of a task, an error or its result, and what it asked of ImageKit."""
+        """Return the error or the result of a task, and its requests to ImageKit."""
         if given.get("output_path") is not None:
             self._restore()
-        self.asked()
+        self.requested()
         dag = DAG("dag", schedule=None, render_template_as_native_obj=native)
         with dag:
             if UPSTREAM in given.values():
@@ -158,7 +158,7 @@ class World:
         )
         about["ti"].task = made
         about["ti"].xcom_pull = lambda *_, **__: value
-        about["ti"].get_relevant_upstream_map_indexes = lambda *_, **__: None  # Airflow 2 asks for them
+        about["ti"].get_relevant_upstream_map_indexes = lambda *_, **__: None  # called by Airflow 2
         made.render_template_fields(about, _JINJA[native])
         try:
             found = made.execute(about)
@@ -167,10 +167,10 @@ class World:
             assert isinstance(found, ImageKitError | AirflowFailException), repr(found)
         except (AirflowNotFoundException, ImageKitError, AirflowSensorTimeout, AirflowSkipException) as error:
             found = error
-        return found, self.asked()
+        return found, self.requested()
 
     def _restore(self) -> None:
-        """Put the table of the whole library in its place, as the night before left it."""
+        """Restore the table of the whole library to its state before the task."""
         for file in self.folder.glob("library.jsonl.run*"):
             shutil.rmtree(file, ignore_errors=True)
         shutil.copy(self.folder / "before.jsonl", self.library)
@@ -178,7 +178,7 @@ class World:
 
 @contextmanager
 def world_in(folder: Path, library: Path) -> Iterator[World]:
-    """Open a world in a folder, with an account of a copy of a library's pictures."""
+    """Open a world in a folder, with an account that has copies of a library's pictures."""
     shutil.copytree(library, folder / "account")
     key = f"private_{secrets.token_urlsafe(20)}="
     with (
@@ -187,7 +187,7 @@ def world_in(folder: Path, library: Path) -> Iterator[World]:
     ):
         connection = imagekit.airflow_connection
         connection["extra"] |= {"max_retries": 0}
-        environment.chdir(folder)  # where a path such as "7" leads
+        environment.chdir(folder)  # for relative paths such as "7"
         environment.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(connection))
         found = World(imagekit, folder)
         LibraryMetadataOperator(task_id="task", output_path=str(folder / "before.jsonl")).execute(context())

@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def airflow_database() -> None:
-    """The tables of this process's Airflow, without its migrations."""
+    """The tables of this process's Airflow, created without migrations."""
     from airflow import settings
     from airflow.models import import_all_models
     from airflow.models.base import Base

@@ -1,4 +1,4 @@
-"""Events of webhooks in Airflow's database: each once, and none that a watcher has reported."""
+"""Webhooks create asset events in Airflow's database, each once and only if no watcher has reported it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ START = 1_800_000_000_000
 
 @pytest.fixture
 def asset(airflow_database: None) -> Iterator[int]:
-    """An asset that a DAG has."""
+    """An asset in the schedule of a DAG."""
     from airflow.models.asset import AssetActive, AssetEvent, AssetModel
 
     with compat.create_session() as session:
@@ -85,7 +85,7 @@ def test_an_upload_becomes_an_asset_event_in_the_watchers_form(asset: int) -> No
     assert found["webhook"]["id"] == "file.created-1"
 
 
-def test_a_replay_is_one_event_also_when_both_come_at_once(asset: int) -> None:
+def test_a_repeated_delivery_is_one_event_even_if_concurrent(asset: int) -> None:
     counts: list[int] = []
     threads = [threading.Thread(target=lambda: counts.append(report(created(), ALL))) for _ in range(8)]
     for thread in threads:
@@ -95,7 +95,7 @@ def test_a_replay_is_one_event_also_when_both_come_at_once(asset: int) -> None:
     assert (sum(counts), len(counts), len(events_of(asset))) == (1, 8, 1)
 
 
-def test_an_upload_that_is_told_in_two_kinds_is_one_event_and_changes_are_told_each_time(asset: int) -> None:
+def test_two_events_of_an_upload_are_one_and_changes_are_all_reported(asset: int) -> None:
     assert report(created(), ALL) == 1
     assert report(created(kind="upload.pre-transform.success"), ALL) == 0
     assert report(created(kind="file.updated"), ALL) == 1
@@ -107,7 +107,7 @@ def test_an_upload_that_is_told_in_two_kinds_is_one_event_and_changes_are_told_e
     ]
 
 
-def test_a_deletion_and_an_event_about_no_file_are_told(asset: int) -> None:
+def test_a_deletion_and_an_event_without_a_file_are_reported(asset: int) -> None:
     assert report({"id": "1", "type": "file.deleted", "data": {"fileId": "a"}}, ALL) == 1
     assert report({"id": "2", "type": "folder.created", "data": {"folderId": "b"}}, ALL) == 1
     first, second = events_of(asset)
@@ -118,13 +118,13 @@ def test_a_deletion_and_an_event_about_no_file_are_told(asset: int) -> None:
     assert (second["payload"]["count"], second["webhook"]["type"]) == (0, "folder.created")
 
 
-def test_a_folder_gets_its_files_alone(asset: int) -> None:
+def test_a_folder_gets_only_its_own_files(asset: int) -> None:
     inside = Endpoint(("whsec_x",), {"pictures": "in"})
     outside = Endpoint(("whsec_x",), {"pictures": "/i"})
     assert (report(created(1), outside), report(created(2), inside)) == (0, 1)
 
 
-def test_an_asset_that_no_dag_has_is_an_error_and_nothing_is_half_done(asset: int) -> None:
+def test_an_unknown_asset_is_an_error_and_creates_no_events(asset: int) -> None:
     both = Endpoint(("whsec_x",), {"pictures": "/", "unknown": "/"})
     with pytest.raises(UnknownAssetError, match="unknown"):
         report(created(), both)
@@ -133,13 +133,13 @@ def test_an_asset_that_no_dag_has_is_an_error_and_nothing_is_half_done(asset: in
 
 
 @pytest.mark.skipif(not HAS_STATE, reason="needs Airflow 3.3")
-def test_what_the_watcher_has_reported_is_not_reported_again(asset: int) -> None:
+def test_a_file_that_the_watcher_reported_is_not_reported_again(asset: int) -> None:
     digest = digest_of(f"{1:024x}", f"{1:024x}")
     state_of(asset, CURSOR_KEY, Cursor(START, START, {digest: START}).to_json())
     assert (report(created(1), ALL), report(created(2), ALL)) == (0, 1)
 
 
-def test_what_the_watcher_has_reported_a_moment_ago_is_not_reported_again(asset: int) -> None:
+def test_a_file_that_the_watcher_just_reported_is_not_reported_again(asset: int) -> None:
     files = [{"kind": "new", "fileId": f"{1:024x}", "versionId": f"{1:024x}", "filePath": "/in/1.jpg"}]
     with compat.create_session() as session:
         session.add(
@@ -149,7 +149,7 @@ def test_what_the_watcher_has_reported_a_moment_ago_is_not_reported_again(asset:
 
 
 @pytest.mark.skipif(not HAS_STATE, reason="needs Airflow 3.3")
-def test_what_the_webhook_has_reported_is_left_for_the_watcher_to_see(asset: int) -> None:
+def test_the_watcher_finds_the_files_that_the_webhook_reported(asset: int) -> None:
     report(created(), ALL)
     assert digest_of(f"{1:024x}", f"{1:024x}") in state_of(asset, REPORTED_KEY)
     for number in range(2, 30):
@@ -167,11 +167,11 @@ def test_what_the_webhook_has_reported_is_left_for_the_watcher_to_see(asset: int
     ],
     ids=str,
 )
-def test_an_event_in_another_form_is_about_no_file(event: dict[str, Any]) -> None:
+def test_an_event_in_another_form_has_no_file(event: dict[str, Any]) -> None:
     assert arrival_of(event) is None
 
 
-def test_odd_values_do_no_harm() -> None:
+def test_unusual_values_do_no_harm() -> None:
     odd = {"fileId": 7, "filePath": "x" * 10**6, "versionInfo": "v", "updatedAt": "yesterday"}
     arrival = arrival_of({"type": "file.created", "data": odd})
     assert arrival is not None
@@ -202,8 +202,8 @@ def test_airflows_api_server_mounts_it_and_finds_the_connection(
     body = json.dumps(created()).encode()
     with TestClient(app) as api:
         url = "/imagekit/webhooks/imagekit_default"
-        answer = api.post(url, content=body, headers=signatures("standard", secret, body))
-        assert (answer.status_code, answer.json()) == (200, {"asset_events": 1})
+        response = api.post(url, content=body, headers=signatures("standard", secret, body))
+        assert (response.status_code, response.json()) == (200, {"asset_events": 1})
         assert api.post(url, content=body).status_code == 401
         assert api.get(url).status_code == 405
     assert len(events_of(asset)) == 1

@@ -1,4 +1,4 @@
-"""The receiver of webhooks over HTTP: who gets in, how large, how often."""
+"""The webhook receiver over HTTP: verification, size limit and caching."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EVENT = {"id": "1", "type": "file.created", "created_at": "2026-03-01T00:00:00.0
 
 
 class Airflow:
-    """What stands behind the receiver: the secrets, and the events that it got."""
+    """Replaces Airflow behind the receiver: its secrets and the reported events."""
 
     def __init__(self, *secrets: str) -> None:
         self.secrets = secrets or (OLD,)
@@ -60,7 +60,7 @@ class Airflow:
         method: str = "POST",
         chunk: int = 65536,
     ) -> tuple[int, dict[str, Any]]:
-        """Send a request as a server does, in pieces; return the answer and how much was read."""
+        """Send a request in chunks, as a server does; return the response and the number of bytes read."""
         pieces = [body[start : start + chunk] for start in range(0, len(body), chunk)] or [b""]
         self.read = 0
         sent: list[dict[str, Any]] = []
@@ -116,7 +116,7 @@ def test_secrets_are_rotated_without_a_refused_delivery() -> None:
         signatures("imagekit", NEW, json.dumps(EVENT).encode()),
         signatures("imagekit", OLD, b"another body"),
         signatures("standard", OLD, json.dumps(EVENT).encode(), time.time() - 400),
-        # Far off, since the test may run minutes after this line did.
+        # Far in the past or future, since the test may run minutes after this line.
         signatures("imagekit", OLD, json.dumps(EVENT).encode(), time.time() + 86_400),
     ],
     ids=["none", "short", "another secret", "another body", "too old", "too new"],
@@ -127,10 +127,10 @@ def test_a_wrong_signature_is_401_and_leaves_a_log_line_without_the_body(
     airflow = Airflow()
     body = json.dumps(EVENT).encode()
     with caplog.at_level(logging.DEBUG, "airflow_provider_imagekit"):
-        status, answer = airflow.post(body, headers)
+        status, response = airflow.post(body, headers)
     assert (status, airflow.events, len(caplog.records)) == (401, [], 1)
-    assert "created" not in caplog.text + str(answer)
-    assert OLD not in caplog.text + str(answer)
+    assert "created" not in caplog.text + str(response)
+    assert OLD not in caplog.text + str(response)
 
 
 @pytest.mark.parametrize("conn_id", ["other", "", "broken", "a/b", "x" * 5000, "a\nb"])
@@ -151,7 +151,7 @@ def test_a_large_body_is_413_before_it_is_read() -> None:
     assert airflow.post(body[:MAX_BODY], {})[0] == 401
 
 
-def test_an_asset_that_airflow_does_not_know_yet_is_503_so_that_imagekit_sends_again() -> None:
+def test_an_unknown_asset_is_503_so_that_imagekit_sends_again() -> None:
     airflow = Airflow()
     airflow.known = False
     assert airflow.post(*signed())[0] == 503
@@ -183,12 +183,12 @@ def test_a_hundred_thousand_broken_deliveries_end_in_a_refusal() -> None:
             verify_webhook(headers, bytes(broken), [NEW, OLD])
         except WebhookVerificationError:
             refused += 1
-    # A blank around a value, or the same character again, is no damage.
+    # A blank around a value, or the same character, leaves the request valid.
     assert refused > 98_000
 
 
 @pytest.mark.slow
-def test_thousands_of_signed_events_of_any_form_are_answered() -> None:
+def test_thousands_of_signed_events_of_any_form_get_a_response() -> None:
     airflow, choose = Airflow(), random.Random(7)
     arrivals = 0
     for _ in range(4_000):
@@ -198,8 +198,8 @@ def test_thousands_of_signed_events_of_any_form_are_answered() -> None:
         airflow.events.clear()
         arrival = arrival_of(taken)
         arrivals += arrival is not None
-        told = json.dumps(event_of([arrival] if arrival else []), allow_nan=False)
-        assert "\\ud800" not in told
+        payload = json.dumps(event_of([arrival] if arrival else []), allow_nan=False)
+        assert "\\ud800" not in payload
         assert arrival is None or len(arrival.digest) == 8
     assert 1_000 < arrivals < 3_500
 
@@ -239,7 +239,7 @@ def test_a_connection_is_read_once_a_second_and_its_errors_are_remembered() -> N
         ({"webhook_secrets": OLD, "webhook_assets": "pictures"}, "webhook_assets"),
     ],
 )
-def test_fields_that_cannot_be_used_are_named_and_no_secret_is(extra: dict[str, Any], problem: str) -> None:
+def test_invalid_fields_are_named_without_secrets(extra: dict[str, Any], problem: str) -> None:
     with pytest.raises(ImageKitConfigurationError, match=problem) as refused:
         Endpoints(lambda _: extra, clock=lambda: 10.0).get("imagekit_default")
     assert "secret" not in str(refused.value).lower().replace("webhook_secret", "").replace(

@@ -1,4 +1,4 @@
-"""What a server, a proxy or a library says reaches errors and logs short, clean and without secrets."""
+"""Text from servers, proxies and libraries is short, clean and without secrets in errors and logs."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from tests.support import Clock, client_of
 KEY = "private_AbC+dEf/gHi123456789012345="
 BASIC = base64.b64encode(f"{KEY}:".encode()).decode()
 FORMS = {
-    "as it is": KEY,
+    "unchanged": KEY,
     "without its prefix": KEY.removeprefix("private_"),
     "without its end": KEY.removeprefix("private_").rstrip("="),
-    "as it travels": f"Basic {BASIC}",
-    "as it travels, without padding": BASIC.rstrip("="),
+    "as a header": f"Basic {BASIC}",
+    "as a header, without padding": BASIC.rstrip("="),
     "percent-encoded": quote(KEY, safe=""),
     "percent-encoded twice": quote(quote(KEY, safe=""), safe=""),
     "percent-encoded in lower case": quote(KEY, safe="").lower(),
-    "as it travels, percent-encoded": quote(BASIC, safe=""),
+    "as a header, percent-encoded": quote(BASIC, safe=""),
 }
 PART = "dEf"
 
 
-def told_with_locals(error: Exception) -> str:
-    """Return a traceback with the local variables of all functions but those of this module."""
+def traceback_with_locals(error: Exception) -> str:
+    """Return a traceback with the local variables of all functions except those of this module."""
     lines = traceback.TracebackException.from_exception(error, capture_locals=True).format()
     return "".join(line for line in lines if "/test_foreign_text.py" not in line)
 
@@ -57,7 +57,7 @@ def client(imagekit: ImageKitEmulator, clock: Clock) -> ImageKitClient:
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 @pytest.mark.parametrize("status", [200, 302, 400, 403, 404, 429, 502])
 @pytest.mark.parametrize("kind", ["message", "help", "text", "header", "location", "json with escapes"])
-def test_a_key_that_is_repeated_is_in_no_error(
+def test_a_key_repeated_by_the_server_is_in_no_error(
     form: str, status: int, kind: str, client: ImageKitClient, imagekit: ImageKitEmulator
 ) -> None:
     headers, body = {}, b"<html>no json</html>"
@@ -72,14 +72,14 @@ def test_a_key_that_is_repeated_is_in_no_error(
         headers = {"x-ik-requestId" if kind == "header" else "Location": f"https://{form}@there.example/"}
     imagekit.inject(status=status, body=body, headers=headers)
     try:
-        told = json.dumps(client.get_file_metadata("a" * 24))
+        shown = json.dumps(client.get_file_metadata("a" * 24))
     except ImageKitError as error:
-        told = f"{error} {error!r} {json.dumps(error.details())}"
-    assert "AbC" not in told
-    assert form.removeprefix("Basic ")[:20] not in told
+        shown = f"{error} {error!r} {json.dumps(error.details())}"
+    assert "AbC" not in shown
+    assert form.removeprefix("Basic ")[:20] not in shown
 
 
-def test_a_key_that_is_repeated_in_a_good_answer_is_not_in_its_value(
+def test_a_key_repeated_in_a_successful_response_is_not_in_its_value(
     client: ImageKitClient, imagekit: ImageKitEmulator
 ) -> None:
     imagekit.inject(status=200, body={"width": 1, "exif": [{KEY: f"Basic {BASIC}"}]})
@@ -105,7 +105,7 @@ def test_a_long_message_with_control_characters_is_cut_and_on_one_line(
     ],
     ids=["many values", "deep", "very deep"],
 )
-def test_an_answer_of_many_values_or_levels_is_refused(
+def test_a_response_of_many_values_or_levels_is_refused(
     body: bytes, error: type[ImageKitError], client: ImageKitClient, imagekit: ImageKitEmulator
 ) -> None:
     imagekit.inject(status=200, body=body, times=2)
@@ -153,7 +153,7 @@ def test_a_proxys_password_is_in_no_error(port: str) -> None:
     assert "pr0xy-secret" not in f"{caught.value} {caught.value!r}"
 
 
-def test_a_password_in_an_address_is_found_however_wrong_the_address_is() -> None:
+def test_a_password_is_found_in_malformed_addresses_too() -> None:
     assert password_of("redis://:se%20cret@host:port/x") == "se cret"
     assert password_of("user:secret@proxy:notaport") == "secret"
     assert password_of("http://[broken") == ""
@@ -163,7 +163,7 @@ def test_a_password_in_an_address_is_found_however_wrong_the_address_is() -> Non
 def test_half_a_character_is_refused_clearly(name: str, client: ImageKitClient) -> None:
     value = "https://ik.example/\udc80.jpg"
 
-    def ask() -> None:
+    def send() -> None:
         if name == "path of a file":
             client.find_file("/\udc80.jpg")
         elif name in {"file_id", "url"}:
@@ -171,8 +171,10 @@ def test_half_a_character_is_refused_clearly(name: str, client: ImageKitClient) 
         else:
             list(client.list_files(**{name: value}))
 
-    with pytest.raises(ImageKitInputError, match=r"(file_id|url|search_query|path) has half a character"):
-        ask()
+    with pytest.raises(
+        ImageKitInputError, match=r"(file_id|url|search_query|path) contains an unpaired surrogate"
+    ):
+        send()
 
 
 @pytest.mark.parametrize(
@@ -181,10 +183,10 @@ def test_half_a_character_is_refused_clearly(name: str, client: ImageKitClient) 
 def test_a_refused_base_url_shows_no_secret_even_with_locals(base_url: str) -> None:
     with pytest.raises(ImageKitConfigurationError) as caught:
         ImageKitClient(KEY, base_url=base_url)
-    told = told_with_locals(caught.value)
-    assert "ImageKitConfigurationError" in told
-    assert PART not in told
-    assert "pw-secret" not in told
+    shown = traceback_with_locals(caught.value)
+    assert "ImageKitConfigurationError" in shown
+    assert PART not in shown
+    assert "pw-secret" not in shown
     assert repr(ImageKitClient.__new__(ImageKitClient)) == "ImageKitClient()"
 
 
@@ -205,13 +207,13 @@ def test_a_configuration_error_shows_no_secret_in_a_traceback_with_locals(
     try:
         ImageKitHook().get_conn()
     except ImageKitConfigurationError as error:
-        told = told_with_locals(error)
-    assert "ImageKitConfigurationError" in told
-    assert PART not in told
-    assert "redis-secret" not in told
+        shown = traceback_with_locals(error)
+    assert "ImageKitConfigurationError" in shown
+    assert PART not in shown
+    assert "redis-secret" not in shown
 
 
-def test_a_redactor_shows_nothing_of_itself() -> None:
+def test_the_repr_of_a_redactor_shows_no_secret() -> None:
     assert repr(Redactor(KEY)) == "Redactor()"
 
 

@@ -1,4 +1,4 @@
-"""No input makes a reader of the wire, of an event or of a Connection end in an undocumented way."""
+"""Arbitrary responses, events and Connections are accepted or raise documented errors."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ extras = st.dictionaries(
 @example(REQUESTS[0], 200, {}, b'{"a": "\\u0000\\ud800"}')
 @example(REQUESTS[0], 429, {"x-ratelimit-reset": "1" * 15 + "." + "9" * 400}, b"")
 @example(REQUESTS[0], 429, {"x-ratelimit-reset": "\u0663"}, b"")
-def test_an_answer_is_a_storable_value_or_an_error_of_ours(
+def test_a_response_is_a_storable_value_or_one_of_our_errors(
     request: endpoints.Request, status: int, headers: dict[str, str], body: bytes
 ) -> None:
     try:
@@ -87,14 +87,14 @@ def refused(error: ImageKitError) -> None:
 
 
 def read_back(error: ImageKitError) -> str:
-    """The text of an error on the other side of a trigger's event."""
+    """Return the text of an error after it has passed through a trigger's event."""
     with pytest.raises(type(error)) as caught:
         read_event(json.loads(json.dumps(failed(error))))
     return str(caught.value)
 
 
 @given(value=values)
-def test_what_is_made_safe_is_safe_and_stays_as_it_is(value: Any) -> None:
+def test_a_value_made_json_safe_is_safe_and_stays_unchanged(value: Any) -> None:
     safe = json_safe(value)
     json.dumps(safe, allow_nan=False, ensure_ascii=False).encode()
     assert json_safe(safe) == safe
@@ -107,7 +107,7 @@ def test_what_is_made_safe_is_safe_and_stays_as_it_is(value: Any) -> None:
 @example({"status": "failed", "error": "ImageKitError"})
 @example({"status": "failed", "error": "ImageKitAuthError", "details": {"colour": "red"}})
 @example({"status": "failed", "error": "annotations", "details": {}})
-def test_an_event_that_no_trigger_of_ours_writes_is_an_error_of_ours(payload: Any) -> None:
+def test_an_event_that_our_triggers_do_not_write_raises_one_of_our_errors(payload: Any) -> None:
     with pytest.raises(ImageKitError):
         read_event(payload)
 

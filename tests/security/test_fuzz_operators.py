@@ -1,4 +1,4 @@
-"""No listing, and no metadata of a listed file, makes the operators that list end in an undocumented way."""
+"""With arbitrary listings and metadata, operators succeed or raise documented errors."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ def stored(value: Any) -> None:
 
 
 @pytest.fixture
-def answering(
+def set_responses(
     imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[list[Any], dict[str, Any]], None]]:
     connection = imagekit.airflow_connection
     connection["extra"] |= {"max_retries": 0}
     monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(connection))
 
-    def answer(listing: list[Any], found: dict[str, Any]) -> None:
+    def set_both(listing: list[Any], found: dict[str, Any]) -> None:
         imagekit.clear()
         imagekit.inject(status=200, body=json.dumps(listing), times=None, match="/v1/files?")
         imagekit.inject(status=200, body=json.dumps(found), times=None)
 
-    yield answer
+    yield set_both
     imagekit.clear()
 
 
@@ -75,7 +75,7 @@ def ends_as_documented(operator: BaseOperator) -> None:
     try:
         stored(operator.execute(task))
     except AirflowFailException as failed:
-        # Without one behind it, it is the report of a check that found something.
+        # Without such a cause, it is the report of a check that found a problem.
         if not isinstance(failed.__context__, ImageKitError | None):
             raise
     except (AirflowSensorTimeout, ImageKitError):
@@ -87,10 +87,10 @@ def ends_as_documented(operator: BaseOperator) -> None:
 @example([{"url": [None]}], {})
 @example([{"fileId": 7, "versionInfo": []}, {}], {"exif": {"gps": {"GPSLatitude": [None]}}})
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_listing_is_told_or_refused(
-    answering: Callable[..., None], tmp_path_factory: pytest.TempPathFactory, listing: Any, found: Any
+def test_a_listing_is_returned_or_refused(
+    set_responses: Callable[..., None], tmp_path_factory: pytest.TempPathFactory, listing: Any, found: Any
 ) -> None:
-    answering(listing, found)
+    set_responses(listing, found)
     folder = tmp_path_factory.mktemp("tables")
     ends_as_documented(ListFilesOperator(task_id="xcom"))
     ends_as_documented(ListFilesOperator(task_id="file", output_path=f"{folder}/files.jsonl", batches=2))
@@ -105,10 +105,10 @@ def test_a_listing_is_told_or_refused(
 @example({"exif": ["no", "sections"]})
 @example({"pHash": "0" * 16, "width": "12", "format": 3})
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_metadata_is_told_judged_or_refused(answering: Callable[..., None], found: Any) -> None:
-    answering([], found)
+def test_metadata_is_returned_judged_or_refused(set_responses: Callable[..., None], found: Any) -> None:
+    set_responses([], found)
     picture: Any = {"file_id": FILE_ID, "reference_phash": PHASH}
-    wanted = {"url": URL, "width": 100, "height": 80, "format": "webp", "max_bytes": 1000}
+    variant = {"url": URL, "width": 100, "height": 80, "format": "webp", "max_bytes": 1000}
     ends_as_documented(FileMetadataOperator(task_id="all", file_id=FILE_ID))
     ends_as_documented(
         RemoteUrlMetadataOperator(
@@ -118,7 +118,7 @@ def test_metadata_is_told_judged_or_refused(answering: Callable[..., None], foun
     ends_as_documented(
         PHashShortCircuitOperator(task_id="go_on", on_undecidable="continue", max_distance=16, **picture)
     )
-    ends_as_documented(TransformationCheckOperator(task_id="check", phash=PHASH, variants=[wanted]))
+    ends_as_documented(TransformationCheckOperator(task_id="check", phash=PHASH, variants=[variant]))
     ends_as_documented(
         PHashDistanceSensor(task_id="gate", min_distance=0, timeout=0, poke_interval=1, **picture)
     )

@@ -1,4 +1,4 @@
-"""The private key reaches ImageKit and nothing else, whatever goes wrong."""
+"""The private key is sent only to ImageKit and is in no log, error or URL."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from tests.faults.faults import FAULTS, Fault
 
 PACKAGE = Path(__file__).parents[2] / "airflow_provider_imagekit"
 
-# The slow ones hold nothing else than the quick ones.
+# Faults with a timeout would repeat the same checks slowly.
 QUICK = [fault for fault in FAULTS if not fault.timeout]
 
 
-def ask_by_hook() -> None:
+def send_from_hook() -> None:
     ImageKitHook().test_connection()
 
 
-def ask_by_trigger() -> None:
-    async def once(_: float) -> None:
-        """Check at once."""
+def send_from_trigger() -> None:
+    async def no_sleep(_: float) -> None:
+        """Return at once."""
 
     trigger = PHashDistanceTrigger(
         imagekit_conn_id="imagekit_default",
@@ -48,7 +48,7 @@ def ask_by_trigger() -> None:
         reference_phash="f06830ca9f1e3e90",
         max_distance=8,
     )
-    trigger.sleep = once
+    trigger.sleep = no_sleep
 
     async def fire() -> None:
         await anext(trigger.run())
@@ -78,11 +78,11 @@ def test_the_key_is_in_no_log_and_no_traceback(
     monkeypatch.setenv(*faulty_connection(written_imagekit))
     logging.getLogger("urllib3").setLevel(logging.DEBUG)
     caplog.set_level(logging.DEBUG)
-    told: list[BaseException] = []
-    meet(fault, caller, written_imagekit, told=told)
+    errors: list[BaseException] = []
+    meet(fault, caller, written_imagekit, errors=errors)
     output = capfd.readouterr()
     texts = [caplog.text, output.out, output.err]
-    for error in told:
+    for error in errors:
         texts += traceback.format_exception(error)
         texts += [repr(error), json.dumps(getattr(error, "details", dict)(), default=str)]
     everything = "\n".join(texts)
@@ -95,12 +95,12 @@ def test_the_key_is_in_no_log_and_no_traceback(
     assert caller in CALLERS
 
 
-def test_the_key_is_in_no_url_and_in_one_header_alone(connection: str, imagekit: ImageKitEmulator) -> None:
+def test_the_key_is_only_in_the_authorization_header(connection: str, imagekit: ImageKitEmulator) -> None:
     ImageKitHook(connection).test_connection()
     [request] = imagekit.requests
-    travelling = base64.b64encode(f"{imagekit.private_key}:".encode()).decode()
+    encoded = base64.b64encode(f"{imagekit.private_key}:".encode()).decode()
     assert imagekit.private_key not in request.raw_target
-    assert [name for name, value in request.headers.items() if travelling in value] == ["authorization"]
+    assert [name for name, value in request.headers.items() if encoded in value] == ["authorization"]
     assert not [name for name, value in request.headers.items() if imagekit.private_key in value]
 
 
@@ -110,7 +110,7 @@ def test_the_key_is_in_no_repr(connection: str, imagekit: ImageKitEmulator) -> N
     from airflow_provider_imagekit.hooks.connection import client_settings
 
     settings = client_settings(hook.get_connection(connection), {"rate_limit_url": "redis://:pw-secret@h"})
-    for thing in (hook, client, client._transport, client._calls, client._calls._budget, settings):
+    for thing in (hook, client, client._transport, client._calls, client._calls._rate_limiter, settings):
         assert imagekit.private_key not in repr(thing)
         assert "pw-secret" not in repr(thing)
 
@@ -127,20 +127,20 @@ def test_plain_http_is_refused_except_for_this_machine(
         ImageKitHook().get_conn()
 
 
-def test_certificates_are_verified_unless_somebody_says_otherwise() -> None:
+def test_certificates_are_verified_by_default() -> None:
     assert ImageKitClient("private_x")._transport._settings.verify is True
 
 
-@pytest.mark.parametrize("ask", [ask_by_hook, ask_by_trigger])
+@pytest.mark.parametrize("send", [send_from_hook, send_from_trigger])
 def test_unknown_extra_fields_never_become_headers_or_arguments(
-    ask: Callable[[], None], imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+    send: Callable[[], None], imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strange = {"X-Evil": "1", "headers": {"X-Evil": "1"}, "public_key": "public_evil", "auth": "evil"}
     connection = imagekit.airflow_connection
     connection["extra"] |= strange
     monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(connection))
     imagekit.inject(status=400)  # ends the wait of a trigger
-    ask()
+    send()
     [request] = imagekit.requests
     assert "evil" not in json.dumps(request.headers).lower() + request.raw_target
 
@@ -153,17 +153,17 @@ def test_cookies_of_the_server_are_not_kept(connection: str, imagekit: ImageKitE
     assert all("cookie" not in request.headers for request in imagekit.requests)
 
 
-def test_netrc_and_the_environment_bring_no_other_credentials(
+def test_credentials_of_netrc_and_the_environment_are_not_used(
     connection: str, imagekit: ImageKitEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    netrc.write_text("machine 127.0.0.1 login user password other\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     assert ImageKitHook(connection).test_connection()[0]
 
 
-def test_one_place_alone_sends_requests_and_says_which_of_them_may_be_sent_again() -> None:
+def test_only_the_transport_sends_requests_and_all_changes_define_whether_they_are_repeatable() -> None:
     sending = [
         path.relative_to(PACKAGE).as_posix()
         for path in sorted(PACKAGE.rglob("*.py"))
@@ -180,9 +180,9 @@ def test_nothing_of_the_package_turns_on_the_http_debug_output() -> None:
 
 
 @pytest.mark.parametrize("field", ["password", "login"])
-@pytest.mark.parametrize("ask", [ask_by_hook, ask_by_trigger])
-def test_airflow_masks_the_key_the_form_in_which_it_travels_and_the_password_of_redis(
-    ask: Callable[[], None], field: str, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("send", [send_from_hook, send_from_trigger])
+def test_airflow_masks_the_key_its_encoded_form_and_the_password_of_redis(
+    send: Callable[[], None], field: str, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = imagekit.airflow_connection
     connection[field] = connection.pop("password")
@@ -190,20 +190,20 @@ def test_airflow_masks_the_key_the_form_in_which_it_travels_and_the_password_of_
     connection["extra"]["rate_limit_url"] = f"redis://:{redis_password}@127.0.0.1:1/0"
     monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(connection))
     imagekit.inject(status=400)  # ends the wait of a trigger
-    ask()
-    travelling = base64.b64encode(f"{imagekit.private_key}:".encode()).decode()
-    for secret in (imagekit.private_key, travelling, redis_password):
-        assert secret not in str(redact(f"somebody prints {secret} here"))
+    send()
+    encoded = base64.b64encode(f"{imagekit.private_key}:".encode()).decode()
+    for secret in (imagekit.private_key, encoded, redis_password):
+        assert secret not in str(redact(f"a task prints {secret} here"))
 
 
 @pytest.mark.parametrize(
     "key", ["private_Abc+9/xYzK1234567890mnopQ=", "private_benchmarkkeyabcdefgh", "private_x", "a/b=", "+"]
 )
-def test_the_masks_of_a_key_leave_of_each_spelling_nothing_of_it(key: str) -> None:
+def test_the_masks_of_a_key_remove_every_spelling_of_it(key: str) -> None:
     forms, masks = key_forms(key), sorted(key_masks(key), key=len)
     assert key in masks
     for form in forms | {quote(form, safe="") for form in forms}:
         left = form
         for mask in masks:
             left = left.replace(mask, "")
-        assert re.fullmatch("(private_)?(Og)?(=|%(25)*3D)*", left)  # Og: the colon behind it in a header
+        assert re.fullmatch("(private_)?(Og)?(=|%(25)*3D)*", left)  # Og: the colon after it in a header

@@ -1,4 +1,4 @@
-"""A sensor run to its end as Airflow would in each of its modes."""
+"""Runs a sensor to its end in each of its modes, as Airflow does."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sensor_of(mode: str = "poke", **arguments: Any) -> PHashDistanceSensor:
 
 
 def run(mode: str, between: Any = None, **arguments: Any) -> Any:
-    """Run a sensor to its end as Airflow would in a mode; something may happen after the first check."""
+    """Run a sensor to its end in a mode, as Airflow does, and call a function after the first check."""
     sensor = sensor_of(mode, **arguments)
     run_context = context()
     if mode == "poke" and between is not None:
@@ -49,7 +49,7 @@ def run(mode: str, between: Any = None, **arguments: Any) -> Any:
             between()
         rebuilt = PHashDistanceTrigger(**json.loads(json.dumps(deferred.trigger.serialize()[1])))
         payload = fired(rebuilt, Waits())
-        # Another process: nothing of the first sensor object is left.
+        # Another process, which does not have the first sensor object.
         return sensor_of(mode, **arguments).resume_execution(
             deferred.method_name, {"event": payload}, run_context
         )

@@ -1,4 +1,4 @@
-"""What reaches the trigger, what comes back from it, and what Airflow's switches do with errors."""
+"""Deferral: the trigger's arguments, its events, and the effect of Airflow's switches on errors."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class TestDeferral:
         return sensor.resume_execution("__fail__", {"error": error, "traceback": ["Traceback …"]}, context())  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("error", ["Trigger timeout", "Trigger/execution timeout"])
-    def test_the_end_of_the_time_is_a_sensor_timeout_on_every_airflow(self, error: str) -> None:
+    def test_a_timeout_is_a_sensor_timeout_on_every_airflow_version(self, error: str) -> None:
         with pytest.raises(AirflowSensorTimeout):
             self.resumed(error)
         with pytest.raises(AirflowSensorTimeout):
@@ -94,7 +94,7 @@ class TestDeferral:
         ],
         ids=str,
     )
-    def test_the_triggers_own_deadline_ends_as_airflows_and_repeats_the_last_reason(
+    def test_the_triggers_deadline_ends_like_airflows_and_repeats_the_last_reason(
         self, arguments: dict[str, Any], error: type[BaseException]
     ) -> None:
         sensor = sensor_of("deferrable", **self.ARGUMENTS, **arguments)
@@ -106,18 +106,18 @@ class TestDeferral:
             )
 
     @pytest.mark.parametrize("error", ["Trigger failure", "ReadTimeout of something", "a timeout"])
-    def test_a_failure_that_mentions_a_timeout_is_none(self, error: str) -> None:
+    def test_a_failure_that_mentions_a_timeout_is_not_a_timeout(self, error: str) -> None:
         with pytest.raises(ImageKitError, match="The trigger failed"):
             self.resumed(error, soft_fail=True)
 
-    def test_a_crashed_trigger_fails_the_task_and_is_no_skip(self) -> None:
+    def test_a_crashed_trigger_fails_the_task_and_does_not_skip_it(self) -> None:
         with pytest.raises(ImageKitError, match="The trigger failed"):
             self.resumed("Trigger failure", soft_fail=True)
         with pytest.raises(AirflowSkipException):
             self.resumed("Trigger failure", never_fail=True)
 
     @pytest.mark.parametrize("payload", [None, {}, {"status": "?"}])
-    def test_an_event_that_says_nothing_is_no_success(self, payload: Any) -> None:
+    def test_an_unknown_event_is_not_a_success(self, payload: Any) -> None:
         sensor = sensor_of("deferrable", **self.ARGUMENTS, soft_fail=True)
         with pytest.raises(ImageKitError, match="without a result"):
             sensor.resume_execution("execute_complete", {"event": payload}, context())  # type: ignore[arg-type]
@@ -144,7 +144,7 @@ class TestAirflowsSwitches:
                 context(),  # type: ignore[arg-type]
             )
 
-    def test_silent_fail_goes_on_after_an_error(self, connection: str, imagekit: ImageKitEmulator) -> None:
+    def test_silent_fail_continues_after_an_error(self, connection: str, imagekit: ImageKitEmulator) -> None:
         imagekit.inject(status=400)
         with pytest.raises(TaskDeferred):
             sensor_of("deferrable", **self.ARGUMENTS, silent_fail=True).execute(context())
@@ -152,7 +152,7 @@ class TestAirflowsSwitches:
     @pytest.mark.parametrize(
         ("soft_fail", "error"), [(False, AirflowSensorTimeout), (True, AirflowSkipException)]
     )
-    def test_soft_fail_skips_when_the_time_is_over(
+    def test_soft_fail_skips_at_the_timeout(
         self, soft_fail: bool, error: type[Exception], connection: str, imagekit: ImageKitEmulator
     ) -> None:
         with pytest.raises(error):
@@ -164,12 +164,12 @@ class TestAirflowsSwitches:
         with pytest.raises(AirflowSensorTimeout, match=r"Not yet: HTTP 404: picture: file_id a{24}: "):
             sensor_of(**self.ARGUMENTS, timeout=0.05).execute(context())
 
-    def test_checks_of_reschedule_mode_are_kept_apart_where_airflow_needs_it(
+    def test_reschedule_mode_has_a_minimum_interval_on_airflow_3(
         self, connection: str, imagekit: ImageKitEmulator
     ) -> None:
         sensor = sensor_of("reschedule", **self.ARGUMENTS, poke_interval=2, max_wait=3)
         imagekit.inject(status=404)
-        with contextlib.suppress(Exception):  # without a task instance Airflow cannot note the next check
+        with contextlib.suppress(Exception):  # without a task instance Airflow cannot store the next check
             sensor.execute(context())
         poke_interval, max_wait = (10, 10) if AIRFLOW_3 else (2, 3)
         assert (sensor.poke_interval, sensor.max_wait) == (poke_interval, timedelta(seconds=max_wait))
@@ -178,7 +178,7 @@ class TestAirflowsSwitches:
 class TestWhichPicture:
     @pytest.mark.parametrize("status", [404, 400])
     @pytest.mark.parametrize("side", ["picture", "reference"])
-    def test_an_answer_that_says_no_names_the_side_and_the_picture(
+    def test_an_error_response_names_the_side_and_the_picture(
         self, side: str, status: int, connection: str, imagekit: ImageKitEmulator
     ) -> None:
         url = f"{imagekit.file_url(pictures.ORIGINAL)}?ik-s=secret0"
@@ -194,6 +194,7 @@ class TestWhichPicture:
     ) -> None:
         imagekit.inject(status=404, body="<html>Nothing here</html>", times=None)
         with pytest.raises(
-            ImageKitStatusError, match=r"http://127.* not as ImageKit does: .*Nothing here.* Check API base"
+            ImageKitStatusError,
+            match=r"http://127.* does not respond like ImageKit's API: .*Nothing here.* Check API base",
         ):
             sensor_of(**TestAirflowsSwitches.ARGUMENTS).execute(context())

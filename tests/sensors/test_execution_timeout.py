@@ -1,4 +1,4 @@
-"""``execution_timeout`` of a sensor, in the task's process; tests/stack/test_contract.py has the states."""
+"""``execution_timeout`` of a sensor in the task's process; tests/stack/test_contract.py tests the states."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ try:
 except ImportError:  # Airflow 2
     from airflow.utils.timeout import timeout
 
-# The check waits idly by then: Python swallows an alarm that comes while it collects garbage.
+# The check is idle by then: Python drops an alarm that fires during garbage collection.
 SECONDS = 1.5
 MINUTE = timedelta(seconds=60)
 NEVER = "f06830ca9f1e3e90"
@@ -41,7 +41,7 @@ def sensor(file_id: str = "a" * 24, **arguments: Any) -> PHashDistanceSensor:
 
 
 def sockets(imagekit: ImageKitEmulator) -> list[Any]:
-    """Return this process's own ends of connections to the server."""
+    """Return this process's connections to the server."""
     port = urlsplit(imagekit.url).port
     return [c for c in psutil.Process().net_connections("tcp") if c.raddr and c.raddr.port == port]
 
@@ -51,7 +51,7 @@ def polling_threads() -> set[str]:
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_it_ends_a_check_that_hangs_and_leaves_nothing_behind(
+def test_it_ends_a_hanging_check_and_frees_its_resources(
     deferrable: bool, connection: str, imagekit: ImageKitEmulator
 ) -> None:
     gate = sensor(imagekit.file_id(pictures.ORIGINAL), deferrable=deferrable)
@@ -64,13 +64,13 @@ def test_it_ends_a_check_that_hangs_and_leaves_nothing_behind(
     assert time.monotonic() - start < PATIENCE
     assert len(sockets(imagekit)) <= before
     assert polling_threads() == threads
-    # Nor is a turn of the account's budget held, or an answer waited for that will not come.
+    # The task neither keeps a slot of the rate limit nor waits for a response that never arrives.
     assert gate.execute(context())["matched"]
     gate.hook.get_conn().close()
 
 
 @pytest.mark.parametrize("age", [0, 20])
-def test_a_task_is_deferred_for_what_is_left_of_it(age: float, connection: str) -> None:
+def test_a_task_is_deferred_for_the_rest_of_it(age: float, connection: str) -> None:
     with pytest.raises(TaskDeferred) as caught:
         sensor(deferrable=True, timeout=3600, execution_timeout=MINUTE).execute(context(age=age))
     waits = caught.value.timeout
@@ -78,7 +78,7 @@ def test_a_task_is_deferred_for_what_is_left_of_it(age: float, connection: str) 
     assert 50 - age < waits.total_seconds() <= 60 - age
 
 
-def test_a_task_is_not_deferred_for_less_than_no_time(connection: str) -> None:
+def test_a_task_is_not_deferred_for_a_negative_time(connection: str) -> None:
     with pytest.raises(TaskDeferred) as caught:
         sensor(deferrable=True, execution_timeout=MINUTE).execute(context(age=70))
     assert caught.value.timeout == timedelta(0)
@@ -86,13 +86,13 @@ def test_a_task_is_not_deferred_for_less_than_no_time(connection: str) -> None:
 
 @pytest.mark.parametrize("soft_fail", [False, True])
 @pytest.mark.parametrize("seconds", [60, 3600])
-def test_a_task_whose_wait_it_ended_may_be_retried_and_is_no_skip(seconds: float, soft_fail: bool) -> None:
+def test_a_task_whose_wait_it_ended_is_retried_and_not_skipped(seconds: float, soft_fail: bool) -> None:
     gate = sensor(deferrable=True, timeout=seconds, soft_fail=soft_fail, execution_timeout=MINUTE)
     with pytest.raises(AirflowTaskTimeout):
         gate.resume_execution("__fail__", {"error": "Trigger timeout"}, context())
 
 
-def test_a_shorter_timeout_is_what_ends_the_wait() -> None:
+def test_a_shorter_timeout_ends_the_wait() -> None:
     with pytest.raises(AirflowSensorTimeout):
         sensor(deferrable=True, timeout=59, execution_timeout=MINUTE).resume_execution(
             "__fail__", {"error": "Trigger timeout"}, context()

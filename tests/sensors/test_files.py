@@ -1,4 +1,4 @@
-"""The sensor for new files: the same answer in every mode."""
+"""The sensor for new files has the same result in every mode."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def sensor_of(mode: str, **arguments: Any) -> NewFilesSensor:
 
 
 def run(mode: str, come: Any = None, **arguments: Any) -> Any:
-    """Run a sensor to its end as Airflow would in a mode; files come after the first check, or before it."""
+    """Run a sensor to its end in a mode, as Airflow does; files arrive before or after the first check."""
     run_context = context()
     if mode in ("poke", "deferrable") and come is not None:
         come()
@@ -93,9 +93,7 @@ def test_a_rate_limit_means_not_yet_in_every_mode(new_library: ImageKitEmulator,
 
 
 @pytest.mark.parametrize("mode", ["poke", "after deferral"])
-def test_the_end_of_the_time_fails_with_a_reason_and_soft_fail_skips(
-    new_library: ImageKitEmulator, mode: str
-) -> None:
+def test_a_timeout_fails_with_a_reason_and_soft_fail_skips(new_library: ImageKitEmulator, mode: str) -> None:
     with pytest.raises(AirflowSensorTimeout, match=r"The last check: (No file|There was no check)"):
         run(mode, timeout=0.05)
     with pytest.raises(AirflowSkipException):

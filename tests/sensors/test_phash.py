@@ -1,4 +1,4 @@
-"""In every mode the sensor comes to the same result."""
+"""The sensor has the same result in every mode."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TestEveryModeAgrees:
         assert value["distance"] >= 16
         assert value["reference_phash"] == str(before)
 
-    def test_on_a_file_that_comes_later(
+    def test_on_a_file_that_is_uploaded_later(
         self, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pictures.draw(tmp_path)
@@ -89,7 +89,7 @@ class TestEveryModeAgrees:
         ids=str,
     )
     @pytest.mark.parametrize("soft_fail", [False, True])
-    def test_on_errors_that_no_waiting_mends_soft_fail_or_not(
+    def test_on_errors_that_waiting_cannot_fix_soft_fail_or_not(
         self,
         mode: str,
         fault: dict[str, Any],
@@ -167,7 +167,7 @@ class TestInput:
         with pytest.raises(ImageKitInputError):
             sensor_of(**arguments, reference_phash=A, max_distance=8).execute(context())
 
-    def test_every_argument_is_templated_but_the_switch(self) -> None:
+    def test_every_argument_except_deferrable_is_templated(self) -> None:
         own = {"file_id", "url", "phash", "max_distance", "min_distance", "imagekit_conn_id"}
         own |= {f"reference_{name}" for name in ("file_id", "url", "phash", "bank")}
         own |= {"bank_id_column", "bank_phash_column", "low_information", "max_matches", "on_mismatch"}

@@ -1,4 +1,4 @@
-"""The sensor against many pictures, and what it does with a verdict that does not match."""
+"""The sensor compares a picture with many, and handles verdicts that do not match."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class TestEveryModeAgrees:
         phashes: dict[str, str],
     ) -> None:
         if mode == "after deferral":
-            imagekit.inject(status=404)  # not there yet is no mismatch
+            imagekit.inject(status=404)  # a missing file is not a mismatch
         with pytest.raises(error, match="of 64 bits"):
             run(
                 mode,
@@ -115,7 +115,7 @@ class TestEveryModeAgrees:
         with pytest.raises(AirflowSkipException):
             run(mode, phash=FAR, reference_phash="0000000000000001", max_distance=8, on_mismatch="skip")
 
-    def test_on_a_bank_that_is_not_there(
+    def test_on_a_bank_that_does_not_exist(
         self, mode: str, connection: str, imagekit: ImageKitEmulator, tmp_path: Path
     ) -> None:
         if mode == "after deferral":
@@ -187,7 +187,7 @@ def test_the_event_loop_runs_on_while_a_large_bank_is_read(
 ) -> None:
     many = {str(number): f"{number:016x}" for number in range(1, 100_000)}
     bank = write_bank(tmp_path / "bank.csv", many | phashes)
-    imagekit.inject(status=404)  # or the worker would have read it for this process
+    imagekit.inject(status=404)  # otherwise the worker would have read the bank in this process
     with pytest.raises(TaskDeferred) as caught:
         sensor_of(
             "deferrable",
@@ -202,7 +202,7 @@ def test_the_event_loop_runs_on_while_a_large_bank_is_read(
     times = itertools.count(1)
 
     def stall() -> float:
-        os.utime(bank, (0, next(times)))  # changed, so that it is read again
+        os.utime(bank, (0, next(times)))  # a changed file is read again
         return asyncio.run(longest_stall(trigger))
 
     assert one_of_three(lambda: stall() < 0.4)

@@ -1,4 +1,4 @@
-"""How far the requests of one sensor may go, whatever its Airflow Connection says."""
+"""A sensor's request limits take precedence over those of its Airflow Connection."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ ABSENT: dict[str, Any] = {"file_id": "a" * 24, "reference_phash": "f06830ca9f1e3
 
 @pytest.mark.parametrize("mode", ["poke", "deferrable"])
 @pytest.mark.parametrize("switches", [{}, {"silent_fail": True}, {"soft_fail": True}], ids=str)
-def test_a_spent_ceiling_fails_the_task_for_good_and_skips_nothing(
+def test_reaching_max_calls_fails_the_task_and_skips_nothing(
     mode: str, switches: dict[str, Any], connection: str, imagekit: ImageKitEmulator
 ) -> None:
-    with pytest.raises(AirflowFailException, match="max_calls is 3, and the task has sent as many") as caught:
+    with pytest.raises(
+        AirflowFailException, match="max_calls is 3, and the task has sent that many"
+    ) as caught:
         run(mode, **ABSENT, max_calls="3", **switches)
     assert caught.value.__suppress_context__, "one error is in the log"
     assert len(imagekit.requests) == 3
 
 
 @pytest.mark.parametrize("mode", ["poke", "deferrable"])
-def test_a_spent_ceiling_skips_with_never_fail(
+def test_reaching_max_calls_skips_with_never_fail(
     mode: str, connection: str, imagekit: ImageKitEmulator
 ) -> None:
     with pytest.raises(AirflowSkipException, match="never_fail"):
@@ -35,7 +37,7 @@ def test_a_spent_ceiling_skips_with_never_fail(
     assert len(imagekit.requests) == 2
 
 
-def test_in_reschedule_mode_the_ceiling_is_that_of_one_check(
+def test_in_reschedule_mode_max_calls_applies_to_one_check(
     connection: str, imagekit: ImageKitEmulator
 ) -> None:
     imagekit.inject(status=503, times=99)
@@ -44,15 +46,13 @@ def test_in_reschedule_mode_the_ceiling_is_that_of_one_check(
     assert len(imagekit.requests) == 2
 
 
-def test_the_retries_of_a_check_are_those_of_the_task(connection: str, imagekit: ImageKitEmulator) -> None:
+def test_max_retries_of_the_task_applies_to_a_check(connection: str, imagekit: ImageKitEmulator) -> None:
     imagekit.inject(status=503, times=99)
     assert not sensor_of(**ABSENT, max_retries="0").poke(context())
     assert len(imagekit.requests) == 1
 
 
-def test_the_time_limit_of_a_request_is_not_that_of_the_wait(
-    connection: str, imagekit: ImageKitEmulator
-) -> None:
+def test_request_timeout_does_not_limit_the_wait(connection: str, imagekit: ImageKitEmulator) -> None:
     imagekit.inject(delay=5, times=1)
     sensor = sensor_of(**ABSENT, request_timeout="0.2", max_retries=0, timeout=20)
     assert not sensor.poke(context())
@@ -60,13 +60,13 @@ def test_the_time_limit_of_a_request_is_not_that_of_the_wait(
 
 
 @pytest.mark.parametrize("value", ["None", "", "no", 0, -1, 1.5])
-def test_a_ceiling_that_a_template_makes_nothing_of_is_refused(
+def test_a_limit_whose_template_rendered_to_nothing_is_refused(
     value: Any, connection: str, imagekit: ImageKitEmulator
 ) -> None:
     with pytest.raises(ImageKitInputError, match="max_calls is"):
         sensor_of(**ABSENT, max_calls=value).poke(context())
     native = sensor_of(**ABSENT, max_calls="{{ params.most }}")
-    native.max_calls = None  # what native rendering makes of it
+    native.max_calls = None  # the result of native rendering
     with pytest.raises(ImageKitInputError, match="max_calls is None: the template gave None"):
         native.poke(context())
     assert len(imagekit.requests) == 0

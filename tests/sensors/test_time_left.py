@@ -1,4 +1,4 @@
-"""What the log of a sensor says of its next check and of the time that is left, in each of its modes."""
+"""In each mode a sensor logs its next check and the remaining time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WAIT: dict[str, Any] = {"file_id": "a" * 24, "reference_phash": "f06830ca9f1e3e9
         (400, True, r"(Next|One more) check in [12].. s; (200|19.) s left"),
     ],
 )
-def test_a_rescheduled_sensor_says_how_long_its_wait_may_still_last(
+def test_a_rescheduled_sensor_logs_the_remaining_time(
     since_first_check: float | None,
     backoff: bool,
     said: str,
@@ -39,7 +39,7 @@ def test_a_rescheduled_sensor_says_how_long_its_wait_may_still_last(
     about = context()
     first = datetime.now(UTC) - timedelta(seconds=since_first_check or 0)
     about["ti"].get_first_reschedule_date = lambda _: first
-    if not AIRFLOW_3:  # which asks its database
+    if not AIRFLOW_3:  # Airflow 2 queries its database
         monkeypatch.setattr("airflow.sensors.base._orig_start_date", lambda **_: first)
         monkeypatch.setattr("airflow.sensors.base._is_metadatabase_mysql", lambda: False)
     sensor = sensor_of("reschedule", **WAIT, poke_interval=60, timeout=600, exponential_backoff=backoff)
@@ -50,7 +50,7 @@ def test_a_rescheduled_sensor_says_how_long_its_wait_may_still_last(
 
 
 @pytest.mark.parametrize("backoff", [False, True])
-def test_a_poking_sensor_says_so_after_each_check(
+def test_a_poking_sensor_logs_the_remaining_time_after_each_check(
     backoff: bool, connection: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     sensor = sensor_of("poke", **WAIT, poke_interval=1, timeout=2.9, exponential_backoff=backoff)
@@ -62,7 +62,7 @@ def test_a_poking_sensor_says_so_after_each_check(
 
 
 @pytest.mark.parametrize("backoff", [False, True])
-def test_a_deferred_sensor_says_so_before_it_leaves_the_wait_to_the_trigger(
+def test_a_deferred_sensor_logs_the_remaining_time_before_it_defers(
     backoff: bool, connection: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     sensor = sensor_of("deferrable", **WAIT, poke_interval=60, timeout=600, exponential_backoff=backoff)

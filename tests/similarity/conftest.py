@@ -1,4 +1,4 @@
-"""Hypothesis measures no time here: how long an example takes says something of the machine alone."""
+"""Disable Hypothesis' deadline, because an example's duration depends only on the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A library of drawn hashes, and the pairs that the search finds in it."""
+"""A library of random hashes, and the pairs that the search finds in it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def _hashes() -> dict[str, int | None]:
 
 
 def rows_of_library() -> list[tuple[str, str | None]]:
-    """Return name and hash of each file, without leading zeros; a video has none."""
+    """Return name and hash of each file; hashes are without leading zeros, and a video has none."""
     return [(name, None if bits is None else f"{bits:x}") for name, bits in _hashes().items()]
 
 
 def near_pairs(radius: int) -> set[tuple[str, str, int]]:
-    """Return both names, in order, and the distance of every pair within a radius."""
+    """Return both names, sorted, and the distance of every pair within a radius."""
     records = [HashRecord(name, None if bits is None else PHash(bits)) for name, bits in _hashes().items()]
     rows = find_near_duplicates(records, radius=radius).pair_rows()
     return {(*sorted((row["id"], row["other_id"])), row["distance"]) for row in rows}

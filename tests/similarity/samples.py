@@ -1,4 +1,4 @@
-"""Sets of hashes that are hard on a search, for property tests."""
+"""Sets of hashes that are difficult for a search, for property tests."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ BITS = st.integers(0, 63)
 
 
 def flip(bits: int, positions: list[int]) -> int:
-    """Return the hash with these bits turned over."""
+    """Return the hash with these bits flipped."""
     for position in positions:
         bits ^= 1 << position
     return bits
 
 
 def by(numpy: bool, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Call with or without NumPy."""
+    """Call a function with or without NumPy."""
     with nullcontext() if numpy else without_numpy():
         return call(*arguments, **options)
 
@@ -38,13 +38,13 @@ clustered = st.lists(
     max_size=6,
 ).map(lambda clusters: [bits for cluster in clusters for bits in cluster])
 all_equal = st.builds(lambda bits, count: [bits] * count, HASHES, st.integers(0, 40))
-#: Each one bit from the one before.
+#: Each hash differs by one bit from the previous one.
 chains = st.builds(
     lambda start, positions: [flip(start, positions[:end]) for end in range(len(positions) + 1)],
     HASHES,
     st.lists(BITS, max_size=40),
 )
-#: Nearly all bits zero: all chunks but one or two are equal.
+#: Nearly all bits are zero, so all chunks except one or two are equal.
 many_zeros = st.lists(st.lists(BITS, max_size=3).map(lambda positions: flip(0, positions)), max_size=40)
 
 hash_lists = st.one_of(random, clustered, all_equal, chains, many_zeros)
@@ -52,7 +52,7 @@ radii = st.integers(0, 64)
 
 
 def brute_force(first: list[int], second: list[int] | None, radius: int) -> list[tuple[int, int, int]]:
-    """Compare all with all."""
+    """Compare every pair."""
     return [
         (i, j, (one ^ other).bit_count())
         for i, one in enumerate(first)

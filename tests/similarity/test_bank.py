@@ -31,7 +31,7 @@ LARGE = 20_000
 
 
 def bank_of(hashes: list[int], **options) -> PHashBank:
-    """A bank whose names are the positions; zero is left out."""
+    """Return a bank whose names are the positions; zero hashes are left out."""
     return PHashBank((HashRecord(str(i), PHash(bits)) for i, bits in enumerate(hashes)), **options)
 
 
@@ -46,7 +46,7 @@ def found(matches: list[Match]) -> list[tuple[int, str]]:
 
 @pytest.fixture(scope="module")
 def large() -> list[int]:
-    """Enough hashes for the index, with neighbours and equals, and in few buckets of the highest chunk."""
+    """Return enough hashes for the index, with near and equal ones, in few buckets of the highest chunk."""
     rng = Random(7)
     centres = [rng.getrandbits(50) for _ in range(LARGE // 2)]
     return centres + [flip(bits, [rng.randrange(64) for _ in range(rng.randrange(9))]) for bits in centres]
@@ -54,7 +54,7 @@ def large() -> list[int]:
 
 @contextlib.contextmanager
 def ticking() -> Iterator[list[float]]:
-    """Let another thread sleep a millisecond again and again, and tell how long each of them took."""
+    """Sleep a millisecond repeatedly in another thread, and record how long each sleep took."""
     pauses, done = [0.0], threading.Event()
 
     def tick() -> None:
@@ -134,7 +134,7 @@ class TestBank:
         bank = PHashBank(records, low_information={PHash.parse("ccc9e67048f23f1d")})
         assert (len(bank), bank.skipped) == (1, 3)
 
-    def test_bare_hashes_name_themselves(self):
+    def test_hashes_without_names_are_their_own_names(self):
         assert PHashBank.of([BANNED.upper()]).nearest(NEAR) == Match(BANNED, PHash.parse(BANNED), 3)
 
     @EITHER
@@ -151,7 +151,8 @@ class TestJudgeAgainst:
         assert (verdict.decision, verdict.matched) == (Decision.SIMILAR, True)
         assert verdict.best.distance == 1
         assert [match.distance for match in verdict.matches] == [1, 3]
-        assert verdict.reason == "The nearest of 3, f06830ca9f1e3e9f, is 1 of 64 bits away; at most 8 is met."
+        reason = "The nearest of 3, f06830ca9f1e3e9f, is 1 of 64 bits away, within the bounds (at most 8)."
+        assert verdict.reason == reason
 
     def test_with_min_distance_alone_a_picture_that_is_not_in_the_bank_matches(self):
         bounds = DistanceBounds(min_distance=9)
@@ -170,7 +171,7 @@ class TestJudgeAgainst:
         assert judge_against(NEAR, PHashBank([]), DistanceBounds(min_distance=9)).matched
         assert not judge_against(NEAR, PHashBank([]), DistanceBounds(64, 9)).matched
 
-    def test_no_more_matches_than_asked_for_are_listed(self):
+    def test_no_more_matches_than_requested_are_listed(self):
         verdict = judge_against(NEAR, PHashBank.of([BANNED] * 5), UP_TO_8, max_matches=2)
         assert (len(verdict.matches), verdict.match_count) == (2, 5)
 
@@ -206,7 +207,7 @@ class TestCache:
         cache.get("b", load)
         assert len(loads) == 2
 
-    def test_the_bank_that_was_not_used_for_longest_goes_first(self):
+    def test_the_least_recently_used_bank_is_dropped_first(self):
         cache = BankCache(max_banks=2)
         first = cache.get("a", lambda: PHashBank.of([BANNED]))
         second = cache.get("b", lambda: PHashBank.of([BANNED]))

@@ -60,7 +60,7 @@ UNREADABLE = [
 
 class TestParseDistance:
     @pytest.mark.parametrize(("value", "distance"), READABLE, ids=repr)
-    def test_what_templates_yield_is_read(self, value, distance):
+    def test_rendered_template_values_are_parsed(self, value, distance):
         assert parse_distance(value) == distance
 
     @pytest.mark.parametrize("value", ABSENT, ids=repr)
@@ -110,7 +110,7 @@ class TestDistanceBounds:
         assert DistanceBounds.parse(0, 0).contains(0)
 
     @pytest.mark.parametrize("blank", ABSENT, ids=repr)
-    def test_neither_end_is_refused(self, blank):
+    def test_bounds_without_an_end_are_refused(self, blank):
         with pytest.raises(ImageKitInputError, match="Neither max_distance nor min_distance"):
             DistanceBounds.parse(blank, blank)
 
@@ -126,7 +126,7 @@ class TestDistanceBounds:
             DistanceBounds.parse(min_distance=value)
 
     @pytest.mark.parametrize("value", [-1, 65, True])
-    def test_built_directly_they_are_checked_too(self, value):
+    def test_bounds_that_are_built_directly_are_checked(self, value):
         with pytest.raises(ImageKitInputError):
             DistanceBounds(max_distance=value)
 
@@ -136,7 +136,7 @@ class TestDistanceBounds:
         assert DistanceBounds(max_distance=limit, min_distance=0).radius == limit
         assert DistanceBounds(min_distance=limit).radius == limit - 1
 
-    def test_they_say_what_they_ask(self):
+    def test_their_text_states_the_bounds(self):
         assert str(DistanceBounds(8, 3)) == "at least 3 and at most 8"
         assert str(DistanceBounds(8)) == "at most 8"
         assert str(DistanceBounds(min_distance=20)) == "at least 20"

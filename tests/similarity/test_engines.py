@@ -1,4 +1,4 @@
-"""One library by records, with PyArrow and NumPy, and with neither: the same groups, pairs and counts."""
+"""A library gives the same groups, pairs and counts with and without PyArrow and NumPy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: The whole size is 100000.
+#: Use 100000 for a thorough run.
 ROWS = int(os.environ.get("IMAGEKIT_TEST_ROWS", "600"))
 SHUFFLES = 20
 NAMES = ("a.jpg", 'q"uo.png', "com,ma.webp", "new\nline", "ünï.jpeg", "<b>.gif", "\x01c", "noending")
@@ -34,7 +34,7 @@ POLICIES = (
 
 
 def mixed_rows() -> list[dict[str, Any]]:
-    """Return rows of which some are near, equal, crowded, flat, without a hash, deleted or without facts."""
+    """Return rows, some of them near, equal, crowded, flat, deleted, or without a hash or properties."""
     pick = random.Random(5)
     centres = [pick.getrandbits(64) for _ in range(ROWS // 4)]
     rows = []
@@ -60,7 +60,7 @@ def mixed_rows() -> list[dict[str, Any]]:
     return rows
 
 
-def answer(found: NearDuplicates) -> tuple[Any, ...]:
+def result_of(found: NearDuplicates) -> tuple[Any, ...]:
     pairs = {frozenset((row["id"], row["other_id"])): row["distance"] for row in found.pair_rows()}
     return found.counts(), list(found.group_rows()), pairs, sorted(map(str, found.unmatched_preferences))
 
@@ -72,11 +72,11 @@ def by_columns(rows: list[dict[str, Any]], path: Path, policy: SurvivorPolicy) -
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), path, row_group_size=ROWS // 3)
     with StoredTable(str(path)) as table:
         pictures = read_pictures(table.columns(columns_in_use("", "")), TakenAttributes(table))
-        return answer(find_near_duplicates(pictures, radius=4, policy=policy))
+        return result_of(find_near_duplicates(pictures, radius=4, policy=policy))
 
 
 def by_records(rows: list[dict[str, Any]], policy: SurvivorPolicy) -> tuple[Any, ...]:
-    return answer(find_near_duplicates(Pictures.of_records(read_records(rows)), radius=4, policy=policy))
+    return result_of(find_near_duplicates(Pictures.of_records(read_records(rows)), radius=4, policy=policy))
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.deciding[0])

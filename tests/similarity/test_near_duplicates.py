@@ -36,7 +36,7 @@ def pictures(prefix: str, hashes: list[int]) -> list[HashRecord]:
 
 
 def near(bits: int, count: int) -> int:
-    """A hash this many bits away."""
+    """Return a hash at this distance in bits."""
     return flip(bits, list(range(count)))
 
 
@@ -54,7 +54,7 @@ def pair_names(found: NearDuplicates) -> list[tuple[str, str]]:
 def near_by_brute_force(
     new: list[HashRecord], known: list[HashRecord], radius: int
 ) -> dict[str, dict[str, int]]:
-    """All near pictures of each picture, and their distances; known ones are not compared with known ones."""
+    """Return the near pictures of each picture with their distances; two known ones are never near."""
     return {
         one.id: {
             other.id: one.phash - other.phash
@@ -94,7 +94,7 @@ class TestAgainstBruteForce:
         assert pair_names(found) == expected
 
     @given(hash_lists, hash_lists, hash_lists, small_radii)
-    def test_groups_keep_their_promises(self, new, known, reference, radius):
+    def test_groups_are_disjoint_and_within_the_radius_of_their_keepers(self, new, known, reference, radius):
         tables = pictures("n", new), pictures("k", known), pictures("r", reference)
         policy = SurvivorPolicy()
         found = by(
@@ -116,7 +116,7 @@ class TestAgainstBruteForce:
                 assert Origin.NEW in (member.origin, group.keeper.origin)
                 if group.keeper.origin is not Origin.REFERENCE:
                     assert policy.rank(group.keeper.record) < policy.rank(member.record)
-        # Nobody who has a near-duplicate is left alone, unless all of these found a place elsewhere.
+        # A picture with near-duplicates is in a group, unless all of these are in other groups.
         for one, other in pair_names(found):
             assert one in seen or other in seen
 
@@ -149,7 +149,7 @@ class TestGroups:
         assert shape(found) == [("best", [("near", 1), ("far", 5)])]
         assert found.groups[0].reason == "most pixels"
 
-    def test_a_chain_of_small_steps_does_not_join_what_is_unlike(self):
+    def test_a_chain_of_small_steps_does_not_join_different_pictures(self):
         chain = [picture(f"{step:02}", near(BASE, 4 * step), pixels=100 - step) for step in range(10)]
         found = find_near_duplicates(chain, radius=8)
         assert shape(found) == [
@@ -202,7 +202,7 @@ class TestGroups:
         with pytest.raises(ImageKitInputError, match=r"1,225 pairs .* allows 1,224.* f06830ca9f1e3e90.* 50 "):
             list(found.pair_rows())
 
-    def test_nothing_is_found_in_nothing(self):
+    def test_an_empty_table_has_no_duplicates(self):
         assert find_near_duplicates([]).groups == []
         assert list(find_near_duplicates([picture("a")]).pair_rows()) == []
 
@@ -215,7 +215,7 @@ class TestNotDuplicates:
         assert shape(found) == [("a", [("c", 2)])]
         assert pair_names(found) == [("a", "c"), ("b", "c")]
 
-    def test_the_other_of_a_marked_pair_still_finds_its_own(self):
+    def test_each_picture_of_a_marked_pair_still_finds_its_other_duplicates(self):
         records = [
             picture("a"),
             picture("b"),
@@ -256,7 +256,7 @@ class TestOrigins:
         assert shape(found) == [("a", [("b", 0)])]
         assert found.groups[0].keeper.origin is Origin.REFERENCE
 
-    def test_a_name_that_stands_twice_is_refused(self):
+    def test_a_name_that_occurs_twice_is_refused(self):
         with pytest.raises(ImageKitInputError, match="The new picture 'a' occurs twice in its table"):
             find_near_duplicates([picture("a"), picture("a", 5)])
 

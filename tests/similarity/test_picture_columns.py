@@ -1,4 +1,4 @@
-"""One table read in three ways: by rows, by columns in memory, and by columns when they are asked for."""
+"""Read one table in three ways: by rows, by columns in memory, and by columns on demand."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def stored(path: Path, *, taken: bool) -> list[Any]:
         return shown(read_pictures(table.columns(IN_USE), attributes))
 
 
-def answer(read: Any, *arguments: Any, **options: Any) -> Any:
-    """Return what is read, or what is wrong with it."""
+def result_of(read: Any, *arguments: Any, **options: Any) -> Any:
+    """Return the result of a read, or the message of its error."""
     try:
         return read(*arguments, **options)
     except ImageKitError as error:
@@ -93,13 +93,13 @@ def test_all_ways_read_the_same_or_name_the_same_row(rows: list[dict[str, Any]])
         lines.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
         with lines.open("rb") as file:
             clean = list(read_rows(file, "jsonl"))
-        expected = answer(by_rows, clean)
-        assert answer(lambda: shown(read_pictures(columns_of(clean, IN_USE), KeptColumns()))) == expected
-        assert answer(stored, lines, taken=False) == expected
+        expected = result_of(by_rows, clean)
+        assert result_of(lambda: shown(read_pictures(columns_of(clean, IN_USE), KeptColumns()))) == expected
+        assert result_of(stored, lines, taken=False) == expected
         table = Path(folder, "table.parquet")
         pq.write_table(pa.Table.from_pylist(clean, schema=SCHEMA), table, row_group_size=5)
-        assert answer(stored, table, taken=True) == expected
-        assert answer(stored, table, taken=False) == expected
+        assert result_of(stored, table, taken=True) == expected
+        assert result_of(stored, table, taken=False) == expected
 
 
 def test_columns_of_a_few_rows_are_read_from_many_batches(tmp_path: Path) -> None:
@@ -129,12 +129,12 @@ def test_columns_of_a_few_rows_are_read_from_many_batches(tmp_path: Path) -> Non
         ({"id": ["a"], "h": ["1"]}, "no column 'pHash'"),
     ],
 )
-def test_a_table_without_the_columns_is_refused_with_those_that_are_there(columns: Any, text: str) -> None:
+def test_a_table_without_the_columns_is_refused_with_a_list_of_its_columns(columns: Any, text: str) -> None:
     with pytest.raises(ImageKitInputError, match=f"{text}.*the columns are: {', '.join(columns)}"):
         read_pictures([columns], KeptColumns())
 
 
-def test_empty_objects_far_behind_are_refused_with_their_row() -> None:
+def test_empty_objects_far_down_are_refused_with_their_row() -> None:
     rows = [*[{"id": "a", "pHash": "1"}] * 5_000, *[{}] * 5_000]
     with pytest.raises(ImageKitInputError, match=r"Row 5001 has no 'id'"):
         read_pictures(columns_of(rows, columns_in_use("", "")), KeptColumns())
@@ -150,7 +150,7 @@ def test_pictures_that_are_known_with_the_same_hash_are_left_out() -> None:
             for name, bits in hashes.items()
         )
 
-    left = table(a=1, b=2, c=None, d=0, e=5).unlike(table(a=1, b=3, c=None, d=None))
+    left = table(a=1, b=2, c=None, d=0, e=5).not_in(table(a=1, b=3, c=None, d=None))
     assert shown(left) == [
         ("b", PHash(2), "/b", None),
         ("d", PHash(0), "/d", None),

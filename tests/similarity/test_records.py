@@ -8,7 +8,7 @@ from airflow_provider_imagekit.similarity.records import read_id_pairs, read_rec
 
 
 class TestRecords:
-    def test_name_hash_and_the_rest_are_told_apart(self):
+    def test_name_hash_and_attributes_are_separated(self):
         rows = [{"fileId": 7, "pHash": "F06830CA9F1E3E90", "width": "100", "filePath": "/a.jpg"}]
         [record] = read_records(rows)
         assert (record.id, record.phash) == ("7", PHash.parse("f06830ca9f1e3e90"))
@@ -28,7 +28,7 @@ class TestRecords:
         [record] = read_records([{"sku": "a", "hash": "1"}], id_column="sku", phash_column="hash")
         assert (record.id, record.phash) == ("a", PHash(1))
 
-    def test_a_missing_column_is_refused_with_those_that_are_there(self):
+    def test_a_missing_column_is_refused_with_a_list_of_the_columns(self):
         with pytest.raises(ImageKitInputError, match=r"Row 1 has no 'fileId'.*the columns are: sku, pHash"):
             list(read_records([{"sku": "a", "pHash": "1"}]))
         with pytest.raises(ImageKitInputError, match=r"no column 'pHash'.*the columns are: fileId, hash"):

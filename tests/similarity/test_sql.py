@@ -18,13 +18,13 @@ def test_duckdb_finds_the_pairs_that_the_search_finds(radius: int, rows: int) ->
         connection.execute("CREATE TABLE library (file_id VARCHAR, phash VARCHAR)")
         connection.executemany("INSERT INTO library VALUES (?, ?)", rows_of_library())
         found = connection.execute(near_duplicates_sql(dialect="duckdb", radius=radius, rows=rows)).fetchall()
-    assert len(found) == len(set(found)), "a pair is there twice"
+    assert len(found) == len(set(found)), "a pair occurs twice"
     assert set(found) == expected
     assert radius == 0 or expected
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))
-def test_each_dialect_is_written_with_the_names_that_are_given(dialect: str) -> None:
+def test_the_sql_of_each_dialect_has_the_given_names(dialect: str) -> None:
     text = near_duplicates_sql(
         dialect=dialect, radius="strict", rows=10**6, table="a.b", id_column="i", phash_column="p"
     )
@@ -41,6 +41,6 @@ def test_each_dialect_is_written_with_the_names_that_are_given(dialect: str) -> 
         ({"phash_column": "p)"}, "phash_column is"),
     ],
 )
-def test_what_cannot_be_written_is_refused(arguments: dict[str, object], text: str) -> None:
+def test_invalid_sql_arguments_are_refused(arguments: dict[str, object], text: str) -> None:
     with pytest.raises(ImageKitInputError, match=text):
         near_duplicates_sql(**{"dialect": "duckdb", "radius": 4, "rows": 10} | arguments)

@@ -51,7 +51,7 @@ class TestRules:
         inside, outside = picture("z", path="/approved/x/a.jpg"), picture("a", path="/approved-not/a.jpg")
         assert best(SurvivorPolicy(folders=(folder,)), inside, outside) == "z"
 
-    def test_the_first_folder_is_the_dearest(self):
+    def test_the_first_folder_is_the_most_preferred(self):
         first, second = picture("z", path="/masters/a.jpg"), picture("a", path="/shop/a.jpg")
         assert best(SurvivorPolicy(folders=("/masters", "/shop")), first, second) == "z"
 
@@ -85,7 +85,7 @@ class TestRules:
         policy = SurvivorPolicy(folders=(folder,))
         assert best(policy, picture("a", path="/b.jpg"), picture("z", path=path)) == "z"
 
-    def test_preferences_that_no_picture_meets_are_named(self):
+    def test_preferences_that_no_picture_matches_are_named(self):
         policy = SurvivorPolicy(
             folders=("/masters", "/Masters", "/masters/old"), formats=("tif", "tiff", "tga")
         )
@@ -115,7 +115,7 @@ class TestRules:
         assert best(policy, earlier, picture("a", createdAt="2024-01-01T13:00:00+01:00")) == "z"
         assert best(policy, earlier, picture("a", createdAt="2024-01-01T12:00:00")) == "z"
 
-    def test_equals_fall_to_the_next_rule_and_then_to_the_name(self):
+    def test_ties_are_broken_by_the_next_rule_and_then_by_the_name(self):
         policy = SurvivorPolicy(rules=("most_pixels", "oldest"))
         old, new = picture("z", width=1, height=1, createdAt="2023-01-01"), picture("a", width=1, height=1)
         assert best(policy, old, new) == "z"

@@ -1,4 +1,4 @@
-"""Which picture the default rules keep among an original and what was made of it."""
+"""The picture that the default rules keep among an original and its edits."""
 
 from __future__ import annotations
 

@@ -25,12 +25,12 @@ class TestJudge:
         verdict = judge(IMAGE, NEAR, UP_TO_8)
         assert (verdict.decision, verdict.matched, verdict.distance) == (Decision.SIMILAR, True, 3)
         assert verdict.similarity == 0.953125
-        assert verdict.reason == "The distance is 3 of 64 bits; at most 8 is met."
+        assert verdict.reason == "The distance is 3 of 64 bits, within the bounds (at most 8)."
 
     def test_a_far_picture_is_different(self):
         verdict = judge(IMAGE, FAR, UP_TO_8)
         assert (verdict.decision, verdict.matched, verdict.distance) == (Decision.DIFFERENT, False, 30)
-        assert "not met" in verdict.reason
+        assert "outside the bounds" in verdict.reason
 
     def test_with_min_distance_alone_a_different_picture_matches(self):
         verdict = judge(IMAGE, FAR, DistanceBounds(min_distance=20))
@@ -90,7 +90,7 @@ class TestUndecidable:
             "reference_phash": "0000000000000000",
         }
 
-    def test_only_zero_is_low_information_unless_told_otherwise(self):
+    def test_only_zero_is_low_information_unless_others_are_listed(self):
         assert is_low_information(ZERO)
         assert not is_low_information(FLAT_WHITE)
         assert is_low_information(FLAT_WHITE, {FLAT_WHITE})

@@ -1,4 +1,4 @@
-"""A server that says nothing."""
+"""A server that accepts connections and never responds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.triggers.running import checks
 
 @pytest.fixture
 def silent_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The Airflow Connection of a host that takes connections and does not answer for ten minutes."""
+    """The id of an Airflow Connection to a host that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0), backlog=200) as server:
         host = f"http://127.0.0.1:{server.getsockname()[1]}"
         connection = {"conn_type": "imagekit", "password": "private_dead=", "host": host}

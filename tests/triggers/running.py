@@ -1,4 +1,4 @@
-"""Triggers run as a triggerer would, without waiting."""
+"""Run triggers as a triggerer does, without waiting."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from airflow_provider_imagekit.triggers.phash import PHashDistanceTrigger
 
 
 class Waits:
-    """Counts the waits, and ends the test's patience after some."""
+    """Records the waits, and raises TimeoutError after a maximum number of them."""
 
-    def __init__(self, most: int = 5) -> None:
+    def __init__(self, maximum: int = 5) -> None:
         self.seconds: list[float] = []
-        self.most = most
+        self.maximum = maximum
         self.between: dict[int, Any] = {}
 
     async def __call__(self, seconds: float) -> None:
-        if len(self.seconds) == self.most:
+        if len(self.seconds) == self.maximum:
             raise TimeoutError
         self.seconds.append(seconds)
         self.between.get(len(self.seconds), lambda: None)()
@@ -42,7 +42,7 @@ async def at_once(_seconds: float) -> None:
 
 
 def checks() -> list[threading.Thread]:
-    """Return the threads of the checks that are under way."""
+    """Return the threads of the running checks."""
     return [thread for thread in threading.enumerate() if thread.name == "imagekit-poll"]
 
 
@@ -51,7 +51,7 @@ async def first(trigger: PHashDistanceTrigger) -> Any:
 
 
 async def longest_stall(trigger: PHashDistanceTrigger) -> float:
-    """Return how long the event loop stood still while a trigger checked and fired."""
+    """Return how long the event loop was blocked while a trigger checked and fired."""
     loop, worst = asyncio.get_running_loop(), 0.0
     check = asyncio.ensure_future(first(trigger))
     while not check.done():

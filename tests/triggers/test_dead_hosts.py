@@ -1,4 +1,4 @@
-"""A host or a storage that says nothing holds up those who need it, and nobody else."""
+"""A host or storage that does not respond delays only the triggers that need it."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ PHASH = "f06830ca9f1e3e90"
 
 @pytest.fixture
 def silent_storage(tmp_path: Path) -> Iterator[str]:
-    """The path of a bank that can be opened, but whose reader waits for ever."""
+    """The path of a bank that can be opened, but whose reader waits forever."""
     path = tmp_path / "silent.jsonl"
     os.mkfifo(path)
     yield str(path)
-    with contextlib.suppress(OSError):  # nobody waits any more
+    with contextlib.suppress(OSError):  # there is no reader left
         os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
 
 
@@ -60,7 +60,7 @@ def trigger(number: int, imagekit: ImageKitEmulator, **arguments: Any) -> PHashD
 async def check_beside(
     dead: list[PHashDistanceTrigger], hung: Callable[[], object], healthy: list[PHashDistanceTrigger]
 ) -> None:
-    """Let the healthy fire beside dead ones that hang already, and still hang afterwards."""
+    """Check that healthy triggers fire while dead ones hang before and after."""
     waiting = [asyncio.create_task(first(each)) for each in dead]
     await await_until(hung, "the dead ones hang")
     payloads = await asyncio.wait_for(asyncio.gather(*map(first, healthy)), PATIENCE)
@@ -105,7 +105,7 @@ def test_a_check_waits_for_a_storage_for_a_limited_time_and_may_be_repeated(sile
         assert caught.value.retryable
 
 
-def test_those_who_need_the_same_bank_share_one_load_and_hanging_loads_are_limited() -> None:
+def test_triggers_of_the_same_bank_share_one_load_and_hanging_loads_are_limited() -> None:
     go_on = threading.Event()
 
     def load() -> PHashBank:

@@ -13,7 +13,7 @@ def sent(payload: dict[str, Any]) -> Any:
     return json.loads(json.dumps(payload, allow_nan=False))
 
 
-def test_a_match_brings_its_value() -> None:
+def test_a_match_returns_its_value() -> None:
     assert read_event(sent(matched({"distance": 3}))) == {"distance": 3}
 
 
@@ -24,7 +24,7 @@ def test_a_match_brings_its_value() -> None:
         ImageKitRateLimitError("Slow.", status=429, reset_ms=250),
     ],
 )
-def test_an_error_arrives_in_its_own_class_with_all_it_knows(error: ImageKitError) -> None:
+def test_an_error_is_raised_in_its_own_class_with_all_details(error: ImageKitError) -> None:
     with pytest.raises(type(error)) as caught:
         read_event(sent(failed(error)))
     assert type(caught.value) is type(error)
@@ -43,6 +43,6 @@ def test_an_error_arrives_in_its_own_class_with_all_it_knows(error: ImageKitErro
         {"status": "failed", "error": "OSError"},
     ],
 )
-def test_anything_else_is_no_success(event: Any) -> None:
+def test_any_other_event_is_an_error(event: Any) -> None:
     with pytest.raises(ImageKitError, match="without a result"):
         read_event(event)

@@ -1,4 +1,4 @@
-"""The trigger that watches a library, alone as on Airflow before 3.3."""
+"""The trigger that watches a library with its own poll, as on Airflow before 3.3."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 async def events(trigger: ImageKitFilesTrigger, *steps: Any) -> list[dict[str, Any]]:
-    """Return the events of a trigger, one before each step and one after the last."""
+    """Return the events of a trigger: one before each step, and one after the last."""
     found, stream = [], trigger.run()
     for step in (*steps, None):
         found.append((await asyncio.wait_for(anext(stream), 60)).payload)
@@ -84,7 +84,7 @@ def test_a_new_version_is_a_change_and_a_folder_is_watched_without_those_below(
     assert second["files"][0]["versionId"] != second["files"][0]["fileId"]
 
 
-def test_only_the_kinds_that_are_asked_for_are_reported(new_library: ImageKitEmulator) -> None:
+def test_only_the_requested_kinds_are_reported(new_library: ImageKitEmulator) -> None:
     upload(new_library, "a.txt")
 
     def change_and_upload() -> None:
@@ -95,7 +95,7 @@ def test_only_the_kinds_that_are_asked_for_are_reported(new_library: ImageKitEmu
     assert [file["filePath"] for file in second["files"]] == ["/b.txt"]
 
 
-def test_an_error_is_not_the_end_and_costs_one_poll(new_library: ImageKitEmulator) -> None:
+def test_an_error_costs_one_poll_and_does_not_end_the_watch(new_library: ImageKitEmulator) -> None:
     upload(new_library, "a.txt")
     new_library.inject(status=403, times=2)
     new_library.inject(garbage=True, times=1)
@@ -103,7 +103,7 @@ def test_an_error_is_not_the_end_and_costs_one_poll(new_library: ImageKitEmulato
     assert event["count"] == 1
 
 
-def test_while_the_account_is_over_its_limit_nothing_is_asked(new_library: ImageKitEmulator) -> None:
+def test_while_the_account_is_over_its_limit_no_request_is_sent(new_library: ImageKitEmulator) -> None:
     new_library.inject(status=429, headers={"X-RateLimit-Reset": "60000"}, times=None)
     polls = 0
 

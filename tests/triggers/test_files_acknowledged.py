@@ -1,4 +1,4 @@
-"""Many watchers of one search, and triggerers that are killed: through Airflow 3.3's own shared streams."""
+"""Watchers that share a search, and triggerers that are killed, with Airflow 3.3's own shared streams."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.library.arrivals import CURSOR_KEY, REPORTED_KEY, digest_of
 from airflow_provider_imagekit.triggers.files import ImageKitFilesTrigger
 from airflow_provider_imagekit.triggers.files_stream import FilesProducer
-from tests.triggers.watching import QuickTrigger, Store, Triggerer, names_in, polls_told_again, upload
+from tests.triggers.watching import QuickTrigger, Store, Triggerer, names_in, repeated_polls, upload
 
 pytestmark = pytest.mark.skipif(
     not hasattr(BaseEventTrigger, "create_shared_stream_producer"), reason="needs Airflow 3.3"
@@ -70,7 +70,7 @@ def test_25_watchers_of_one_search_cost_the_requests_of_one(new_library: ImageKi
         await triggerer.until(lambda: all(names_in(database, number) for number in range(watchers)))
         await triggerer.until(lambda: polls >= 10)
         await triggerer.kill()
-        counts.append(len([asked for asked in new_library.requests if asked.method == "GET"]) / polls)
+        counts.append(len([request for request in new_library.requests if request.method == "GET"]) / polls)
 
     for watchers in (1, 25):
         database.clear()
@@ -104,10 +104,10 @@ def test_a_kill_loses_nothing_and_repeats_one_poll_at_most(new_library: ImageKit
 
     run(story)
     assert set(names_in(database)) == {*(f"/{number}.txt" for number in range(rounds)), "/last.txt"}
-    assert polls_told_again(database) <= rounds
+    assert repeated_polls(database) <= rounds
 
 
-def test_what_is_acknowledged_is_not_told_again_after_a_restart(new_library: ImageKitEmulator) -> None:
+def test_acknowledged_files_are_not_reported_again_after_a_restart(new_library: ImageKitEmulator) -> None:
     database: list[Any] = []
     store = Store()
 
@@ -166,7 +166,7 @@ def test_the_first_cursor_is_stored_before_the_first_poll(new_library: ImageKitE
     assert (store.writes, len(json.dumps(store.values[CURSOR_KEY])) < 100) == (1, True)
 
 
-def test_a_state_that_cannot_be_read_stops_the_reports_until_it_can(new_library: ImageKitEmulator) -> None:
+def test_no_file_is_reported_until_the_state_can_be_read(new_library: ImageKitEmulator) -> None:
     database: list[Any] = []
     store = Store(OSError("the database is away"), ValueError("2 concrete inlets"))
 
@@ -182,7 +182,7 @@ def test_a_state_that_cannot_be_read_stops_the_reports_until_it_can(new_library:
     assert names_in(database) == {"/a.txt": 1}
 
 
-def test_one_trigger_for_two_assets_is_an_error_that_says_what_to_do(new_library: ImageKitEmulator) -> None:
+def test_one_trigger_for_two_assets_is_an_error_that_names_the_fix(new_library: ImageKitEmulator) -> None:
     store = Store(*[ValueError("Task has 2 concrete inlets")] * 1000)
     messages: list[str] = []
 
@@ -226,7 +226,7 @@ def _delete(ik: ImageKitEmulator, name: str) -> None:
     requests.delete(url, auth=(ik.private_key, ""), timeout=10).raise_for_status()
 
 
-def test_what_a_webhook_has_reported_is_not_reported_again(new_library: ImageKitEmulator) -> None:
+def test_files_that_a_webhook_reported_are_not_reported_again(new_library: ImageKitEmulator) -> None:
     database: list[Any] = []
     store = Store()
     file_id = new_library.file_id("a.txt")

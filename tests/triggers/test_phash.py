@@ -55,7 +55,7 @@ def trigger_for(
     )
 
 
-# What it did not have from the start; a wait that began before an upgrade goes on without them.
+# Arguments of later versions; a wait that began before an upgrade continues without them.
 LATER = ("deadline", "next_check", "request_timeout", "max_retries", "max_calls", "calls_sent")
 
 
@@ -75,7 +75,7 @@ def test_it_loads_and_checks_with_the_arguments_of_earlier_versions(
 
 
 class TestLimitsOfTheTask:
-    def test_the_ceiling_of_the_task_ends_the_wait_with_its_error(
+    def test_the_call_limit_of_the_task_ends_the_wait_with_its_error(
         self, connection: str, imagekit: ImageKitEmulator
     ) -> None:
         trigger = trigger_for(imagekit, pictures.UNRELATED, max_calls=3, calls_sent=1, silent_fail=True)
@@ -83,7 +83,7 @@ class TestLimitsOfTheTask:
             read_event(fired(trigger, Waits()))
         assert len(imagekit.requests) == 2
 
-    def test_triggers_that_wait_together_have_a_ceiling_each(
+    def test_triggers_that_wait_together_have_separate_call_limits(
         self, connection: str, imagekit: ImageKitEmulator
     ) -> None:
         waiting = [trigger_for(imagekit, pictures.UNRELATED, max_calls=most) for most in (1, 2, None)]
@@ -97,7 +97,7 @@ class TestLimitsOfTheTask:
 
         first, second, third = asyncio.run(together())
         assert [event.payload["error"] for event in (first, second)] == ["CallLimitError"] * 2
-        assert isinstance(third, TimeoutError)  # the test's patience
+        assert isinstance(third, TimeoutError)  # raised by Waits
 
     def test_the_retries_of_the_task_are_those_of_each_check(
         self, connection: str, imagekit: ImageKitEmulator
@@ -109,7 +109,7 @@ class TestLimitsOfTheTask:
         assert (fault.hits, len(waits.seconds)) == (3, 4)
 
 
-def test_an_argument_that_it_does_not_know_is_an_error() -> None:
+def test_an_unknown_argument_is_an_error() -> None:
     with pytest.raises(TypeError):
         PHashDistanceTrigger(**ARGUMENTS, colour="red")
 
@@ -130,9 +130,7 @@ def test_it_waits_one_interval_and_then_fires_with_the_xcom_value(
     assert len(imagekit.requests) == 1
 
 
-def test_after_a_restart_a_check_that_is_due_comes_at_once(
-    connection: str, imagekit: ImageKitEmulator
-) -> None:
+def test_after_a_restart_a_due_check_runs_at_once(connection: str, imagekit: ImageKitEmulator) -> None:
     waits = Waits()
     assert read_event(fired(trigger_for(imagekit, next_check=time.time() - 1), waits))["matched"]
     assert waits.seconds == [0.0]
@@ -194,7 +192,7 @@ def test_with_exponential_backoff_the_interval_doubles_up_to_its_limit(
     [{"status": 404}, {"status": 500}, {"status": 429}, {"drop": "before"}, {"status": 200, "body": b""}],
     ids=str,
 )
-def test_a_bad_night_of_the_api_costs_a_delay_and_nothing_else(
+def test_temporary_errors_of_the_api_only_delay_the_trigger(
     connection: str, imagekit: ImageKitEmulator, fault: dict[str, Any]
 ) -> None:
     trigger = trigger_for(imagekit)
@@ -212,7 +210,7 @@ def test_a_long_reset_is_not_waited_for_in_a_thread(connection: str, imagekit: I
     waits = Waits(3)
     with pytest.raises(TimeoutError):
         fired(trigger, waits)
-    assert len(imagekit.requests) == 1  # the account's budget is paused: the other checks send nothing
+    assert len(imagekit.requests) == 1  # requests of the account are paused, so the other checks send none
 
 
 def test_a_key_that_expires_while_it_waits_ends_the_wait_with_an_auth_error(
@@ -230,7 +228,7 @@ def test_a_key_that_expires_while_it_waits_ends_the_wait_with_an_auth_error(
     assert len(imagekit.requests) == 2
 
 
-def test_a_key_rotated_in_the_connection_while_it_waits_is_taken_up(
+def test_a_key_rotated_in_the_connection_while_it_waits_is_used(
     connection: str, imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trigger = trigger_for(imagekit)
@@ -253,7 +251,7 @@ def test_with_silent_fail_an_error_does_not_end_the_wait(connection: str, imagek
     assert len(waits.seconds) == 2
 
 
-def test_the_event_loop_runs_on_while_a_check_is_slow(connection: str, imagekit: ImageKitEmulator) -> None:
+def test_a_slow_check_does_not_block_the_event_loop(connection: str, imagekit: ImageKitEmulator) -> None:
     trigger = trigger_for(imagekit)
     trigger.sleep = Waits()
     imagekit.inject(delay=1, times=None)

@@ -22,7 +22,7 @@ OTHER = "2222222222222222"
 
 
 def triggers(imagekit: ImageKitEmulator, **arguments: Any) -> list[PHashDistanceTrigger]:
-    """Triggers that all wake at the same moment, again and again."""
+    """Return triggers that all wake up at the same time, repeatedly."""
     made = []
     for number in range(TRIGGERS):
         trigger = PHashDistanceTrigger(
@@ -41,13 +41,13 @@ def triggers(imagekit: ImageKitEmulator, **arguments: Any) -> list[PHashDistance
 
 
 async def cancelled_in_mid_check(imagekit: ImageKitEmulator) -> int:
-    """Return how many tasks are left when all triggers were cancelled."""
+    """Return how many tasks are left after all triggers were cancelled."""
     tasks = [asyncio.create_task(first(trigger)) for trigger in triggers(imagekit)]
-    await await_until(checks, "a check is under way")
+    await await_until(checks, "a check is running")
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await await_until(lambda: not checks(), "no check is under way any more")
+    await await_until(lambda: not checks(), "no check is running")
     return len(asyncio.all_tasks()) - 1
 
 
@@ -58,13 +58,13 @@ def test_cancelled_triggers_leave_no_task_no_thread_and_no_socket(
     assert asyncio.run(cancelled_in_mid_check(imagekit)) == 0
     before = threading.active_count(), len(process.net_connections("tcp"))
     assert asyncio.run(cancelled_in_mid_check(imagekit)) == 0
-    # No more threads than slots, and each has one socket with two ends here.
+    # At most one thread per slot, and each has one socket, both ends of which are in this process.
     assert threading.active_count() <= before[0] + SLOTS
     assert len(process.net_connections("tcp")) <= before[1] + 2 * SLOTS
     assert len(checks()) <= SLOTS
 
 
-def test_of_triggers_that_wake_together_no_more_begin_a_check_than_an_account_has_slots(
+def test_triggers_that_wake_together_start_no_more_checks_than_an_account_has_slots(
     imagekit: ImageKitEmulator, silent_host: str
 ) -> None:
     async def begin() -> int:
@@ -73,7 +73,7 @@ def test_of_triggers_that_wake_together_no_more_begin_a_check_than_an_account_ha
             for trigger in triggers(imagekit, imagekit_conn_id=silent_host)
         ]
         await await_until(lambda: len(checks()) >= SLOTS, f"{SLOTS} checks are under way")
-        await asyncio.sleep(0.5)  # no answer comes, so one check more would be seen now
+        await asyncio.sleep(0.5)  # no response arrives, so another check would be visible now
         count = len(checks())
         for task in tasks:
             task.cancel()
@@ -83,7 +83,7 @@ def test_of_triggers_that_wake_together_no_more_begin_a_check_than_an_account_ha
     assert asyncio.run(begin()) == SLOTS
 
 
-def test_triggers_that_wake_together_read_their_connection_once_and_each_hears_of_its_error() -> None:
+def test_triggers_that_wake_together_read_their_connection_once_and_each_raises_its_error() -> None:
     read: list[str] = []
 
     async def reading() -> Any:
@@ -92,13 +92,13 @@ def test_triggers_that_wake_together_read_their_connection_once_and_each_hears_o
         raise KeyError("gone")
 
     async def several() -> list[Any]:
-        asks = [asyncio.ensure_future(client_of("conn", reading)) for _ in range(50)]
+        waiting = [asyncio.ensure_future(client_of("conn", reading)) for _ in range(50)]
         await asyncio.sleep(0)
-        asks[0].cancel()  # the one that reads
-        met = await asyncio.gather(*asks, return_exceptions=True)
+        waiting[0].cancel()  # the trigger that reads
+        results = await asyncio.gather(*waiting, return_exceptions=True)
         with pytest.raises(KeyError):
             await client_of("conn", reading)
-        return met
+        return results
 
     [cancelled, *others] = asyncio.run(several())
     assert isinstance(cancelled, asyncio.CancelledError)
@@ -106,7 +106,7 @@ def test_triggers_that_wake_together_read_their_connection_once_and_each_hears_o
     assert read == ["read"] * 2
 
 
-def test_none_is_lost_when_all_become_true_at_once(connection: str, imagekit: ImageKitEmulator) -> None:
+def test_no_event_is_lost_when_all_match_at_once(connection: str, imagekit: ImageKitEmulator) -> None:
     async def all_of_them() -> list[Any]:
         return await asyncio.gather(*map(first, triggers(imagekit, max_distance=64)))
 
@@ -125,15 +125,15 @@ def test_each_check_is_one_line_with_distance_and_threshold(
     trigger = triggers(imagekit, max_distance=64)[0]
     with caplog.at_level(logging.INFO):
         asyncio.run(first(trigger))
-    # Airflow 2 logs by way of logging (and may print it, too); Airflow 3 prints.
+    # Airflow 2 uses logging (and may also print); Airflow 3 prints.
     logged = [record.getMessage() for record in caplog.records]
-    told = logged if not AIRFLOW_3 else capsys.readouterr().out.splitlines()
-    lines = [line for line in told if "distance" in line]
+    log = logged if not AIRFLOW_3 else capsys.readouterr().out.splitlines()
+    lines = [line for line in log if "distance" in line]
     assert len(lines) == 1
-    assert "of 64 bits; at most 64 is met" in lines[0]
+    assert "of 64 bits, within the bounds (at most 64)" in lines[0]
 
 
-def test_a_retry_says_what_was_met_how_long_the_wait_is_and_the_request_id(
+def test_a_retry_logs_the_error_the_wait_and_the_request_id(
     connection: str, imagekit: ImageKitEmulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     imagekit.inject(status=503, body={"message": "Away for a moment."})

@@ -1,4 +1,4 @@
-"""A library to watch, and a triggerer in miniature around Airflow's own shared streams."""
+"""A library to watch, and a small triggerer that uses Airflow's own shared streams."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.triggers.files import ImageKitFilesTrigger
 from tests.support import PATIENCE
 
-__all__ = ["QuickTrigger", "Store", "Triggerer", "names_in", "polls_told_again", "upload"]
+__all__ = ["QuickTrigger", "Store", "Triggerer", "names_in", "repeated_polls", "upload"]
 
 
 async def _soon(_seconds: float) -> None:
@@ -22,13 +22,13 @@ async def _soon(_seconds: float) -> None:
 
 
 class QuickTrigger(ImageKitFilesTrigger):
-    """The trigger, polling as fast as it can be answered."""
+    """The trigger with a very short wait between polls."""
 
     sleep = staticmethod(_soon)
 
 
 class Store:
-    """The state store of an asset, as Airflow gives it to a trigger."""
+    """The state store of an asset, with the methods of Airflow's."""
 
     def __init__(self, *failures: Exception) -> None:
         self.values: dict[str, Any] = {}
@@ -51,8 +51,8 @@ class Triggerer:
     """
     Runs triggers as Airflow's triggerer does, with a database that is a list.
 
-    :param persist: whether an event gets as far as the database.
-    :param confirm: whether the triggerer hears that it is there.
+    :param persist: whether events are stored in the database.
+    :param confirm: whether the triggerer is notified that they are stored.
     """
 
     def __init__(self, database: list[Any], *, persist: bool = True, confirm: bool = True) -> None:
@@ -91,7 +91,7 @@ class Triggerer:
             await asyncio.sleep(0.01)
 
     async def kill(self) -> None:
-        """End everything without letting anything finish."""
+        """Cancel everything at once."""
         for group in self.streams._groups.values():
             for task in (group._pump_task, group._ack_timeout_task, group._poll_task):
                 if task is not None:
@@ -119,12 +119,12 @@ def names_in(database: list[Any], trigger_id: int = 0) -> Counter[str]:
     return Counter(file.get("filePath", file["fileId"]) for file in files)
 
 
-def polls_told_again(database: list[Any]) -> int:
-    """Return how many events name a file that an earlier one has named."""
-    told: set[tuple[str, str]] = set()
-    again = 0
+def repeated_polls(database: list[Any]) -> int:
+    """Return how many events name a file that an earlier event named."""
+    reported: set[tuple[str, str]] = set()
+    repeated = 0
     for _, event in database:
         names = {(file["fileId"], file.get("versionId", "")) for file in event["files"]}
-        again += bool(names & told)
-        told |= names
-    return again
+        repeated += bool(names & reported)
+        reported |= names
+    return repeated

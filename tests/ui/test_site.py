@@ -1,4 +1,4 @@
-"""The documentation's site as a browser shows it, on a desktop and on a phone, by day and by night."""
+"""The documentation's site in a browser, in desktop and phone widths, in the light and the dark theme."""
 
 from __future__ import annotations
 

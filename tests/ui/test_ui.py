@@ -1,7 +1,7 @@
 """
 Airflow's own UI in a headless Chromium: the connection form, its Test button, and a run.
 
-The screenshots in ``docs/images/`` are taken on the way (set ``IMAGEKIT_WRITE_SCREENSHOTS``).
+With ``IMAGEKIT_WRITE_SCREENSHOTS`` set, these tests also write the screenshots in ``docs/images/``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 
 class Browser:
-    """A Chromium whose user is logged in."""
+    """A Chromium with a logged-in user."""
 
     def __init__(self, stack: AirflowStack, profile: Path) -> None:
         options = webdriver.ChromeOptions()
@@ -78,7 +78,7 @@ class Browser:
         wait_until(lambda: text in self.text(), PATIENCE, f"{text!r} is shown")
 
     def photograph(self, name: str) -> None:
-        time.sleep(1)  # what slides in has come to rest
+        time.sleep(1)  # wait for animations to end
         if os.environ.get("IMAGEKIT_WRITE_SCREENSHOTS"):
             picture = Image.open(io.BytesIO(base64.b64decode(self.driver.get_screenshot_as_base64())))
             picture.convert("RGB").quantize(128).save(IMAGES / f"{name}.png", optimize=True)
@@ -108,7 +108,7 @@ def browser(stack: AirflowStack, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def labels(browser: Browser) -> set[str]:
-    """The labels of the fields that can be seen; a field of the form carries its label beside it."""
+    """Return the labels of the visible fields."""
     return set(browser.find("[role=dialog]").text.splitlines())
 
 
@@ -140,7 +140,7 @@ def test_the_connection_form_shows_its_fields_and_saves(browser: Browser, imagek
     browser.shows("1 Connection")
 
 
-def test_the_saved_connection_is_what_was_typed_in(
+def test_the_saved_connection_has_the_typed_values(
     browser: Browser, stack: AirflowStack, imagekit: ImageKitEmulator
 ) -> None:
     saved = Api(stack).call("GET", f"/connections/{CONNECTION_ID}")
@@ -158,9 +158,7 @@ def test_the_test_button_is_green_with_the_right_key(browser: Browser, imagekit:
     browser.photograph("connection-test")
 
 
-def test_the_test_button_says_what_is_wrong_with_a_wrong_key(
-    browser: Browser, imagekit: ImageKitEmulator
-) -> None:
+def test_the_test_button_shows_the_error_of_a_wrong_key(browser: Browser, imagekit: ImageKitEmulator) -> None:
     key, imagekit.private_key = imagekit.private_key, "private_another="
     browser.open("/connections")
     browser.find("button[aria-label='Test Connection']").click()
@@ -197,7 +195,9 @@ def test_a_person_sees_near_duplicates_side_by_side_and_approves(
 ) -> None:
     api = Api(stack)
     run = api.trigger(REVIEW_DAG_ID)
-    wait_until(lambda: api.task(run, "approve")["state"] == "awaiting_input", 180, "somebody is asked")
+    wait_until(
+        lambda: api.task(run, "approve")["state"] == "awaiting_input", 180, "the task waits for a reviewer"
+    )
     start = time.monotonic()
     page = quote(run.rpartition("/")[2], safe="")
     browser.open(f"/dags/{REVIEW_DAG_ID}/runs/{page}/tasks/approve/required_actions")
@@ -225,14 +225,14 @@ def test_the_link_of_a_search_opens_its_page_from_the_ui(browser: Browser, stack
     run_id = quote(run.rpartition("/")[2], safe="")
     browser.open(f"/dags/{REVIEW_DAG_ID}/runs/{run_id}/tasks/find/details")
     browser.shows("ImageKit report")
-    address = browser.driver.find_element("link text", "ImageKit report").get_attribute("href")
-    assert address.startswith("http://127.0.0.1:")
-    browser.driver.get(address)
+    url = browser.driver.find_element("link text", "ImageKit report").get_attribute("href")
+    assert url.startswith("http://127.0.0.1:")
+    browser.driver.get(url)
     browser.shows("near-duplicates in")
     assert accessibility_faults(browser.driver) == []
 
 
-def test_the_screenshots_are_there_and_small() -> None:
+def test_the_screenshots_exist_and_are_small() -> None:
     found = {path.stem: path.stat().st_size for path in IMAGES.glob("*.png")}
     taken = {"connection-form", "connection-form-extra", "connection-test", "extra-links", "review", "xcom"}
     assert taken <= set(found)

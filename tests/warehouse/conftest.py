@@ -1,4 +1,4 @@
-"""These tests have an environment of their own, so only `make test-warehouse` runs them."""
+"""Skips these tests except in `make test-warehouse`, which has a separate environment for them."""
 
 from __future__ import annotations
 

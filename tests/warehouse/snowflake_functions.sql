@@ -1,4 +1,4 @@
--- Snowflake's functions that near_duplicates_sql uses, by its documentation, for PostgreSQL.
+-- The Snowflake functions that near_duplicates_sql uses, defined in PostgreSQL according to Snowflake's documentation.
 CREATE SCHEMA snowflake;
 CREATE FUNCTION snowflake.to_number(text, text) RETURNS bigint LANGUAGE sql IMMUTABLE
     AS $$ SELECT ('x' || $1)::bit(64)::bigint $$;
@@ -6,7 +6,7 @@ CREATE FUNCTION snowflake.to_char(bigint, text) RETURNS text LANGUAGE sql IMMUTA
     AS $$ SELECT upper(to_hex($1)) $$;
 CREATE FUNCTION snowflake.bitxor(bigint, bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT $1 # $2 $$;
 CREATE FUNCTION snowflake.bitand(bigint, bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT $1 & $2 $$;
--- Its numbers have 38 digits, so a hash is never negative there.
+-- Numbers have 38 digits in Snowflake, so a hash is never negative there.
 CREATE FUNCTION snowflake.bitshiftright(bigint, integer) RETURNS bigint LANGUAGE sql IMMUTABLE
     AS $$ SELECT ($1::bit(64) >> $2)::bigint $$;
 SET search_path = snowflake, public, pg_catalog;

@@ -1,4 +1,4 @@
-"""The search as SQL finds, in each engine, the pairs that the package's own search finds."""
+"""The SQL search finds the same pairs in each engine as the package's own search."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.stack.postgres import postgres_server
 
 SNOWFLAKE = Path(__file__).parent / "snowflake_functions.sql"
 RADII = pytest.mark.parametrize("radius", [0, 4, 8])
-# Two plans of the search.
+# Each number of rows selects a different plan of the search.
 ROWS = pytest.mark.parametrize("rows", [2_000, 1_000_000])
 
 
@@ -48,7 +48,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     }
     logging.getLogger("py4j").setLevel(
         logging.WARNING
-    )  # it logs when Python ends, after pytest closed the log
+    )  # it logs when Python exits, after pytest has closed the log
     session = SparkSession.builder.master("local[2]").config(map=options).getOrCreate()
     session.createDataFrame(rows_of_library(), "file_id string, phash string").createOrReplaceTempView(
         "library"
@@ -59,27 +59,27 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 @RADII
 @ROWS
-def test_postgresql_finds_the_pairs_that_the_search_finds(postgres: Any, radius: int, rows: int) -> None:
+def test_postgresql_finds_the_same_pairs_as_the_search(postgres: Any, radius: int, rows: int) -> None:
     postgres.execute(near_duplicates_sql(dialect="postgres", radius=radius, rows=rows))
     found = postgres.fetchall()
-    assert len(found) == len(set(found)), "a pair is there twice"
+    assert len(found) == len(set(found)), "a pair was returned twice"
     assert set(found) == near_pairs(radius)
 
 
 @RADII
 @ROWS
-def test_spark_finds_the_pairs_that_the_search_finds(spark: SparkSession, radius: int, rows: int) -> None:
+def test_spark_finds_the_same_pairs_as_the_search(spark: SparkSession, radius: int, rows: int) -> None:
     found = [
         tuple(row)
         for row in spark.sql(near_duplicates_sql(dialect="spark", radius=radius, rows=rows)).collect()
     ]
-    assert len(found) == len(set(found)), "a pair is there twice"
+    assert len(found) == len(set(found)), "a pair was returned twice"
     assert set(found) == near_pairs(radius)
 
 
 @RADII
 @ROWS
-def test_the_text_for_snowflake_finds_them_where_its_functions_are_defined(
+def test_the_snowflake_query_finds_them_in_postgresql_with_its_functions_defined(
     postgres: Any, radius: int, rows: int
 ) -> None:
     postgres.execute("SAVEPOINT functions")
@@ -90,7 +90,7 @@ def test_the_text_for_snowflake_finds_them_where_its_functions_are_defined(
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))
-def test_a_parser_of_the_dialect_reads_the_text(dialect: str) -> None:
+def test_a_parser_of_the_dialect_accepts_the_query(dialect: str) -> None:
     text = near_duplicates_sql(dialect=dialect, radius=8, rows=10**6, table="a.library")
     [query] = sqlglot.parse(text, read=dialect, error_level=sqlglot.ErrorLevel.RAISE)
     assert query is not None

@@ -35,10 +35,10 @@ def usable(
             raise _unusable(table, f"row {number:,} cannot be read: {reason}") from error
         if found is None:
             return
-        key, row, is_whole = found
+        key, row, may_stay = found
         if key <= previous:
             raise _unusable(table, f"it is not sorted: row {number:,}, {key!r}, follows {previous!r}")
-        if row is not None and not is_whole and (column := wrong_column(row)) is not None:
+        if row is not None and not may_stay and (column := wrong_column(row)) is not None:
             raise _unusable(table, f"row {number:,} has the invalid {column} {row[column]!r:.80}")
         previous = key
         yield found

@@ -17,8 +17,8 @@ from airflow_provider_imagekit.library.table.schema import COLUMNS, LISTING_COLU
 __all__ = ["line_pattern", "patterns_of"]
 
 _TEXT: Final = r'"(?:[^"\\\x00-\x1f]|\\["\\bfnrt])*"'
-_WHOLE: Final = "-?(?:0|[1-9][0-9]{0,17})"
-_NUMBER: Final = rf"{_WHOLE}(?:\.[0-9]+)?(?:e-?[0-9]{{1,2}})?"
+_INTEGER: Final = "-?(?:0|[1-9][0-9]{0,17})"
+_NUMBER: Final = rf"{_INTEGER}(?:\.[0-9]+)?(?:e-?[0-9]{{1,2}})?"
 _TENTHS: Final = r"-?(?:0|[1-9][0-9]{0,2})(?:\.[0-9])?"
 _DAY: Final = (
     "(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
@@ -26,7 +26,7 @@ _DAY: Final = (
 _TIME: Final = rf'"[1-9][0-9]{{3}}-{_DAY}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{{3}}Z"'
 _PATTERNS: Final = {
     Kind.TEXT: _TEXT,
-    Kind.INTEGER: _WHOLE,
+    Kind.INTEGER: _INTEGER,
     Kind.NUMBER: _NUMBER,
     Kind.BOOLEAN: "true|false",
     Kind.TIME: _TIME,

@@ -1,4 +1,4 @@
-"""Reads a published table in its stored form, so that unchanged rows are copied without decoding."""
+"""Reads a published table in its stored form. A row *stays* if it is copied without decoding and encoding."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ class StoredLines:
                 if key:
                     yield key, None, True
                 else:
-                    row, is_whole = _read_line(line) or (_complete(json_row(line, number)), False)
-                    yield row_key(row), row, is_whole
+                    row, may_stay = _read_line(line) or (_complete(json_row(line, number)), False)
+                    yield row_key(row), row, may_stay
 
     def pieces(self, marks: bytearray) -> Iterator[tuple[int, Piece]]:
         """Yield rows that stay as bytes, split where another piece must begin."""
@@ -204,16 +204,16 @@ class StoredBatches:
     def rows(self, known: Known | None = None) -> Iterator[tuple[str, Row | None, bool]]:
         """Yield each row; rows may stay if their batch has this package's columns and no invalid values."""
         for batch in self._batches():
-            whole = self._is_valid(batch)
-            stay = self._rows_that_stay(batch, known) if known and whole else [""] * batch.num_rows
+            valid = self._is_valid(batch)
+            stay = self._rows_that_stay(batch, known) if known and valid else [""] * batch.num_rows
             others = batch.filter(self._arrow.array([not key for key in stay], self._arrow.bool_()))
-            rows = _rows_of(others.select(self._COMPARED) if whole else others)
+            rows = _rows_of(others.select(self._COMPARED) if valid else others)
             for key in stay:
                 if key:
                     yield key, None, True
                 else:
-                    row = next(rows) if whole else _complete(next(rows))
-                    yield row_key(row), row, whole
+                    row = next(rows) if valid else _complete(next(rows))
+                    yield row_key(row), row, valid
 
     def _rows_that_stay(self, batch: Any, known: Known) -> list[str]:
         """Return the key of each row that is known to stay, and an empty text for other rows."""

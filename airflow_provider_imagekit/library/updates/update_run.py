@@ -31,13 +31,13 @@ Errors = dict[str, ImageKitError | str]
 #: Columns of the table of results.
 ROW_COLUMNS: dict[str, type] = {"file_id": str, "status": str, "error": str}
 
-_OF_THE_FILE = (ImageKitBadRequestError, ImageKitInputError, ImageKitNotFoundError)
+_FILE_ERRORS = (ImageKitBadRequestError, ImageKitInputError, ImageKitNotFoundError)
 _LOCKED = 423
 
 
 class UpdateRun:
     """
-    Changes each file exactly once.
+    Changes each file once.
 
     The journal records requests before they are sent and their results afterwards. So the next try knows what
     is done, and checks only the files whose request may have been in progress when the process ended.
@@ -65,9 +65,9 @@ class UpdateRun:
         self._threads = threads
         self._stopped = threading.Event()
         self._done: dict[Step, set[str]] = defaultdict(set)
-        self._doubtful: dict[Step, set[str]] = defaultdict(set)
+        self._uncertain: dict[Step, set[str]] = defaultdict(set)
         self._errors: dict[str, str] = {}
-        self._passing: set[str] = set()
+        self._retryable: set[str] = set()
 
     def stop(self) -> None:
         """Stop the run after the requests in progress."""
@@ -93,7 +93,7 @@ class UpdateRun:
         try:
             with ThreadPoolExecutor(self._threads, "imagekit-write") as pool:
                 for step, ids in self._steps().items():
-                    self._settle_doubts(pool, step)
+                    self._resolve_uncertain(pool, step)
                     self._do(pool, step, self._left(step, ids))
         finally:
             if self._journal is not None:
@@ -118,7 +118,7 @@ class UpdateRun:
     @property
     def lasting(self) -> bool:
         """Whether another try would fail again for all of these files."""
-        return not self._passing
+        return not self._retryable
 
     def _steps(self) -> dict[Step, list[str]]:
         return self._change.steps(self._targets)
@@ -129,9 +129,9 @@ class UpdateRun:
     def _recall(self, event: Event) -> None:
         step, ids = Step(event["step"]), event["ids"]
         if event["what"] == "sent":
-            self._doubtful[step] |= set(ids)
+            self._uncertain[step] |= set(ids)
             return
-        self._doubtful[step] -= set(ids)
+        self._uncertain[step] -= set(ids)
         if event["what"] == "done":
             self._done[step] |= set(ids)
         else:
@@ -141,10 +141,10 @@ class UpdateRun:
         if self._journal is not None and (listed := list(ids)):
             self._journal.append({"what": what, "step": str(step), "ids": listed, **more})
 
-    def _settle_doubts(self, pool: ThreadPoolExecutor, step: Step) -> None:
+    def _resolve_uncertain(self, pool: ThreadPoolExecutor, step: Step) -> None:
         """Check the files whose request may have been processed when the earlier try was killed."""
-        doubtful = self._left(step, sorted(self._doubtful[step] & set(self._targets)))
-        for group in _batched(doubtful, self._threads):
+        uncertain = self._left(step, sorted(self._uncertain[step] & set(self._targets)))
+        for group in _batched(uncertain, self._threads):
             self._check()
             found = pool.map(lambda file_id: self._has(step, file_id), group)
             done = [file_id for file_id, has in zip(group, found, strict=True) if has]
@@ -154,7 +154,7 @@ class UpdateRun:
     def _has(self, step: Step, file_id: str) -> bool:
         try:
             file = self._client.get_file_details(file_id)
-        except _OF_THE_FILE:
+        except _FILE_ERRORS:
             return False  # the request will fail in the same way and be recorded in the results
         return self._change.is_done(step, file, self._targets[file_id])
 
@@ -186,7 +186,7 @@ class UpdateRun:
     def _fail(self, step: Step, file_id: str, error: ImageKitError | str) -> None:
         self._errors[file_id] = str(error)
         if isinstance(error, ImageKitError) and error.retryable:
-            self._passing.add(file_id)
+            self._retryable.add(file_id)
         else:
             self._note("failed", step, [file_id], error=str(error))
 
@@ -194,7 +194,7 @@ class UpdateRun:
         """Send a request; if ImageKit rejects one for several files, send it again in halves."""
         try:
             return self._request(step, part)
-        except _OF_THE_FILE as error:
+        except _FILE_ERRORS as error:
             if len(part) == 1:
                 return {part[0]: error}
             half = len(part) // 2

@@ -35,8 +35,8 @@ __all__ = [
 
 _may_use_numpy: ContextVar[bool] = ContextVar("may_use_numpy", default=True)
 
-#: Default maximum number of pairs, which take some 100 MB. More pairs mean that the radius is too wide, or
-#: that the hashes of flat pictures are included.
+#: Default maximum number of pairs, which take some 100 MB. More pairs usually mean that the radius is too
+#: wide, or that the hashes of flat pictures are included.
 MAX_PAIRS = 5_000_000
 
 #: A picture with more near pictures than this is crowded. A pair of two crowded pictures is counted but not

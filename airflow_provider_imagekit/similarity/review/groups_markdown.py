@@ -14,7 +14,7 @@ __all__ = ["groups_markdown"]
 _STEP: Final = thumbnail_step(200, 150)
 # A file's path is untrusted text; it must not end its cell or become a link.
 _MARKUP: Final = re.compile(r"[\\`*\[\]<>|~&!]")
-_IN_ADDRESS: Final = ":/?#@$&'*+,;=%~"
+_IN_URL: Final = ":/?#@$&'*+,;=%~"
 
 
 def groups_markdown(rows: Iterable[Mapping[str, Any]], *, limit: int = 100) -> str:
@@ -41,6 +41,6 @@ def groups_markdown(rows: Iterable[Mapping[str, Any]], *, limit: int = 100) -> s
 
 
 def _picture(row: Mapping[str, Any]) -> str:
-    address = web_url(row.get("url"))
+    url = web_url(row.get("url"))
     name = _MARKUP.sub(r"\\\g<0>", " ".join(str(row.get("path") or row["id"]).split()))
-    return f"![]({quote(thumbnail_url(address, _STEP), safe=_IN_ADDRESS)}) {name}" if address else name
+    return f"![]({quote(thumbnail_url(url, _STEP), safe=_IN_URL)}) {name}" if url else name

@@ -132,7 +132,7 @@ def _lines(chunk: GroupChunk, fields: Sequence[str], step: str) -> tuple[bytes, 
     like = chunk.ids
     values = {name: as_text(column, like=like, absent="") for name, column in chunk.values.items()}
     folders, names = _split_paths(values["path"])
-    urls, thumbnails = _addresses(chunk.values["url"], chunk.values["thumbnail"], step, like)
+    urls, thumbnails = _urls(chunk.values["url"], chunk.values["thumbnail"], step, like)
     width, height, size = (as_numbers(chunk.values[name]) for name in ("width", "height", "size"))
     sizes = [max(0, int(number)) for number in size]
     origins = list(map(_ORIGINS.__getitem__, chunk.origins))
@@ -187,12 +187,12 @@ def _summaries(
         yield name or number, size - 1, sum(sizes[copies]), min(distances), max(distances), flags
 
 
-def _addresses(urls: Column, others: Column, step: str, like: Column) -> tuple[Column, list[str]]:
+def _urls(urls: Column, others: Column, step: str, like: Column) -> tuple[Column, list[str]]:
     """Return URLs, and thumbnail URLs as JSON: 1 where the browser can derive it from the URL."""
     if not (is_arrow(urls) and is_arrow(like)):
         urls = text_column([url if isinstance(url, str) else None for url in listed(urls)], like=like)
     plain = zip(listed(found(urls, PLAIN)), listed(found(urls, "/tr:")), strict=True)
-    unusual = [not address or step for address, step in plain]
+    unusual = [not is_plain or step for is_plain, step in plain]
     urls = changed(urls, unusual, web_url)
     thumbnails, places = ["1"] * len(unusual), list(compress(count(), unusual))
     rows = zip(places, *(listed(taken(column, places)) for column in (urls, others)), strict=True)

@@ -69,7 +69,7 @@ class ThresholdReport:
     :param histogram_is_sampled: whether the histogram counts a random sample instead of all pairs.
     :param rows: one for each radius from 0.
     :param labels: number of labelled pairs that were given.
-    :param suggested_radius: the widest radius that is safe enough.
+    :param suggested_radius: the suggested radius, in bits; see :func:`threshold_report`.
     :param risk: the risk of the suggested radius, in words.
     """
 

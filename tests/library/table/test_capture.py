@@ -1,4 +1,4 @@
-"""When and where a picture was taken, as far as its EXIF tells."""
+"""When and where a picture was taken, according to its EXIF."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TestCapturedAt:
         exif = {"exif": {"DateTimeOriginal": "2024:06:01 10:00:00", "SubSecTimeOriginal": "25"}}
         assert captured(exif, UTC).at == "2024-06-01T10:00:00.250Z"
 
-    def test_digitising_stands_in_for_the_shutter(self) -> None:
+    def test_without_an_exposure_time_that_of_digitization_is_used(self) -> None:
         exif = {"exif": {"DateTimeOriginal": "    :  :     :  :  ", "CreateDate": "2024:06:01 10:00:00"}}
         assert captured(exif, UTC).at == "2024-06-01T10:00:00.000Z"
 
@@ -71,7 +71,7 @@ class TestCapturedAt:
             ("2004:09:04 23:39:06 GMT-3", "2004-09-04T23:39:06", "2004-09-05T02:39:06.000Z"),
         ],
     )
-    def test_an_offset_behind_the_clock_is_its_own(self, clock: str, shown: str, at: str) -> None:
+    def test_an_offset_after_the_clock_belongs_to_it(self, clock: str, shown: str, at: str) -> None:
         exif = {"exif": {"DateTimeOriginal": clock, "OffsetTimeOriginal": "+09:00"}, "gps": GPS}
         assert captured(exif, BERLIN) == (at, "offset", shown)
 
@@ -90,7 +90,7 @@ class TestCapturedAt:
             ("2004/09/04 09:42:10\x00+02:00", "2004-09-04T09:42:10"),
         ],
     )
-    def test_unusual_clocks_of_one_reading_are_read(self, clock: str, shown: str) -> None:
+    def test_unusual_but_unambiguous_clocks_are_read(self, clock: str, shown: str) -> None:
         assert captured({"exif": {"DateTimeOriginal": clock}}, UTC) == (f"{shown}.000Z", "zone", shown)
 
     @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ class TestCapturedAt:
             "9999:12:31 24:00:00",
         ],
     )
-    def test_a_clock_of_more_than_one_reading_or_of_none_gives_nothing(self, clock: str) -> None:
+    def test_an_ambiguous_or_invalid_clock_is_ignored(self, clock: str) -> None:
         assert captured({"exif": {"DateTimeOriginal": clock}}, UTC) == (None, None, None)
 
     @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ class TestCapturedAt:
     @pytest.mark.parametrize(
         "offset", ["+02:75", "+15:00", "-13:00", "+200", "+2:0", "02:00", "CEST", "\x00+02:00", 15, 2.5, True]
     )
-    def test_what_is_not_an_offset_counts_for_nothing(self, offset: Any) -> None:
+    def test_an_invalid_offset_is_ignored(self, offset: Any) -> None:
         tags = {"DateTimeOriginal": "2024:06:01 10:00:00", "OffsetTimeOriginal": offset}
         assert captured({"exif": tags}, UTC).source == "zone"
 
@@ -227,7 +227,7 @@ def test_twelve_hours_and_twenty_four_show_the_same_clock(shown: datetime) -> No
 
 
 @given(shown=moments, fix=moments, east=quarters, late=st.integers(-300, 300))
-def test_gps_time_is_taken_beside_every_zone_and_never_against_the_clock(
+def test_gps_time_is_used_in_every_zone_unless_it_contradicts_the_clock(
     shown: datetime, fix: datetime, east: int, late: int
 ) -> None:
     def beside(moment: datetime) -> Any:
@@ -291,5 +291,5 @@ class TestPlace:
             {"GPSLongitude": {"degrees": 11}},
         ],
     )
-    def test_half_a_place_is_none(self, change: dict[str, Any]) -> None:
+    def test_half_a_place_gives_no_place(self, change: dict[str, Any]) -> None:
         assert place({"gps": GPS | change}) == (None, None, None)

@@ -1,4 +1,4 @@
-"""Rows are typed and right for good EXIF, and there for every other."""
+"""Rows are typed; valid EXIF gives correct values, and invalid EXIF still gives a row."""
 
 from __future__ import annotations
 
@@ -71,18 +71,18 @@ class TestTypedColumns:
         assert (row["bit_rate"], row["duration"], row["video_codec"]) == (546524, 7.5, "h264")
         assert (row["phash"], row["exif"], row["has_gps"]) == (None, None, False)
 
-    def test_what_has_no_column_is_not_lost(self) -> None:
+    def test_a_field_without_a_column_is_not_lost(self) -> None:
         assert build({"colors": ["red"], "mimeType": "image/png"})["other"] == {
             "colors": ["red"],
             "mimeType": "image/png",
         }
 
     @pytest.mark.parametrize("value", [True, "wide", [], {}, None, 1e999, 2**64, float("nan")])
-    def test_what_is_no_number_is_null(self, value: Any) -> None:
+    def test_a_value_that_is_not_a_number_is_null(self, value: Any) -> None:
         assert build({"width": value})["width"] is None
 
     @pytest.mark.parametrize(("value", "expected"), [("640", 640), (640.4, 640), (-1, -1)])
-    def test_numbers_in_other_clothes(self, value: Any, expected: int) -> None:
+    def test_numbers_in_other_forms_are_converted(self, value: Any, expected: int) -> None:
         assert build({"width": value})["width"] == expected
 
     def test_a_malformed_phash_is_null(self) -> None:
@@ -110,7 +110,7 @@ class TestListing:
         assert version_of(row, ChangedBy.VERSION) == "v1"
         assert version_of(row, ChangedBy.VERSION_AND_TIME) == "v1 2024-01-02T03:04:05.678Z"
 
-    def test_a_row_of_this_package_comes_back_as_it_was(self) -> None:
+    def test_a_row_of_this_package_is_returned_unchanged(self) -> None:
         row = listing_row({"fileId": "5e", "filePath": "/a", "versionInfo": {"id": "v"}, "isPublished": True})
         assert listing_row(row) == row
 
@@ -119,7 +119,7 @@ class TestListing:
 
 
 class TestPrivacy:
-    def test_by_default_a_row_tells_neither_place_nor_owner_but_that_there_is_a_place(self) -> None:
+    def test_by_default_a_row_reveals_neither_place_nor_owner_but_that_there_is_a_place(self) -> None:
         row = build(CANON, Privacy())
         assert (row["latitude"], row["longitude"], row["altitude"], row["has_gps"]) == (
             None,
@@ -175,7 +175,7 @@ class TestPrivacy:
         assert build({"exif": exif}, privacy)["exif"] == {"gps": GPS}
         assert privacy.apply_to_metadata({"exif": exif}) == {"exif": {"gps": GPS}}
 
-    def test_of_fields_beside_exif_only_those_known_to_be_harmless_stay(self) -> None:
+    def test_only_harmless_fields_outside_exif_stay(self) -> None:
         metadata = {"mimeType": "image/jpeg", "xmp": {"creator": "Ada"}, "location": [52.5, 13.4]}
         assert build(metadata, Privacy())["other"] == {"mimeType": "image/jpeg"}
         assert build(metadata)["other"] == metadata
@@ -192,7 +192,7 @@ class TestPrivacy:
 
     @pytest.mark.parametrize("gps", GpsPolicy)
     @pytest.mark.parametrize("personal", PersonalPolicy)
-    def test_a_second_time_changes_nothing(self, gps: GpsPolicy, personal: PersonalPolicy) -> None:
+    def test_applying_it_twice_changes_nothing_more(self, gps: GpsPolicy, personal: PersonalPolicy) -> None:
         privacy = Privacy(gps, personal)
         row = build(CANON, privacy)
         assert privacy.apply(row) == row
@@ -246,9 +246,7 @@ def test_whatever_the_metadata_holds_the_row_is_typed(
     ),
     section=st.sampled_from(sorted(CANON["exif"])) | st.text(max_size=5),
 )
-def test_a_text_under_any_name_but_the_harmless_ones_leaves_the_row(
-    names: dict[str, Any], section: str
-) -> None:
+def test_a_text_under_any_name_but_the_harmless_ones_is_removed(names: dict[str, Any], section: str) -> None:
     exif = build({"exif": {section: names}, **names}, Privacy())["exif"] or {}
     assert {name for fields in exif.values() for name in fields} <= HARMLESS
 

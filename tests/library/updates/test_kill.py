@@ -1,4 +1,4 @@
-"""Tagging many files while the process is killed again and again: each is tagged once, within the budget."""
+"""Tags many files while the process is killed repeatedly: each file is tagged once, within the budget."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def start(server: ImageKitEmulator, folder: Path) -> subprocess.Popen[bytes]:
 
 
 def kill_after(server: ImageKitEmulator, child: subprocess.Popen[bytes], requests: int) -> bool:
-    """Kill a run after some more requests; return whether it was still at work."""
+    """Kill a run after some more requests; return whether it was still running."""
     aim, deadline = len(tagging(server)) + requests, time.monotonic() + PATIENCE
     while child.poll() is None and len(tagging(server)) < aim and time.monotonic() < deadline:
         time.sleep(0.002)
@@ -65,7 +65,7 @@ def test_kill_9_in_the_middle_of_tagging_tags_each_file_once_within_the_budget(t
             time.sleep(0.3)
             before = tagged(server)
             assert 0 < len(before) < FILES
-            # What was tagged is never touched again: its time of change stays.
+            # A tagged file is never changed again, so its time of change stays.
             checkpoint = tmp_path / "before.json"
             earlier = json.loads(checkpoint.read_text()) if checkpoint.exists() else {}
             assert earlier.items() <= before.items()

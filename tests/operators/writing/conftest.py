@@ -12,7 +12,7 @@ from tests import pictures
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ImageKitEmulator]:
-    """A server whose library the test may change, and an Airflow Connection to it."""
+    """A server with a library that the test may change, and an Airflow Connection to it."""
     library = pictures.draw(tmp_path / "library")
     with ImageKitEmulator(library=library, job_seconds=0.0) as emulator:
         monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(emulator.airflow_connection))

@@ -1,4 +1,4 @@
-"""Deletion: by explicit ids, and only when confirmed."""
+"""Files are deleted only by explicit ids, and only with confirmation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def delete(**arguments: Any) -> dict[str, Any]:
     return result
 
 
-def test_files_are_deleted_and_those_that_are_gone_count_as_deleted(server: ImageKitEmulator) -> None:
+def test_files_are_deleted_and_missing_ones_count_as_deleted(server: ImageKitEmulator) -> None:
     file_id = server.file_id(pictures.ORIGINAL)
     found = delete(file_ids=[file_id, GONE], confirm=True)
     assert [(row["file_id"], row["status"]) for row in found["files"]] == [
@@ -38,9 +38,9 @@ def test_a_dry_run_needs_no_confirmation_and_deletes_nothing(server: ImageKitEmu
     assert server.requests == []
 
 
-def test_what_imagekit_does_not_delete_fails_the_task(server: ImageKitEmulator) -> None:
-    answer = {"successfullyDeletedFileIds": [], "errors": [{"fileId": GONE, "error": "It is locked."}]}
-    server.inject(status=207, body=answer)
+def test_a_file_that_imagekit_cannot_delete_fails_the_task(server: ImageKitEmulator) -> None:
+    response = {"successfullyDeletedFileIds": [], "errors": [{"fileId": GONE, "error": "It is locked."}]}
+    server.inject(status=207, body=response)
     with pytest.raises(Exception, match=f"1 of 1 file could not be deleted. {GONE}: It is locked."):
         delete(file_ids=GONE, confirm=True)
 

@@ -1,4 +1,4 @@
-"""Purges and folder jobs: asked for once, waited for here or in the triggerer."""
+"""Purges and folder jobs are started once, and the task waits on the worker or in the triggerer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support import Clock
 
 @pytest.fixture
 def slow_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ImageKitEmulator]:
-    """A server whose jobs are pending for long."""
+    """A server whose jobs stay pending for a long time."""
     library = pictures.draw(tmp_path / "library")
     with ImageKitEmulator(library=library, job_seconds=3600) as emulator:
         monkeypatch.setenv("AIRFLOW_CONN_IMAGEKIT_DEFAULT", json.dumps(emulator.airflow_connection))
@@ -71,7 +71,7 @@ def test_a_url_is_purged(server: ImageKitEmulator) -> None:
     assert paths(server) == ["/v1/files/purge"]
 
 
-def test_without_waiting_the_job_is_named(slow_server: ImageKitEmulator) -> None:
+def test_without_waiting_the_job_id_is_returned(slow_server: ImageKitEmulator) -> None:
     found = folder_job(wait=False).execute(context())
     assert found["status"] == "Pending"
     assert ImageKitHook().get_folder_job(found["job_id"])["status"] == "Pending"
@@ -85,12 +85,12 @@ def test_without_waiting_the_job_is_named(slow_server: ImageKitEmulator) -> None
     ],
     ids=lambda operator: type(operator).__name__,
 )
-def test_a_dry_run_asks_for_nothing(server: ImageKitEmulator, operator: Any) -> None:
+def test_a_dry_run_starts_no_job(server: ImageKitEmulator, operator: Any) -> None:
     assert operator.execute(context()) == {"dry_run": True, "status": None}
     assert server.requests == []
 
 
-def test_waiting_here_ends_with_the_timeout_and_the_job_is_not_asked_for_again(
+def test_waiting_on_the_worker_times_out_and_does_not_start_the_job_again(
     slow_server: ImageKitEmulator, clock: Clock
 ) -> None:
     operator = folder_job(poke_interval=30, timeout=100)
@@ -115,7 +115,7 @@ def test_a_deferred_job_is_waited_for_in_the_triggerer(server: ImageKitEmulator,
     assert paths(server) == ["/v1/bulkJobs/copyFolder"]
 
 
-def test_a_trigger_whose_time_is_over_says_what_it_saw(slow_server: ImageKitEmulator, clock: Clock) -> None:
+def test_a_trigger_that_times_out_reports_its_last_check(slow_server: ImageKitEmulator, clock: Clock) -> None:
     job = ImageKitHook().copy_folder("/shop", "/copies")
     waiting = {"imagekit_conn_id": "imagekit_default", "poke_interval": 10, "deadline": clock() + 35}
     payload = fire(JobTrigger(kind="folder", job_id=job, **waiting), clock)
@@ -124,7 +124,7 @@ def test_a_trigger_whose_time_is_over_says_what_it_saw(slow_server: ImageKitEmul
         folder_job().execute_complete(context(), payload)
 
 
-def test_an_error_that_lasts_ends_the_wait_and_the_job_is_not_asked_for_again(
+def test_a_lasting_error_ends_the_wait_without_starting_the_job_again(
     server: ImageKitEmulator, clock: Clock
 ) -> None:
     waiting = {"imagekit_conn_id": "imagekit_default", "poke_interval": 10, "deadline": clock() + 35}
@@ -136,16 +136,16 @@ def test_an_error_that_lasts_ends_the_wait_and_the_job_is_not_asked_for_again(
         folder_job().resume_execution("__fail__", {"error": "Trigger timeout"}, context())
 
 
-def test_a_lost_answer_fails_without_a_second_job(server: ImageKitEmulator, clock: Clock) -> None:
+def test_a_lost_response_fails_without_a_second_job(server: ImageKitEmulator, clock: Clock) -> None:
     server.inject(drop="before", times=None)
     operator = folder_job()
     operator.hook = hook_on(clock)
-    with pytest.raises(AirflowFailException, match="may have done it or not"):
+    with pytest.raises(AirflowFailException, match="may or may not have processed"):
         operator.execute(context())
     assert paths(server) == ["/v1/bulkJobs/copyFolder"]
 
 
-def test_a_folder_under_a_job_is_waited_for_and_then_left_to_a_retry(
+def test_a_folder_locked_by_a_job_is_left_to_a_retry_after_a_wait(
     slow_server: ImageKitEmulator, clock: Clock
 ) -> None:
     ImageKitHook().copy_folder("/shop", "/copies")
@@ -169,7 +169,7 @@ def test_a_folder_under_a_job_is_waited_for_and_then_left_to_a_retry(
     ],
     ids=str,
 )
-def test_what_cannot_be_meant_is_refused_before_a_request(
+def test_invalid_arguments_are_refused_before_a_request(
     server: ImageKitEmulator, arguments: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(AirflowFailException, match=says):

@@ -1,4 +1,4 @@
-"""Every operator that changes something logs its plan first; with ``dry_run`` that is all it does."""
+"""Every operator that changes something logs its plan first, and with ``dry_run`` only that."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WRITERS: dict[Callable[..., Any], Callable[[ImageKitEmulator], dict[str, Any]]] 
 }
 
 
-def test_every_operator_that_writes_is_here() -> None:
+def test_every_operator_that_writes_is_tested() -> None:
     assert set(WRITERS) == {task for task in TASKS if issubclass(task, WritingOperator)}
 
 
@@ -44,7 +44,7 @@ def test_the_plan_is_logged_before_the_first_change(
     caplog.set_level("INFO")
     server.inject(status=403, method="POST", times=None)
     task = operator(task_id="task", dry_run=dry_run, **WRITERS[operator](server))
-    # The first change is refused, so what is in the log was there before it.
+    # The first change is refused, so the log was written before it.
     with contextlib.nullcontext() if dry_run else pytest.raises(AirflowFailException):
         task.execute(context())
     text = caplog.text + "".join(capsys.readouterr())  # Airflow 2 logs there, Airflow 3 here

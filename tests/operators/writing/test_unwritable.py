@@ -1,4 +1,4 @@
-"""An output that cannot be written ends a task before its first request or comparison, by a clear error."""
+"""An unwritable output fails a task with a clear error before its first request or comparison."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_provider_imagekit.operators.threshold import ThresholdReportOperato
 from airflow_provider_imagekit.operators.updates import UpdateFilesOperator
 from tests.doubles import context
 
-ABSENT = "none.jsonl"  # an input that is not there: whoever looks at it first says so
+ABSENT = "none.jsonl"  # a missing input, which would cause another error
 RULE = {"rule": "min_width", "value": 10}
 
 
@@ -32,7 +32,7 @@ def of_file(operator: Callable[..., Any], **arguments: Any) -> Callable[[Path], 
 
 
 def of_folder(operator: Callable[..., Any], name: str, **arguments: Any) -> Callable[[Path], Any]:
-    """Return what makes an operator that would write a file of the path's place under its own name."""
+    """Return a factory of operators that write a file in the folder of the path."""
 
     def make(path: Path) -> Any:
         if os.path.lexists(path):
@@ -105,7 +105,7 @@ def with_nul(path: Path) -> Path:
     ],
 )
 @pytest.mark.parametrize("writer", WRITERS)
-def test_nothing_is_asked_or_compared_for_an_output_that_cannot_be_written(
+def test_an_unwritable_output_fails_before_requests_and_comparisons(
     server: ImageKitEmulator, tmp_path: Path, writer: str, place: Callable[[Path], Path]
 ) -> None:
     task = WRITERS[writer](place(tmp_path / "out" / "table.jsonl"))
@@ -115,7 +115,7 @@ def test_nothing_is_asked_or_compared_for_an_output_that_cannot_be_written(
     assert list(tmp_path.rglob("unfinished-*")) == []
 
 
-def test_a_part_and_its_plan_say_so_before_they_search(tmp_path: Path) -> None:
+def test_a_part_and_its_plan_fail_before_they_search(tmp_path: Path) -> None:
     records = [{"id": "a", "phash": "f06830ca9f1e3e90"}]
     output = {"output_path": str(tmp_path)}
     [part] = PlanNearDuplicatesOperator(task_id="t", parts=1, records=records, **output).execute(context())

@@ -1,4 +1,4 @@
-"""Tags, custom metadata and publication of many files: what is checked, done, told, and not done twice."""
+"""Updates of tags, custom metadata and publication of many files: checks, results and retries."""
 
 from __future__ import annotations
 
@@ -94,13 +94,13 @@ def test_rows_that_match_get_tags_values_of_their_columns_and_publication(
     assert list(output.parent.glob("*.run/*")) == []
 
 
-def test_a_table_of_text_matches_by_what_its_cells_say(ids: list[str], tmp_path: Path) -> None:
+def test_a_table_of_text_matches_by_the_text_of_its_cells(ids: list[str], tmp_path: Path) -> None:
     table = tmp_path / "groups.csv"
     table.write_text(f"fileId,keep\n{ids[0]},True\n{ids[1]},False\n")
     assert update(input_path=str(table), where={"keep": False}, add_tags=["x"])["counts"]["files"] == 1
 
 
-def test_a_bad_value_in_a_column_that_is_not_in_use_fails_nothing(ids: list[str], tmp_path: Path) -> None:
+def test_a_bad_value_in_an_unused_column_is_ignored(ids: list[str], tmp_path: Path) -> None:
     table = str(tmp_path / "groups.parquet")
     bad = pa.array([1 << 60] * 2, pa.timestamp("ms"))
     pq.write_table(
@@ -133,13 +133,13 @@ def test_files_that_vanished_are_rows_and_fail_the_task_after_the_others_were_ch
     ]
 
 
-def test_an_id_that_spoils_its_request_is_the_only_one_that_fails(ids: list[str]) -> None:
+def test_an_invalid_id_in_a_request_is_the_only_one_that_fails(ids: list[str]) -> None:
     found = update(file_ids=[*ids, "no id"], add_tags=["a"], max_failed=1)
     assert [row["file_id"] for row in found["failed"]] == ["no id"]
     assert all(details(file_id)["tags"] == ["a"] for file_id in ids)
 
 
-def test_a_further_try_goes_on_where_the_one_before_stopped(
+def test_the_next_try_resumes_where_the_previous_one_stopped(
     server: ImageKitEmulator, ids: list[str], tmp_path: Path, clock: Clock
 ) -> None:
     arguments: dict[str, Any] = {
@@ -157,7 +157,7 @@ def test_a_further_try_goes_on_where_the_one_before_stopped(
     assert not (tmp_path / "rows.jsonl").exists()
     server.clear()
     found = update(**arguments)
-    # The file whose request met the error was looked at, and the two before it were not.
+    # The task checks the file whose request failed, and not the two before it.
     assert writes(server) == [f"/v1/files/{ids[2]}/details", "/v1/files/addTags"]
     assert found["plan"]["done_before"] == 2
     server.clear()
@@ -165,7 +165,7 @@ def test_a_further_try_goes_on_where_the_one_before_stopped(
     assert len(writes(server)) == 4, "a run that ended well leaves no journal"
 
 
-def test_what_was_done_although_the_answer_was_lost_is_not_done_again(
+def test_a_change_whose_response_was_lost_is_not_repeated(
     server: ImageKitEmulator, ids: list[str], tmp_path: Path, clock: Clock
 ) -> None:
     arguments: dict[str, Any] = {
@@ -176,14 +176,14 @@ def test_what_was_done_although_the_answer_was_lost_is_not_done_again(
     operator = UpdateFilesOperator(task_id="update", **arguments)
     operator.hook = hook_on(clock)
     server.inject(match="addTags", times=None, drop="before")
-    with pytest.raises(Exception, match="No answer"):
+    with pytest.raises(Exception, match="No response"):
         operator.execute(context())
     server.clear()
     assert update(**arguments)["counts"]["updated"] == 3
     assert writes(server) == []
 
 
-def test_a_run_that_is_told_to_stop_sends_nothing_more(server: ImageKitEmulator, ids: list[str]) -> None:
+def test_a_stopped_run_sends_no_further_requests(server: ImageKitEmulator, ids: list[str]) -> None:
     run = UpdateRun(ImageKitHook().get_conn(), {file_id: {} for file_id in ids}, Change(add_tags=("a",)))
     run.plan()
     run.stop()
@@ -217,7 +217,7 @@ def test_a_run_that_is_told_to_stop_sends_nothing_more(server: ImageKitEmulator,
     ],
     ids=str,
 )
-def test_what_cannot_be_meant_is_refused_before_anything_is_changed(
+def test_invalid_arguments_are_refused_before_any_change(
     server: ImageKitEmulator, arguments: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(AirflowFailException, match=says):
@@ -294,13 +294,13 @@ def test_two_rows_of_one_file_must_agree(ids: list[str]) -> None:
         update(records=records, custom_metadata_columns={"camera": "model"})
 
 
-def test_no_files_are_no_request(server: ImageKitEmulator) -> None:
+def test_no_files_cause_no_request(server: ImageKitEmulator) -> None:
     assert update(file_ids=[], add_tags=["a"])["counts"] == {"files": 0, "updated": 0, "failed": 0}
     assert update(file_ids="[]", add_tags=["a"])["counts"]["files"] == 0
     assert writes(server) == []
 
 
-def test_a_file_under_a_lock_fails_the_task_for_another_try(
+def test_a_locked_file_fails_the_task_with_a_retry(
     server: ImageKitEmulator, ids: list[str], clock: Clock
 ) -> None:
     operator = UpdateFilesOperator(task_id="update", file_ids=ids, published=False)

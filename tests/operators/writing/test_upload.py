@@ -1,4 +1,4 @@
-"""Uploads: sources, names that are taken, lost answers, and near-duplicates before a byte is sent."""
+"""Uploads: sources, existing names, lost responses, and the check for near-duplicates."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_links_and_asset_events_are_those_of_the_file(server: ImageKitEmulator, 
 
 
 @pytest.mark.parametrize("distance", ["near_duplicate", 8])
-def test_a_near_duplicate_is_refused_before_a_byte_is_sent(
+def test_a_near_duplicate_is_refused_before_the_upload(
     server: ImageKitEmulator, bank: str, library: Path, distance: Any
 ) -> None:
     with pytest.raises(
@@ -112,7 +112,7 @@ def test_a_near_duplicate_can_skip_the_task_or_be_tagged(
     assert found["duplicate"]["matched"] is True
 
 
-def test_a_folder_of_the_library_is_a_catalogue_too(
+def test_a_folder_of_the_library_can_be_compared_with(
     server: ImageKitEmulator, library: Path, new: Path
 ) -> None:
     with pytest.raises(AirflowFailException, match="/shop/"):
@@ -120,14 +120,12 @@ def test_a_folder_of_the_library_is_a_catalogue_too(
     assert upload(str(new), duplicate_of="/shop")["duplicate"]["decision"] == "different"
 
 
-def test_what_has_no_hash_is_uploaded_and_the_verdict_says_so(server: ImageKitEmulator, bank: str) -> None:
+def test_a_file_without_a_hash_is_uploaded_as_undecidable(server: ImageKitEmulator, bank: str) -> None:
     found = upload(b"%PDF-1.4\n%%EOF\n", file_name="a.pdf", duplicate_of=bank)
     assert (found["uploaded"], found["duplicate"]["decision"]) == (True, "undecidable")
 
 
-def test_a_url_of_the_account_is_compared_by_the_hash_that_imagekit_tells(
-    server: ImageKitEmulator, bank: str
-) -> None:
+def test_a_url_of_the_account_is_compared_by_imagekits_hash(server: ImageKitEmulator, bank: str) -> None:
     with pytest.raises(AirflowFailException, match="was not uploaded"):
         upload(server.file_url(pictures.RECOMPRESSED), duplicate_of=bank)
     with pytest.raises(AirflowFailException, match="must belong to the account"):
@@ -135,7 +133,7 @@ def test_a_url_of_the_account_is_compared_by_the_hash_that_imagekit_tells(
     assert uploads(server) == 0
 
 
-def test_a_name_that_is_taken_fails_skips_is_used_or_gets_a_version(
+def test_an_existing_name_fails_skips_is_used_or_gets_a_version(
     server: ImageKitEmulator, new: Path, clock: Clock
 ) -> None:
     first = upload(pictures_of(8), file_name=new.name)
@@ -150,7 +148,7 @@ def test_a_name_that_is_taken_fails_skips_is_used_or_gets_a_version(
 
 
 @pytest.mark.parametrize("unique", [False, True])
-def test_an_upload_whose_answer_was_lost_is_there_once(
+def test_an_upload_whose_response_was_lost_exists_once(
     server: ImageKitEmulator, new: Path, clock: Clock, unique: bool
 ) -> None:
     server.inject(match="upload", drop="before")
@@ -165,7 +163,7 @@ def test_an_upload_whose_answer_was_lost_is_there_once(
 
 def test_a_lost_overwrite_is_not_repeated(server: ImageKitEmulator, new: Path) -> None:
     server.inject(match="upload", drop="before")
-    with pytest.raises(AirflowFailException, match="may have done it or not") as raised:
+    with pytest.raises(AirflowFailException, match="may or may not have processed") as raised:
         upload(str(new), on_existing="overwrite")
     assert isinstance(raised.value.__context__, UnknownOutcomeError)
     assert uploads(server) == 1
@@ -221,7 +219,7 @@ def test_an_unknown_custom_field_is_refused_and_nothing_is_uploaded(
     ],
     ids=str,
 )
-def test_what_cannot_be_meant_is_refused_before_a_request(
+def test_invalid_arguments_are_refused_before_a_request(
     server: ImageKitEmulator, arguments: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(AirflowFailException, match=says):

@@ -1,4 +1,4 @@
-"""The plan's limits: fail, skip, go on, or wait."""
+"""At a limit of the plan, tasks fail, skip, continue or wait."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def usage(**arguments: Any) -> dict[str, Any]:
     return result
 
 
-def test_shares_of_the_plan_are_told(server: ImageKitEmulator) -> None:
+def test_shares_of_the_plan_are_returned(server: ImageKitEmulator) -> None:
     server.usage["bandwidthBytes"] = 700
     found = usage(limits=json.dumps(LIMITS), max_share="80%")
     assert found["shares"] == {"bandwidthBytes": 0.7, "extensionUnitsCount": 0.0}
@@ -34,7 +34,7 @@ def test_shares_of_the_plan_are_told(server: ImageKitEmulator) -> None:
     assert found["start_date"][8:] == "01"
 
 
-def test_a_share_that_is_reached_fails_skips_or_is_told(server: ImageKitEmulator) -> None:
+def test_a_share_that_is_reached_fails_skips_or_continues(server: ImageKitEmulator) -> None:
     server.usage["bandwidthBytes"] = 800
     with pytest.raises(AirflowFailException, match=r"bandwidthBytes 80.0%.*the limit is 80%"):
         usage()
@@ -52,7 +52,7 @@ def test_the_sensor_waits_until_less_is_used(server: ImageKitEmulator) -> None:
     assert sensor.execute(context())["exceeded"] == []
 
 
-def test_the_deferred_sensor_is_woken_when_less_is_used(server: ImageKitEmulator, clock: Clock) -> None:
+def test_the_deferred_sensor_resumes_when_less_is_used(server: ImageKitEmulator, clock: Clock) -> None:
     server.usage["bandwidthBytes"] = 900
     sensor = UsageSensor(task_id="usage", limits=LIMITS, deferrable=True, poke_interval=60, timeout=600)
     with pytest.raises(TaskDeferred) as deferred:
@@ -88,7 +88,7 @@ def test_the_deferred_sensor_is_woken_when_less_is_used(server: ImageKitEmulator
     ],
     ids=str,
 )
-def test_limits_that_cannot_be_meant_are_refused_before_a_request(
+def test_invalid_limits_are_refused_before_a_request(
     server: ImageKitEmulator, arguments: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(AirflowFailException, match=says):

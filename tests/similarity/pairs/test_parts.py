@@ -62,7 +62,7 @@ def test_parts_find_what_one_search_finds(numpy, new, old, radius, of):
 def test_crowds_and_thousands_of_hashes_are_the_same_in_parts(numpy, of):
     spread = [0x9E3779B97F4A7C15 * number % 2**64 for number in range(3000)]
     new, old = [*CROWDED, *spread[:2000], *CROWDED[:5]], [*CROWDED[50:120], *spread[1500:]]
-    assert len(plan_chunks(len(set(new)), None, 4)) > 1, "one step alone: nothing to share out"
+    assert len(plan_chunks(len(set(new)), None, 4)) > 1, "only one step, which cannot be divided"
     assert by(numpy, in_parts, new, old, 4, of) == by(numpy, whole, new, old, 4)
 
 
@@ -77,7 +77,7 @@ def test_a_part_takes_no_more_memory_than_ten_copies_of_its_hashes() -> None:
     count = 300_000
     numbers = np.random.default_rng(1).integers(0, 2**64, count, dtype=np.uint64).tolist()
     hashes = hashes_file(numbers, [])
-    part_file(hashes, 4, 0, 1)  # imports do not count
+    part_file(hashes, 4, 0, 1)  # imports are not measured
     tracemalloc.start()
     try:
         part_file(hashes, 4, 0, 1)

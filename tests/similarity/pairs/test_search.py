@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 ENGINES = {"numpy": True, "python": False}
 EITHER = pytest.mark.parametrize("numpy", ENGINES.values(), ids=ENGINES.keys())
-#: What a plan looks like at other sizes than these tests', so that small lists exercise it.
+#: Sizes to plan for, so that small lists exercise the plans of larger ones.
 PLANNED_SIZES = st.sampled_from([100, 10_000, 100_000, 1_000_000])
 
 
@@ -30,7 +30,7 @@ def distinct(hashes: list[int]) -> list[int]:
 
 
 def test_a_crowd_of_near_hashes_takes_little_memory() -> None:
-    """Two of them differ in at most 8 bits: they have 8 million pairs, of which none is kept."""
+    """Any two of the hashes differ in at most 8 bits: 8 million pairs, none of which is stored."""
     chance = Random(1)
     hashes = distinct([sum(1 << bit for bit in chance.sample(range(64), 4)) for _ in range(4000)])
     tally = DistinctHashes(hashes).tally(of_new=True)
@@ -77,7 +77,7 @@ class TestExactness:
         assert list(by(False, join, hashes, radius=radius)) == expected
 
     def test_a_bucket_larger_than_a_slice_is_searched_whole(self):
-        hashes = list(range(700))  # one bucket in all chunks but the lowest: 244,650 candidates
+        hashes = list(range(700))  # one bucket in all chunks except the lowest: 244,650 candidates
         chunks = (Chunk(shift=32, width=16, budget=0),)
         assert list(find_with_numpy(hashes, None, chunks, 64, 10**6)) == brute_force(hashes, None, 64)
 
@@ -98,7 +98,7 @@ class TestGuard:
 
 
 class TestEngine:
-    def test_numpy_is_used_where_it_is_unless_told_otherwise(self):
+    def test_numpy_is_used_if_installed_unless_it_is_disabled(self):
         assert use_numpy()
         assert not by(False, use_numpy)
         assert use_numpy()
@@ -120,7 +120,7 @@ print(threshold_report(records).suggested_radius)
         assert done.stdout == "1 3\n8\n"
 
     @EITHER
-    def test_nothing_gives_nothing(self, numpy):
+    def test_no_hashes_give_no_pairs(self, numpy):
         assert list(by(numpy, join, [], radius=8)) == []
         assert list(by(numpy, join, [], [1], radius=8)) == []
         assert list(by(numpy, join, [1], [], radius=8)) == []
@@ -139,7 +139,7 @@ class TestPlan:
         assert len(set(taken)) == len(taken)
         assert max(taken) < 64
 
-    def test_few_hashes_or_a_wide_radius_are_compared_all_with_all(self):
+    def test_every_pair_of_few_hashes_or_at_a_wide_radius_is_compared(self):
         assert plan_chunks(20, None, 8) == (Chunk(0, 0, 0),)
         assert plan_chunks(1000, None, 40) == (Chunk(0, 0, 0),)
 
@@ -156,7 +156,7 @@ class TestPlan:
 class TestDistinctHashes:
     @EITHER
     @given(hash_lists)
-    def test_each_hash_is_there_once_with_all_its_carriers(self, numpy, hashes):
+    def test_each_hash_occurs_once_with_all_its_carriers(self, numpy, hashes):
         table = by(numpy, DistinctHashes, hashes)
         assert list(table.hashes) == sorted(set(hashes))
         for number, bits in enumerate(table.hashes):

@@ -1,4 +1,4 @@
-"""A person decides on the page, and the next search keeps to it."""
+"""A reviewer decides on the page, and the next search follows the decisions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def open_page(driver: Any, found: dict[str, Any]) -> None:
 
 
 def press(driver: Any, text: str) -> None:
-    """Press a button as a person without a mouse does."""
+    """Press a button with the keyboard."""
     driver.find_element("css selector", f"button[aria-label='{text}']").send_keys("\ue007")
 
 
@@ -79,7 +79,7 @@ def test_a_picture_that_a_person_keeps_is_kept_by_the_next_search(driver: Any, t
     assert (keeper["id"], keeper["reason"]) == (COPY, "chosen")
 
 
-def test_a_pair_that_a_person_parts_is_gone_from_the_next_search(driver: Any, tmp_path: Path) -> None:
+def test_a_pair_marked_as_not_duplicates_is_not_in_the_next_search(driver: Any, tmp_path: Path) -> None:
     open_page(driver, find(tmp_path / "first", max_distance=1))
     press(driver, "Not a duplicate: 1.jpg")
     press(driver, "Not a duplicate: 2.jpg")
@@ -114,7 +114,7 @@ def test_earlier_decisions_are_saved_again_with_the_new_ones(driver: Any, tmp_pa
     assert save(driver).read_text("utf-8").splitlines()[1:] == [f"{ORIGINAL},,keep", "x,y,not_duplicate"]
 
 
-def test_ids_hashes_and_the_media_library_are_at_hand(driver: Any, tmp_path: Path) -> None:
+def test_the_page_shows_ids_and_hashes_and_links_the_media_library(driver: Any, tmp_path: Path) -> None:
     open_page(driver, find(tmp_path))
     shown = [element.text for element in driver.find_elements("css selector", ".id")]
     assert sorted(shown) == [
@@ -128,7 +128,7 @@ def test_ids_hashes_and_the_media_library_are_at_hand(driver: Any, tmp_path: Pat
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [LAPTOP, PHONE])
-def test_nobody_is_kept_out(driver: Any, tmp_path: Path, width: int, dark: bool) -> None:
+def test_the_page_is_accessible_in_each_theme(driver: Any, tmp_path: Path, width: int, dark: bool) -> None:
     open_page(driver, find(tmp_path))
     show(driver, width=width, dark=dark)
     press(driver, "Keep this one: 1.jpg")

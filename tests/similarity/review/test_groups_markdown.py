@@ -1,4 +1,4 @@
-"""The table in Markdown that a person is asked about."""
+"""The Markdown table that a reviewer sees."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def row(path: str, *, keep: bool = False, url: str | None = None) -> dict[str, A
     return {"id": path, "keep": keep, "distance": 3, "path": path, "url": url or f"{URL}{path}"}
 
 
-def test_each_near_duplicate_stands_beside_what_is_kept() -> None:
+def test_each_near_duplicate_is_beside_the_picture_to_keep() -> None:
     table = groups_markdown(
         [row("/a.jpg", keep=True), row("/b.jpg"), row("/c.jpg", keep=True), row("/d.jpg")]
     )
@@ -33,17 +33,17 @@ def test_no_near_duplicates_make_no_table() -> None:
     assert groups_markdown([]) == groups_markdown([row("/a.jpg", keep=True)]) == ""
 
 
-def test_what_is_over_the_limit_is_counted() -> None:
+def test_rows_beyond_the_limit_are_counted() -> None:
     table = groups_markdown([row("/a.jpg", keep=True), *(row(f"/{n}.jpg") for n in range(5))], limit=2)
     assert (table.count("| 3 |"), table.splitlines()[-1]) == (2, "and 3 more")
 
 
-def test_the_rows_of_a_search_are_understood() -> None:
+def test_the_rows_of_a_search_are_accepted() -> None:
     records = [HashRecord(name, PHash(2**40 + n), {"path": f"/{name}"}) for n, name in enumerate("ab")]
     assert groups_markdown(find_near_duplicates(records).group_rows()).endswith("| /a | /b | 1 |")
 
 
-def test_the_name_of_a_file_is_text_whatever_it_holds() -> None:
+def test_no_file_name_is_read_as_markup() -> None:
     name = "/a|b](x) **c** <img src=x onerror=y> `d` &lt; ![](https://evil.example/x.png)\n| e.jpg"
     table = groups_markdown([row(name, keep=True, url="javascript:alert(1)"), row("/b ).jpg")])
     html = MarkdownIt("commonmark").enable("table").render(table)

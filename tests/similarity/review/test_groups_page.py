@@ -80,7 +80,7 @@ NAMES = ("id", "name", "url", "thumbnail", "phash", "distance", "origin", "bytes
 
 
 def data_of(page: str) -> dict:
-    """Return the page's data as its script reads them."""
+    """Return the page's data as its script reads it."""
     *lines, last = Elements(page).scripts[0].split("\n")
     data = json.loads(last)
 
@@ -100,7 +100,7 @@ def data_of(page: str) -> dict:
 
 
 class TestData:
-    def test_a_picture_says_what_a_person_compares(self):
+    def test_a_picture_has_the_properties_that_a_person_compares(self):
         data = data_of(page_of([group(createdAt="2024-05-06T07:08:09.123Z", format="jpg")]))
         [shown] = data["groups"]
         assert shown["reason"] == "most pixels"
@@ -128,11 +128,11 @@ class TestData:
         assert data["groups"][0]["keeper"]["thumbnail"].endswith("?tr=w-64,h-48,c-at_max")
 
     @pytest.mark.parametrize("url", [None, "", "javascript:alert(1)", "file:///etc/passwd"])
-    def test_without_an_address_of_the_web_there_is_neither_link_nor_picture(self, url):
+    def test_without_a_web_url_there_is_no_link_and_no_picture(self, url):
         keeper = data_of(page_of([group(url=url)]))["groups"][0]["keeper"]
         assert keeper["url"] is keeper["thumbnail"] is None
 
-    def test_without_an_address_imagekits_own_thumbnail_serves(self):
+    def test_without_a_url_imagekits_own_thumbnail_is_used(self):
         thumbnail = f"{URL}?tr=n-ik_ml_thumbnail"
         keeper = data_of(page_of([group(url=None, thumbnail=thumbnail)]))["groups"][0]["keeper"]
         assert (keeper["url"], keeper["thumbnail"]) == (None, thumbnail)
@@ -150,7 +150,7 @@ class TestEscaping:
         data_of(page)
 
     @given(st.text())
-    def test_any_name_comes_through(self, name):
+    def test_any_name_is_read_back_unchanged(self, name):
         assert data_of(page_of([group(name)]))["groups"][0]["keeper"]["id"] == name
 
     def test_the_title_is_text(self):
@@ -179,12 +179,12 @@ class TestPage:
         script = Elements(page_of([])).scripts[1]
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script)
 
-    def test_ten_thousand_groups_are_written_in_a_moment(self):
+    def test_ten_thousand_groups_are_written_quickly(self):
         begin = time.perf_counter()
         page = page_of([group(f"shoe{number}") for number in range(10_000)])
         assert time.perf_counter() - begin < 10
         assert len(data_of(page)["groups"]) == 10_000
         assert len(page) < 10_000_000
 
-    def test_no_groups_are_a_page_too(self):
+    def test_a_page_without_groups_is_valid(self):
         assert data_of(page_of([]))["groups"] == []

@@ -1,4 +1,4 @@
-"""The page as a browser shows it; skipped where no Chromium is installed."""
+"""The page as a browser shows it; skipped if Chromium is not installed."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="Chr
 
 
 class Pictures(BaseHTTPRequestHandler):
-    """Serve the same picture under every address and remember what was asked."""
+    """Serve the same picture at every URL and record the requests."""
 
     def do_GET(self) -> None:
-        self.server.asked.append(self.path)
+        self.server.requested.append(self.path)
         self.send_response(200)
         self.send_header("Content-Type", "image/svg+xml")
         self.send_header("Content-Length", str(len(PICTURE)))
@@ -59,7 +59,7 @@ class Pictures(BaseHTTPRequestHandler):
 @pytest.fixture
 def pictures() -> Iterator[ThreadingHTTPServer]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Pictures) as server:
-        server.asked = []
+        server.requested = []
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
@@ -68,7 +68,7 @@ def pictures() -> Iterator[ThreadingHTTPServer]:
 
 
 def shown(page: Path, profile: Path) -> str:
-    """Return what Chromium shows of the page, opened as a file, after its script has run."""
+    """Return the page's DOM in Chromium, opened as a file, after its script has run."""
     command = [
         CHROMIUM,
         *FLAGS,
@@ -102,7 +102,7 @@ def test_a_person_sees_survivor_distance_and_every_thumbnail(pictures, tmp_path)
 
     dom = shown(page, tmp_path / "profile")
 
-    assert sorted(pictures.asked) == sorted(
+    assert sorted(pictures.requested) == sorted(
         f"/demo/{number}-{copy}.jpg?tr=w-480,h-360,c-at_max" for number in range(3) for copy in range(2)
     )
     assert "cannot be shown" not in dom

@@ -20,12 +20,12 @@ STEP = "w-40,h-30,c-at_max"
         (f"{HOST}/a%20b/%C3%BC.jpg#top", f"{HOST}/a%20b/%C3%BC.jpg?tr={STEP}"),
     ],
 )
-def test_a_thumbnail_is_one_step_of_transformation_more(url, expected):
+def test_a_thumbnail_is_one_more_transformation_step(url, expected):
     assert thumbnail_url(url, STEP) == expected
 
 
 @pytest.mark.parametrize("query", ["ik-s=abc", "ik-t=99&ik-s=abc", "tr=w-4&ik-s=abc"])
-def test_a_signed_address_stays_as_it_is(query):
+def test_a_signed_url_is_not_changed(query):
     assert thumbnail_url(f"{HOST}/a.jpg?{query}", STEP) == f"{HOST}/a.jpg?{query}"
 
 
@@ -45,9 +45,9 @@ def test_a_signed_address_stays_as_it_is(query):
         "http://[broken",
     ],
 )
-def test_only_addresses_of_the_web_are_linked(value):
+def test_only_web_urls_are_linked(value):
     assert web_url(value) is None
 
 
-def test_blanks_around_an_address_are_cut():
+def test_blanks_around_a_url_are_removed():
     assert web_url(f" {HOST}/a.jpg\n") == f"{HOST}/a.jpg"

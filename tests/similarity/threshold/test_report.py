@@ -85,13 +85,13 @@ class TestReport:
         assert sum(report.histogram) == len(useful) * (len(useful) - 1) // 2
         assert not report.histogram_is_sampled
 
-    def test_a_library_of_copies_and_no_labels_may_take_the_usual_radius(self):
+    def test_a_library_of_copies_without_labels_allows_the_default_radius(self):
         report = threshold_report(records(with_copies(unrelated(300), 3)))
         assert report.suggested_radius == 8
         assert [row.found_pairs for row in report.rows[:5]] == [0, 0, 0, 300, 300]
         assert "Of 300 pairs found" in report.risk
 
-    def test_a_large_library_with_few_copies_must_take_a_smaller_one(self):
+    def test_a_large_library_with_few_copies_needs_a_smaller_radius(self):
         hashes = unrelated(20_000)
         report = threshold_report(records(hashes + [flip(bits, [1, 2]) for bits in hashes[:60]]))
         assert report.histogram_is_sampled
@@ -99,7 +99,7 @@ class TestReport:
         assert report.suggested_radius < 4
         assert report.rows[8].false_share == 1
 
-    def test_labels_move_it_to_what_finds_most_without_a_mistake(self):
+    def test_labels_select_the_radius_that_finds_most_without_a_mistake(self):
         labels = [LabelledPair(distance, same=True) for distance in (1, 5, 9, 10)]
         labels += [LabelledPair(distance, same=False) for distance in (11, 12, 20)]
         report = threshold_report(records(with_copies(unrelated(100), 3)), labels=labels)
@@ -110,19 +110,19 @@ class TestReport:
         assert "at least 60%" in report.risk
         assert "finds 100% of the pairs labelled the same" in report.risk
 
-    def test_labels_of_unlike_pairs_within_a_radius_rule_it_out(self):
+    def test_labels_of_different_pairs_within_a_radius_rule_it_out(self):
         labels = [ALMOST_SAME, LabelledPair(4, same=False), UNLIKE]
         report = threshold_report(records(with_copies(unrelated(100), 3)), labels=labels)
         assert report.suggested_radius == 3
 
-    def test_without_a_safe_radius_the_risk_says_so(self):
+    def test_the_risk_states_that_there_is_no_safe_radius(self):
         report = threshold_report(records(unrelated(20_000)))
         hopeless = [row for row in report.rows if row.false_share == 1]
         assert hopeless
         assert report.suggested_radius <= hopeless[0].radius
 
     @pytest.mark.parametrize("hashes", [[], [5], [5, 5]])
-    def test_tiny_libraries_pass(self, hashes):
+    def test_a_report_of_a_tiny_library_is_valid(self, hashes):
         report = threshold_report(records(hashes))
         assert report.suggested_radius == 8
         assert report.as_markdown()
@@ -135,7 +135,7 @@ class TestReport:
         assert {line.count("|") for line in lines[:15]} == {8}
         assert lines[-1].startswith(f"Suggested radius: **{report.suggested_radius}**.")
 
-    def test_a_radius_beyond_reason_is_refused(self):
+    def test_a_radius_that_is_too_large_is_refused(self):
         with pytest.raises(ImageKitInputError, match="unrelated"):
             threshold_report([], max_radius=20)
 
@@ -145,7 +145,7 @@ class TestLabels:
         ("said", "same"),
         [(True, True), ("yes", True), ("1", True), (1, True), (False, False), ("No", False), (0, False)],
     )
-    def test_answers_are_read_in_many_forms(self, said, same):
+    def test_judgements_are_read_in_many_forms(self, said, same):
         rows = [{"phash": "1", "other_phash": "2", "same": said}]
         assert list(read_labels(rows)) == [LabelledPair(2, same=same)]
 
@@ -177,13 +177,13 @@ class TestLabels:
 class TestPlot:
     @pytest.mark.parametrize(("image_format", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
     @pytest.mark.parametrize("hashes", [[], [5, 5, 6], "many"])
-    def test_any_report_is_drawn(self, image_format, magic, hashes):
+    def test_any_report_can_be_plotted(self, image_format, magic, hashes):
         hashes = with_copies(unrelated(200), 3) if hashes == "many" else hashes
         file = io.BytesIO()
         plot_threshold_report(threshold_report(records(hashes)), file, image_format=image_format)
         assert file.getvalue().startswith(magic)
 
-    def test_without_matplotlib_it_says_what_to_install_and_the_report_needs_none(self):
+    def test_without_matplotlib_the_error_names_the_extra_and_the_report_works(self):
         program = """
 import sys
 sys.modules["matplotlib"] = None
