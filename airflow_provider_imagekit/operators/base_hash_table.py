@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_imagekit.arguments import named
-from airflow_provider_imagekit.exceptions import ImageKitInputError
 from airflow_provider_imagekit.io.mapped import only_writer
 from airflow_provider_imagekit.io.object_storage import read_table
 from airflow_provider_imagekit.io.progress import progress_to, track
@@ -102,14 +101,9 @@ class HashTableOperator(HashTables, ImageKitOperator):
         """Return counts and paths for XCom and for the outlets' asset events, as plain JSON."""
 
     def _input(self) -> Iterator[HashRecord]:
-        if bool(self.input_path) == (self.records is not None):
-            raise ImageKitInputError("Exactly one of input_path and records is required.")
-        if self.input_path:
-            return self._table(self.input_path, "input_path")
+        if self._reads_input_path():
+            return self._read(read_table(str(self.input_path), self._columns()), "input_path")
         return self._read(self._given_rows(), "records")
-
-    def _table(self, path: str, argument: str) -> Iterator[HashRecord]:
-        return self._read(read_table(path, self._columns()), argument)
 
     def _read(self, rows: Any, argument: str) -> Iterator[HashRecord]:
         columns = {"id_column": self.id_column or "", "phash_column": self.phash_column or ""}

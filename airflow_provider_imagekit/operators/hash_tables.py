@@ -69,9 +69,7 @@ class HashTables(LocalWork):
         return {"records": records, "known": known, "reference": reference}
 
     def _input_pictures(self, resources: ExitStack) -> Pictures:
-        if bool(self.input_path) == (self.records is not None):
-            raise ImageKitInputError("Exactly one of input_path and records is required.")
-        if self.input_path:
+        if self._reads_input_path():
             return self._pictures(resources, "input_path")
         with named("records"):
             return self._kept(columns_of(self._given_rows(), self._columns(self._other_columns())))
@@ -107,6 +105,12 @@ class HashTables(LocalWork):
             self.log.warning("%s: There is no file at %s yet; the table is treated as empty.", argument, path)
             return False
         return bool(path)
+
+    def _reads_input_path(self) -> bool:
+        """Return whether the input is the table at ``input_path`` rather than ``records``."""
+        if bool(self.input_path) == (self.records is not None):
+            raise ImageKitInputError("Exactly one of input_path and records is required.")
+        return bool(self.input_path)
 
     def _given_rows(self) -> list[dict[str, Any]]:
         records: Any = self.records
