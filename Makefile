@@ -102,7 +102,7 @@ release-check: .venv-release/.done ## Build the release twice into dist/ and che
 .PHONY: test-fast
 test-fast: lint ## Lint, check types, and run the quick tests that need no running Airflow
 	.venv/bin/pytest $(IN_PARALLEL) --quiet -m "not slow and not airflow_db" tests/client tests/gates tests/hooks tests/io tests/library tests/links \
-	tests/docs tests/operators tests/similarity tests/emulator tests/triggers tests/test_*.py
+	tests/docs tests/operators tests/phash tests/similarity tests/emulator tests/triggers tests/test_*.py
 
 .PHONY: faults
 faults: .venv/.dev ## Write docs/faults.md from the results of the fault matrix

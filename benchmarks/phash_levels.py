@@ -17,7 +17,7 @@ from itertools import combinations
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from airflow_provider_imagekit.pictures import compute_phash
+from airflow_provider_imagekit.phash.pictures import compute_phash
 from airflow_provider_imagekit.similarity.distance import LEVELS
 
 # All camera photographs in the distribution.

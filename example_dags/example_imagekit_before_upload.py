@@ -34,7 +34,7 @@ with DAG(
 
     @task
     def hash_file(url: str) -> str:
-        from airflow_provider_imagekit.pictures import phash_of_file
+        from airflow_provider_imagekit.phash.pictures import phash_of_file
 
         response = requests.get(url, timeout=60)  # for a file on the worker: phash_of_file(path)
         response.raise_for_status()

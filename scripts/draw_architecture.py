@@ -24,7 +24,6 @@ JOBS = {
     "client": "HTTP calls",
     "io": "files, tables, storage",
     "emulator": "the local ImageKit server",
-    "pictures": "pHash of local pictures",
     "phash": "hashes and their distance",
     "arguments": "parsing of rendered values",
     "exceptions": "all exceptions",

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.server import ImageKitEmulator
     from airflow_provider_imagekit.emulator.serving.faults import Fault, InjectedFault
     from airflow_provider_imagekit.emulator.serving.requestlog import RecordedRequest
-    from airflow_provider_imagekit.pictures import compute_phash, phash_of_file
 
 __all__ = [
     "DEFAULT_PRIVATE_KEY",
@@ -38,20 +37,16 @@ __all__ = [
     "RateLimit",
     "RateLimits",
     "RecordedRequest",
-    "compute_phash",
-    "phash_of_file",
 ]
 
 _MODULES = {
-    "DEFAULT_PRIVATE_KEY": "emulator.auth",
-    "Fault": "emulator.serving.faults",
-    "ImageKitEmulator": "emulator.server",
-    "InjectedFault": "emulator.serving.faults",
-    "RateLimit": "emulator.limits",
-    "RateLimits": "emulator.limits",
-    "RecordedRequest": "emulator.serving.requestlog",
-    "compute_phash": "pictures",
-    "phash_of_file": "pictures",
+    "DEFAULT_PRIVATE_KEY": "auth",
+    "Fault": "serving.faults",
+    "ImageKitEmulator": "server",
+    "InjectedFault": "serving.faults",
+    "RateLimit": "limits",
+    "RateLimits": "limits",
+    "RecordedRequest": "serving.requestlog",
 }
 
 
@@ -60,6 +55,5 @@ def __getattr__(name: str) -> Any:
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if module != "pictures":
-        check_extra()
-    return getattr(import_module(f"airflow_provider_imagekit.{module}"), name)
+    check_extra()
+    return getattr(import_module(f"{__name__}.{module}"), name)

@@ -190,7 +190,7 @@ def _last_part(url: str) -> str:
 
 def _hash_of(content: bytes) -> PHash | None:
     try:
-        from airflow_provider_imagekit.pictures import phash_of_file
+        from airflow_provider_imagekit.phash.pictures import phash_of_file
     except ModuleNotFoundError as error:
         raise ImageKitInputError(f"duplicate_of compares pictures. {error}") from error
     try:

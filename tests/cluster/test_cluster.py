@@ -21,7 +21,7 @@ import sqlalchemy
 
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.io.object_storage import read_table
-from airflow_provider_imagekit.pictures import phash_of_file
+from airflow_provider_imagekit.phash.pictures import phash_of_file
 from tests import pictures
 from tests.cluster.machines import TRIGGERERS, WORKERS, Cluster, cluster
 from tests.cluster.object_store import BUCKET, ObjectStore

@@ -15,7 +15,7 @@ from airflow_provider_imagekit.library.table.capture import zone_of
 from airflow_provider_imagekit.library.table.privacy import GpsPolicy, PersonalPolicy, Privacy
 from airflow_provider_imagekit.library.table.rows import RowBuilder
 from airflow_provider_imagekit.phash import PHash
-from airflow_provider_imagekit.pictures import compute_phash, phash_of_file
+from airflow_provider_imagekit.phash.pictures import compute_phash, phash_of_file
 from tests.corpus.make import EXIF, OFFSET, OFFSET_ORIGINAL, encoded, exif, files
 from tests.emulator.drawing import draw
 

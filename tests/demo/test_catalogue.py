@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from airflow_provider_imagekit.pictures import phash_of_file
+from airflow_provider_imagekit.phash.pictures import phash_of_file
 from demo.catalogue import Catalogue, build
 
 SIMILAR = 8

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from airflow_provider_imagekit.emulator import phash_of_file
+from airflow_provider_imagekit.phash.pictures import phash_of_file
 from airflow_provider_imagekit.similarity.near_duplicates import find_near_duplicates
 from airflow_provider_imagekit.similarity.records import HashRecord
 from airflow_provider_imagekit.similarity.survivors import SurvivorPolicy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airflow_provider_imagekit.pictures import phash_of_file
+from airflow_provider_imagekit.phash.pictures import phash_of_file
 from tests import pictures
 
 __all__ = ["logs", "phash_of_picture"]

@@ -27,7 +27,7 @@ from airflow_provider_imagekit.emulator.pictures.metadata import (
     picture_metadata,
     sides_of,
 )
-from airflow_provider_imagekit.pictures import BadPictureError, open_picture
+from airflow_provider_imagekit.phash.pictures import BadPictureError, open_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.emulator.pictures.exif import read_exif
 from airflow_provider_imagekit.emulator.pictures.pixel_budget import DECODED
-from airflow_provider_imagekit.pictures import compute_phash, open_picture
+from airflow_provider_imagekit.phash.pictures import compute_phash, open_picture
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -12,7 +12,7 @@ from airflow_provider_imagekit.emulator.routes.addresses import Address
 from airflow_provider_imagekit.emulator.routes.signing import is_signed
 from airflow_provider_imagekit.emulator.transforms.render import Rendered, render
 from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError, Step, parse_steps
-from airflow_provider_imagekit.pictures import BadPictureError
+from airflow_provider_imagekit.phash.pictures import BadPictureError
 
 if TYPE_CHECKING:
     from starlette.requests import Request

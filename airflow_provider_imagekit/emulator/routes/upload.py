@@ -31,7 +31,7 @@ from airflow_provider_imagekit.emulator.routes.upload_form import (
 )
 from airflow_provider_imagekit.emulator.transforms.render import render
 from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError, parse_steps
-from airflow_provider_imagekit.pictures import BadPictureError
+from airflow_provider_imagekit.phash.pictures import BadPictureError
 
 if TYPE_CHECKING:
     from starlette.responses import Response

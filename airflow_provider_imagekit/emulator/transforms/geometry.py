@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError, Step
-from airflow_provider_imagekit.pictures import MAX_PIXELS
+from airflow_provider_imagekit.phash.pictures import MAX_PIXELS
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.transforms.expressions import Expression

@@ -19,7 +19,7 @@ from airflow_provider_imagekit.emulator.transforms.geometry import (
     rotated_size,
 )
 from airflow_provider_imagekit.emulator.transforms.steps import BadTransformationError
-from airflow_provider_imagekit.pictures import MAX_PIXELS, in_colour, open_picture, upright
+from airflow_provider_imagekit.phash.pictures import MAX_PIXELS, in_colour, open_picture, upright
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.emulator.transforms.steps import Colour, Step

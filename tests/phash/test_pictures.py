@@ -16,14 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from airflow_provider_imagekit import emulator
 from airflow_provider_imagekit.phash import PHash
-from airflow_provider_imagekit.pictures import MAX_PIXELS, compute_phash, open_picture, phash_of_file
+from airflow_provider_imagekit.phash.pictures import MAX_PIXELS, compute_phash, open_picture, phash_of_file
 from tests.emulator.drawing import draw, encode
 
-EXPECTED: dict[str, str] = json.loads(
-    (Path(__file__).parent / "phash_of_photographs" / "expected.json").read_text()
-)
+EXPECTED: dict[str, str] = json.loads((Path(__file__).parent / "photographs" / "expected.json").read_text())
 # EXIF orientation: the transposition of an upright picture that the orientation reverses.
 UNDONE_BY = {
     1: None,
@@ -157,8 +154,3 @@ def test_16_bit_grey_of_either_byte_order_hashes_like_8_bit(tmp_path, order):
     assert phash_of_file(tmp_path / "deep.tif") == compute_phash(grey)
     with (tmp_path / "deep.tif").open("rb") as file, open_picture(file) as image:
         assert image.mode == deep.mode
-
-
-def test_the_local_server_offers_the_hash_under_its_former_names():
-    assert emulator.phash_of_file is phash_of_file
-    assert emulator.compute_phash is compute_phash
