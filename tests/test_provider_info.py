@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from airflow_provider_imagekit.compat import AirflowPlugin
 from airflow_provider_imagekit.provider_info import get_provider_info
 from tests.support import AIRFLOW_3
 
@@ -102,3 +104,10 @@ def test_importing_airflow_loads_only_the_provider_info() -> None:
     )
     loaded = set(json.loads(done.stdout.strip().splitlines()[-1].replace("'", '"')))
     assert loaded <= {"airflow_provider_imagekit", "airflow_provider_imagekit.provider_info"}
+
+
+def test_airflow_finds_the_plugin_at_its_entry_point() -> None:
+    (found,) = importlib.metadata.entry_points(group="airflow.plugins", name="imagekit_webhooks")
+    assert found.dist is not None
+    assert found.dist.name == "airflow-provider-imagekit"
+    assert issubclass(found.load(), AirflowPlugin)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.assets.uri import asset_uri
+from airflow_provider_imagekit.assets.uri import asset_uri, uri_of_url
 from airflow_provider_imagekit.compat import Asset
+from airflow_provider_imagekit.exceptions import ImageKitInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,9 +16,10 @@ __all__ = ["create_asset"]
 
 def create_asset(
     *,
-    account: str,
+    account: str | None = None,
     path: str | None = None,
     file_id: str | None = None,
+    url: str | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Asset:
     """
@@ -28,7 +30,25 @@ def create_asset(
     :param path: file or folder in the media library, such as ``/products/shoe.jpg``.
     :param file_id: ImageKit's id of the file. Pass at most one of ``path`` and ``file_id``; without both, the
         asset is the whole library.
+    :param url: delivery URL of the file, instead of the arguments above. The asset contains neither its
+        transformations nor its signature.
     :param extra: the asset's ``extra``, as plain JSON.
-    :raises ImageKitInputError: if both are passed, or the account is not valid.
+    :raises ImageKitInputError: for another combination of arguments, or for an invalid account or URL.
     """
-    return Asset(uri=asset_uri(account, path=path, file_id=file_id), extra=dict(extra or {}))
+    return Asset(uri=_uri(account, url, path=path, file_id=file_id), extra=dict(extra or {}))
+
+
+def _uri(account: str | None, url: str | None, **file: str | None) -> str:
+    if account is not None and url is None:
+        return asset_uri(account, **file)
+    if url is None or account is not None or any(value is not None for value in file.values()):
+        raise ImageKitInputError(
+            "An asset needs either account or url.", help="Pass path or file_id only with account."
+        )
+    try:
+        return uri_of_url(url)
+    except ValueError as error:
+        raise ImageKitInputError(
+            f"url does not name a file: {error}.",
+            help="Pass the delivery URL, such as https://ik.imagekit.io/your_imagekit_id/shoe.jpg.",
+        ) from error

@@ -309,12 +309,11 @@ class ImageKitHook(Writes, BaseHook):
             collector = compat.get_hook_lineage_collector()
             if type(collector).__name__ == "NoOpCollector":
                 return
-            # Imported here, so that tasks without lineage do not load it.
-            from airflow_provider_imagekit.assets.uri import asset_uri, uri_of_url
-
-            uri = uri_of_url(url) if url is not None else asset_uri(self.account, **file)
             kind = "asset" if compat.AIRFLOW_3 else "dataset"
-            getattr(collector, f"add_{direction}_{kind}")(context=self, uri=uri)
+            # Airflow calls the provider's factory, create_asset.
+            of_asset = {"url": url} if url is not None else {"account": self.account, **file}
+            add = getattr(collector, f"add_{direction}_{kind}")
+            add(context=self, scheme="imagekit", **{f"{kind}_kwargs": of_asset})
 
     def _connected(self, settings: ClientSettings) -> ImageKitClient:
         shared = self.client_of(settings)

@@ -98,6 +98,26 @@ class TestFactory:
             folder = create_asset(account="https://ik.imagekit.io/demo/", path="/shop/", extra={"a": 1})
             assert (folder.uri, folder.extra) == ("imagekit://demo/shop", {"a": 1})
             assert create_asset(account="demo").uri == "imagekit://demo/"
+            shoe = create_asset(url="https://ik.imagekit.io/demo/tr:w-9/shoe.jpg?ik-s=0123&ik-t=9")
+            assert shoe.uri == "imagekit://demo/shoe.jpg"
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {},
+            {"path": "/a.jpg"},
+            {"url": "https://ik.imagekit.io/demo/a.jpg", "account": "demo"},
+            {"url": "https://ik.imagekit.io/demo/a.jpg", "file_id": "65f0"},
+        ],
+    )
+    def test_it_refuses_arguments_without_one_account(self, arguments: dict[str, str]) -> None:
+        with pytest.raises(ImageKitInputError, match="needs either account or url"):
+            create_asset(**arguments)
+
+    def test_an_error_about_a_url_does_not_show_its_signature(self) -> None:
+        with pytest.raises(ImageKitInputError, match="there is no ImageKit id") as caught:
+            create_asset(url="https://ik.imagekit.io/?ik-s=0123456789")
+        assert "0123456789" not in str(caught.value)
 
     def test_it_refuses_both_arguments_and_an_invalid_account(self) -> None:
         with pytest.raises(ImageKitInputError, match="Both path and file_id"):

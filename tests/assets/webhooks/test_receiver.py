@@ -21,9 +21,9 @@ from tests.support import AIRFLOW_3
 if not AIRFLOW_3:
     pytest.skip("The receiver needs Airflow 3.", allow_module_level=True)
 
-from airflow_provider_imagekit.plugins.asset_events import UnknownAssetError, arrival_of
-from airflow_provider_imagekit.plugins.endpoint import Endpoint, Endpoints
-from airflow_provider_imagekit.plugins.receiver import Receiver
+from airflow_provider_imagekit.assets.webhooks.asset_events import UnknownAssetError, arrival_of
+from airflow_provider_imagekit.assets.webhooks.endpoint import Endpoint, Endpoints
+from airflow_provider_imagekit.assets.webhooks.receiver import Receiver
 
 OLD, NEW = "whsec_b2xkLXNlY3JldA==", "whsec_bmV3LXNlY3JldA=="
 EVENT = {"id": "1", "type": "file.created", "created_at": "2026-03-01T00:00:00.000Z", "data": {"fileId": "a"}}

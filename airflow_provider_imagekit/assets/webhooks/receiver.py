@@ -8,14 +8,14 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from airflow_provider_imagekit.assets.webhooks.asset_events import UnknownAssetError, report
+from airflow_provider_imagekit.assets.webhooks.endpoint import Endpoint, Endpoints
 from airflow_provider_imagekit.client.webhooks import MAX_BODY, verify_webhook
 from airflow_provider_imagekit.exceptions import (
     ImageKitConfigurationError,
     ImageKitInputError,
     WebhookVerificationError,
 )
-from airflow_provider_imagekit.plugins.asset_events import UnknownAssetError, report
-from airflow_provider_imagekit.plugins.endpoint import Endpoint, Endpoints
 
 __all__ = ["Receiver", "airflow_receiver"]
 

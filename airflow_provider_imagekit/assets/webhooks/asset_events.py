@@ -25,7 +25,7 @@ from airflow_provider_imagekit.library.arrivals import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.plugins.endpoint import Endpoint
+    from airflow_provider_imagekit.assets.webhooks.endpoint import Endpoint
 
 __all__ = ["UnknownAssetError", "arrival_of", "report"]
 

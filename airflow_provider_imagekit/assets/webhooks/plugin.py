@@ -19,7 +19,7 @@ class _Receiver:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if self._app is None:
-            from airflow_provider_imagekit.plugins.receiver import airflow_receiver
+            from airflow_provider_imagekit.assets.webhooks.receiver import airflow_receiver
 
             self._app = airflow_receiver()
         await self._app(scope, receive, send)

@@ -20,9 +20,9 @@ from tests.support import AIRFLOW_3
 if not AIRFLOW_3:
     pytest.skip("The receiver needs Airflow 3.", allow_module_level=True)
 
-from airflow_provider_imagekit.plugins.asset_events import UnknownAssetError, arrival_of, report
-from airflow_provider_imagekit.plugins.endpoint import Endpoint
-from airflow_provider_imagekit.plugins.webhooks import ImageKitWebhooksPlugin
+from airflow_provider_imagekit.assets.webhooks.asset_events import UnknownAssetError, arrival_of, report
+from airflow_provider_imagekit.assets.webhooks.endpoint import Endpoint
+from airflow_provider_imagekit.assets.webhooks.plugin import ImageKitWebhooksPlugin
 
 HAS_STATE = hasattr(compat, "get_state_backend")
 ALL = Endpoint(("whsec_x",), {"pictures": "/"})
