@@ -237,7 +237,7 @@ def test_the_command_names_the_extra_that_is_missing(package):
 def test_an_import_names_the_extra_that_is_missing():
     done = run_without("starlette", f"{IMPORT} ImageKitEmulator")
     assert "needs starlette. Install the extra" in done.stderr
-    done = run_without("PIL", f"{IMPORT} phash_of_file")
+    done = run_without("PIL", "from airflow_provider_imagekit.phash.pictures import phash_of_file")
     assert "Pictures need PIL. Install the extra" in done.stderr
 
 
