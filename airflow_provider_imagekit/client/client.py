@@ -14,8 +14,8 @@ from typing import Any, Self
 from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.client.pagination import identity, pages
 from airflow_provider_imagekit.client.rate_limit import RateLimiter, account_rate_limiter
-from airflow_provider_imagekit.client.retry import RateLimitStats, Retrying
-from airflow_provider_imagekit.client.settings import ClientSettings, RetryLimits, TaskLimits
+from airflow_provider_imagekit.client.retry import RateLimitStats, Retrying, RetryLimits, TaskLimits
+from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.client.transport import Transport, check_base_url
 from airflow_provider_imagekit.client.writes import Writes
 from airflow_provider_imagekit.exceptions import (

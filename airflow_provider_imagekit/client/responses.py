@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.client.redaction import LONGEST_TEXT, Redactor
+from airflow_provider_imagekit.client.settings import LONGEST_TEXT, Redactor
 from airflow_provider_imagekit.exceptions import (
     ImageKitAuthError,
     ImageKitBadRequestError,

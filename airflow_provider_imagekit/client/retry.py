@@ -1,5 +1,5 @@
 """
-Sends the requests of one account: waits for the rate limit, retries, and coalesces identical reads.
+Sends the requests of one account: limits and retries them, and coalesces identical reads.
 
 A write whose response is lost may have been processed. :mod:`airflow_provider_imagekit.client.changes` marks
 the writes that are retried all the same. The others are retried only if the request was certainly not
@@ -14,9 +14,11 @@ import math
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_imagekit.exceptions import (
+    CallLimitError,
     ImageKitError,
     ImageKitRateLimitError,
     ImageKitTransportError,
@@ -26,17 +28,150 @@ from airflow_provider_imagekit.exceptions import (
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.endpoints import Request
     from airflow_provider_imagekit.client.rate_limit import RateLimiter
-    from airflow_provider_imagekit.client.settings import RetryLimits
     from airflow_provider_imagekit.client.transport import Transport
 
-__all__ = ["Caller", "RateLimitStats", "Retrying", "SingleFlight"]
+__all__ = [
+    "CallLimit",
+    "Caller",
+    "RateLimitStats",
+    "RetryLimits",
+    "Retrying",
+    "SingleFlight",
+    "TaskLimits",
+]
 
 log = logging.getLogger(__name__)
 
+_FIRST_BACKOFF = 0.5
+_MAX_BACKOFF = 30.0
 _WARNING_INTERVAL_SECONDS = 60.0
 
 # Statuses of requests that ImageKit rejected before it processed them.
 _NOT_PROCESSED = {423, 425, 429}
+
+
+class CallLimit:
+    """
+    Limits the number of requests of a task, retries included; safe to share between threads.
+
+    :param maximum: maximum number of requests.
+    :param sent: number of requests already sent.
+    """
+
+    def __init__(self, maximum: int, sent: int = 0) -> None:
+        self.maximum = maximum
+        self.sent = sent
+        self._lock = threading.Lock()
+
+    def count(self, request: Request, last: ImageKitError | None) -> None:
+        """
+        Count a request that is about to be sent.
+
+        :param request: the request.
+        :param last: error of the previous try; ``None`` for the first try.
+        :raises CallLimitError: if the task has already sent the maximum number of requests.
+        """
+        with self._lock:
+            if self.sent < self.maximum:
+                self.sent += 1
+                return
+        raise CallLimitError(
+            f"{request} was not sent: max_calls is {self.maximum:,}, and the task has sent that many."
+            + (f" The last error was: {last}" if last else ""),
+            help="Raise max_calls if the task needs more requests.",
+        ) from last
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLimits:
+    """
+    Limits of the retries of one call.
+
+    :param max_retries: maximum retries after the first try.
+    :param max_wait: maximum total seconds that one call waits for rate limits and between tries.
+    :param timeout: maximum seconds until the complete response has arrived; ``None`` for the settings' value.
+    :param call_limit: limits the requests of the task; ``None`` for no limit.
+    """
+
+    max_retries: int = 5
+    max_wait: float = 120.0
+    timeout: float | None = None
+    call_limit: CallLimit | None = None
+
+    def delay(self, error: ImageKitError, *, retries: int, waited: float, jitter: float) -> float | None:
+        """
+        Return the seconds to wait before the next try, or ``None`` to give up.
+
+        After a 429, that is at least the time until the reset, which ImageKit states in milliseconds.
+        Otherwise it is 0.5 s, 1 s, 2 s … 30 s. The jitter keeps tasks that were rejected together from
+        retrying together.
+
+        :param error: error of the last try.
+        :param retries: retries so far.
+        :param waited: seconds that this call has waited so far.
+        :param jitter: a random number, 0 to 1.
+        """
+        if not error.retryable or retries >= self.max_retries:
+            return None
+        backoff = min(_FIRST_BACKOFF * 2**retries, _MAX_BACKOFF)
+        if isinstance(error, ImageKitRateLimitError) and error.reset_ms is not None:
+            delay = error.reset_ms / 1000 + min(backoff, 1.0) * jitter
+        else:
+            delay = backoff * (0.5 + 0.5 * jitter)
+        return delay if waited + delay <= self.max_wait else None
+
+
+class TaskLimits:
+    """
+    Limits of a task's requests, which override those of the Airflow Connection.
+
+    :param timeout: maximum seconds until the complete response has arrived.
+    :param max_retries: maximum retries of a request.
+    :param max_calls: maximum requests of all calls together, retries included; ``None`` for no limit.
+    :param calls_sent: number of requests that another process of the task has already sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+        max_calls: int | None = None,
+        calls_sent: int = 0,
+    ) -> None:
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self.max_calls = max_calls
+        self.call_limit = None if max_calls is None else CallLimit(max_calls, calls_sent)
+
+    def __bool__(self) -> bool:
+        return (self.timeout, self.max_retries, self.max_calls) != (None, None, None)
+
+    @property
+    def calls_sent(self) -> int:
+        """Number of requests sent if they are limited; otherwise 0."""
+        return self.call_limit.sent if self.call_limit else 0
+
+    def for_call(self, limits: RetryLimits) -> RetryLimits:
+        """
+        Return the limits of one call of the task.
+
+        :param limits: the limits to override.
+        """
+        if not self:
+            return limits
+        retries = limits.max_retries if self.max_retries is None else self.max_retries
+        timeout, call_limit = self.timeout or limits.timeout, self.call_limit or limits.call_limit
+        return replace(limits, max_retries=retries, timeout=timeout, call_limit=call_limit)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return these limits as a trigger's arguments, in plain JSON."""
+        return {
+            "request_timeout": self.timeout,
+            "max_retries": self.max_retries,
+            "max_calls": self.max_calls,
+            "calls_sent": self.calls_sent,
+        }
 
 
 class RateLimitStats:

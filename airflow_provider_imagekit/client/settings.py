@@ -1,20 +1,39 @@
-"""Settings of a client, and the limits with which a task or a single call overrides them."""
+"""Settings of a client, and the masking of their secrets in untrusted text."""
 
 from __future__ import annotations
 
+import base64
+import json
 import re
-import threading
-from dataclasses import dataclass, field, replace
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-from airflow_provider_imagekit.client.endpoints import DEFAULT_BASE_URL, Request
-from airflow_provider_imagekit.exceptions import CallLimitError, ImageKitError, ImageKitRateLimitError
+from airflow_provider_imagekit.client.endpoints import DEFAULT_BASE_URL, mask_signature
 from airflow_provider_imagekit.provider_info import CONNECTION_FIELDS
 
-__all__ = ["CallLimit", "ClientSettings", "RetryLimits", "TaskLimits", "is_loopback"]
+__all__ = [
+    "LONGEST_TEXT",
+    "ClientSettings",
+    "Redactor",
+    "is_loopback",
+    "key_forms",
+    "key_masks",
+    "password_of",
+]
 
-_FIRST_BACKOFF = 0.5
-_MAX_BACKOFF = 30.0
+#: Maximum number of characters of untrusted text in an error.
+LONGEST_TEXT = 500
+
+_HIDDEN = "***"
+_PREFIX = "private_"
+# Masking shorter secrets would mask ordinary words.
+_MIN_SECRET_LENGTH = 6
+_MIN_PART_LENGTH = 16
+_CREDENTIALS = re.compile(r"[^\s/@'\"<>]+:[^\s/@'\"<>]+@")
+_ESCAPED = (b"\\u", b"\\/")
 
 
 def _default(name: str) -> Any:
@@ -61,130 +80,119 @@ class ClientSettings:
         object.__setattr__(self, "proxies", tuple(sorted(dict(self.proxies or ()).items())))
 
 
-class CallLimit:
-    """
-    Limits the number of requests of a task, retries included; safe to share between threads.
-
-    :param maximum: maximum number of requests.
-    :param sent: number of requests already sent.
-    """
-
-    def __init__(self, maximum: int, sent: int = 0) -> None:
-        self.maximum = maximum
-        self.sent = sent
-        self._lock = threading.Lock()
-
-    def count(self, request: Request, last: ImageKitError | None) -> None:
-        """
-        Count a request that is about to be sent.
-
-        :param request: the request.
-        :param last: error of the previous try; ``None`` for the first try.
-        :raises CallLimitError: if the task has already sent the maximum number of requests.
-        """
-        with self._lock:
-            if self.sent < self.maximum:
-                self.sent += 1
-                return
-        raise CallLimitError(
-            f"{request} was not sent: max_calls is {self.maximum:,}, and the task has sent that many."
-            + (f" The last error was: {last}" if last else ""),
-            help="Raise max_calls if the task needs more requests.",
-        ) from last
-
-
-@dataclass(frozen=True, slots=True)
-class RetryLimits:
-    """
-    Limits of the retries of one call.
-
-    :param max_retries: maximum retries after the first try.
-    :param max_wait: maximum total seconds that one call waits for rate limits and between tries.
-    :param timeout: maximum seconds until the complete response has arrived; ``None`` for the settings' value.
-    :param call_limit: limits the requests of the task; ``None`` for no limit.
-    """
-
-    max_retries: int = 5
-    max_wait: float = 120.0
-    timeout: float | None = None
-    call_limit: CallLimit | None = None
-
-    def delay(self, error: ImageKitError, *, retries: int, waited: float, jitter: float) -> float | None:
-        """
-        Return the seconds to wait before the next try, or ``None`` to give up.
-
-        After a 429, that is at least the time until the reset, which ImageKit states in milliseconds.
-        Otherwise it is 0.5 s, 1 s, 2 s … 30 s. The jitter keeps tasks that were rejected together from
-        retrying together.
-
-        :param error: error of the last try.
-        :param retries: retries so far.
-        :param waited: seconds that this call has waited so far.
-        :param jitter: a random number, 0 to 1.
-        """
-        if not error.retryable or retries >= self.max_retries:
-            return None
-        backoff = min(_FIRST_BACKOFF * 2**retries, _MAX_BACKOFF)
-        if isinstance(error, ImageKitRateLimitError) and error.reset_ms is not None:
-            delay = error.reset_ms / 1000 + min(backoff, 1.0) * jitter
-        else:
-            delay = backoff * (0.5 + 0.5 * jitter)
-        return delay if waited + delay <= self.max_wait else None
-
-
-class TaskLimits:
-    """
-    Limits of a task's requests, which override those of the Airflow Connection.
-
-    :param timeout: maximum seconds until the complete response has arrived.
-    :param max_retries: maximum retries of a request.
-    :param max_calls: maximum requests of all calls together, retries included; ``None`` for no limit.
-    :param calls_sent: number of requests that another process of the task has already sent.
-    """
-
-    def __init__(
-        self,
-        *,
-        timeout: float | None = None,
-        max_retries: int | None = None,
-        max_calls: int | None = None,
-        calls_sent: int = 0,
-    ) -> None:
-        self.timeout = timeout
-        self.max_retries = max_retries
-        self.max_calls = max_calls
-        self.call_limit = None if max_calls is None else CallLimit(max_calls, calls_sent)
-
-    def __bool__(self) -> bool:
-        return (self.timeout, self.max_retries, self.max_calls) != (None, None, None)
-
-    @property
-    def calls_sent(self) -> int:
-        """Number of requests sent if they are limited; otherwise 0."""
-        return self.call_limit.sent if self.call_limit else 0
-
-    def for_call(self, limits: RetryLimits) -> RetryLimits:
-        """
-        Return the limits of one call of the task.
-
-        :param limits: the limits to override.
-        """
-        if not self:
-            return limits
-        retries = limits.max_retries if self.max_retries is None else self.max_retries
-        timeout, call_limit = self.timeout or limits.timeout, self.call_limit or limits.call_limit
-        return replace(limits, max_retries=retries, timeout=timeout, call_limit=call_limit)
-
-    def arguments(self) -> dict[str, Any]:
-        """Return these limits as a trigger's arguments, in plain JSON."""
-        return {
-            "request_timeout": self.timeout,
-            "max_retries": self.max_retries,
-            "max_calls": self.max_calls,
-            "calls_sent": self.calls_sent,
-        }
-
-
 def is_loopback(host: str) -> bool:
     """Return whether a host name or address is a loopback address."""
     return host == "localhost" or host == "[::1]" or bool(re.fullmatch(r"127(\.[0-9]{1,3}){3}", host))
+
+
+class Redactor:
+    """
+    Masks the secrets of one account in texts.
+
+    :param private_key: the account's private key.
+    :param passwords: other secrets, such as those of proxies.
+    """
+
+    def __init__(self, private_key: str, passwords: Iterable[str] = ()) -> None:
+        forms = {*key_forms(private_key), *(each for word in passwords for each in (word, quote(word)))}
+        ordered = sorted((form for form in forms if len(form) >= _MIN_SECRET_LENGTH), key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, ordered)) or "(?!)", re.IGNORECASE)
+        words = {_longest_word(form).lower().encode() for form in ordered}
+        self._traces = [word for word in words if not any(part != word and part in word for part in words)]
+
+    def __repr__(self) -> str:
+        return "Redactor()"
+
+    def hide(self, text: str) -> str:
+        """Return a text with the secrets masked, otherwise unchanged."""
+        return self._pattern.sub(_HIDDEN, text)
+
+    def text(self, untrusted: object, max_length: int = LONGEST_TEXT) -> str:
+        """
+        Return an untrusted text in a form that is safe for errors and logs.
+
+        :param untrusted: a text from a server, a proxy or a library, of unknown length and content.
+        :param max_length: maximum number of characters.
+        """
+        # Mask first, then cut: a truncated secret would not be recognized.
+        text = _printable(self.hide(_printable(str(untrusted)[: 4 * LONGEST_TEXT])))
+        text = _CREDENTIALS.sub(f"{_HIDDEN}@", mask_signature(text))
+        return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
+
+    def value(self, value: Any, body: bytes) -> Any:
+        """
+        Return a JSON value with the secrets masked.
+
+        :param value: a value of JSON types.
+        :param body: the body it was decoded from; values are walked only if it may contain a secret.
+        """
+        lowered = body.lower()
+        if any(trace in lowered for trace in (*self._traces, *_ESCAPED)):
+            return self._walk(value)
+        return value
+
+    def _walk(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.hide(value)
+        if isinstance(value, dict):
+            return {self.hide(key): self._walk(item) for key, item in value.items()}
+        return [self._walk(item) for item in value] if isinstance(value, list) else value
+
+
+def key_forms(private_key: str) -> set[str]:
+    """Return the encodings in which a private key may appear."""
+    words = {private_key}
+    part = private_key.removeprefix(_PREFIX)
+    if len(part) >= _MIN_PART_LENGTH:
+        words |= {part, part.rstrip("=")}
+    encoded = {
+        form
+        for text in (f"{private_key}:", private_key)
+        for form in _base64(text.encode("utf-8", "surrogatepass"))
+    }
+    return {form for word in words | encoded for form in _encodings(word)} - {""}
+
+
+def key_masks(private_key: str) -> set[str]:
+    """
+    Return the key and a minimal set of texts of which every encoding of the key contains at least one.
+
+    Encodings that are percent-encoded once more count, too. After these texts are masked, only the prefix, a
+    colon or padding can remain of an encoding.
+    """
+    forms = key_forms(private_key)
+    forms |= {quote(form, safe="") for form in forms}
+    inner = {form for form in forms if len(form) >= _MIN_PART_LENGTH}
+    return {form for form in forms if not any(other in form for other in inner - {form})} | {private_key}
+
+
+def password_of(address: str) -> str:
+    """Return the decoded password in an address; empty if it has none or cannot be parsed."""
+    try:
+        return unquote(urlsplit(address if "://" in address else f"//{address}").password or "")
+    except ValueError:
+        return ""
+
+
+def _base64(raw: bytes) -> Iterator[str]:
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        text = encode(raw).decode()
+        yield text
+        yield text.rstrip("=")
+
+
+def _encodings(word: str) -> Iterator[str]:
+    yield word
+    yield quote(word, safe="")
+    yield quote_plus(word, safe="/")
+    yield quote(quote(word, safe=""), safe="")
+    yield json.dumps(word)[1:-1].replace("/", "\\/")
+
+
+def _longest_word(form: str) -> str:
+    return max(re.findall("[A-Za-z0-9]+", form), key=len, default=form)
+
+
+def _printable(text: str) -> str:
+    shown = (" " if unicodedata.category(each) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else each for each in text)
+    return " ".join("".join(shown).split())

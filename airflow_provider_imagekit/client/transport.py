@@ -12,10 +12,9 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from airflow_provider_imagekit import __version__
 from airflow_provider_imagekit.client.deadline import DeadlineAdapter
-from airflow_provider_imagekit.client.endpoints import DEFAULT_BASE_URL, Form
-from airflow_provider_imagekit.client.redaction import Redactor, password_of
+from airflow_provider_imagekit.client.endpoints import DEFAULT_BASE_URL, Form, mask_signature
 from airflow_provider_imagekit.client.responses import decode
-from airflow_provider_imagekit.client.settings import is_loopback
+from airflow_provider_imagekit.client.settings import Redactor, is_loopback, password_of
 from airflow_provider_imagekit.exceptions import (
     ImageKitConfigurationError,
     ImageKitOversizeError,
@@ -252,3 +251,14 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _exception(*candidates: object) -> BaseException | None:
     return next((each for each in candidates if isinstance(each, BaseException)), None)
+
+
+class _SignatureFilter(logging.Filter):
+    """Masks URL signatures in urllib3's log lines, which contain the complete target of each request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = mask_signature(record.getMessage()), ()
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_SignatureFilter())

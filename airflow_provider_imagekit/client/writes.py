@@ -11,7 +11,7 @@ from airflow_provider_imagekit.client.retry import Caller
 from airflow_provider_imagekit.exceptions import ImageKitNotFoundError, ImageKitResponseError
 
 if TYPE_CHECKING:
-    from airflow_provider_imagekit.client.settings import RetryLimits
+    from airflow_provider_imagekit.client.retry import RetryLimits
 
 __all__ = ["FILE_IS_MISSING", "Writes"]
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.client.settings import RetryLimits
+from airflow_provider_imagekit.client.retry import RetryLimits
 from airflow_provider_imagekit.exceptions import ImageKitError, ImageKitNotFoundError, PHashMismatchError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from airflow_provider_imagekit.gates.polling import CHECK_LIMITS, Poll
 
 if TYPE_CHECKING:
     from airflow_provider_imagekit.client.client import ImageKitClient
-    from airflow_provider_imagekit.client.settings import RetryLimits
+    from airflow_provider_imagekit.client.retry import RetryLimits
 
 __all__ = ["COUNTERS", "UsageLimits"]
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_imagekit.client.endpoints import DEFAULT_BASE_URL
-from airflow_provider_imagekit.client.redaction import Redactor
-from airflow_provider_imagekit.client.settings import ClientSettings, is_loopback
+from airflow_provider_imagekit.client.settings import ClientSettings, Redactor, is_loopback
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
 from airflow_provider_imagekit.provider_info import (
     CONNECTION_FIELDS,

@@ -15,8 +15,8 @@ from airflow_provider_imagekit import compat
 from airflow_provider_imagekit.client import endpoints
 from airflow_provider_imagekit.client.per_process import per_process
 from airflow_provider_imagekit.client.rate_limit import account_rate_limiter
-from airflow_provider_imagekit.client.redaction import key_masks, password_of
-from airflow_provider_imagekit.client.settings import RetryLimits, TaskLimits
+from airflow_provider_imagekit.client.retry import RetryLimits, TaskLimits
+from airflow_provider_imagekit.client.settings import key_masks, password_of
 from airflow_provider_imagekit.client.writes import Writes
 from airflow_provider_imagekit.compat import (
     AirflowNotFoundException,

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_imagekit.client.settings import TaskLimits
+from airflow_provider_imagekit.client.retry import TaskLimits
 from airflow_provider_imagekit.compat import BaseTrigger, TriggerEvent
 from airflow_provider_imagekit.exceptions import CallLimitError, ImageKitAuthError, ImageKitError
 from airflow_provider_imagekit.gates.polling import Poll, not_yet, until_next_check

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from airflow_provider_imagekit.client.settings import RetryLimits
+from airflow_provider_imagekit.client.retry import RetryLimits
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError, ImageKitError, ImageKitInputError
 from airflow_provider_imagekit.library.arrivals import (
     CURSOR_KEY,

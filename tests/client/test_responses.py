@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_imagekit.client import endpoints
-from airflow_provider_imagekit.client.redaction import Redactor
 from airflow_provider_imagekit.client.responses import decode
+from airflow_provider_imagekit.client.settings import Redactor
 from airflow_provider_imagekit.exceptions import (
     ImageKitAuthError,
     ImageKitBadRequestError,

@@ -10,8 +10,7 @@ import pytest
 
 from airflow_provider_imagekit.client import ImageKitClient
 from airflow_provider_imagekit.client.rate_limit import RateLimiter
-from airflow_provider_imagekit.client.retry import SingleFlight
-from airflow_provider_imagekit.client.settings import RetryLimits
+from airflow_provider_imagekit.client.retry import RetryLimits, SingleFlight
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import (
     ImageKitAuthError,

@@ -11,7 +11,8 @@ from typing import Any, TypeVar, cast
 from airflow_provider_imagekit.client import ImageKitClient
 from airflow_provider_imagekit.client.endpoints import Request
 from airflow_provider_imagekit.client.rate_limit import RateLimiter
-from airflow_provider_imagekit.client.settings import ClientSettings, RetryLimits
+from airflow_provider_imagekit.client.retry import RetryLimits
+from airflow_provider_imagekit.client.settings import ClientSettings
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from tests import pictures

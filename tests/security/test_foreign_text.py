@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_imagekit.client import ImageKitClient
 from airflow_provider_imagekit.client.endpoints import mask_signature
-from airflow_provider_imagekit.client.redaction import Redactor, password_of
+from airflow_provider_imagekit.client.settings import Redactor, password_of
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import (
     ImageKitConfigurationError,

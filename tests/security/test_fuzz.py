@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_imagekit.client import endpoints
-from airflow_provider_imagekit.client.redaction import Redactor
 from airflow_provider_imagekit.client.responses import decode, json_safe
-from airflow_provider_imagekit.client.settings import RetryLimits
+from airflow_provider_imagekit.client.retry import RetryLimits
+from airflow_provider_imagekit.client.settings import Redactor
 from airflow_provider_imagekit.client.transport import check_base_url
 from airflow_provider_imagekit.compat import Connection
 from airflow_provider_imagekit.exceptions import (

@@ -18,7 +18,7 @@ import pytest
 from airflow.providers.common.compat.sdk import redact
 
 from airflow_provider_imagekit.client import ImageKitClient
-from airflow_provider_imagekit.client.redaction import key_forms, key_masks
+from airflow_provider_imagekit.client.settings import key_forms, key_masks
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import ImageKitConfigurationError
 from airflow_provider_imagekit.hooks.imagekit import ImageKitHook

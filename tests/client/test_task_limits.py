@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from airflow_provider_imagekit.client import ImageKitClient, endpoints
-from airflow_provider_imagekit.client.settings import RetryLimits, TaskLimits
+from airflow_provider_imagekit.client.retry import RetryLimits, TaskLimits
 from airflow_provider_imagekit.emulator import ImageKitEmulator
 from airflow_provider_imagekit.exceptions import CallLimitError, ImageKitServerError, ImageKitTransportError
 from tests import pictures
