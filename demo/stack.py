@@ -241,19 +241,19 @@ def imagekit_connection() -> Iterator[str]:
             yield connection
 
 
-def remembered_login() -> tuple[int, str]:
+def remembered_login(file: Path = LOGIN) -> tuple[int, str]:
     """Return port and password of the previous run; zero and an empty string before the first run."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        kept = json.loads(LOGIN.read_text("utf-8"))
+        kept = json.loads(file.read_text("utf-8"))
         return int(kept["port"]), str(kept["password"])
     return 0, ""
 
 
-def remember_login(stack: AirflowStack) -> None:
+def remember_login(stack: AirflowStack, file: Path = LOGIN) -> None:
     """Save port and password for the next run, readable only by this user."""
-    LOGIN.parent.mkdir(exist_ok=True)
-    LOGIN.touch(mode=0o600)
-    LOGIN.write_text(json.dumps({"port": stack.port, "password": stack.password}), "utf-8")
+    file.parent.mkdir(exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"port": stack.port, "password": stack.password}), "utf-8")
 
 
 def show_connection(stack: AirflowStack, connection: str) -> None:
@@ -279,15 +279,15 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def main() -> int:
+def main(login: Path = LOGIN) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         with imagekit_connection() as connection:
             print("Airflow     starting; this takes about half a minute", flush=True)
-            with AirflowStack(dags_folder(), connection, login=remembered_login()) as stack:
+            with AirflowStack(dags_folder(), connection, login=remembered_login(login)) as stack:
                 show_connection(stack, connection)
-                remember_login(stack)
+                remember_login(stack, login)
                 print(f"Airflow     {stack.url}")
                 print(f"User        {stack.username}")
                 print(f"Password    {stack.password}")

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 PACKAGE = "airflow_provider_imagekit"
 ROOT = Path(__file__).parents[1] / PACKAGE
 MAX_LINES, MAX_TEST_LINES = 400, 400
+PATCHES = {"setattr", "patch", "object"}
+OWN_CODE = (f"{PACKAGE}.", "benchmarks.", "demo.", "example_dags.", "scripts.")
 
 # Allowed imports between the parts of the package; no part may import a part that is not listed here.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -175,3 +178,34 @@ def test_the_name_of_a_test_is_a_sentence(module: Path) -> None:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     ]
     assert [name for name in names if len(name.split("_")) < 4] == []
+
+
+def own_names(tree: ast.Module) -> set[str]:
+    """Return the names that a test module imports from this repository, but not those of Airflow."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            origin = getattr(node, "module", None)
+            names |= {
+                alias.asname or alias.name.split(".")[0]
+                for alias in node.names
+                if f"{origin or alias.name}.".startswith(OWN_CODE) and origin != f"{PACKAGE}.{DOOR}"
+            }
+    return names
+
+
+def patched(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield what a test module replaces, and the call or assignment that does it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in PATCHES and node.args:
+            yield ast.unparse(node.args[0]).strip("'"), ast.unparse(node)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
+            yield ast.unparse(node.targets[0].value), ast.unparse(node)
+
+
+@pytest.mark.parametrize("module", TESTS, ids=lambda module: str(module.relative_to(ROOT.parent)))
+def test_tests_do_not_patch_the_code_of_this_repository(module: Path) -> None:
+    tree = ast.parse(module.read_text("utf-8"))
+    own = own_names(tree)
+    found = [text for name, text in patched(tree) if name.split(".")[0] in own or name.startswith(OWN_CODE)]
+    assert found == []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import re
+import subprocess
+import sys
 import typing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +17,10 @@ import attr
 import jsonschema
 import pytest
 
-from airflow_provider_imagekit import compat
 from airflow_provider_imagekit.assets.datasets import Check, Dataset, table
 from airflow_provider_imagekit.assets.factory import create_asset
 from airflow_provider_imagekit.assets.lineage import convert_asset_to_openlineage, operator_lineage
 from airflow_provider_imagekit.emulator import ImageKitEmulator
-from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
 from airflow_provider_imagekit.library.table.schema import COLUMNS
 from airflow_provider_imagekit.operators.duplicates import FindNearDuplicatesOperator
 from airflow_provider_imagekit.operators.library import LibraryMetadataOperator
@@ -29,7 +28,6 @@ from airflow_provider_imagekit.operators.listing import ListFilesOperator
 from airflow_provider_imagekit.operators.metadata import FileMetadataOperator
 from airflow_provider_imagekit.operators.phash import PHashShortCircuitOperator
 from tests import pictures
-from tests.support import AIRFLOW_3
 
 openlineage = pytest.importorskip("openlineage.client", reason="needs the extra openlineage")
 
@@ -215,23 +213,44 @@ def test_airflow_converts_an_asset() -> None:
     assert (dataset.namespace, dataset.name) == ("imagekit://demo", "/shop/a b.jpg")
 
 
+# Calls the hook in a process in which Airflow collects the lineage of hooks, and prints what it collects.
+HOOK_CALLS = """
+import json, sys
+from airflow_provider_imagekit.compat import get_hook_lineage_collector
+from airflow_provider_imagekit.hooks.imagekit import ImageKitHook
+file_id, url, bad_url = sys.argv[1:]
+hook = ImageKitHook()
+hook.get_file_metadata(file_id)
+hook.get_remote_url_metadata(url)
+try:
+    hook.get_remote_url_metadata(bad_url)
+except Exception:
+    pass
+list(hook.list_files(path="/shop"))
+hook.upload_file(b"GIF89a", "new.gif", folder="/shop", unique_name=False)
+collector = get_hook_lineage_collector()
+collected = getattr(collector, "collected_assets", None) or collector.collected_datasets
+def uris(group):
+    return [(getattr(each, "asset", None) or each.dataset).uri for each in group]
+print(json.dumps([uris(collected.inputs), uris(collected.outputs)]))
+"""
+
+
+@pytest.mark.slow
 def test_a_hook_reports_its_inputs_and_outputs(
     written_imagekit: ImageKitEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = importlib.import_module(inspect.unwrap(compat.get_hook_lineage_collector).__module__)
-    collector = module.HookLineageCollector()
-    monkeypatch.setattr(compat, "get_hook_lineage_collector", lambda: collector)
-    hook = ImageKitHook()
-    hook.get_file_metadata(written_imagekit.file_id(pictures.ORIGINAL))
-    hook.get_remote_url_metadata(f"{written_imagekit.url_endpoint}/tr:w-10/{pictures.ORIGINAL}")
-    list(hook.list_files(path="/shop"))
-    hook.upload_file(b"GIF89a", "new.gif", folder="/shop", unique_name=False)
-    collected = collector.collected_assets if AIRFLOW_3 else collector.collected_datasets
-    endpoint = written_imagekit.url_endpoint.removeprefix("http")
-    read = [(each.asset if AIRFLOW_3 else each.dataset).uri for each in collected.inputs]
-    written = [(each.asset if AIRFLOW_3 else each.dataset).uri for each in collected.outputs]
+    monkeypatch.setenv("AIRFLOW__OPENLINEAGE__TRANSPORT", '{"type": "console"}')
+    file_id, served = written_imagekit.file_id(pictures.ORIGINAL), written_imagekit.url_endpoint
+    urls = f"{served}/tr:w-10/{pictures.ORIGINAL}", "https://ik.imagekit.io/?ik-s=0123456789"
+    done = subprocess.run(
+        [sys.executable, "-c", HOOK_CALLS, file_id, *urls], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    read, written = json.loads(done.stdout.splitlines()[-1])
+    endpoint = served.removeprefix("http")
     assert read == [
-        f"imagekit{endpoint}?fileId={written_imagekit.file_id(pictures.ORIGINAL)}",
+        f"imagekit{endpoint}?fileId={file_id}",
         f"imagekit{endpoint}/{pictures.ORIGINAL}",
         f"imagekit{endpoint}/shop",
     ]

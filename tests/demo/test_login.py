@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from demo import stack
 from demo.environment import EXAMPLE_DAGS
 from demo.stack import AirflowStack, StackError, dags_folder, remember_login, remembered_login
 
 
-@pytest.fixture(autouse=True)
-def _separate_login_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack, "LOGIN", tmp_path / "kept" / "login.json")
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "kept" / "login.json"
 
 
 def made_stack(login: tuple[int, str] = (0, "")) -> AirflowStack:
@@ -25,16 +24,16 @@ def made_stack(login: tuple[int, str] = (0, "")) -> AirflowStack:
     return stack
 
 
-def test_the_first_run_chooses_port_and_password() -> None:
-    assert remembered_login() == (0, "")
+def test_the_first_run_chooses_port_and_password(file: Path) -> None:
+    assert remembered_login(file) == (0, "")
 
 
-def test_port_and_password_are_reused_and_readable_only_by_this_user() -> None:
+def test_port_and_password_are_reused_and_readable_only_by_this_user(file: Path) -> None:
     first = made_stack()
-    remember_login(first)
-    again = made_stack(login=remembered_login())
+    remember_login(first, file)
+    again = made_stack(login=remembered_login(file))
     assert (again.port, again.password) == (first.port, first.password)
-    assert stat.S_IMODE(stack.LOGIN.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_a_port_that_is_taken_is_not_used_again() -> None:
@@ -45,10 +44,10 @@ def test_a_port_that_is_taken_is_not_used_again() -> None:
         assert made_stack(login=(port, "word")).port != port
 
 
-def test_a_damaged_login_file_is_ignored() -> None:
-    stack.LOGIN.parent.mkdir()
-    stack.LOGIN.write_text("[]", "utf-8")
-    assert remembered_login() == (0, "")
+def test_a_damaged_login_file_is_ignored(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("[]", "utf-8")
+    assert remembered_login(file) == (0, "")
 
 
 def test_the_dags_are_the_examples_or_those_of_a_folder(

@@ -125,8 +125,7 @@ with DAG("own", schedule=None):
 COMMAND = """
 import pathlib, sys
 from demo import stack
-stack.LOGIN = pathlib.Path(sys.argv[1])
-sys.exit(stack.main())
+sys.exit(stack.main(login=pathlib.Path(sys.argv[1])))
 """
 
 
