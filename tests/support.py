@@ -48,8 +48,8 @@ def client_of(imagekit: ImageKitEmulator, clock: Clock, **arguments: object) -> 
             "base_url": imagekit.url,
             "sleep": clock.sleep,
             "jitter": lambda: 0.0,
-            "budget": RateLimiter(clock=clock, sleep=clock.sleep),
-            "write_budget": RateLimiter(clock=clock, sleep=clock.sleep, burst=1),
+            "rate_limiter": RateLimiter(clock=clock, sleep=clock.sleep),
+            "write_rate_limiter": RateLimiter(clock=clock, sleep=clock.sleep, burst=1),
             **arguments,
         }  # type: ignore[arg-type]
     )

@@ -40,9 +40,9 @@ class ImageKitClient(Writes):
     :param settings: the account's private key, or
         :class:`~airflow_provider_imagekit.client.settings.ClientSettings`.
     :param user_agent: text to add after this package's name in the ``User-Agent`` header.
-    :param budget: the rate limiter; by default the one shared by all clients of the account, which then
+    :param rate_limiter: the rate limiter; by default the one shared by all clients of the account, which then
         follows these settings.
-    :param write_budget: the rate limiter of requests that write, which have a separate rate.
+    :param write_rate_limiter: the rate limiter of requests that write, which have a separate rate.
     :param sleep: waits for a number of seconds between tries.
     :param jitter: returns random numbers from 0 to 1.
     :param fields: fields of the settings by name, such as ``base_url`` or ``requests_per_second``; they
@@ -56,8 +56,8 @@ class ImageKitClient(Writes):
         settings: str | ClientSettings | None = None,
         *,
         user_agent: str = "",
-        budget: RateLimiter | None = None,
-        write_budget: RateLimiter | None = None,
+        rate_limiter: RateLimiter | None = None,
+        write_rate_limiter: RateLimiter | None = None,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = _SYSTEM_RANDOM.random,
         **fields: Any,
@@ -79,9 +79,9 @@ class ImageKitClient(Writes):
         self.writes_per_second = settings.writes_per_second
         self._transport = Transport(settings, self.base_url, user_agent)
         self._settings = settings
-        self._rate_limiter = budget or account_rate_limiter(settings)
-        self._write_rate_limiter = write_budget or account_rate_limiter(settings, writes=True)
-        if budget is None:
+        self._rate_limiter = rate_limiter or account_rate_limiter(settings)
+        self._write_rate_limiter = write_rate_limiter or account_rate_limiter(settings, writes=True)
+        if rate_limiter is None:
             self.follow_settings("")
         self.rate_limit_stats = RateLimitStats()
         self._calls = Retrying(

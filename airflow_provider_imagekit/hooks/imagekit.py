@@ -60,8 +60,8 @@ def _shared_client(settings: ClientSettings) -> ImageKitClient:
     airflow = f"apache-airflow/{importlib.metadata.version('apache-airflow')}"
     return _client_class()(
         settings,
-        budget=account_rate_limiter(settings),
-        write_budget=account_rate_limiter(settings, writes=True),
+        rate_limiter=account_rate_limiter(settings),
+        write_rate_limiter=account_rate_limiter(settings, writes=True),
         user_agent=airflow,
     )
 

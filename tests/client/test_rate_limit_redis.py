@@ -78,7 +78,7 @@ def test_a_429_seen_by_one_process_holds_back_the_others(
 ) -> None:
     rejected, other = account_limiter(redis, None), account_limiter(redis, None)
     imagekit.inject(status=429, headers={"X-RateLimit-Reset": "60000"})
-    client = ImageKitClient(imagekit.private_key, base_url=imagekit.url, budget=rejected, max_retries=0)
+    client = ImageKitClient(imagekit.private_key, base_url=imagekit.url, rate_limiter=rejected, max_retries=0)
     with pytest.raises(ImageKitRateLimitError):
         client.get_file_metadata("a" * 24)
     client.close()

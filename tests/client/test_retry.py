@@ -96,9 +96,9 @@ def test_the_reset_is_waited_for_in_milliseconds(
 def test_one_callers_429_holds_back_every_client_of_the_account(
     imagekit: ImageKitEmulator, clock: Clock
 ) -> None:
-    budget = RateLimiter(clock=clock, sleep=clock.sleep)
-    rejected = client_of(imagekit, clock, budget=budget, max_retries=0)
-    other = client_of(imagekit, clock, budget=budget)
+    rate_limiter = RateLimiter(clock=clock, sleep=clock.sleep)
+    rejected = client_of(imagekit, clock, rate_limiter=rate_limiter, max_retries=0)
+    other = client_of(imagekit, clock, rate_limiter=rate_limiter)
     imagekit.inject(status=429, headers={"X-RateLimit-Reset": "5000"})
     with pytest.raises(ImageKitRateLimitError):
         rejected.get_file_metadata("a" * 24)
@@ -135,7 +135,7 @@ def test_tasks_that_seed_pythons_random_numbers_alike_do_not_retry_alike(
     for _ in range(3):
         random.seed(7)
         imagekit.inject(status=503, times=1)
-        settings = {"base_url": imagekit.url, "budget": RateLimiter(clock=clock, sleep=clock.sleep)}
+        settings = {"base_url": imagekit.url, "rate_limiter": RateLimiter(clock=clock, sleep=clock.sleep)}
         client = ImageKitClient(imagekit.private_key, sleep=sleeps.append, **settings)
         client.get_phash(file_id=imagekit.file_id(pictures.ORIGINAL))
         client.close()
@@ -179,7 +179,7 @@ def test_the_warning_counts_a_single_429(
     imagekit: ImageKitEmulator, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     imagekit.inject(status=429, headers={"X-RateLimit-Reset": "100"}, times=1)
-    client_of(imagekit, clock, budget=RateLimiter(1, clock=clock, sleep=clock.sleep)).get_file_metadata(
+    client_of(imagekit, clock, rate_limiter=RateLimiter(1, clock=clock, sleep=clock.sleep)).get_file_metadata(
         imagekit.file_id(pictures.ORIGINAL)
     )
     [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]

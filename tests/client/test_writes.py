@@ -147,7 +147,7 @@ def test_writes_keep_to_their_own_rate_and_reads_do_not_wait(
 ) -> None:
     imagekit.inject(status=200, body={"successfullyUpdatedFileIds": IDS}, times=None)
     slow = RateLimiter(4, burst=1, clock=clock, sleep=clock.sleep)
-    client = client_of(imagekit, clock, write_budget=slow)
+    client = client_of(imagekit, clock, write_rate_limiter=slow)
     for _ in range(9):
         client.add_tags(IDS, ["a"])
     assert clock.now - 1000 == pytest.approx(2.0)

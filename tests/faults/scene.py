@@ -114,8 +114,8 @@ class Scene:
     def _client_of(self, settings: ClientSettings) -> ImageKitClient:
         client = _SceneClient(
             settings,
-            budget=self._rate_limiter,
-            write_budget=self._write_rate_limiter,
+            rate_limiter=self._rate_limiter,
+            write_rate_limiter=self._write_rate_limiter,
             sleep=self.clock.sleep,
             jitter=lambda: 1.0,
         )

@@ -14,8 +14,10 @@ def hook_on(clock: Clock) -> ImageKitHook:
     hook = ImageKitHook()
 
     def client_of(settings: ClientSettings) -> ImageKitClient:
-        budgets = [RateLimiter(clock=clock, sleep=clock.sleep) for _ in range(2)]
-        return ImageKitClient(settings, budget=budgets[0], write_budget=budgets[1], sleep=clock.sleep)
+        rate_limiters = [RateLimiter(clock=clock, sleep=clock.sleep) for _ in range(2)]
+        return ImageKitClient(
+            settings, rate_limiter=rate_limiters[0], write_rate_limiter=rate_limiters[1], sleep=clock.sleep
+        )
 
     hook.client_of = client_of
     return hook
