@@ -3,7 +3,7 @@ Measure the rate of 1, 2 and 4 processes with and without Redis: ``python -m ben
 
 Each process sends requests as fast as RATE requests a second allow to a local ImageKit server, whose request
 log is counted. In the last row the clock of one of two processes is half a second ahead. Needs
-``redis-server`` on the PATH; fails if a shared budget is exceeded.
+``redis-server`` on the PATH; fails if a shared rate limit is exceeded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WARM_UP = "/warm-up"
 
 
 def main() -> int:
-    """Measure, print a Markdown table, and return 1 if a shared budget was exceeded."""
+    """Measure, print a Markdown table, and return 1 if a shared rate limit was exceeded."""
     print("| processes | Redis | requests a second | share of each process |\n|---:|---|---:|---|")
     failed = False
     with _redis() as redis:

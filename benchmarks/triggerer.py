@@ -1,10 +1,10 @@
 """
 Measure a thousand ``PHashDistanceTrigger`` in one event loop, as one triggerer runs them.
 
-Prints the delay of the loop, the memory of a trigger, the requests compared with the account's budget, and
+Prints the delay of the loop, the memory of a trigger, the requests compared with the account's limit, and
 the time until all triggers have fired after the picture matches. ImageKit is a local server in a separate
-process. The exit status is 1 if a limit is exceeded: no delay above 100 ms, no request above the budget, no
-trigger lost, nothing left after a cancellation.
+process. The exit status is 1 if a limit is exceeded: no delay above 100 ms, no request above the rate limit,
+no trigger lost, nothing left after a cancellation.
 
 Run it with ``make benchmark-triggerer``, or ``python -m benchmarks.triggerer --triggers 1000``.
 """
@@ -135,10 +135,10 @@ async def measured_loop() -> AsyncIterator[LoopLag]:
     ticker.cancel()
 
 
-def above_budget(times: list[float]) -> int:
+def above_rate_limit(times: list[float]) -> int:
     """Return the maximum number of requests above rate and burst in any interval."""
     worst, level, before = 0.0, 0.0, times[0]
-    for moment in times:  # a leaky bucket with the budget's rate
+    for moment in times:  # a leaky bucket with the account's rate
         level = max(level - (moment - before) * RATE, 0.0) + 1
         worst, before = max(worst, level), moment
     return max(int(worst) - RATE - 1, 0)
@@ -181,7 +181,7 @@ async def benchmark(count: int, seconds: float) -> dict[str, float]:
         "memory of one trigger (kB)": memory / count / 1024,
         "requests": len(times),
         "requests a second": len(times) / (times[-1] - times[0]),
-        "requests above the budget": above_budget(times),
+        "requests above the rate limit": above_rate_limit(times),
         "all had fired after (s)": fired,
         **left,
     }
@@ -225,7 +225,7 @@ def main() -> int:
         print(f"{name:44} {figure:>10.1f}" if isinstance(figure, float) else f"{name:44} {figure:>8}")
     exceeded = [
         figures["loop lag, maximum (ms)"] > MAX_STALL_MS,
-        figures["requests above the budget"] > 0,
+        figures["requests above the rate limit"] > 0,
         figures["fired with a match"] < chosen.triggers,
         figures["waiting until the upload"] < chosen.triggers,
         *(figures[name] > 0 for name in figures if "cancellation" in name),

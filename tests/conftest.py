@@ -79,7 +79,7 @@ def renew(emulator: ImageKitEmulator) -> None:
 @pytest.fixture
 def imagekit(_emulator: ImageKitEmulator) -> Iterator[ImageKitEmulator]:
     """
-    The local server without faults and past requests, with a new key (and so a new request budget) per test.
+    The local server without faults and past requests, with a new key (and so a new rate limit) per test.
 
     Tests that add or remove files must use another server, because this library is shared.
     """

@@ -86,7 +86,7 @@ def test_a_wait_longer_than_allowed_is_refused_at_once_with_the_time_left() -> N
     assert clock.slept == []
 
 
-def test_clients_with_the_same_key_and_host_share_a_budget() -> None:
+def test_clients_with_the_same_key_and_host_share_a_rate_limiter() -> None:
     first = account_rate_limiter(ClientSettings("private_a"))
     assert account_rate_limiter(ClientSettings("private_a", requests_per_second=5)) is first
     assert account_rate_limiter(ClientSettings("private_b")) is not first

@@ -134,7 +134,10 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
 
     add_pictures()
     folder = tmp_path_factory.mktemp("night")
-    with ImageKitEmulator(library=library, private_key=OLD_KEY) as imagekit, shared_budget(folder) as redis:
+    with (
+        ImageKitEmulator(library=library, private_key=OLD_KEY) as imagekit,
+        shared_rate_limit(folder) as redis,
+    ):
         with ImageKitClient(OLD_KEY, base_url=imagekit.url) as client:
             ids = [imagekit.file_id(name) for name in names]
             waited_for = [
@@ -154,8 +157,8 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
 
 
 @contextlib.contextmanager
-def shared_budget(folder: Path) -> Iterator[str]:
-    """Yield the URL of a Redis server; an empty one if Redis is not installed, so budgets are not shared."""
+def shared_rate_limit(folder: Path) -> Iterator[str]:
+    """Yield the URL of a Redis server; an empty one if Redis is not installed."""
     if shutil.which("redis-server") is None:
         yield ""
         return
@@ -224,18 +227,18 @@ def test_the_key_is_rotated(night: Night) -> None:
     assert night.all_wait()
 
 
-def test_the_requests_stay_within_the_budget(night: Night) -> None:
+def test_the_requests_stay_within_the_rate_limit(night: Night) -> None:
     start = time.monotonic()
     time.sleep(10)
     times = night.requests_since(start)
     assert SENSORS <= len(times) <= RATE * (times[-1] - times[0]) + RATE + 1
 
 
-def test_a_process_with_a_fast_clock_stays_within_the_budget_and_gets_its_slots(
+def test_a_process_with_a_fast_clock_stays_within_the_rate_limit_and_gets_its_slots(
     night: Night,
 ) -> None:
     if not night.redis:
-        pytest.skip("redis-server is not installed, so no budget is shared")
+        pytest.skip("redis-server is not installed, so no rate limit is shared")
     start = time.monotonic()
     arguments = [NEW_KEY, night.imagekit.url, night.redis, str(RATE), "15"]
     subprocess.run([sys.executable, "-c", OTHER_CLOCK, *arguments], check=True, timeout=240)

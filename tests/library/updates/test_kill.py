@@ -1,4 +1,4 @@
-"""Tags many files while the process is killed repeatedly: each file is tagged once, within the budget."""
+"""Tags many files while the process is killed repeatedly: each file is tagged once, within the rate limit."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def kill_after(server: ImageKitEmulator, child: subprocess.Popen[bytes], request
     return killed
 
 
-def test_kill_9_in_the_middle_of_tagging_tags_each_file_once_within_the_budget(tmp_path: Path) -> None:
+def test_kill_9_in_the_middle_of_tagging_tags_each_file_once_within_the_rate_limit(tmp_path: Path) -> None:
     library, chance = tmp_path / "library", random.Random(9)
     for number in range(FILES):
         file = library / f"{number // 1000}" / f"{number}.txt"
