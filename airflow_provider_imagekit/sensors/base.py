@@ -108,7 +108,7 @@ class ImageKitSensor(ImageKitTask, BaseSensorOperator):
                 imagekit_conn_id=self.imagekit_conn_id,
                 poke_interval=self.poke_interval,
                 exponential_backoff=self.exponential_backoff,
-                max_wait=self.max_wait.total_seconds() if self.max_wait else None,
+                max_poke_interval=self.max_wait.total_seconds() if self.max_wait else None,
                 silent_fail=self.silent_fail,
                 deadline=now + maximum.total_seconds(),
                 next_check=now + interval,

@@ -38,7 +38,7 @@ class PollingTrigger(BaseTrigger):
     :param imagekit_conn_id: the Airflow Connection with the private key; the key itself is never passed.
     :param poke_interval: seconds between two checks, at least 5.
     :param exponential_backoff: whether to double the interval after each check.
-    :param max_wait: longest interval in seconds with ``exponential_backoff``.
+    :param max_poke_interval: longest interval in seconds with ``exponential_backoff``.
     :param silent_fail: whether to log errors that waiting cannot fix, and to continue.
     :param deadline: end of the wait, in seconds since 1970; ``None`` if only Airflow ends it.
     :param next_check: time of the first check, in seconds since 1970, so that a triggerer that restarts more
@@ -62,7 +62,7 @@ class PollingTrigger(BaseTrigger):
         imagekit_conn_id: str,
         poke_interval: float,
         exponential_backoff: bool = False,
-        max_wait: float | None = None,
+        max_poke_interval: float | None = None,
         silent_fail: bool = False,
         deadline: float | None = None,
         next_check: float | None = None,
@@ -75,7 +75,7 @@ class PollingTrigger(BaseTrigger):
         self.imagekit_conn_id = imagekit_conn_id
         self.poke_interval = poke_interval
         self.exponential_backoff = exponential_backoff
-        self.max_wait = max_wait
+        self.max_poke_interval = max_poke_interval
         self.silent_fail = silent_fail
         self.deadline = deadline
         self.next_check = next_check
@@ -90,7 +90,7 @@ class PollingTrigger(BaseTrigger):
             "imagekit_conn_id": self.imagekit_conn_id,
             "poke_interval": self.poke_interval,
             "exponential_backoff": self.exponential_backoff,
-            "max_wait": self.max_wait,
+            "max_poke_interval": self.max_poke_interval,
             "silent_fail": self.silent_fail,
             "deadline": self.deadline,
             "next_check": self.next_check,
@@ -141,7 +141,7 @@ class PollingTrigger(BaseTrigger):
 
     def _intervals(self) -> Iterator[float]:
         interval = max(self.poke_interval, MIN_POKE_INTERVAL)
-        longest = max(self.max_wait or math.inf, MIN_POKE_INTERVAL)
+        longest = max(self.max_poke_interval or math.inf, MIN_POKE_INTERVAL)
         while True:
             yield min(interval, longest)
             interval *= 2 if self.exponential_backoff else 1

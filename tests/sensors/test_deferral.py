@@ -57,7 +57,7 @@ class TestDeferral:
             "imagekit_conn_id": "imagekit_default",
             "poke_interval": 30,
             "exponential_backoff": True,
-            "max_wait": 90,
+            "max_poke_interval": 90,
             "silent_fail": True,
             "request_timeout": 7.5,
             "max_retries": 1,

@@ -21,7 +21,7 @@ ARGUMENTS: dict[str, Any] = {
     "imagekit_conn_id": "imagekit_default",
     "poke_interval": 30.0,
     "exponential_backoff": True,
-    "max_wait": 300.0,
+    "max_poke_interval": 300.0,
     "silent_fail": True,
     "stop_on_mismatch": True,
     "deadline": 1_800_000_000.5,
@@ -183,7 +183,10 @@ def test_with_exponential_backoff_the_interval_doubles_up_to_its_limit(
 ) -> None:
     waits = Waits()
     with pytest.raises(TimeoutError):
-        fired(trigger_for(imagekit, pictures.UNRELATED, exponential_backoff=True, max_wait=300.0), waits)
+        fired(
+            trigger_for(imagekit, pictures.UNRELATED, exponential_backoff=True, max_poke_interval=300.0),
+            waits,
+        )
     assert waits.seconds == [60.0, 120.0, 240.0, 300.0, 300.0]
 
 
