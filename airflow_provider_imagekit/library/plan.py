@@ -86,7 +86,7 @@ class Plan:
         calls = counted(self.metadata_calls, "metadata call")
         without_call = ", ".join(f"{count:,} {why}" for count, why in skipped if count) or "none"
         if self.seconds is None or self.requests_per_second is None:
-            time = "the account's limit sets the pace, as the Airflow Connection has no requests_per_second"
+            time = "the account's limit sets the rate, as the Airflow Connection has no requests_per_second"
         else:
             time = f"{duration_text(self.seconds)} at {counted(self.requests_per_second, 'request')} a second"
         return (
