@@ -82,7 +82,7 @@ def read_batches(
         for batch in table.iter_batches(batch_size=rows, columns=chosen, use_threads=False):
             cut = [_without_nanoseconds(arrow, column) for column in batch.columns]
             yield arrow.RecordBatch.from_arrays(cut, batch.schema.names)
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
         if recorder.error is not None:
             raise recorder.error from None
         raise ImageKitInputError(f"This is not a readable Parquet file: {error}") from None

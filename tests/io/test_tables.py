@@ -202,6 +202,11 @@ class TestEndings:
         with pytest.raises(ImageKitInputError, match="not a readable Parquet file"):
             list(read_rows(io.BytesIO(content), "parquet"))
 
+    def test_a_column_name_that_is_not_utf_8_is_a_final_error(self):
+        content = parquet(broken=["a"]).getvalue().replace(b"broken", b"bro\x80en")
+        with pytest.raises(ImageKitInputError, match="not a readable Parquet file"):
+            list(read_rows(io.BytesIO(content), "parquet"))
+
     @pytest.mark.parametrize("error", [ConnectionResetError("gone"), TimeoutError("slow"), ValueError("odd")])
     def test_an_error_of_the_file_itself_is_raised_as_it_is(self, error):
         class Broken(io.BytesIO):
